@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
+
+option(UZS_WERROR "Treat warnings as errors (for CI)" OFF)
+option(UZS_COVERAGE "Count executed lines (gcov)" OFF)
+set(UZS_SANITIZE "" CACHE STRING
+	"Sanitizer for everything built here: address, undefined or thread")
+set_property(CACHE UZS_SANITIZE PROPERTY STRINGS
+	"" address undefined thread)
+
+# The whole build is instrumented or none of it: mixed builds hide errors.
+if(UZS_SANITIZE MATCHES "^(address|undefined|thread)$")
+	add_compile_options(-fsanitize=${UZS_SANITIZE}
+		-fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+	add_link_options(-fsanitize=${UZS_SANITIZE})
+elseif(UZS_SANITIZE)
+	message(FATAL_ERROR "UZS_SANITIZE is \"${UZS_SANITIZE}\", but can be "
+		"address, undefined, thread or empty")
+endif()
+if(UZS_COVERAGE)
+	# Atomic counters: the tests have threads.
+	add_compile_options(--coverage -fprofile-update=atomic)
+	add_link_options(--coverage)
+endif()
+
+# What every target of the project is compiled with; nothing of it reaches a
+# program that links the library.
+add_library(uzs_flags INTERFACE)
+target_compile_features(uzs_flags INTERFACE c_std_11)
+target_compile_options(uzs_flags INTERFACE
+	-Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wvla
+	$<$<BOOL:${UZS_WERROR}>:-Werror>)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
+# Header, both libraries, CMake package, pkg-config file, licenses. All of it
+# works from wherever the prefix is moved to.
+include(CMakePackageConfigHelpers)
+
+set(uzs_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/uzsmalloc")
+
+install(TARGETS uzsmalloc_static uzsmalloc_shared
+	EXPORT uzsmalloc-targets
+	RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}"
+	LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+	ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+	INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(FILES "${PROJECT_SOURCE_DIR}/include/uzsmalloc.h"
+	DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE"
+	DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/LICENSES"
+	DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+
+install(EXPORT uzsmalloc-targets
+	NAMESPACE uzsmalloc::
+	DESTINATION "${uzs_cmake_dir}")
+configure_package_config_file(
+	"${PROJECT_SOURCE_DIR}/cmake/uzsmalloc-config.cmake.in"
+	"${PROJECT_BINARY_DIR}/uzsmalloc-config.cmake"
+	INSTALL_DESTINATION "${uzs_cmake_dir}"
+	NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(
+	"${PROJECT_BINARY_DIR}/uzsmalloc-config-version.cmake"
+	COMPATIBILITY ${uzs_compatibility})
+install(FILES
+	"${PROJECT_BINARY_DIR}/uzsmalloc-config.cmake"
+	"${PROJECT_BINARY_DIR}/uzsmalloc-config-version.cmake"
+	DESTINATION "${uzs_cmake_dir}")
+
+# pkg-config: the prefix is where the .pc file lies, unless the directories
+# were given as absolute paths.
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+	set(uzs_pc_prefix "${CMAKE_INSTALL_PREFIX}")
+	set(uzs_pc_libdir "${CMAKE_INSTALL_LIBDIR}")
+else()
+	file(RELATIVE_PATH uzs_pc_prefix
+		"/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
+	string(REGEX REPLACE "/$" "" uzs_pc_prefix
+		"\${pcfiledir}/${uzs_pc_prefix}")
+	set(uzs_pc_libdir "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+endif()
+if(IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
+	set(uzs_pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
+else()
+	set(uzs_pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
+configure_file("${PROJECT_SOURCE_DIR}/cmake/uzsmalloc.pc.in"
+	"${PROJECT_BINARY_DIR}/uzsmalloc.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/uzsmalloc.pc"
+	DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")

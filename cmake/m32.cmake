@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
+# 32-bit x86 with the 64-bit machine's gcc and Debian's i386 libraries.
+set(CMAKE_C_COMPILER gcc)
+set(CMAKE_CXX_COMPILER g++)
+set(CMAKE_C_FLAGS_INIT -m32)
+set(CMAKE_CXX_FLAGS_INIT -m32)
+set(CMAKE_LIBRARY_ARCHITECTURE i386-linux-gnu)

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* uzsmalloc.h - zsmalloc in userspace: the whole public interface.
+ *
+ * A pool stores objects of 1 byte to one page each and keeps memory close to
+ * the sum of their sizes. Allocation gives a *handle*, not a pointer: the
+ * object behind a handle may move (compaction, page migration), the handle
+ * stays. The data is reached between zs_obj_read_begin() and
+ * zs_obj_read_end(), or with zs_obj_write().
+ *
+ * Names that the Linux kernel has too (mm/zsmalloc.c, as of v6.15 and later)
+ * take the kernel's arguments and mean the same; what differs says "differs".
+ *
+ * THREADS
+ * All calls on one pool may run at once from any number of threads, except
+ * as the first table says. No call needs the caller's thread registered, and
+ * none takes a lock that outlives it, except the pairs begin/end, which pin
+ * one zspage (not the pool) for reading. A begin and its end may be in
+ * different threads.
+ *
+ *   two calls on one POOL                    may they run at once?
+ *   ---------------------------------------  -----------------------------
+ *   any two of: zs_malloc zs_free zs_compact
+ *     zs_trim zs_drain zs_shrink_* zs_obj_*
+ *     zs_pool_* zs_class_* zs_for_each_*
+ *     zs_get_total_pages zs_print_classes
+ *     zs_lookup_class_index
+ *     zs_huge_class_size                     yes (*)
+ *   zs_destroy_pool and anything             no
+ *   zs_fork_* and anything                   the call blocks the others
+ *   calls on two different pools             yes, always
+ *
+ *   (*) a second zs_compact() answers 0 at once while one is running.
+ *
+ *   two calls on one HANDLE                  may they run at once?
+ *   ---------------------------------------  -----------------------------
+ *   read (begin..end) and read               yes
+ *   read and zs_obj_write                    no: the bytes read are torn
+ *   zs_obj_write and zs_obj_write            no: the bytes stored are torn
+ *   zs_free and read or zs_obj_write         no: use after free
+ *   zs_free and zs_free                      no: double free
+ *   any of them and zs_compact, zs_trim,
+ *     zs_shrink_scan, page migration         yes
+ *   zs_for_each_live and zs_free             yes, see there
+ *
+ *   A thread that is between begin and end   may call
+ *   ---------------------------------------  -----------------------------
+ *   zs_malloc, begin of other objects,
+ *     statistics, zs_compact, zs_trim        yes
+ *   zs_obj_write to another object           yes
+ *   zs_free of another object                yes
+ *   zs_free of that object                   no
+ *   zs_destroy_pool                          no
+ *
+ * FORK
+ * The child may create and use new pools at once. A pool made before the
+ * fork may be used (or destroyed) in the child only if zs_fork_prepare(),
+ * zs_fork_parent() and zs_fork_child() were called for it around the fork,
+ * for instance from pthread_atfork() handlers; memory is then private to
+ * each process. See zs_fork_prepare().
+ *
+ * ERRORS
+ * A function that returns a handle returns a negative errno as unsigned long
+ * on failure (zs_is_err, zs_err). A function that returns int returns 0 or a
+ * negative errno. Lack of memory is always an error value: nothing aborts.
+ * Unless a call says otherwise, a pool argument must be a live pool, and a
+ * handle one that zs_malloc gave for that pool and that is not yet freed:
+ * like free(), the library cannot tell others apart.
+ *
+ * LIFETIME
+ * A pointer from zs_obj_read_begin (or a segment from the scatter-gather
+ * form) is valid until the matching end. Handles are valid until freed or
+ * until the pool is destroyed. Strings and structures given to a call are
+ * copied; nothing is kept.
+ *
+ * There is no global state, no constructor, no atexit handler, no
+ * thread-local storage. The library starts at most one thread per pool (the
+ * worker), with all signals blocked, when first needed.
+ */
+#ifndef UZSMALLOC_H
+#define UZSMALLOC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The one place where the version is written; the build reads it from here. */
+#define ZS_VERSION_MAJOR 0
+#define ZS_VERSION_MINOR 1
+#define ZS_VERSION_PATCH 0
+
+#if defined(__GNUC__) && !defined(ZS_API)
+#define ZS_API __attribute__((visibility("default")))
+#elif !defined(ZS_API)
+#define ZS_API
+#endif
+
+/* "MAJOR.MINOR.PATCH" of the library that is linked, a string that lives as
+ * long as the library is loaded. Any thread. */
+ZS_API const char *zs_version(void);
+
+/* A pool. Opaque. */
+struct zs_pool;
+
+/* How an allocation may get memory. Kernel: include/linux/gfp_types.h. */
+typedef unsigned int gfp_t;
+#ifndef GFP_KERNEL
+/* May ask the OS for memory, and may compact the pool to make room. */
+#define GFP_KERNEL ((gfp_t)0x1)
+#endif
+#ifndef GFP_NOWAIT
+/* Takes only what the pool already has from the OS; never compacts. */
+#define GFP_NOWAIT ((gfp_t)0x2)
+#endif
+#ifndef NUMA_NO_NODE
+/* The only node id that has a meaning; others are accepted and ignored. */
+#define NUMA_NO_NODE (-1)
+#endif
+
+/* ------------------------------------------------------------------------
+ * Handles and errors
+ */
+
+/* Is a value that zs_malloc returned an error? True for -4095..-1 as
+ * unsigned long. Handle 0 is not an error value; zs_malloc never returns it. */
+static inline bool zs_is_err(unsigned long handle)
+{
+	return handle >= (unsigned long)-4095L;
+}
+
+/* Which error: a negative errno, or 0 when the value is none. */
+static inline int zs_err(unsigned long handle)
+{
+	return zs_is_err(handle) ? (int)(long)handle : 0;
+}
+
+/* ------------------------------------------------------------------------
+ * Life of a pool
+ */
+
+/* Where zs_free's locks begin and end: the variants of the 2026 patch series
+ * "mm/zsmalloc: reduce lock contention in zs_free". This version has `held`;
+ * the others are named so that programs need not change later, and answer
+ * ENOTSUP. */
+enum zs_lock_scope {
+	ZS_SCOPE_DEFAULT = 0, /* the best this version has: now HELD */
+	ZS_SCOPE_HELD = 1, /* Linux 7.0: pages are freed under class->lock */
+	ZS_SCOPE_UNLOCKED =
+		2, /* pages are freed after class->lock is dropped */
+	ZS_SCOPE_CLASS_IDX = 3 /* class index in the obj word, no pool->lock */
+};
+
+/* What deferred free does. This version has none: every free is synchronous;
+ * ARRAY and PERCPU answer ENOTSUP. */
+enum zs_defer_mode {
+	ZS_DEFER_DEFAULT = 0,
+	ZS_DEFER_NONE = 1,
+	ZS_DEFER_ARRAY = 2,
+	ZS_DEFER_PERCPU = 3
+};
+
+/* Flags of zs_pool_options. */
+/* No worker thread: what it would do (free zspages that a page migration
+ * held up, give memory back to the OS) waits for zs_drain(), zs_trim() or
+ * zs_destroy_pool(). */
+#define ZS_POOL_NO_WORKER 0x1u
+
+/* Options of a pool. Initialize with ZS_POOL_OPTIONS_INIT, then set fields;
+ * 0 means the default in each. */
+struct zs_pool_options {
+	/* sizeof(struct zs_pool_options), set by ZS_POOL_OPTIONS_INIT: lets a
+	 * program and a library of different age work together. A larger one
+	 * is accepted if the unknown bytes are 0. */
+	size_t struct_size;
+	/* Bytes in a page: 4096, 8192, 16384, 32768 or 65536; 0 is 4096. Also
+	 * the largest object. Independent of the OS's page size. */
+	unsigned int page_size;
+	/* Most pages in a zspage, 4 to 16; 0 is 8. More pages: less waste when
+	 * full, more partly filled memory when many size classes are in use.
+	 * Kernel: CONFIG_ZSMALLOC_CHAIN_SIZE. */
+	unsigned int chain_size;
+	enum zs_lock_scope lock_scope;
+	enum zs_defer_mode defer;
+	unsigned int flags; /* ZS_POOL_* */
+	/* Bytes of memory that the pool may hold from the OS (as in
+	 * zs_pool_info.bytes_resident); 0 is no limit. When it is reached,
+	 * zs_malloc with GFP_KERNEL first compacts, then answers -ENOMEM. */
+	size_t memory_limit;
+	/* Bytes of free memory that the pool keeps rather than gives back to
+	 * the OS; 0 is 4 MiB, SIZE_MAX keeps all. zs_trim() ignores it. */
+	size_t retained_bytes;
+};
+
+#define ZS_POOL_OPTIONS_INIT                                            \
+	{                                                               \
+		sizeof(struct zs_pool_options), 0, 0, ZS_SCOPE_DEFAULT, \
+			ZS_DEFER_DEFAULT, 0, 0, 0                       \
+	}
+
+/* Creates a pool.
+ * @name: for the reader of statistics; copied, the first 63 bytes count;
+ *        NULL is "".
+ * @opts: options, or NULL for all defaults; copied.
+ * Context: any thread; may sleep. A pool without objects holds a few tens of
+ *        KiB and no thread.
+ * Return: the pool, or NULL with errno:
+ *        EINVAL  an option out of its range, an unknown flag, struct_size
+ *                too small, or memory_limit too small to hold anything
+ *                (less than 48 pages)
+ *        E2BIG   struct_size beyond what this version knows, with unknown
+ *                bytes not 0
+ *        ENOTSUP a lock scope or deferral that this version does not have
+ *        ENOMEM  no memory
+ * Lifetime: until zs_destroy_pool. */
+ZS_API struct zs_pool *zs_create_pool_with(const char *name,
+					   const struct zs_pool_options *opts);
+
+/* zs_create_pool_with(name, NULL). Kernel: same. */
+ZS_API struct zs_pool *zs_create_pool(const char *name);
+
+/* Destroys a pool and gives all of its memory back to the OS, also that of
+ * objects still live. Joins the worker.
+ * @pool: a pool that no other thread uses and no read pins; NULL is ignored.
+ * Return: how many objects were still live; 0 for NULL. Never fails.
+ * Differs: the kernel returns nothing and leaks what is live. */
+ZS_API unsigned long zs_destroy_pool(struct zs_pool *pool);
+
+/* The lock scope really in use: never ZS_SCOPE_DEFAULT. Constant for a pool. */
+ZS_API enum zs_lock_scope zs_pool_scope(const struct zs_pool *pool);
+
+/* ------------------------------------------------------------------------
+ * Objects
+ */
+
+/* Allocates an object. Its contents are undefined.
+ * @size: bytes, 1 to the pool's page size.
+ * @gfp:  GFP_KERNEL or GFP_NOWAIT.
+ * @nid:  NUMA_NO_NODE; others are accepted and ignored.
+ * Context: any thread; with GFP_KERNEL may sleep and may compact the pool.
+ * Return: a handle (never 0, even), or an error value:
+ *        -EINVAL size is 0, or gfp is neither of the two
+ *        -ENOSPC size is larger than a page
+ *        -ENOMEM the OS has no memory, the memory limit is reached, or
+ *                GFP_NOWAIT and the pool has none at hand
+ *        On error the pool is as before. */
+ZS_API unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp,
+			       int nid);
+
+/* Frees an object. A handle of 0 or an error value is ignored.
+ * Needs no memory. Context: any thread; does not wait for I/O or for another
+ * thread's read of another object. */
+ZS_API void zs_free(struct zs_pool *pool, unsigned long handle);
+
+/* Begins reading an object and pins it where it is.
+ * @mem_len:    bytes, 1 to the object's room (at least what zs_malloc was
+ *              asked for).
+ * @local_copy: a buffer of mem_len bytes, used only when the object lies in
+ *              two pages; NULL is allowed if the caller can take NULL for
+ *              an answer.
+ * Context: any thread. The zspage stays pinned (cannot be compacted, nor its
+ *        pages moved) until zs_obj_read_end: keep it short.
+ * Return: a pointer to the first mem_len bytes, either into the pool (do not
+ *        write there) or local_copy. NULL, and nothing to end, when handle is
+ *        0 or an error value, mem_len is out of range, or a copy is needed
+ *        and local_copy is NULL.
+ * Lifetime of the pointer: until zs_obj_read_end.
+ * Kernel: same as of v6.15 and later (there without the NULL answers). */
+ZS_API void *zs_obj_read_begin(struct zs_pool *pool, unsigned long handle,
+			       size_t mem_len, void *local_copy);
+
+/* Ends what zs_obj_read_begin began. @mem_len, @handle_mem: as given to it
+ * and returned by it. A NULL handle_mem is ignored. */
+ZS_API void zs_obj_read_end(struct zs_pool *pool, unsigned long handle,
+			    size_t mem_len, void *handle_mem);
+
+/* As zs_obj_read_begin, but never copies: the object is given as one or two
+ * segments that lie in the pool and together are mem_len bytes.
+ * Return: the number of segments written to iov, 1 or 2; 0, and nothing to
+ *        end, when handle is 0 or an error value or mem_len out of range.
+ * Differs: the kernel fills a scatterlist and returns nothing. */
+ZS_API unsigned int zs_obj_read_sg_begin(struct zs_pool *pool,
+					 unsigned long handle,
+					 struct iovec iov[2], size_t mem_len);
+
+/* Ends what zs_obj_read_sg_begin began. */
+ZS_API void zs_obj_read_sg_end(struct zs_pool *pool, unsigned long handle);
+
+/* Copies mem_len bytes from handle_mem into the object, from its beginning.
+ * @mem_len: bytes, 1 to the object's room.
+ * Return: 0, or -EINVAL when handle is 0 or an error value, -ERANGE when
+ *        mem_len is out of range; then nothing is written.
+ * Differs: the kernel returns nothing and checks nothing. */
+ZS_API int zs_obj_write(struct zs_pool *pool, unsigned long handle,
+			void *handle_mem, size_t mem_len);
+
+/* ------------------------------------------------------------------------
+ * Giving memory back
+ */
+
+/* Compacts: moves objects out of the emptiest zspages of each class into the
+ * fullest, as long as that frees whole zspages, and frees those. Needs no
+ * memory; skips what is being read. The freed pages stay in the pool up to
+ * retained_bytes; the rest goes back to the OS soon after (zs_trim: now).
+ * Return: pages freed; 0 at once if another thread is compacting.
+ * Context: any thread; may sleep; other calls are held up for the time of
+ *        filling one zspage at most. Kernel: same. */
+ZS_API unsigned long zs_compact(struct zs_pool *pool);
+
+/* Gives all free memory back to the OS now: first moves pages (not objects)
+ * out of sparsely used sections, so that these empty out, then unmaps empty
+ * sections and returns every free page. To shrink a pool as far as possible
+ * call zs_compact first.
+ * Return: bytes given back to the OS; 0 at once if another thread is in
+ *        zs_trim. Context: any thread; may sleep; needs no memory. */
+ZS_API size_t zs_trim(struct zs_pool *pool);
+
+/* Runs, in the calling thread, everything that is queued for the pool's
+ * worker, and returns when all that was queued before the call is done. With
+ * a worker thread it waits for that one instead.
+ * Return: number of work items run by this thread. */
+ZS_API unsigned long zs_drain(struct zs_pool *pool);
+
+/* The shrinker's two calls, for programs with a memory-pressure mechanism of
+ * their own. Kernel: zs_shrinker_count, zs_shrinker_scan. */
+/* Return: pages that compaction could free now (an estimate while others
+ * change the pool). Takes no lock. */
+ZS_API unsigned long zs_shrink_count(struct zs_pool *pool);
+/* Compacts. @nr_pages is accepted and ignored, as in the kernel.
+ * Return: pages freed, or ZS_SHRINK_STOP when nothing was freed. */
+#define ZS_SHRINK_STOP (~0UL)
+ZS_API unsigned long zs_shrink_scan(struct zs_pool *pool,
+				    unsigned long nr_pages);
+
+/* ------------------------------------------------------------------------
+ * Geometry
+ */
+
+/* Requests of at least this many bytes take a whole page each ("huge").
+ * 3625 for 4096-byte pages and chain size 8. Constant for a pool.
+ * Kernel: same, but process-wide there. */
+ZS_API size_t zs_huge_class_size(struct zs_pool *pool);
+
+/* Index of the size class whose objects have @size bytes, from the size as
+ * given (zs_malloc itself looks for size + sizeof(unsigned long)). Sizes
+ * beyond a page count as a page. Constant for a pool. Kernel: same. */
+ZS_API unsigned int zs_lookup_class_index(struct zs_pool *pool,
+					  unsigned int size);
+
+/* Number of class indices: zs_class_info takes 0 to this less 1. 255 for
+ * 4096-byte pages. Constant for a pool. */
+ZS_API unsigned int zs_class_count(const struct zs_pool *pool);
+
+/* ------------------------------------------------------------------------
+ * Statistics. None of these calls stops the others for long, and none needs
+ * a refresh. "exact": right at the moment of the call, if nothing else runs
+ * then, and never negative; "relaxed": counted without a lock, may miss what
+ * other threads are just doing.
+ */
+
+/* Pages in zspages now. Exact. Kernel: same. */
+ZS_API unsigned long zs_get_total_pages(struct zs_pool *pool);
+
+/* Kernel: struct zs_pool_stats. */
+struct zs_pool_stats {
+	unsigned long pages_compacted; /* pages freed by compaction so far */
+};
+ZS_API void zs_pool_stats(struct zs_pool *pool, struct zs_pool_stats *stats);
+
+/* What a pool is and holds. Set struct_size (ZS_POOL_INFO_INIT) before the
+ * call: no more than that many bytes are written.
+ *
+ * Identities, when nothing else runs:
+ *   objs_inuse <= objs_capacity
+ *   freeable_pages <= pages <= peak_pages
+ *   (pages + slab_pages) * page_size <= bytes_resident
+ *   bytes_resident <= bytes_mapped */
+struct zs_pool_info {
+	size_t struct_size;
+	/* constant */
+	unsigned int page_size; /* bytes */
+	unsigned int chain_size; /* pages */
+	size_t memory_limit_bytes; /* 0: none */
+	size_t retained_bytes; /* the default filled in */
+	/* memory; exact */
+	unsigned long pages; /* pages in zspages */
+	unsigned long peak_pages; /* the most there ever were */
+	unsigned long slab_pages; /* pages of handle words and zspage
+				   * structures */
+	size_t bytes_mapped; /* address space taken from the OS, all of it:
+			      * sections and the pool's own structures */
+	size_t bytes_resident; /* of those, what the OS must have filled with
+				* memory; free pages not yet given back
+				* count; an upper bound of RSS growth */
+	size_t bytes_free; /* of those, free pages not yet given back */
+	/* objects; exact */
+	unsigned long objs_inuse;
+	unsigned long objs_capacity; /* object places in zspages */
+	unsigned long freeable_pages; /* zs_compact would free about that */
+	/* counters since creation; relaxed */
+	unsigned long compactions; /* runs of zs_compact that did not answer
+				    * 0 for another one running */
+	unsigned long pages_compacted; /* pages freed by them */
+	unsigned long objs_moved; /* objects moved by compaction */
+	unsigned long bytes_moved; /* their bytes, by class size */
+	unsigned long compact_hold_ns_max; /* longest time that a compaction
+				* held class->lock at a stretch */
+	unsigned long pages_migrated; /* pages moved by zs_trim */
+	unsigned long migrations_busy; /* page moves given up as busy */
+	unsigned long zspages_async_freed; /* zspages that the worker freed,
+				* as a page of theirs was just migrating */
+	unsigned long bytes_given_back; /* to the OS */
+};
+#define ZS_POOL_INFO_INIT                                                     \
+	{                                                                     \
+		sizeof(struct zs_pool_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                       \
+	}
+
+/* Return: 0, or -EINVAL when struct_size is less than that of the first
+ * version of the library. */
+ZS_API int zs_pool_info(struct zs_pool *pool, struct zs_pool_info *info);
+
+#define ZS_NR_FULLNESS_GROUPS 12
+
+/* One size class. Set struct_size (ZS_CLASS_INFO_INIT) before the call. */
+struct zs_class_info {
+	size_t struct_size;
+	/* constant */
+	unsigned int index; /* of the class that serves this index: larger
+			     * than the index asked for if that is merged */
+	unsigned int size; /* bytes of an object, its handle word included */
+	unsigned int pages_per_zspage;
+	unsigned int objs_per_zspage;
+	bool huge; /* one object in one page, handle word elsewhere */
+	/* exact, all of one moment */
+	unsigned long zspages[ZS_NR_FULLNESS_GROUPS]; /* by fullness group:
+			* 0 empty, 1 to 10 "10 %" to "99 %", 11 full */
+	unsigned long objs_capacity;
+	unsigned long objs_inuse;
+	unsigned long pages_used;
+	unsigned long freeable_pages;
+};
+#define ZS_CLASS_INFO_INIT                                                    \
+	{                                                                     \
+		sizeof(struct zs_class_info), 0, 0, 0, 0, false, { 0 }, 0, 0, \
+			0, 0                                                  \
+	}
+
+/* Return: 0; -ERANGE when index is not below zs_class_count(); -EINVAL when
+ * struct_size is less than that of the first version of the library. */
+ZS_API int zs_class_info(struct zs_pool *pool, unsigned int index,
+			 struct zs_class_info *info);
+
+/* Prints the kernel's `classes` table (debugfs zsmalloc/POOL/classes): a row
+ * for each class, a total.
+ * Return: 0, or a negative errno from writing to @out. */
+ZS_API int zs_print_classes(struct zs_pool *pool, FILE *out);
+
+/* Calls @callback for every live handle, in no order, until it returns
+ * non-zero.
+ * Context: no lock of the allocator's hot paths is held during a callback:
+ *        it may call zs_free (also for this handle), zs_malloc, zs_obj_*;
+ *        not zs_trim, zs_drain, zs_destroy_pool, zs_for_each_live. Objects
+ *        allocated or freed meanwhile by others may or may not be seen: that
+ *        a handle given to the callback stays live is up to the caller.
+ * Return: 0, or what the callback returned. */
+ZS_API int zs_for_each_live(struct zs_pool *pool,
+			    int (*callback)(unsigned long handle, void *arg),
+			    void *arg);
+
+/* A zspage as zs_for_each_zspage shows it: a copy, of one moment. */
+struct zs_zspage_info {
+	unsigned int class_index;
+	unsigned int group; /* fullness group, 0 to 11 */
+	unsigned int inuse; /* objects allocated */
+	unsigned int objs; /* objects in all */
+	unsigned int pages;
+	/* by object index: the handle there, 0 if free; objs entries */
+	const unsigned long *handles;
+	/* the free list from its head, object indices; objs - inuse entries */
+	const unsigned int *free_list;
+};
+
+/* Calls @callback for every zspage of one class, by group from 0 to 11 and
+ * in list order from the head, until it returns non-zero. For studying
+ * placement; slow, and takes memory for a copy of the class.
+ * @index: a class index; a merged one shows the class that serves it.
+ * Context: no lock is held during a callback. The structure and its arrays
+ *        live until the callback returns.
+ * Return: 0; what the callback returned; -ERANGE for a bad index; -ENOMEM. */
+ZS_API int zs_for_each_zspage(struct zs_pool *pool, unsigned int index,
+			      int (*callback)(const struct zs_zspage_info *info,
+					      void *arg),
+			      void *arg);
+
+/* Checks every invariant of the pool, telling each violation in a line on
+ * @out (NULL: only count). Takes time in proportion to the pool and stops
+ * its other calls meanwhile; objects being read are fine.
+ * Return: number of violations; 0 is a sound pool. */
+ZS_API unsigned long zs_pool_check(struct zs_pool *pool, FILE *out);
+
+/* ------------------------------------------------------------------------
+ * fork. For each pool that the child shall go on using:
+ *
+ *   zs_fork_prepare   before fork: waits until no other call is inside the
+ *                     pool, then keeps all out
+ *   zs_fork_parent    after fork, in the parent: lets them in again
+ *   zs_fork_child     after fork, in the child: makes the pool usable there;
+ *                     the worker thread is started anew when needed
+ *
+ * With several pools prepare them in one fixed order, everywhere the same.
+ * Reads (begin..end) of other threads do not hold fork up, but pin their
+ * zspages in the child for ever: these are then never compacted; freeing the
+ * objects and destroying the pool still works. A failed fork: call
+ * zs_fork_parent. */
+ZS_API void zs_fork_prepare(struct zs_pool *pool);
+ZS_API void zs_fork_parent(struct zs_pool *pool);
+ZS_API void zs_fork_child(struct zs_pool *pool);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* UZSMALLOC_H */

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* check.c - the invariants of a pool, numbered, as a function. Owns no state.
+ *
+ *  I1  a zspage is in the list of the group that its inuse puts it into
+ *  I2  a class counts the zspages of each list
+ *  I3  objs_capacity is zspages * objs_per_zspage
+ *  I4  objs_inuse is the sum of inuse
+ *  I5  a chain has pages_per_zspage pages, each of which knows its zspage,
+ *      its first object's offset, and may be migrated
+ *  I6  the free list has objs - inuse entries, each free, none twice
+ *  I7  inuse objects carry a handle, whose word leads back to the object
+ *  I8  pages_allocated is the sum over the classes, at most peak_pages
+ *  I9  the zone's and the slab caches' own invariants
+ *  I10 every page handed out is a zspage's or a slab's, or in the hands of
+ *      an unfinished call: never fewer are out than these
+ *
+ * Callers: users, tests. Calls: class.c, zspage.c, compat.
+ * Locks: takes every lock of the pool down to class->lock, for its whole
+ * duration. Sleeps: yes.
+ */
+#include "internal.h"
+
+#include <stdarg.h>
+
+struct check {
+	struct zs_pool *pool;
+	FILE *out;
+	unsigned long bad;
+	unsigned long pages; /* of all zspages seen */
+};
+
+__attribute__((format(printf, 2, 3))) static void
+violated(struct check *check, const char *format, ...)
+{
+	va_list args;
+
+	check->bad++;
+	if (!check->out)
+		return;
+	fprintf(check->out, "uzsmalloc: pool %s: ", check->pool->name);
+	va_start(args, format);
+	vfprintf(check->out, format, args);
+	va_end(args);
+	fputc('\n', check->out);
+}
+
+static void report_text(void *arg, const char *text)
+{
+	/* The caller adds up what the zone and slabs count. */
+	struct check *check = arg;
+
+	if (check->out)
+		fprintf(check->out, "uzsmalloc: pool %s: I9: %s\n",
+			check->pool->name, text);
+}
+
+/* I5. Return: is the chain fit to be walked? */
+static bool check_chain(struct check *check, const struct size_class *class,
+			const struct zspage *zspage)
+{
+	const struct zs_pool *pool = check->pool;
+	struct zpdesc *zpdesc = zspage->first_zpdesc;
+	unsigned int n = 0;
+
+	for (; zpdesc && n < class->pages_per_zspage;
+	     zpdesc = get_next_zpdesc(zpdesc)) {
+		unsigned int start = n << pool->page_shift;
+		unsigned int offset =
+			DIV_ROUND_UP(start, class->size) * class->size - start;
+
+		if (zpdesc->zspage != zspage)
+			violated(
+				check,
+				"I5: class %u: page %u of zspage %p belongs to zspage %p",
+				class->index, n, (const void *)zspage,
+				(void *)zpdesc->zspage);
+		if (zpdesc->first_obj_offset != offset)
+			violated(
+				check,
+				"I5: class %u: first object of page %u at %u, not %u",
+				class->index, n, zpdesc->first_obj_offset,
+				offset);
+		if (!(page_flags(zpdesc_page(zpdesc)) & PG_movable))
+			violated(
+				check,
+				"I5: class %u: page %u of zspage %p is not movable",
+				class->index, n, (const void *)zspage);
+		n++;
+	}
+	if (n == class->pages_per_zspage && !zpdesc)
+		return true;
+	violated(check, "I5: class %u: zspage %p has %s pages than %u",
+		 class->index, (const void *)zspage, zpdesc ? "more" : "fewer",
+		 class->pages_per_zspage);
+	return false;
+}
+
+/* I6 */
+static void check_free_list(struct check *check, const struct size_class *class,
+			    const struct zspage *zspage)
+{
+	unsigned int expected = class->objs_per_zspage - zspage->inuse, n = 0;
+	unsigned long idx = zspage->freeobj;
+
+	/* A list with an entry twice never ends: too many entries. */
+	while (idx < class->objs_per_zspage && n <= expected) {
+		unsigned long head =
+			*uzs_obj_head_at(check->pool, zspage, (unsigned)idx);
+
+		if (head & OBJ_ALLOCATED_TAG) {
+			violated(
+				check,
+				"I6: class %u: object %lu of zspage %p is on the free list, but allocated",
+				class->index, idx, (const void *)zspage);
+			return;
+		}
+		n++;
+		idx = class->huge ? OBJ_NONE
+				  : (head >> OBJ_TAG_BITS) & OBJ_NONE;
+	}
+	if (n != expected || idx != OBJ_NONE)
+		violated(
+			check,
+			"I6: class %u: free list of zspage %p has %u entries%s, not %u",
+			class->index, (const void *)zspage, n,
+			n > expected ? " or more" : "", expected);
+}
+
+/* I7 */
+static void check_objects(struct check *check, const struct size_class *class,
+			  struct zspage *zspage)
+{
+	const struct zs_pool *pool = check->pool;
+	unsigned int inuse = 0;
+	struct obj_iter it;
+
+	uzs_obj_iter_start(&it, pool, zspage);
+	do {
+		unsigned long handle = uzs_obj_iter_handle(&it);
+		unsigned long obj = location_to_obj(pool, it.zpdesc, it.idx);
+
+		if (!handle)
+			continue;
+		inuse++;
+		if (handle_to_obj(handle) != obj)
+			violated(
+				check,
+				"I7: class %u: object %u of zspage %p has handle %#lx, which leads to obj %#lx, not %#lx",
+				class->index, it.idx, (const void *)zspage,
+				handle, handle_to_obj(handle), obj);
+	} while (uzs_obj_iter_next(&it));
+	if (inuse != zspage->inuse)
+		violated(check,
+			 "I7: class %u: zspage %p has %u objects, recorded %u",
+			 class->index, (const void *)zspage, inuse,
+			 zspage->inuse);
+}
+
+static void check_class(struct check *check, struct size_class *class)
+{
+	unsigned long zspages = 0, inuse = 0;
+
+	for (unsigned int g = 0; g < NR_FULLNESS_GROUPS; g++) {
+		struct zspage *zspage;
+		unsigned long n = 0;
+
+		list_for_each_entry(zspage, &class->fullness_list[g], list) {
+			n++;
+			inuse += zspage->inuse;
+			if (zspage->fullness != g ||
+			    uzs_fullness_group(class, zspage->inuse) != g)
+				violated(
+					check,
+					"I1: class %u: zspage %p with %u of %u objects is in group %u, recorded %u",
+					class->index, (void *)zspage,
+					zspage->inuse, class->objs_per_zspage,
+					g, zspage->fullness);
+			if (!check_chain(check, class, zspage))
+				continue;
+			check_free_list(check, class, zspage);
+			check_objects(check, class, zspage);
+		}
+		if (n != class->zspages[g])
+			violated(
+				check,
+				"I2: class %u: %lu zspages in group %u, recorded %lu",
+				class->index, n, g, class->zspages[g]);
+		zspages += n;
+	}
+	if (zspages * class->objs_per_zspage != class->objs_capacity)
+		violated(check, "I3: class %u: capacity %lu, recorded %lu",
+			 class->index, zspages * class->objs_per_zspage,
+			 class->objs_capacity);
+	if (inuse != class->objs_inuse)
+		violated(check, "I4: class %u: %lu in use, recorded %lu",
+			 class->index, inuse, class->objs_inuse);
+	check->pages += zspages * class->pages_per_zspage;
+}
+
+void uzs_lock_pool(struct zs_pool *pool)
+{
+	pthread_mutex_lock(&pool->zone.trim_lock);
+	pthread_mutex_lock(&pool->free_work_lock);
+	write_lock(&pool->lock);
+	for (unsigned int i = 0; i < pool->nr_classes; i++)
+		if (uzs_class_is_own(pool, i))
+			spin_lock(&pool->size_class[i]->lock);
+}
+
+void uzs_unlock_pool(struct zs_pool *pool)
+{
+	for (unsigned int i = 0; i < pool->nr_classes; i++)
+		if (uzs_class_is_own(pool, i))
+			spin_unlock(&pool->size_class[i]->lock);
+	write_unlock(&pool->lock);
+	pthread_mutex_unlock(&pool->free_work_lock);
+	pthread_mutex_unlock(&pool->zone.trim_lock);
+}
+
+unsigned long zs_pool_check(struct zs_pool *pool, FILE *out)
+{
+	struct check check = { .pool = pool, .out = out };
+	struct zone_stat stat;
+	unsigned long slabs;
+
+	uzs_lock_pool(pool);
+	for (unsigned int i = 0; i < pool->nr_classes; i++)
+		if (uzs_class_is_own(pool, i))
+			check_class(&check, pool->size_class[i]);
+	if (check.pages != zs_get_total_pages(pool))
+		violated(&check, "I8: %lu pages in zspages, recorded %lu",
+			 check.pages, zs_get_total_pages(pool));
+	if (check.pages > (unsigned long)READ_ONCE(pool->peak_pages))
+		violated(&check, "I8: %lu pages, but never more than %ld",
+			 check.pages, READ_ONCE(pool->peak_pages));
+	check.bad += uzs_slab_check(&pool->handle_cache, "handle", report_text,
+				    &check);
+	check.bad += uzs_slab_check(&pool->zspage_cache, "zspage", report_text,
+				    &check);
+	check.bad += uzs_zone_check(&pool->zone, report_text, &check);
+	/* Slabs come and go only under their cache's lock. */
+	spin_lock(&pool->handle_cache.lock);
+	spin_lock(&pool->zspage_cache.lock);
+	slabs = pool->handle_cache.nr_slabs + pool->zspage_cache.nr_slabs;
+	uzs_zone_stat(&pool->zone, &stat);
+	spin_unlock(&pool->zspage_cache.lock);
+	spin_unlock(&pool->handle_cache.lock);
+	if (stat.pages_used < check.pages + slabs)
+		violated(
+			&check,
+			"I10: %lu pages handed out, %lu in zspages and %lu in slabs",
+			stat.pages_used, check.pages, slabs);
+	uzs_unlock_pool(pool);
+	return check.bad;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* class.c - owns the class table and each class's fullness lists and counts.
+ *
+ * Kernel origin: mm/zsmalloc.c calculate_zspage_chain_size, get_size_class_
+ * index, can_merge, get_fullness_group, insert_zspage, remove_zspage,
+ * fix_fullness_group, find_get_zspage, zs_can_compact; differs: page size and
+ * chain size are the pool's, as is huge_class_size.
+ * Callers: all above. Calls: compat.
+ * Locks: needs class->lock where it says so; takes none. Sleeps: no.
+ */
+#include "internal.h"
+
+unsigned int uzs_pages_per_zspage(unsigned int size, unsigned int page_size,
+				  unsigned int chain_size)
+{
+	unsigned int best = 1, best_waste = UINT_MAX;
+
+	if (is_power_of_2(size))
+		return 1;
+	for (unsigned int pages = 1; pages <= chain_size; pages++) {
+		unsigned int waste = pages * page_size % size;
+
+		if (waste < best_waste) {
+			best_waste = waste;
+			best = pages;
+		}
+	}
+	return best;
+}
+
+void uzs_set_geometry(struct zs_pool *pool)
+{
+	unsigned int delta = pool->page_size >> ZS_SIZE_CLASS_SHIFT;
+
+	pool->page_shift = ilog2(pool->page_size);
+	pool->obj_index_bits = (unsigned int)BITS_PER_LONG -
+			       (MAX_ADDRESS_BITS - pool->page_shift);
+	pool->min_alloc_size =
+		max(ZS_MIN_ALLOC_SIZE, (pool->chain_size << pool->page_shift) >>
+					       pool->obj_index_bits);
+	pool->class_delta_shift = ilog2(delta);
+	pool->nr_classes =
+		DIV_ROUND_UP(pool->page_size - pool->min_alloc_size, delta) + 1;
+}
+
+void uzs_walk_geometry(const struct zs_pool *pool,
+		       void (*fn)(const struct class_geometry *geometry,
+				  void *arg),
+		       void *arg)
+{
+	struct class_geometry last = { 0 };
+
+	for (unsigned int i = pool->nr_classes; i-- > 0;) {
+		struct class_geometry g = { .index = i };
+
+		g.size = min(pool->min_alloc_size +
+				     (i << pool->class_delta_shift),
+			     pool->page_size);
+		g.pages = uzs_pages_per_zspage(g.size, pool->page_size,
+					       pool->chain_size);
+		g.objs = g.pages * pool->page_size / g.size;
+		g.merged = g.pages == last.pages && g.objs == last.objs;
+		fn(&g, arg);
+		last = g;
+	}
+}
+
+static void count_distinct(const struct class_geometry *g, void *arg)
+{
+	unsigned int *n = arg;
+
+	*n += !g->merged;
+}
+
+unsigned int uzs_count_distinct_classes(const struct zs_pool *pool)
+{
+	unsigned int n = 0;
+
+	uzs_walk_geometry(pool, count_distinct, &n);
+	return n;
+}
+
+struct class_builder {
+	struct zs_pool *pool;
+	struct size_class *next; /* one behind the last that was made */
+};
+
+static void build_class(const struct class_geometry *g, void *arg)
+{
+	struct class_builder *b = arg;
+	struct size_class *class = b->next;
+
+	if (g->merged) {
+		b->pool->size_class[g->index] = class - 1;
+		return;
+	}
+	spin_lock_init(&class->lock);
+	class->index = g->index;
+	class->size = g->size;
+	class->objs_per_zspage = g->objs;
+	class->pages_per_zspage = g->pages;
+	class->huge = g->objs == 1 && g->pages == 1;
+	for (int i = 0; i < NR_FULLNESS_GROUPS; i++)
+		INIT_LIST_HEAD(&class->fullness_list[i]);
+	/* The largest size that shares a zspage: what is larger than that,
+	 * handle word included, gets a page to itself. */
+	if (!b->pool->huge_class_size && g->pages != 1 && g->objs != 1)
+		b->pool->huge_class_size =
+			g->size - ((unsigned int)ZS_HANDLE_SIZE - 1);
+	b->pool->size_class[g->index] = class;
+	b->next++;
+}
+
+void uzs_init_classes(struct zs_pool *pool, struct size_class *mem)
+{
+	struct class_builder b = { pool, mem };
+
+	uzs_walk_geometry(pool, build_class, &b);
+}
+
+unsigned int uzs_class_index(const struct zs_pool *pool, size_t size)
+{
+	size_t above;
+
+	if (size <= pool->min_alloc_size)
+		return 0;
+	above = size - pool->min_alloc_size +
+		((size_t)1 << pool->class_delta_shift) - 1;
+	return (unsigned int)min((size_t)pool->nr_classes - 1,
+				 above >> pool->class_delta_shift);
+}
+
+unsigned int uzs_fullness_group(const struct size_class *class,
+				unsigned int inuse)
+{
+	if (inuse == 0)
+		return ZS_INUSE_RATIO_0;
+	if (inuse == class->objs_per_zspage)
+		return ZS_INUSE_RATIO_100;
+	return 100 * inuse / class->objs_per_zspage / 10 + 1;
+}
+
+/* Locks: needs class->lock. */
+void uzs_insert_zspage(struct size_class *class, struct zspage *zspage,
+		       unsigned int group)
+{
+	assert_spin_locked(&class->lock);
+	zspage->fullness = group & 0xf;
+	uzs_class_add(&class->zspages[group], 1);
+	list_add(&zspage->list, &class->fullness_list[group]);
+}
+
+/* Locks: needs class->lock. */
+void uzs_remove_zspage(struct size_class *class, struct zspage *zspage)
+{
+	assert_spin_locked(&class->lock);
+	list_del(&zspage->list);
+	uzs_class_add(&class->zspages[zspage->fullness], -1);
+}
+
+/* Moves a zspage to the list of the group that its objects in use now put it
+ * into. Return: that group. Locks: needs class->lock. */
+unsigned int uzs_fix_fullness_group(struct size_class *class,
+				    struct zspage *zspage)
+{
+	unsigned int group = uzs_fullness_group(class, zspage->inuse);
+
+	if (group != zspage->fullness) {
+		uzs_remove_zspage(class, zspage);
+		uzs_insert_zspage(class, zspage, group);
+	}
+	return group;
+}
+
+/* The zspage to allocate from: of the fullest group that has room, the
+ * latest. Locks: needs class->lock. */
+struct zspage *uzs_find_zspage(struct size_class *class)
+{
+	assert_spin_locked(&class->lock);
+	for (int i = ZS_INUSE_RATIO_99; i >= ZS_INUSE_RATIO_0; i--)
+		if (!list_empty(&class->fullness_list[i]))
+			return list_first_entry(&class->fullness_list[i],
+						struct zspage, list);
+	return NULL;
+}
+
+/* Pages that moving objects together would free. Locks: none; an estimate
+ * unless class->lock is held. */
+unsigned long uzs_freeable_pages(struct size_class *class)
+{
+	unsigned long capacity = READ_ONCE(class->objs_capacity);
+	unsigned long inuse = READ_ONCE(class->objs_inuse);
+
+	if (capacity <= inuse)
+		return 0;
+	return (capacity - inuse) / class->objs_per_zspage *
+	       class->pages_per_zspage;
+}

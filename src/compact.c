@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* compact.c - moves objects together so that whole zspages empty out. Owns
+ * the pool's compaction flag and counters.
+ *
+ * Kernel origin: mm/zsmalloc.c zs_compact, __zs_compact, migrate_zspage,
+ * isolate_src_zspage, isolate_dst_zspage, putback_zspage, zs_shrinker_count,
+ * zs_shrinker_scan; differs: measures how long class->lock is held.
+ * Callers: users, the zone when it is short of memory. Calls: zspage.c,
+ * object.c, class.c.
+ * Locks: takes pool->lock (write), then class->lock; tries zspage->lock.
+ * Sleeps: between two zspages.
+ * Guarantees:
+ *  K1 needs no memory.
+ *  K2 moves objects only while that frees at least one zspage.
+ *  K3 holds the locks for the filling of one zspage at most; less if somebody
+ *     waits for pool->lock: then for the emptying of one at most.
+ *  K4 ends: every round empties a source, fills a destination, or is the last.
+ */
+#include "internal.h"
+
+#include "compat/os.h"
+
+/* The locks of one class's compaction, and since when. */
+struct compaction {
+	struct zs_pool *pool;
+	struct size_class *class;
+	u64 since; /* ns */
+	unsigned long objs_moved;
+};
+
+static void compaction_lock(struct compaction *c)
+{
+	write_lock(&c->pool->lock);
+	spin_lock(&c->class->lock);
+	c->since = uzs_clock_ns();
+}
+
+static void compaction_unlock(struct compaction *c)
+{
+	long held = (long)(uzs_clock_ns() - c->since);
+
+	spin_unlock(&c->class->lock);
+	write_unlock(&c->pool->lock);
+	uzs_atomic_max_long(&c->pool->stat.compact_hold_ns_max, held);
+}
+
+/* Takes the latest zspage of the first non-empty group on the way from group
+ * `from` to group `to`. Locks: needs class->lock. */
+static struct zspage *isolate_zspage(struct size_class *class, int from, int to)
+{
+	int step = from < to ? 1 : -1;
+
+	for (int group = from; group != to + step; group += step) {
+		struct zspage *zspage = list_first_entry_or_null(
+			&class->fullness_list[group], struct zspage, list);
+
+		if (zspage) {
+			uzs_remove_zspage(class, zspage);
+			return zspage;
+		}
+	}
+	return NULL;
+}
+
+/* Puts an isolated zspage into the list where it belongs. Return: its group.
+ * Locks: needs class->lock. */
+static unsigned int putback_zspage(struct size_class *class,
+				   struct zspage *zspage)
+{
+	unsigned int group = uzs_fullness_group(class, zspage->inuse);
+
+	uzs_insert_zspage(class, zspage, group);
+	return group;
+}
+
+/* Moves objects, lowest index first, until `src` is empty or `dst` full. */
+static void migrate_zspage(struct compaction *c, struct zspage *dst,
+			   struct zspage *src)
+{
+	struct zs_pool *pool = c->pool;
+	struct obj_iter it;
+
+	uzs_obj_iter_start(&it, pool, src);
+	do {
+		unsigned long handle = uzs_obj_iter_handle(&it);
+		unsigned long from, to;
+
+		if (!handle)
+			continue;
+		from = handle_to_obj(handle);
+		to = uzs_obj_malloc(pool, c->class, dst, handle);
+		uzs_obj_copy(pool, c->class, to, from);
+		record_obj(handle, to);
+		uzs_obj_free(pool, c->class, src, from);
+		c->objs_moved++;
+	} while (src->inuse && dst->inuse < c->class->objs_per_zspage &&
+		 uzs_obj_iter_next(&it));
+}
+
+/* Return: pages freed. */
+static unsigned long compact_class(struct zs_pool *pool,
+				   struct size_class *class)
+{
+	struct compaction c = { .pool = pool, .class = class };
+	struct zspage *dst = NULL;
+	unsigned long freed = 0;
+	bool kick = false;
+
+	compaction_lock(&c);
+	while (uzs_freeable_pages(class)) {
+		struct zspage *src;
+		unsigned int group;
+
+		if (!dst)
+			dst = isolate_zspage(class, ZS_INUSE_RATIO_99,
+					     ZS_INUSE_RATIO_10);
+		if (!dst)
+			break;
+		src = isolate_zspage(class, ZS_INUSE_RATIO_10,
+				     ZS_INUSE_RATIO_99);
+		if (!src)
+			break;
+		if (!pin_write_trylock(&src->lock)) {
+			putback_zspage(class, src);
+			break;
+		}
+		migrate_zspage(&c, dst, src);
+		group = putback_zspage(class, src);
+		pin_write_unlock(&src->lock);
+		if (group == ZS_INUSE_RATIO_0) {
+			kick |= !uzs_free_zspage(pool, class, src);
+			freed += class->pages_per_zspage;
+		}
+		if (dst->inuse == class->objs_per_zspage ||
+		    rwlock_is_contended(&pool->lock)) {
+			putback_zspage(class, dst);
+			dst = NULL;
+			compaction_unlock(&c);
+			cond_resched();
+			compaction_lock(&c);
+		}
+	}
+	if (dst)
+		putback_zspage(class, dst);
+	compaction_unlock(&c);
+
+	uzs_count(&pool->stat.objs_moved, c.objs_moved);
+	uzs_count(&pool->stat.bytes_moved, c.objs_moved * class->size);
+	if (kick)
+		uzs_kick_free(pool);
+	return freed;
+}
+
+unsigned long zs_compact(struct zs_pool *pool)
+{
+	unsigned long freed = 0;
+
+	if (__atomic_exchange_n(&pool->compaction_in_progress, true,
+				__ATOMIC_ACQUIRE))
+		return 0;
+	for (unsigned int i = pool->nr_classes; i-- > 0;) {
+		struct size_class *class = pool->size_class[i];
+
+		/* Nothing to free is the rule: no lock for that. */
+		if (uzs_class_is_own(pool, i) && uzs_freeable_pages(class))
+			freed += compact_class(pool, class);
+	}
+	uzs_count(&pool->stat.pages_compacted, freed);
+	uzs_count(&pool->stat.compactions, 1);
+	__atomic_store_n(&pool->compaction_in_progress, false,
+			 __ATOMIC_RELEASE);
+	uzs_kick_reclaim(pool);
+	return freed;
+}
+
+unsigned long zs_shrink_count(struct zs_pool *pool)
+{
+	unsigned long pages = 0;
+
+	for (unsigned int i = 0; i < pool->nr_classes; i++)
+		if (uzs_class_is_own(pool, i))
+			pages += uzs_freeable_pages(pool->size_class[i]);
+	return pages;
+}
+
+unsigned long zs_shrink_scan(struct zs_pool *pool, unsigned long nr_pages)
+{
+	unsigned long freed = zs_compact(pool);
+
+	(void)nr_pages;
+	return freed ? freed : ZS_SHRINK_STOP;
+}
+
+static unsigned long shrinker_count(struct shrinker *shrinker)
+{
+	return zs_shrink_count(shrinker->private_data);
+}
+
+static unsigned long shrinker_scan(struct shrinker *shrinker, unsigned long nr)
+{
+	return zs_shrink_scan(shrinker->private_data, nr);
+}
+
+/* The zone calls it when it is out of memory, before it says so. */
+void uzs_register_shrinker(struct zs_pool *pool)
+{
+	pool->shrinker.count_objects = shrinker_count;
+	pool->shrinker.scan_objects = shrinker_scan;
+	pool->shrinker.private_data = pool;
+	uzs_shrinker_register(&pool->zone.shrinkers, &pool->shrinker);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* fault.c - the counters of forced failures, and the last words of a failed
+ * assertion. The only process-wide state there is, and only in test builds.
+ */
+#include "fault.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#ifdef UZS_TESTING
+static struct {
+	long left; /* atomic; attempts until one fails, <= 0: none will */
+	long seen; /* atomic */
+} uzs_faults[UZS_NR_FAULT_KINDS];
+
+void uzs_fault_set(enum uzs_fault_kind kind, long nth)
+{
+	WRITE_ONCE(uzs_faults[kind].seen, 0);
+	WRITE_ONCE(uzs_faults[kind].left, nth);
+}
+
+long uzs_fault_seen(enum uzs_fault_kind kind)
+{
+	return READ_ONCE(uzs_faults[kind].seen);
+}
+
+bool uzs_should_fail(enum uzs_fault_kind kind)
+{
+	__atomic_fetch_add(&uzs_faults[kind].seen, 1, __ATOMIC_RELAXED);
+	return __atomic_fetch_sub(&uzs_faults[kind].left, 1,
+				  __ATOMIC_RELAXED) == 1;
+}
+#endif
+
+void uzs_bug(const char *file, int line, const char *what)
+{
+	fprintf(stderr, "uzsmalloc: %s:%d: bug: %s\n", file, line, what);
+	abort();
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* fault.h - forced failures, for tests: the Nth time a kind of allocation is
+ * made, it fails. Only in builds with UZS_TESTING; elsewhere the question
+ * costs nothing, as its answer is a constant.
+ *
+ * Kernel origin: linux/fault-inject.h (should_failslab and kin); differs:
+ * counted, never random, and process-wide (tests run one at a time).
+ */
+#ifndef UZS_COMPAT_FAULT_H
+#define UZS_COMPAT_FAULT_H
+
+#include "base.h"
+
+enum uzs_fault_kind {
+	UZS_FAULT_OS, /* memory or a thread from the OS */
+	UZS_FAULT_PAGE, /* a page from a zone */
+	UZS_FAULT_SLAB, /* an object from a slab cache */
+	UZS_NR_FAULT_KINDS
+};
+
+#ifdef UZS_TESTING
+/* The nth (from 1) attempt of this kind from now on fails, and only that one.
+ * 0: none fails. */
+void uzs_fault_set(enum uzs_fault_kind kind, long nth);
+/* Attempts of this kind since uzs_fault_set. */
+long uzs_fault_seen(enum uzs_fault_kind kind);
+bool uzs_should_fail(enum uzs_fault_kind kind);
+#else
+static inline bool uzs_should_fail(enum uzs_fault_kind kind)
+{
+	(void)kind;
+	return false;
+}
+#endif
+
+#endif

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* lock.c - what the locks of lock.h do when somebody has to wait. Owns no
+ * state, except where there is no futex.
+ *
+ * Kernel origin: kernel/futex.c's contract, kernel/locking/qrwlock.c's
+ * purpose; differs: see lock.h.
+ * Callers: everyone, through lock.h. Calls: the OS.
+ * Locks: none of its own. May sleep: yes, all but the unlocks.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* syscall */
+#endif
+#include "lock.h"
+
+#if defined(__linux__) && !defined(UZS_NO_FUTEX)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#ifndef SYS_futex
+#define SYS_futex SYS_futex_time64 /* 32-bit machines younger than 2020 */
+#endif
+
+static void futex(u32 *word, int op, u32 val)
+{
+	int saved = errno;
+
+	syscall(SYS_futex, word, op, val, NULL, NULL, 0);
+	errno = saved;
+}
+
+void uzs_wait_on(u32 *word, u32 expected)
+{
+	futex(word, FUTEX_WAIT_PRIVATE, expected);
+}
+
+void uzs_wake_one(u32 *word)
+{
+	futex(word, FUTEX_WAKE_PRIVATE, 1);
+}
+
+void uzs_wake_all(u32 *word)
+{
+	futex(word, FUTEX_WAKE_PRIVATE, INT_MAX);
+}
+
+#else
+#include <pthread.h>
+
+/* Which words sleep where: more than one may share a place, so a wakeup wakes
+ * all that sleep there, and those whom it does not concern look and sleep
+ * again. */
+#define NR_PLACES 16
+
+static struct place {
+	pthread_mutex_t mutex;
+	pthread_cond_t cond;
+	unsigned int sleepers; /* guard: mutex */
+} places[NR_PLACES];
+static pthread_once_t places_once = PTHREAD_ONCE_INIT;
+
+static void init_places(void)
+{
+	for (unsigned int i = 0; i < NR_PLACES; i++) {
+		pthread_mutex_init(&places[i].mutex, NULL);
+		pthread_cond_init(&places[i].cond, NULL);
+		places[i].sleepers = 0;
+	}
+}
+
+static void init_places_once(void)
+{
+	init_places();
+	/* the only thread in a child sleeps nowhere; others may have held a
+	 * mutex at the time of the fork */
+	pthread_atfork(NULL, NULL, init_places);
+}
+
+static struct place *place_of(const u32 *word)
+{
+	uintptr_t hash = (uintptr_t)word / sizeof(*word) * 0x9e3779b1u;
+
+	pthread_once(&places_once, init_places_once);
+	return &places[hash >> 16 & (NR_PLACES - 1)];
+}
+
+void uzs_wait_on(u32 *word, u32 expected)
+{
+	struct place *place = place_of(word);
+	int cancel;
+
+	/* unlike a futex call, waiting here could end the thread */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	pthread_mutex_lock(&place->mutex);
+	if (__atomic_load_n(word, __ATOMIC_RELAXED) == expected) {
+		place->sleepers++;
+		pthread_cond_wait(&place->cond, &place->mutex);
+		place->sleepers--;
+	}
+	pthread_mutex_unlock(&place->mutex);
+	pthread_setcancelstate(cancel, NULL);
+}
+
+void uzs_wake_all(u32 *word)
+{
+	struct place *place = place_of(word);
+
+	/* whoever read the old value is either asleep by now or still has to
+	 * take the mutex, and then reads the new one */
+	pthread_mutex_lock(&place->mutex);
+	if (place->sleepers)
+		pthread_cond_broadcast(&place->cond);
+	pthread_mutex_unlock(&place->mutex);
+}
+
+void uzs_wake_one(u32 *word)
+{
+	uzs_wake_all(word);
+}
+#endif
+
+static u32 look(const u32 *word)
+{
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+/* Where it fails, *old is what is there now; may fail for no reason. */
+static bool change(u32 *word, u32 *old, u32 new, int order)
+{
+	return __atomic_compare_exchange_n(word, old, new, true, order,
+					   __ATOMIC_RELAXED);
+}
+
+/* ------------------------------------------------------------------------
+ * spinlock_t
+ *
+ * 0 -> LOCKED -> 0 as long as nobody sleeps. Who goes to sleep sets WAITERS,
+ * and the unlocker wakes one of the sleepers. That one cannot know whether it
+ * was the last, so it always sets WAITERS again, either with LOCKED when it
+ * gets the lock or when it goes back to sleep.
+ *
+ * Handover: a sleeper out of patience sets HANDOVER. Then the unlocker does
+ * not store 0 but leaves HANDOVER, without LOCKED, and only a thread that has
+ * slept may take the lock, which clears HANDOVER. So that the lock cannot be
+ * left to nobody: HANDOVER is set only by a thread that has slept, and only
+ * cleared by one that gets the lock; as long as it is set, the one who set it
+ * last waits, and is asleep (then a wakeup is due) or looks again.
+ */
+void uzs_spin_lock_slow(spinlock_t *lock)
+{
+	unsigned int rounds = 0;
+	unsigned int slept = 0;
+	u32 v, next;
+
+	for (;;) {
+		v = look(&lock->word);
+		if (!(v & UZS_SPIN_LOCKED) &&
+		    (slept || !(v & UZS_SPIN_HANDOVER))) {
+			next = UZS_SPIN_LOCKED | (slept ? UZS_SPIN_WAITERS : 0);
+			if (change(&lock->word, &v, next, __ATOMIC_ACQUIRE))
+				return;
+			continue;
+		}
+		if (rounds++ < UZS_SPIN_ROUNDS) {
+			cpu_relax();
+			continue;
+		}
+		next = v | UZS_SPIN_WAITERS;
+		if (slept >= UZS_SPIN_PATIENCE)
+			next |= UZS_SPIN_HANDOVER;
+		if (next != v &&
+		    !change(&lock->word, &v, next, __ATOMIC_RELAXED))
+			continue;
+		uzs_wait_on(&lock->word, next);
+		slept++;
+		rounds = 0;
+	}
+}
+
+void uzs_spin_unlock_slow(spinlock_t *lock)
+{
+	u32 v = look(&lock->word);
+	u32 next;
+
+	do {
+		next = v & UZS_SPIN_HANDOVER
+			       ? UZS_SPIN_HANDOVER | UZS_SPIN_WAITERS
+			       : 0;
+	} while (!change(&lock->word, &v, next, __ATOMIC_RELEASE));
+	uzs_wake_one(&lock->word);
+}
+
+/* ------------------------------------------------------------------------
+ * rwlock_t
+ *
+ * A reader counts itself first and asks then; whom that was not allowed
+ * counts itself off again. A count is therefore at times too high while a
+ * writer holds the lock or waits for it, which only keeps a writer away for
+ * that moment: the counting off is a read_unlock, with its wakeup.
+ *
+ * WRITERS_WAIT counts the writers that sleep or are about to, each from
+ * before its first sleep until it gets the lock, and keeps new readers out.
+ * READERS_WAIT is set only while WRITER is, or a writer waits; both end only
+ * with a write_unlock, which turns it into READERS_TURN. That keeps writers
+ * out until a reader that has slept takes the lock, and clears it. So that
+ * the lock cannot be left to nobody: each of the two bits stands for at least
+ * one reader that waits and, when it looks again, may clear READERS_TURN.
+ * (A reader does not set READERS_WAIT where it may clear READERS_TURN.)
+ *
+ * Who can now go on is woken by whoever made that so: readers by
+ * write_unlock; writers by write_unlock and by the last reader.
+ */
+void uzs_read_lock_slow(rwlock_t *lock)
+{
+	unsigned int rounds = 0;
+	bool slept = false;
+	u32 v, next;
+
+	read_unlock(lock);
+	for (;;) {
+		v = look(&lock->word);
+		if (!(v & UZS_RW_NO_READ) ||
+		    (slept && (v & UZS_RW_READERS_TURN))) {
+			next = v + 1;
+			if (slept)
+				next &= ~UZS_RW_READERS_TURN;
+			if (change(&lock->word, &v, next, __ATOMIC_ACQUIRE))
+				return;
+			continue;
+		}
+		if (rounds++ < UZS_SPIN_ROUNDS) {
+			cpu_relax();
+			continue;
+		}
+		next = v | UZS_RW_READERS_WAIT;
+		if (next != v &&
+		    !change(&lock->word, &v, next, __ATOMIC_RELAXED))
+			continue;
+		slept = true;
+		uzs_wait_on(&lock->word, next);
+	}
+}
+
+void uzs_write_lock_slow(rwlock_t *lock)
+{
+	unsigned int rounds = 0;
+	u32 queued = 0; /* my part in WRITERS_WAIT */
+	u32 v;
+
+	for (;;) {
+		v = look(&lock->word);
+		if (!(v & UZS_RW_NO_WRITE) &&
+		    (queued || !(v & UZS_RW_WRITERS_WAIT))) {
+			if (change(&lock->word, &v,
+				   (v - queued) | UZS_RW_WRITER,
+				   __ATOMIC_ACQUIRE))
+				return;
+		} else if (rounds++ < UZS_SPIN_ROUNDS) {
+			cpu_relax();
+		} else if (queued) {
+			uzs_wait_on(&lock->word, v);
+		} else if ((v & UZS_RW_WRITERS_WAIT) == UZS_RW_WRITERS_WAIT) {
+			cond_resched(); /* too many to count */
+		} else if (change(&lock->word, &v, v + UZS_RW_WRITER_WAITS,
+				  __ATOMIC_RELAXED)) {
+			queued = UZS_RW_WRITER_WAITS;
+		}
+	}
+}
+
+void uzs_write_unlock_slow(rwlock_t *lock)
+{
+	u32 v = look(&lock->word);
+	u32 next;
+
+	do {
+		VM_BUG_ON(!(v & UZS_RW_WRITER));
+		next = v & ~(UZS_RW_WRITER | UZS_RW_READERS_WAIT);
+		if (v & UZS_RW_READERS_WAIT)
+			next |= UZS_RW_READERS_TURN;
+	} while (!change(&lock->word, &v, next, __ATOMIC_RELEASE));
+	if (v & (UZS_RW_READERS_WAIT | UZS_RW_WRITERS_WAIT))
+		uzs_wake_all(&lock->word);
+}
+
+/* ------------------------------------------------------------------------
+ * pinlock_t: the caller is counted as a reader already, so when the writer
+ * has gone it has the lock.
+ */
+void uzs_pin_read_lock_slow(pinlock_t *lock)
+{
+	unsigned int rounds = 0;
+	u32 v, next;
+
+	for (;;) {
+		v = __atomic_load_n(&lock->word, __ATOMIC_ACQUIRE);
+		if (!(v & UZS_PIN_WRITER))
+			return;
+		if (rounds++ < UZS_SPIN_ROUNDS) {
+			cpu_relax();
+			continue;
+		}
+		next = v | UZS_PIN_WAITERS;
+		if (next == v ||
+		    change(&lock->word, &v, next, __ATOMIC_RELAXED))
+			uzs_wait_on(&lock->word, next);
+	}
+}
+
+/* ------------------------------------------------------------------------
+ * Bit lock: an unlock clears the bit of the waiters and wakes them all, so
+ * each sets it anew when it goes back to sleep.
+ */
+void uzs_bit_lock_slow(u32 *flags, u32 locked_bit, u32 waiters_bit)
+{
+	unsigned int rounds = 0;
+	u32 v, next;
+
+	for (;;) {
+		v = look(flags);
+		if (!(v & locked_bit)) {
+			if (uzs_bit_trylock(flags, locked_bit))
+				return;
+			continue;
+		}
+		if (rounds++ < UZS_SPIN_ROUNDS) {
+			cpu_relax();
+			continue;
+		}
+		next = v | waiters_bit;
+		if (next == v || change(flags, &v, next, __ATOMIC_RELAXED))
+			uzs_wait_on(flags, next);
+	}
+}

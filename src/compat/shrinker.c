@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* shrinker.c - a list of shrinkers that is walked while it changes.
+ *
+ * Kernel origin: mm/shrinker.c; differs: see shrinker.h.
+ * Callers: zone.c, compact.c. Calls: the shrinkers' callbacks.
+ * Locks: takes list->lock, never during a callback. May sleep: in unregister,
+ * and as far as callbacks do.
+ */
+#include "shrinker.h"
+
+void uzs_shrinker_list_init(struct shrinker_list *l)
+{
+	spin_lock_init(&l->lock);
+	INIT_LIST_HEAD(&l->head);
+}
+
+void uzs_shrinker_register(struct shrinker_list *l, struct shrinker *s)
+{
+	s->users = 0;
+	s->leaving = false;
+	spin_lock(&l->lock);
+	list_add_tail(&s->list, &l->head);
+	spin_unlock(&l->lock);
+}
+
+void uzs_shrinker_unregister(struct shrinker_list *l, struct shrinker *s)
+{
+	u32 users;
+
+	spin_lock(&l->lock);
+	s->leaving = true; /* no new users: waiting comes to an end */
+	while ((users = s->users) != 0) {
+		spin_unlock(&l->lock);
+		uzs_wait_on(&s->users, users);
+		spin_lock(&l->lock);
+	}
+	list_del_init(&s->list);
+	spin_unlock(&l->lock);
+}
+
+static unsigned long shrink_one(struct shrinker *s, unsigned long nr)
+{
+	unsigned long count = s->count_objects(s);
+	unsigned long freed;
+
+	if (count == 0 || count == SHRINK_EMPTY)
+		return 0;
+	freed = s->scan_objects(s, min(count, nr));
+	return freed == SHRINK_STOP ? 0 : freed;
+}
+
+unsigned long uzs_shrink_all(struct shrinker_list *l, unsigned long nr)
+{
+	unsigned long freed = 0;
+	struct shrinker *s;
+	bool last;
+
+	spin_lock(&l->lock);
+	list_for_each_entry(s, &l->head, list) {
+		if (freed >= nr)
+			break;
+		if (s->leaving)
+			continue;
+		/* a shrinker with users stays on the list: the walk can go on
+		 * from it afterwards */
+		WRITE_ONCE(s->users, s->users + 1);
+		spin_unlock(&l->lock);
+		freed += shrink_one(s, nr - freed);
+		spin_lock(&l->lock);
+		WRITE_ONCE(s->users, s->users - 1);
+		last = s->leaving && s->users == 0;
+		/* under the lock, so s is still there for the next step */
+		if (last)
+			uzs_wake_all(&s->users);
+	}
+	spin_unlock(&l->lock);
+	return freed;
+}

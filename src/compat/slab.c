@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* slab.c - owns the slabs of a cache: which objects of which page are free.
+ *
+ * Kernel origin: mm/slub.c; differs: see slab.h.
+ * Callers: handle.c, zspage.c, pool.c. Calls: zone.c.
+ * Locks: takes a magazine's lock, then cache->lock, then the zone's.
+ * Sleeps: only in allocation with GFP_KERNEL.
+ * Guarantees:
+ *  S1 a free object's first word is a number below 1 << 16 or what its user
+ *     left there: a user that zeroes it can tell free from used (slab_walk).
+ *  S2 partial slabs that just stopped being full are used first, so that
+ *     sparse ones get a chance to empty.
+ * Known limits: objects do not move, so a cache shrinks only as its slabs
+ * empty out.
+ */
+#include "slab.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "fault.h"
+#include "os.h"
+
+/* Two cache lines short of 512 bytes; half is moved at a time. */
+#define MAGAZINE_OBJS 60
+/* Wholly free slabs kept, so that a cache at the edge of a slab does not
+ * take and give the same page again and again. */
+#define KEEP_EMPTY 1
+#define NO_OBJ 0xffffu
+#define WALK_BATCH 64
+
+struct slab_magazine {
+	local_lock_t lock;
+	u32 count; /* guard: lock; read relaxed */
+	void *objs[MAGAZINE_OBJS]; /* guard: lock */
+};
+
+/* struct page as a slab sees it: lru is in cache->partial or full; private
+ * is the cache; aux is: */
+static unsigned int slab_inuse(const struct page *page)
+{
+	return page->aux & 0xffff;
+}
+static unsigned int slab_free(const struct page *page)
+{
+	return page->aux >> 16;
+}
+static void slab_set(struct page *page, unsigned int inuse, unsigned int free)
+{
+	page->aux = inuse | free << 16;
+}
+
+size_t uzs_slab_bytes(void)
+{
+	return uzs_percpu_bytes(sizeof(struct slab_magazine));
+}
+
+void uzs_slab_init(struct kmem_cache *cache, struct zone *zone,
+		   unsigned int size, void *mem)
+{
+	memset(cache, 0, sizeof(*cache));
+	cache->zone = zone;
+	cache->size = ALIGN(size, (unsigned int)sizeof(unsigned long));
+	cache->objs_per_slab = (1u << zone->page_shift) / cache->size;
+	uzs_percpu_init(&cache->magazines, mem, sizeof(struct slab_magazine));
+	for (unsigned int i = 0; i < cache->magazines.slots; i++) {
+		struct slab_magazine *m = uzs_per_cpu(&cache->magazines, i);
+
+		spin_lock_init(&m->lock);
+	}
+	spin_lock_init(&cache->lock);
+	INIT_LIST_HEAD(&cache->partial);
+	INIT_LIST_HEAD(&cache->full);
+}
+
+static void *slab_obj(const struct kmem_cache *cache, const struct page *page,
+		      unsigned int index)
+{
+	return (char *)page_address(cache->zone, page) +
+	       (size_t)index * cache->size;
+}
+
+static unsigned long *first_word(void *obj)
+{
+	uzs_unpoison(obj, sizeof(unsigned long));
+	return obj;
+}
+
+/* A page becomes a slab of free objects. */
+static void slab_init_page(struct kmem_cache *cache, struct page *page)
+{
+	for (unsigned int i = 0; i < cache->objs_per_slab; i++) {
+		unsigned long *word = slab_obj(cache, page, i);
+
+		WRITE_ONCE(*word,
+			   i + 1 < cache->objs_per_slab ? i + 1 : NO_OBJ);
+	}
+	page->private = (unsigned long)cache;
+	slab_set(page, 0, 0);
+	uzs_poison(page_address(cache->zone, page),
+		   (size_t)1 << cache->zone->page_shift);
+	page_set(page, PG_slab);
+}
+
+/* Takes a free object out of a slab. Locks: cache->lock. */
+static void *slab_take(struct kmem_cache *cache, struct page *page)
+{
+	void *obj = slab_obj(cache, page, slab_free(page));
+
+	if (!slab_inuse(page))
+		cache->nr_empty--;
+	slab_set(page, slab_inuse(page) + 1,
+		 (unsigned int)READ_ONCE(*first_word(obj)));
+	if (slab_free(page) == NO_OBJ)
+		list_move(&page->lru, &cache->full);
+	return obj;
+}
+
+static void slab_remove(struct kmem_cache *cache, struct page *page)
+{
+	list_del(&page->lru);
+	WRITE_ONCE(cache->nr_slabs, cache->nr_slabs - 1);
+	page_clear(page, PG_slab);
+	uzs_unpoison(page_address(cache->zone, page),
+		     (size_t)1 << cache->zone->page_shift);
+	__free_page(cache->zone, page);
+}
+
+/* Puts an object back into its slab. Locks: cache->lock. */
+static void slab_put(struct kmem_cache *cache, void *obj)
+{
+	struct page *page = virt_to_page(cache->zone, obj);
+	unsigned int index =
+		(unsigned int)(((uintptr_t)obj -
+				(uintptr_t)page_address(cache->zone, page)) /
+			       cache->size);
+	bool was_full = slab_free(page) == NO_OBJ;
+
+	VM_BUG_ON(!(page_flags(page) & PG_slab) ||
+		  page->private != (unsigned long)cache);
+	WRITE_ONCE(*first_word(obj), (unsigned long)slab_free(page));
+	uzs_poison(obj, cache->size);
+	slab_set(page, slab_inuse(page) - 1, index);
+	if (was_full)
+		list_move(&page->lru, &cache->partial); /* S2 */
+	if (slab_inuse(page))
+		return;
+	if (cache->nr_empty >= KEEP_EMPTY) {
+		slab_remove(cache, page);
+	} else {
+		cache->nr_empty++;
+		list_move_tail(&page->lru, &cache->partial);
+	}
+}
+
+/* Fills a magazine to the half from partial slabs. Locks: m->lock. */
+static void refill(struct kmem_cache *cache, struct slab_magazine *m)
+{
+	spin_lock(&cache->lock);
+	while (m->count < MAGAZINE_OBJS / 2 && !list_empty(&cache->partial)) {
+		struct page *page =
+			list_first_entry(&cache->partial, struct page, lru);
+
+		m->objs[m->count] = slab_take(cache, page);
+		WRITE_ONCE(m->count, m->count + 1);
+	}
+	spin_unlock(&cache->lock);
+}
+
+/* Adds a slab. Locks: none. */
+static bool grow(struct kmem_cache *cache, gfp_t gfp)
+{
+	struct page *page = alloc_page(cache->zone, gfp, MIGRATE_UNMOVABLE);
+
+	if (!page)
+		return false;
+	slab_init_page(cache, page);
+	spin_lock(&cache->lock);
+	list_add_tail(&page->lru, &cache->partial);
+	cache->nr_empty++;
+	WRITE_ONCE(cache->nr_slabs, cache->nr_slabs + 1);
+	spin_unlock(&cache->lock);
+	return true;
+}
+
+/* Puts the oldest `n` objects of a magazine back. Locks: m->lock. */
+static void flush(struct kmem_cache *cache, struct slab_magazine *m,
+		  unsigned int n)
+{
+	spin_lock(&cache->lock);
+	for (unsigned int i = 0; i < n; i++)
+		slab_put(cache, m->objs[i]);
+	spin_unlock(&cache->lock);
+	WRITE_ONCE(m->count, m->count - n);
+	memmove(m->objs, m->objs + n, m->count * sizeof(m->objs[0]));
+}
+
+/* What is free may lie in other CPUs' magazines. */
+static void flush_all(struct kmem_cache *cache)
+{
+	for (unsigned int i = 0; i < cache->magazines.slots; i++) {
+		struct slab_magazine *m = uzs_per_cpu(&cache->magazines, i);
+
+		local_lock(&m->lock);
+		flush(cache, m, m->count);
+		local_unlock(&m->lock);
+	}
+}
+
+void *uzs_slab_alloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	bool flushed = false;
+
+	if (uzs_should_fail(UZS_FAULT_SLAB))
+		return NULL;
+	for (;;) {
+		struct slab_magazine *m = uzs_this_cpu(&cache->magazines);
+		void *obj = NULL;
+
+		local_lock(&m->lock);
+		if (unlikely(!m->count))
+			refill(cache, m);
+		if (likely(m->count)) {
+			obj = m->objs[m->count - 1];
+			WRITE_ONCE(m->count, m->count - 1);
+		}
+		local_unlock(&m->lock);
+		if (likely(obj)) {
+			uzs_unpoison(obj, cache->size);
+			return obj;
+		}
+		if (grow(cache, gfp))
+			continue;
+		if (flushed)
+			return NULL;
+		flush_all(cache);
+		flushed = true;
+	}
+}
+
+void uzs_slab_free(struct kmem_cache *cache, void *obj)
+{
+	struct slab_magazine *m = uzs_this_cpu(&cache->magazines);
+
+	uzs_poison(obj, cache->size);
+	local_lock(&m->lock);
+	if (unlikely(m->count == MAGAZINE_OBJS))
+		flush(cache, m, MAGAZINE_OBJS / 2);
+	m->objs[m->count] = obj;
+	WRITE_ONCE(m->count, m->count + 1);
+	local_unlock(&m->lock);
+}
+
+void uzs_slab_shrink(struct kmem_cache *cache)
+{
+	struct page *page, *next;
+
+	flush_all(cache);
+	spin_lock(&cache->lock);
+	list_for_each_entry_safe(page, next, &cache->partial, lru) {
+		if (slab_inuse(page))
+			continue;
+		cache->nr_empty--;
+		slab_remove(cache, page);
+	}
+	spin_unlock(&cache->lock);
+}
+
+void uzs_slab_destroy(struct kmem_cache *cache)
+{
+	struct page *page, *next;
+
+	flush_all(cache);
+	list_splice_init(&cache->full, &cache->partial);
+	list_for_each_entry_safe(page, next, &cache->partial, lru)
+		slab_remove(cache, page);
+}
+
+/* Copies up to n first words of a page if that is still a slab of the cache.
+ * Return: words copied. */
+static unsigned int copy_words(struct kmem_cache *cache, struct page *page,
+			       unsigned int from, unsigned int n,
+			       unsigned long *words)
+{
+	unsigned int got = 0;
+
+	spin_lock(&cache->lock);
+	if ((page_flags(page) & PG_slab) &&
+	    page->private == (unsigned long)cache)
+		for (; got < n && from + got < cache->objs_per_slab; got++)
+			words[got] = uzs_peek_word(
+				slab_obj(cache, page, from + got));
+	spin_unlock(&cache->lock);
+	return got;
+}
+
+int uzs_slab_walk(struct kmem_cache *cache,
+		  int (*fn)(void *arg, void *obj, unsigned long word),
+		  void *arg)
+{
+	struct zone *zone = cache->zone;
+	unsigned long words[WALK_BATCH];
+	struct list_head *pos;
+
+	/* Sections do not go away (Z2); new ones enter at the head. */
+	spin_lock(&zone->lock);
+	pos = zone->sections.next;
+	spin_unlock(&zone->lock);
+	while (pos != &zone->sections) {
+		struct section *section = list_entry(pos, struct section, list);
+
+		for (unsigned int i = zone->first; i < zone->nr_pages; i++) {
+			struct page *page = uzs_section_page(zone, section, i);
+			unsigned int from = 0, got;
+
+			if (!(page_flags(page) & PG_slab))
+				continue;
+			do {
+				got = copy_words(cache, page, from, WALK_BATCH,
+						 words);
+				for (unsigned int w = 0; w < got; w++) {
+					int rc = fn(arg,
+						    slab_obj(cache, page,
+							     from + w),
+						    words[w]);
+
+					if (rc)
+						return rc;
+				}
+				from += got;
+			} while (got == WALK_BATCH);
+		}
+		spin_lock(&zone->lock);
+		pos = pos->next;
+		spin_unlock(&zone->lock);
+	}
+	return 0;
+}
+
+unsigned long uzs_slab_check(struct kmem_cache *cache, const char *name,
+			     void (*report)(void *arg, const char *text),
+			     void *arg)
+{
+	unsigned long bad = 0, slabs = 0, empty = 0;
+	char text[128];
+	struct page *page;
+
+	flush_all(cache);
+	spin_lock(&cache->lock);
+	list_splice_init(&cache->full, &cache->partial);
+	list_for_each_entry(page, &cache->partial, lru) {
+		unsigned int i = slab_free(page), links = 0;
+
+		slabs++;
+		empty += !slab_inuse(page);
+		while (i < cache->objs_per_slab &&
+		       links <= cache->objs_per_slab) {
+			links++;
+			i = (unsigned int)uzs_peek_word(
+				slab_obj(cache, page, i));
+		}
+		if (i == NO_OBJ &&
+		    links + slab_inuse(page) == cache->objs_per_slab)
+			continue;
+		snprintf(text, sizeof(text),
+			 "slab %s: %u in use and %u on the free list of %u",
+			 name, slab_inuse(page), links, cache->objs_per_slab);
+		report(arg, text);
+		bad++;
+	}
+	if (slabs != cache->nr_slabs || empty != cache->nr_empty) {
+		snprintf(text, sizeof(text),
+			 "slab %s: %lu slabs, %lu empty, recorded %lu and %u",
+			 name, slabs, empty, cache->nr_slabs, cache->nr_empty);
+		report(arg, text);
+		bad++;
+	}
+	/* Sort them apart again. */
+	for (struct list_head *pos = cache->partial.next, *next;
+	     pos != &cache->partial; pos = next) {
+		next = pos->next;
+		page = list_entry(pos, struct page, lru);
+		if (slab_free(page) == NO_OBJ)
+			list_move(pos, &cache->full);
+	}
+	spin_unlock(&cache->lock);
+	return bad;
+}
+
+void uzs_slab_fork_prepare(struct kmem_cache *cache)
+{
+	for (unsigned int i = 0; i < cache->magazines.slots; i++) {
+		struct slab_magazine *m = uzs_per_cpu(&cache->magazines, i);
+
+		local_lock(&m->lock);
+	}
+	spin_lock(&cache->lock);
+}
+
+void uzs_slab_fork_parent(struct kmem_cache *cache)
+{
+	spin_unlock(&cache->lock);
+	for (unsigned int i = 0; i < cache->magazines.slots; i++) {
+		struct slab_magazine *m = uzs_per_cpu(&cache->magazines, i);
+
+		local_unlock(&m->lock);
+	}
+}
+
+void uzs_slab_fork_child(struct kmem_cache *cache)
+{
+	spin_lock_init(&cache->lock);
+	for (unsigned int i = 0; i < cache->magazines.slots; i++) {
+		struct slab_magazine *m = uzs_per_cpu(&cache->magazines, i);
+
+		spin_lock_init(&m->lock);
+	}
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* slab.h - caches of small objects of one size, in pages of a zone.
+ *
+ * Kernel origin: linux/slab.h (kmem_cache_create, _alloc, _free, _shrink,
+ * _destroy). Restored: alloc and free may run anywhere at once, free never
+ * fails and needs no memory. Simpler: no constructors, no debugging, one page
+ * for each slab, a magazine with a lock for each CPU in place of lockless
+ * per-CPU slabs. Objects never move.
+ */
+#ifndef UZS_COMPAT_SLAB_H
+#define UZS_COMPAT_SLAB_H
+
+#include "zone.h"
+
+struct kmem_cache {
+	struct zone *zone; /* const */
+	unsigned int size; /* const: bytes of an object, multiple of a word */
+	unsigned int objs_per_slab; /* const */
+	struct uzs_percpu magazines; /* struct slab_magazine */
+
+	spinlock_t lock;
+	unsigned int nr_empty; /* wholly free slabs kept; guard: lock */
+	struct list_head partial; /* slabs with a free object; guard: lock */
+	struct list_head full; /* guard: lock */
+	unsigned long nr_slabs; /* guard: lock; read relaxed */
+};
+
+/* Bytes that kmem_cache_init wants for the magazines. */
+size_t uzs_slab_bytes(void);
+
+/* A cache without objects. @size: bytes, rounded up to whole words.
+ * @mem: uzs_slab_bytes() of zeroed memory. */
+void uzs_slab_init(struct kmem_cache *cache, struct zone *zone,
+		   unsigned int size, void *mem);
+
+/* Gives every slab back, also those with objects in use. */
+void uzs_slab_destroy(struct kmem_cache *cache);
+
+void *uzs_slab_alloc(struct kmem_cache *cache, gfp_t gfp);
+void uzs_slab_free(struct kmem_cache *cache, void *obj);
+
+/* Gives back empty slabs, magazines emptied first. */
+void uzs_slab_shrink(struct kmem_cache *cache);
+
+/* Calls fn with a copy of the first word of every object, free or in use, a
+ * few at a time without any lock held, until fn answers non-zero. What the
+ * first word of a free object is: its user's last value, or a number less
+ * than 1 << 16. Needs zone->trim_lock. */
+int uzs_slab_walk(struct kmem_cache *cache,
+		  int (*fn)(void *arg, void *obj, unsigned long word),
+		  void *arg);
+
+/* Counts violations; every object of the cache accounted for. */
+unsigned long uzs_slab_check(struct kmem_cache *cache, const char *name,
+			     void (*report)(void *arg, const char *text),
+			     void *arg);
+
+void uzs_slab_fork_prepare(struct kmem_cache *cache);
+void uzs_slab_fork_parent(struct kmem_cache *cache);
+void uzs_slab_fork_child(struct kmem_cache *cache);
+
+static inline void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	return uzs_slab_alloc(cache, gfp);
+}
+static inline void kmem_cache_free(struct kmem_cache *cache, void *obj)
+{
+	uzs_slab_free(cache, obj);
+}
+static inline void kmem_cache_shrink(struct kmem_cache *cache)
+{
+	uzs_slab_shrink(cache);
+}
+
+#endif

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* workqueue.c - owns what is queued, what runs, and the thread.
+ *
+ * Kernel origin: kernel/workqueue.c; differs: see workqueue.h.
+ * Callers: zspage.c, zone.c, pool.c, fork.c. Calls: the items' functions.
+ * Locks: takes wq->lock, and holds it neither while an item runs nor while
+ * the thread is created. May sleep: all but queue_work and fork_child.
+ *
+ * Queueings are numbered (seq), so "everything queued before" is everything
+ * with a number up to the present one. Everyone who waits, the thread
+ * included, sleeps on wq->event and looks again when it changes.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* pthread_setname_np */
+#endif
+#include "workqueue.h"
+
+#include <signal.h>
+
+#include "fault.h"
+
+/* Enough for compaction with all that sanitizers add; touched is less. */
+#define WORKER_STACK_BYTES (256u << 10)
+
+/* An item that runs, on the stack of who runs it. */
+struct uzs_run {
+	struct list_head entry; /* in wq->running. guard: wq->lock */
+	const struct work_struct *work; /* compared only: it may be freed (W6) */
+	u64 seq; /* the queueing that this run is for */
+	pthread_t thread;
+};
+
+/* Something changed. Locks: needs wq->lock. */
+static void announce_locked(struct workqueue_struct *wq)
+{
+	WRITE_ONCE(wq->event, wq->event + 1);
+	if (wq->sleepers)
+		uzs_wake_all(&wq->event);
+}
+
+/* Sleeps until something changed. Locks: needs wq->lock, drops and retakes
+ * it. */
+static void wait_event_locked(struct workqueue_struct *wq)
+{
+	u32 event = wq->event;
+
+	wq->sleepers++;
+	spin_unlock(&wq->lock);
+	uzs_wait_on(&wq->event, event);
+	spin_lock(&wq->lock);
+	wq->sleepers--;
+}
+
+/* What runs of work, or of anything if work is NULL, for a queueing up to
+ * number seq. Locks: needs wq->lock. */
+static struct uzs_run *find_run_locked(struct workqueue_struct *wq,
+				       const struct work_struct *work, u64 seq)
+{
+	struct uzs_run *run;
+
+	list_for_each_entry(run, &wq->running, entry)
+		if ((!work || run->work == work) && run->seq <= seq)
+			return run;
+	return NULL;
+}
+
+/* Is there anything queued of work (NULL: of anything) up to number seq?
+ * Locks: needs wq->lock. */
+static bool is_queued_locked(struct workqueue_struct *wq,
+			     const struct work_struct *work, u64 seq)
+{
+	/* the queue is in order of numbers */
+	if (!work)
+		return !list_empty(&wq->queue) &&
+		       list_first_entry(&wq->queue, struct work_struct, entry)
+				       ->seq <= seq;
+	return work->pending && work->seq <= seq;
+}
+
+static void unqueue_locked(struct work_struct *work)
+{
+	list_del_init(&work->entry);
+	WRITE_ONCE(work->pending, 0);
+}
+
+/* Runs one queued item: work, or the first that can if work is NULL, if its
+ * number is up to seq. Passes over what runs elsewhere (W1).
+ * Locks: needs wq->lock, drops and retakes it around the run.
+ * Return: did it find one? */
+static bool run_one_locked(struct workqueue_struct *wq,
+			   const struct work_struct *work, u64 seq)
+{
+	struct uzs_run run = { .thread = pthread_self() };
+	struct work_struct *pos;
+	void (*func)(struct work_struct * work);
+
+	if (wq->frozen)
+		return false;
+	list_for_each_entry(pos, &wq->queue, entry) {
+		if (pos->seq > seq)
+			return false;
+		if ((!work || pos == work) &&
+		    !find_run_locked(wq, pos, UINT64_MAX))
+			goto found;
+	}
+	return false;
+found:
+	unqueue_locked(pos);
+	run.work = pos;
+	run.seq = pos->seq;
+	func = pos->func;
+	list_add_tail(&run.entry, &wq->running);
+	spin_unlock(&wq->lock);
+	func(pos);
+	spin_lock(&wq->lock);
+	list_del(&run.entry);
+	announce_locked(wq);
+	return true;
+}
+
+/* Waits until work (NULL: everything) has run for all queueings up to number
+ * seq; runs it here unless there is a thread to do it.
+ * Locks: needs wq->lock, drops and retakes it.
+ * Return: items run here. */
+static unsigned long finish_locked(struct workqueue_struct *wq,
+				   const struct work_struct *work, u64 seq)
+{
+	unsigned long nr = 0;
+	struct uzs_run *run;
+
+	for (;;) {
+		run = find_run_locked(wq, work, seq);
+		if (!run && !is_queued_locked(wq, work, seq))
+			return nr;
+		/* it would wait for itself for ever */
+		VM_BUG_ON(run && pthread_equal(run->thread, pthread_self()));
+		if ((wq->worker == UZS_WORKER_NEVER ||
+		     wq->worker == UZS_WORKER_NONE) &&
+		    run_one_locked(wq, work, seq))
+			nr++;
+		else
+			wait_event_locked(wq);
+	}
+}
+
+static void *worker_main(void *arg)
+{
+	struct workqueue_struct *wq = arg;
+
+#if defined(__linux__)
+	pthread_setname_np(pthread_self(), "uzsmalloc");
+#endif
+	spin_lock(&wq->lock);
+	for (;;) {
+		if (run_one_locked(wq, NULL, UINT64_MAX))
+			continue;
+		if (wq->stop && list_empty(&wq->queue))
+			break;
+		wait_event_locked(wq);
+	}
+	spin_unlock(&wq->lock);
+	return NULL;
+}
+
+/* Return: 0 or an errno, as pthread_create. */
+static int create_worker(struct workqueue_struct *wq, pthread_t *thread)
+{
+	pthread_attr_t attr;
+	sigset_t all, old;
+	int err;
+
+	if (uzs_should_fail(UZS_FAULT_OS))
+		return EAGAIN;
+	err = pthread_attr_init(&attr);
+	if (err)
+		return err;
+	/* the signals are the program's; a thread inherits the mask */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_attr_setstacksize(&attr, WORKER_STACK_BYTES);
+	if (!err)
+		err = pthread_create(thread, &attr, worker_main, wq);
+	/* too small where a program has a lot of thread-local storage */
+	if (err == EINVAL)
+		err = pthread_create(thread, NULL, worker_main, wq);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	return err;
+}
+
+void uzs_workqueue_init(struct workqueue_struct *wq, bool has_worker)
+{
+	*wq = (struct workqueue_struct){
+		.worker = has_worker ? UZS_WORKER_NONE : UZS_WORKER_NEVER,
+	};
+	INIT_LIST_HEAD(&wq->queue);
+	INIT_LIST_HEAD(&wq->running);
+}
+
+void uzs_workqueue_destroy(struct workqueue_struct *wq)
+{
+	bool join;
+
+	spin_lock(&wq->lock);
+	wq->stop = true; /* from here on no thread is created */
+	announce_locked(wq);
+	join = wq->worker == UZS_WORKER_RUNNING;
+	spin_unlock(&wq->lock);
+	if (join)
+		pthread_join(wq->thread, NULL);
+	spin_lock(&wq->lock);
+	if (join)
+		wq->worker = UZS_WORKER_NONE;
+	finish_locked(wq, NULL, UINT64_MAX);
+	spin_unlock(&wq->lock);
+}
+
+/* Creates the thread if there is something for it to do. If it cannot be
+ * had, what is queued stays queued.
+ * Locks: needs wq->lock, drops and retakes it while it creates. */
+static void start_worker_locked(struct workqueue_struct *wq)
+{
+	pthread_t thread;
+	int err;
+
+	if (wq->worker != UZS_WORKER_NONE || wq->stop || wq->frozen ||
+	    list_empty(&wq->queue))
+		return;
+	wq->worker = UZS_WORKER_STARTING;
+	spin_unlock(&wq->lock);
+	err = create_worker(wq, &thread);
+	spin_lock(&wq->lock);
+	if (err) {
+		wq->worker = UZS_WORKER_NONE;
+	} else {
+		wq->worker = UZS_WORKER_RUNNING;
+		wq->thread = thread;
+	}
+	/* if there is none, who waits for an item has to run it */
+	announce_locked(wq);
+}
+
+bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
+{
+	bool queued;
+
+	spin_lock(&wq->lock);
+	/* asked under the lock, so that W3 holds when the answer is no */
+	queued = !work->pending && !work->cancelling;
+	if (queued) {
+		work->seq = ++wq->seq;
+		list_add_tail(&work->entry, &wq->queue);
+		WRITE_ONCE(work->pending, 1);
+		announce_locked(wq);
+	}
+	start_worker_locked(wq);
+	spin_unlock(&wq->lock);
+	return queued;
+}
+
+bool flush_work(struct workqueue_struct *wq, struct work_struct *work)
+{
+	bool busy;
+
+	spin_lock(&wq->lock);
+	busy = is_queued_locked(wq, work, UINT64_MAX) ||
+	       find_run_locked(wq, work, UINT64_MAX);
+	finish_locked(wq, work, work->seq);
+	spin_unlock(&wq->lock);
+	return busy;
+}
+
+bool cancel_work_sync(struct workqueue_struct *wq, struct work_struct *work)
+{
+	bool queued;
+
+	spin_lock(&wq->lock);
+	work->cancelling++;
+	queued = work->pending;
+	if (queued)
+		unqueue_locked(work);
+	/* others may wait for what is not going to run */
+	announce_locked(wq);
+	finish_locked(wq, work, UINT64_MAX);
+	work->cancelling--;
+	spin_unlock(&wq->lock);
+	return queued;
+}
+
+unsigned long uzs_workqueue_drain(struct workqueue_struct *wq)
+{
+	unsigned long nr;
+
+	spin_lock(&wq->lock);
+	nr = finish_locked(wq, NULL, wq->seq);
+	spin_unlock(&wq->lock);
+	return nr;
+}
+
+void uzs_workqueue_fork_prepare(struct workqueue_struct *wq)
+{
+	spin_lock(&wq->lock);
+	/* two threads may fork at once: one after the other */
+	while (wq->frozen)
+		wait_event_locked(wq);
+	wq->frozen = true;
+	while (!list_empty(&wq->running) || wq->worker == UZS_WORKER_STARTING)
+		wait_event_locked(wq);
+	spin_unlock(&wq->lock);
+}
+
+void uzs_workqueue_fork_hold(struct workqueue_struct *wq)
+{
+	spin_lock(&wq->lock);
+	wq->fork_held = true;
+}
+
+void uzs_workqueue_fork_parent(struct workqueue_struct *wq)
+{
+	/* only the thread that forks changes it between prepare and here */
+	if (!wq->fork_held)
+		spin_lock(&wq->lock);
+	wq->fork_held = false;
+	wq->frozen = false;
+	announce_locked(wq);
+	start_worker_locked(wq);
+	spin_unlock(&wq->lock);
+}
+
+void uzs_workqueue_fork_child(struct workqueue_struct *wq)
+{
+	spin_lock_init(&wq->lock);
+	wq->event = 0;
+	wq->sleepers = 0;
+	wq->fork_held = false;
+	wq->frozen = false;
+	if (wq->worker != UZS_WORKER_NEVER)
+		wq->worker = UZS_WORKER_NONE;
+}

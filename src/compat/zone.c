@@ -1,0 +1,912 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* zone.c - owns the free pages of a zone: buddy lists, per-CPU lists, the
+ * sections behind them.
+ *
+ * Kernel origin: mm/page_alloc.c (__rmqueue, __free_one_page, free_pcppages_
+ * bulk, rmqueue_bulk); differs: see zone.h.
+ * Callers: slab.c, zone_compact.c, zsmalloc's files. Calls: os, lock, percpu,
+ * shrinker.
+ * Locks: takes slot locks and zone->lock; trim_lock in reclaim. Sleeps: only
+ * in allocation with GFP_KERNEL, reclaim and drain.
+ * Known limits: a run of single free pages costs a system call for each when
+ * given back (about half a microsecond); zone compaction, which makes runs
+ * long again, is run by zs_trim only.
+ */
+#include "zone.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "fault.h"
+#include "os.h"
+
+/* Pages and blocks that reclaim works on between two takings of the lock:
+ * bounds both how long it holds zone->lock and what allocation misses. */
+#define RECLAIM_BLOCKS 64
+#define RECLAIM_SECTIONS 16
+
+#if UINTPTR_MAX > UINT32_MAX
+_Static_assert(sizeof(struct page) == 32, "descriptor size is the overhead");
+#endif
+_Static_assert(sizeof(struct section) <= UZS_SECTION_HEADER, "header");
+
+size_t uzs_zone_bytes(void)
+{
+	return uzs_percpu_bytes(sizeof(struct zone_slot));
+}
+
+/* Index of the first page behind a head that describes all pages behind it. */
+static unsigned int first_page(unsigned int page_shift, unsigned int nr)
+{
+	unsigned int first = 1;
+
+	while (UZS_SECTION_HEADER + (nr - first) * sizeof(struct page) >
+	       (size_t)first << page_shift)
+		first++;
+	return first;
+}
+
+static size_t head_bytes(unsigned int page_shift)
+{
+	unsigned int nr = 1u << (UZS_SECTION_SHIFT - page_shift);
+
+	return ALIGN(UZS_SECTION_HEADER + (nr - first_page(page_shift, nr)) *
+						  sizeof(struct page),
+		     uzs_os_page_size());
+}
+
+size_t uzs_zone_min_bytes(const struct zone_options *options)
+{
+	return head_bytes(options->page_shift) +
+	       ((size_t)1 << options->page_shift);
+}
+
+void uzs_zone_init(struct zone *zone, void *mem,
+		   const struct zone_options *options)
+{
+	unsigned int shift = options->page_shift;
+
+	memset(zone, 0, sizeof(*zone));
+	zone->page_shift = shift;
+	zone->nr_pages = 1u << (UZS_SECTION_SHIFT - shift);
+	zone->first = first_page(shift, zone->nr_pages);
+	zone->max_order = UZS_SECTION_SHIFT - shift;
+	zone->desc_offset = (ptrdiff_t)UZS_SECTION_HEADER -
+			    (ptrdiff_t)(zone->first * sizeof(struct page));
+	zone->os_page = uzs_os_page_size();
+	zone->head_resident = head_bytes(shift);
+	zone->pcp_batch = max(UZS_PCP_BATCH_BYTES >> shift, 4u);
+	zone->limit = options->limit;
+	zone->retained = options->retained;
+	zone->movable = options->movable;
+	spin_lock_init(&zone->lock);
+	INIT_LIST_HEAD(&zone->sections);
+	for (unsigned int o = 0; o < UZS_NR_ORDERS; o++)
+		for (int t = 0; t < MIGRATE_TYPES; t++)
+			INIT_LIST_HEAD(&zone->free_area[o].free_list[t]);
+	pthread_mutex_init(&zone->trim_lock, NULL);
+	uzs_shrinker_list_init(&zone->shrinkers);
+	uzs_percpu_init(&zone->slots, mem, sizeof(struct zone_slot));
+	for (unsigned int i = 0; i < zone->slots.slots; i++) {
+		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);
+
+		spin_lock_init(&slot->lock);
+		for (int t = 0; t < MIGRATE_PCPTYPES; t++)
+			INIT_LIST_HEAD(&slot->list[t]);
+	}
+}
+
+/* ---- buddy lists ------------------------------------------------------ */
+
+static size_t resident_locked(const struct zone *zone)
+{
+	return zone->nr_sections * zone->head_resident +
+	       ((zone->nr_out + zone->nr_warm) << zone->page_shift);
+}
+
+/* Are `bytes` more within the limit? */
+static bool fits_limit(const struct zone *zone, size_t bytes)
+{
+	return !zone->limit || resident_locked(zone) + bytes <= zone->limit;
+}
+
+static struct list_head *free_list(struct zone *zone, unsigned int order,
+				   unsigned int type)
+{
+	return &zone->free_area[order].free_list[type];
+}
+
+static unsigned int count_warm(const struct zone *zone,
+			       const struct section *section,
+			       unsigned int index, unsigned int order)
+{
+	unsigned int warm = 0;
+
+	for (unsigned int i = 0; i < 1u << order; i++)
+		warm += (page_flags(
+				 uzs_section_page(zone, section, index + i)) &
+			 PG_warm) != 0;
+	return warm;
+}
+
+/* Puts a block into its list; warm ones are found first. No merging. */
+static void add_block(struct zone *zone, struct section *section,
+		      unsigned int index, unsigned int order, unsigned int warm)
+{
+	struct page *page = uzs_section_page(zone, section, index);
+	struct list_head *list = free_list(zone, order, section->type);
+
+	page->aux = order;
+	page->private = warm;
+	page_set(page, PG_buddy);
+	if (warm)
+		list_add(&page->lru, list);
+	else
+		list_add_tail(&page->lru, list);
+}
+
+static void del_block(struct page *page)
+{
+	list_del(&page->lru);
+	page_clear(page, PG_buddy);
+}
+
+/* Counters of a block that enters (sign 1) or leaves the buddy lists. */
+static void account_block(struct zone *zone, struct section *section,
+			  unsigned int pages, unsigned int warm, bool enters)
+{
+	long n = enters ? (long)pages : -(long)pages;
+	long w = enters ? (long)warm : -(long)warm;
+
+	section->nr_free += (u32)n;
+	WRITE_ONCE(zone->nr_free, zone->nr_free + (unsigned long)n);
+	WRITE_ONCE(zone->nr_warm, zone->nr_warm + (unsigned long)w);
+}
+
+/* Adds a free block, merging it with its buddies. Locks: zone->lock. */
+static void free_block(struct zone *zone, struct section *section,
+		       unsigned int index, unsigned int order,
+		       unsigned int warm)
+{
+	assert_spin_locked(&zone->lock);
+	account_block(zone, section, 1u << order, warm, true);
+	while (order < zone->max_order) {
+		unsigned int other = index ^ (1u << order);
+		struct page *buddy;
+
+		if (other < zone->first)
+			break;
+		buddy = uzs_section_page(zone, section, other);
+		if (!(page_flags(buddy) & PG_buddy) || buddy->aux != order)
+			break;
+		del_block(buddy);
+		warm += (unsigned int)buddy->private;
+		index &= ~(1u << order);
+		order++;
+	}
+	add_block(zone, section, index, order, warm);
+}
+
+/* Takes the first page of a free block, the rest stays free.
+ * Locks: zone->lock. */
+static struct page *split_first(struct zone *zone, struct page *page)
+{
+	struct section *section = uzs_section_of(page);
+	unsigned int index = uzs_page_index(zone, page);
+	unsigned int order = page->aux;
+	unsigned int warm = (unsigned int)page->private;
+
+	del_block(page);
+	while (order > 0) {
+		unsigned int upper, half = 1u << --order;
+
+		/* Counting is needed only where warm and cold are mixed. */
+		if (warm == 0 || warm == 2 * half)
+			upper = warm / 2;
+		else
+			upper = count_warm(zone, section, index + half, order);
+		add_block(zone, section, index + half, order, upper);
+		warm -= upper;
+	}
+	account_block(zone, section, 1, warm, false);
+	return page;
+}
+
+/* Marks a page as handed out (or on its way to a per-CPU list). */
+static void page_out(struct zone *zone, struct page *page)
+{
+	if (!(page_flags(page) & PG_warm))
+		page_set(page, PG_warm);
+	WRITE_ONCE(zone->nr_out, zone->nr_out + 1);
+}
+
+/* One page of a type, or NULL: nothing free, or cold only and the limit is
+ * reached. Locks: zone->lock. */
+static struct page *rmqueue(struct zone *zone, unsigned int type)
+{
+	bool cold_fits = fits_limit(zone, (size_t)1 << zone->page_shift);
+
+	for (unsigned int order = 0; order <= zone->max_order; order++) {
+		struct list_head *list = free_list(zone, order, type);
+		struct page *page;
+
+		if (list_empty(list))
+			continue;
+		page = list_first_entry(list, struct page, lru);
+		/* A mixed block's first page may be cold. */
+		if (!cold_fits && page->private != (unsigned long)1 << order)
+			continue;
+		page = split_first(zone, page);
+		page_out(zone, page);
+		return page;
+	}
+	return NULL;
+}
+
+/* Up to n pages onto `list`. Locks: takes zone->lock. */
+static unsigned int rmqueue_bulk(struct zone *zone, unsigned int type,
+				 unsigned int n, struct list_head *list)
+{
+	unsigned int got = 0;
+
+	spin_lock(&zone->lock);
+	while (got < n) {
+		struct page *page = rmqueue(zone, type);
+
+		if (!page)
+			break;
+		list_add_tail(&page->lru, list);
+		got++;
+	}
+	spin_unlock(&zone->lock);
+	return got;
+}
+
+static void free_one_locked(struct zone *zone, struct page *page)
+{
+	struct section *section = uzs_section_of(page);
+
+	WRITE_ONCE(zone->nr_out, zone->nr_out - 1);
+	free_block(zone, section, uzs_page_index(zone, page), 0, 1);
+}
+
+/* Notes whether somebody should give memory back. Hysteresis of a quarter:
+ * the worker must not be woken for every page. Locks: zone->lock. */
+static void note_reclaim(struct zone *zone)
+{
+	size_t warm = zone->nr_warm << zone->page_shift;
+
+	if (warm > zone->retained &&
+	    warm - zone->retained > max(zone->retained / 4, (size_t)1 << 20))
+		WRITE_ONCE(zone->reclaim_wanted, true);
+}
+
+/* ---- sections --------------------------------------------------------- */
+
+static bool add_section(struct zone *zone, unsigned int type)
+{
+	struct section *section;
+	unsigned int index, end;
+	bool fits;
+
+	spin_lock(&zone->lock);
+	fits = fits_limit(zone, zone->head_resident +
+					((size_t)1 << zone->page_shift));
+	spin_unlock(&zone->lock);
+	if (!fits)
+		return false;
+	section = uzs_os_map(UZS_SECTION_SIZE, UZS_SECTION_SIZE);
+	if (!section)
+		return false;
+	section->zone = zone;
+	section->type = type;
+	index = zone->first;
+	end = zone->nr_pages;
+	uzs_poison((char *)section + ((size_t)index << zone->page_shift),
+		   (size_t)(end - index) << zone->page_shift);
+
+	spin_lock(&zone->lock);
+	list_add(&section->list, &zone->sections);
+	WRITE_ONCE(zone->nr_sections, zone->nr_sections + 1);
+	/* The largest aligned blocks from the first page to the end. */
+	while (index < end) {
+		unsigned int order = (unsigned int)__builtin_ctz(index);
+
+		while (index + (1u << order) > end)
+			order--;
+		free_block(zone, section, index, order, 0);
+		index += 1u << order;
+	}
+	spin_unlock(&zone->lock);
+	return true;
+}
+
+static unsigned int section_capacity(const struct zone *zone)
+{
+	return zone->nr_pages - zone->first;
+}
+
+/* Takes a wholly free section out of the zone. Locks: zone->lock. */
+static void detach_section(struct zone *zone, struct section *section)
+{
+	unsigned int index = zone->first;
+
+	while (index < zone->nr_pages) {
+		struct page *page = uzs_section_page(zone, section, index);
+		unsigned int order = page->aux;
+
+		VM_BUG_ON(!(page_flags(page) & PG_buddy));
+		account_block(zone, section, 1u << order,
+			      (unsigned int)page->private, false);
+		del_block(page);
+		index += 1u << order;
+	}
+	list_del(&section->list);
+	WRITE_ONCE(zone->nr_sections, zone->nr_sections - 1);
+}
+
+/* ---- allocation ------------------------------------------------------- */
+
+/* Fills `list` with n pages without asking the OS. */
+static unsigned int take_from_zone(struct zone *zone, enum migratetype type,
+				   unsigned int n, struct list_head *list)
+{
+	struct zone_slot *slot = uzs_this_cpu(&zone->slots);
+	struct list_head *pcp = &slot->list[type];
+	unsigned int got = 0;
+
+	local_lock(&slot->lock);
+	if (slot->count[type] < n)
+		WRITE_ONCE(slot->count[type],
+			   slot->count[type] + rmqueue_bulk(zone, type,
+							    zone->pcp_batch,
+							    pcp));
+	while (got < n && !list_empty(pcp)) {
+		struct page *page = list_first_entry(pcp, struct page, lru);
+
+		list_move_tail(&page->lru, list);
+		got++;
+	}
+	WRITE_ONCE(slot->count[type], slot->count[type] - got);
+	local_unlock(&slot->lock);
+	return got;
+}
+
+/* As take_from_zone, also with what other CPUs hold, what the other type has
+ * free, and with cold pages in place of warm ones at the limit. */
+static unsigned int take_harder(struct zone *zone, enum migratetype type,
+				unsigned int n, struct list_head *list)
+{
+	enum migratetype other = type == MIGRATE_MOVABLE ? MIGRATE_UNMOVABLE
+							 : MIGRATE_MOVABLE;
+	unsigned int got;
+
+	uzs_zone_drain_pcp(zone);
+	got = rmqueue_bulk(zone, type, n, list);
+	if (got < n)
+		got += rmqueue_bulk(zone, other, n - got, list);
+	return got;
+}
+
+/* Discards every free page, so that others may be filled within the limit.
+ * Return: did that change anything? Not if somebody else is at it: the
+ * caller may be inside a walk that holds trim_lock. */
+static bool swap_warm_for_cold(struct zone *zone)
+{
+	size_t given;
+
+	if (!READ_ONCE(zone->nr_warm) ||
+	    pthread_mutex_trylock(&zone->trim_lock))
+		return false;
+	given = uzs_zone_reclaim(zone, 0, true);
+	pthread_mutex_unlock(&zone->trim_lock);
+	return given > 0;
+}
+
+bool uzs_alloc_pages_bulk(struct zone *zone, gfp_t gfp, enum migratetype type,
+			  unsigned int n, struct page **pages)
+{
+	LIST_HEAD(list);
+	struct page *page, *next;
+	unsigned int got = 0, want = n;
+	bool may_grow = gfp == GFP_KERNEL, shrunk = false;
+
+	for (unsigned int i = 0; i < n; i++)
+		if (uzs_should_fail(UZS_FAULT_PAGE))
+			return false;
+
+	got = take_from_zone(zone, type, n, &list);
+	while (unlikely(got < n)) {
+		unsigned int more;
+
+		if (may_grow && add_section(zone, type)) {
+			got += take_from_zone(zone, type, n - got, &list);
+			continue;
+		}
+		more = take_harder(zone, type, n - got, &list);
+		got += more;
+		if (more)
+			continue;
+		/* The limit may be filled by free pages that are warm but in
+		 * blocks of other sizes or types: cold ones can take their
+		 * place. */
+		if (zone->limit && gfp == GFP_KERNEL &&
+		    swap_warm_for_cold(zone))
+			continue;
+		if (gfp != GFP_KERNEL || shrunk ||
+		    !uzs_shrink_all(&zone->shrinkers, n - got))
+			break;
+		shrunk = true;
+	}
+	if (got < n) {
+		list_for_each_entry_safe(page, next, &list, lru)
+			__free_page(zone, page);
+		return false;
+	}
+	list_for_each_entry(page, &list, lru) {
+		uzs_unpoison(page_address(zone, page),
+			     (size_t)1 << zone->page_shift);
+		pages[--want] = page;
+	}
+	return true;
+}
+
+void uzs_free_pages_bulk(struct zone *zone, unsigned int n, struct page **pages)
+{
+	struct zone_slot *slot = uzs_this_cpu(&zone->slots);
+	unsigned int high = 2 * zone->pcp_batch;
+
+	local_lock(&slot->lock);
+	for (unsigned int i = 0; i < n; i++) {
+		struct page *page = pages[i];
+		unsigned int type = READ_ONCE(uzs_section_of(page)->type);
+
+		VM_BUG_ON(page_flags(page) & (PG_movable | PG_buddy | PG_slab));
+		uzs_poison(page_address(zone, page),
+			   (size_t)1 << zone->page_shift);
+		if (unlikely(type == MIGRATE_ISOLATE)) {
+			/* Its section is being emptied: never to be handed
+			 * out from here. */
+			spin_lock(&zone->lock);
+			free_one_locked(zone, page);
+			spin_unlock(&zone->lock);
+			continue;
+		}
+		list_add(&page->lru, &slot->list[type]);
+		WRITE_ONCE(slot->count[type], slot->count[type] + 1);
+		if (slot->count[type] < high)
+			continue;
+		/* The coldest in cache go back, from the tail. */
+		spin_lock(&zone->lock);
+		for (unsigned int b = zone->pcp_batch; b > 0; b--) {
+			page = list_entry(slot->list[type].prev, struct page,
+					  lru);
+			list_del(&page->lru);
+			free_one_locked(zone, page);
+		}
+		note_reclaim(zone);
+		spin_unlock(&zone->lock);
+		WRITE_ONCE(slot->count[type],
+			   slot->count[type] - zone->pcp_batch);
+	}
+	local_unlock(&slot->lock);
+}
+
+void uzs_zone_drain_pcp(struct zone *zone)
+{
+	for (unsigned int i = 0; i < zone->slots.slots; i++) {
+		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);
+
+		local_lock(&slot->lock);
+		spin_lock(&zone->lock);
+		for (int t = 0; t < MIGRATE_PCPTYPES; t++) {
+			while (!list_empty(&slot->list[t])) {
+				struct page *page = list_first_entry(
+					&slot->list[t], struct page, lru);
+
+				list_del(&page->lru);
+				free_one_locked(zone, page);
+			}
+			WRITE_ONCE(slot->count[t], 0);
+		}
+		spin_unlock(&zone->lock);
+		local_unlock(&slot->lock);
+	}
+}
+
+/* ---- giving back ------------------------------------------------------ */
+
+static size_t free_bytes_locked(const struct zone *zone)
+{
+	return zone->nr_warm << zone->page_shift;
+}
+
+/* Unmaps wholly free sections while more than `target` bytes stay free.
+ * Locks: trim_lock. */
+static size_t unmap_empty(struct zone *zone, size_t target)
+{
+	struct section *batch[RECLAIM_SECTIONS], *section, *next;
+	unsigned int capacity = section_capacity(zone), n, kept;
+	size_t given = 0;
+
+	do {
+		n = 0;
+		kept = 0;
+		spin_lock(&zone->lock);
+		list_for_each_entry_safe(section, next, &zone->sections, list) {
+			size_t free_after;
+
+			if (section->nr_free != capacity)
+				continue;
+			/* What would stay, cold pages included: a retained
+			 * section saves its system calls too. */
+			free_after = (zone->nr_free - capacity)
+				     << zone->page_shift;
+			if (target && free_after < target)
+				break;
+			given += free_bytes_locked(zone);
+			detach_section(zone, section);
+			given -= free_bytes_locked(zone);
+			given += zone->head_resident;
+			batch[n++] = section;
+			if (n == RECLAIM_SECTIONS)
+				break;
+		}
+		spin_unlock(&zone->lock);
+		for (unsigned int i = 0; i < n; i++) {
+			section = batch[i];
+			if (uzs_os_unmap(section, UZS_SECTION_SIZE))
+				continue;
+			/* The OS would need memory to unmap. Nothing is lost:
+			 * the section goes back into use. */
+			spin_lock(&zone->lock);
+			list_add(&section->list, &zone->sections);
+			WRITE_ONCE(zone->nr_sections, zone->nr_sections + 1);
+			for (unsigned int p = zone->first; p < zone->nr_pages;
+			     p++)
+				free_block(zone, section, p, 0,
+					   count_warm(zone, section, p, 0));
+			spin_unlock(&zone->lock);
+			kept++;
+		}
+	} while (n == RECLAIM_SECTIONS && !kept);
+	return given;
+}
+
+/* Discards what is warm in a block that is out of the lists; counts the
+ * pages that became cold. No lock: nobody else reaches the block. */
+static unsigned int discard_block(struct zone *zone, struct page *head,
+				  unsigned int order)
+{
+	struct section *section = uzs_section_of(head);
+	unsigned int index = uzs_page_index(zone, head);
+	unsigned int end = index + (1u << order), cold = 0;
+
+	while (index < end) {
+		uintptr_t from, to;
+		unsigned int stop = index;
+
+		while (stop < end &&
+		       (page_flags(uzs_section_page(zone, section, stop)) &
+			PG_warm))
+			stop++;
+		if (stop == index) {
+			index++;
+			continue;
+		}
+		/* Whole pages of the OS only; they may be larger than ours. */
+		from = ALIGN((uintptr_t)section +
+				     ((uintptr_t)index << zone->page_shift),
+			     zone->os_page);
+		to = ((uintptr_t)section +
+		      ((uintptr_t)stop << zone->page_shift)) &
+		     ~(uintptr_t)(zone->os_page - 1);
+		if (from < to && uzs_os_discard((void *)from, to - from)) {
+			unsigned int p;
+
+			for (p = index; p < stop; p++) {
+				uintptr_t a =
+					(uintptr_t)section +
+					((uintptr_t)p << zone->page_shift);
+
+				if (a < from ||
+				    a + ((uintptr_t)1 << zone->page_shift) > to)
+					continue;
+				page_clear(uzs_section_page(zone, section, p),
+					   PG_warm);
+				cold++;
+			}
+		}
+		index = stop;
+	}
+	return cold;
+}
+
+/* Discards warm free blocks, largest first, until at most `target` bytes are
+ * warm and free. Locks: trim_lock. */
+static size_t discard_free(struct zone *zone, size_t target)
+{
+	struct page *batch[RECLAIM_BLOCKS];
+	size_t given = 0;
+	unsigned int n, cold;
+
+	do {
+		n = 0;
+		spin_lock(&zone->lock);
+		for (int order = (int)zone->max_order; order >= 0; order--) {
+			for (int t = 0; t < MIGRATE_TYPES; t++) {
+				struct list_head *list =
+					free_list(zone, (unsigned int)order,
+						  (unsigned int)t);
+
+				while (n < RECLAIM_BLOCKS &&
+				       !list_empty(list) &&
+				       free_bytes_locked(zone) > target) {
+					struct page *page = list_first_entry(
+						list, struct page, lru);
+
+					/* Warm blocks stand first. */
+					if (!page->private)
+						break;
+					account_block(
+						zone, uzs_section_of(page),
+						1u << order,
+						(unsigned int)page->private,
+						false);
+					del_block(page);
+					/* Out of the lists, but resident. */
+					WRITE_ONCE(zone->nr_out,
+						   zone->nr_out +
+							   page->private);
+					batch[n++] = page;
+				}
+			}
+		}
+		spin_unlock(&zone->lock);
+
+		cold = 0;
+		for (unsigned int i = 0; i < n; i++) {
+			unsigned int order = batch[i]->aux;
+			unsigned int warm = (unsigned int)batch[i]->private;
+			unsigned int done =
+				discard_block(zone, batch[i], order);
+
+			spin_lock(&zone->lock);
+			WRITE_ONCE(zone->nr_out, zone->nr_out - warm);
+			free_block(zone, uzs_section_of(batch[i]),
+				   uzs_page_index(zone, batch[i]), order,
+				   warm - done);
+			spin_unlock(&zone->lock);
+			cold += done;
+		}
+		given += (size_t)cold << zone->page_shift;
+		/* No progress: the OS refuses, or its pages are larger. */
+	} while (n && cold);
+	return given;
+}
+
+size_t uzs_zone_reclaim(struct zone *zone, size_t target, bool locked)
+{
+	size_t given;
+
+	if (!locked)
+		pthread_mutex_lock(&zone->trim_lock);
+	WRITE_ONCE(zone->reclaim_wanted, false);
+	if (!target)
+		uzs_zone_drain_pcp(zone);
+	given = unmap_empty(zone, target);
+	given += discard_free(zone, target);
+	__atomic_fetch_add(&zone->bytes_given_back, given, __ATOMIC_RELAXED);
+	if (!locked)
+		pthread_mutex_unlock(&zone->trim_lock);
+	return given;
+}
+
+unsigned long uzs_zone_destroy(struct zone *zone)
+{
+	struct section *section, *next;
+	unsigned long used;
+
+	uzs_zone_drain_pcp(zone);
+	used = zone->nr_out;
+	list_for_each_entry_safe(section, next, &zone->sections, list) {
+		/* If even that fails, at least the memory goes back. */
+		if (!uzs_os_unmap(section, UZS_SECTION_SIZE))
+			uzs_os_discard(section, UZS_SECTION_SIZE);
+	}
+	pthread_mutex_destroy(&zone->trim_lock);
+	return used;
+}
+
+/* ---- for zone compaction ---------------------------------------------- */
+
+unsigned int uzs_zone_take_free(struct section *section, unsigned int n,
+				struct page **pages)
+{
+	struct zone *zone = section->zone;
+	unsigned int got = 0;
+
+	spin_lock(&zone->lock);
+	while (got < n && section->nr_free &&
+	       section->cursor < zone->nr_pages) {
+		struct page *page =
+			uzs_section_page(zone, section, section->cursor);
+
+		if (!(page_flags(page) & PG_buddy)) {
+			section->cursor++;
+			continue;
+		}
+		/* Others may take and free pages here meanwhile; a block is
+		 * always seen by its head, or behind the cursor. */
+		pages[got] = split_first(zone, page);
+		page_out(zone, pages[got]);
+		uzs_unpoison(page_address(zone, pages[got]),
+			     (size_t)1 << zone->page_shift);
+		got++;
+	}
+	spin_unlock(&zone->lock);
+	return got;
+}
+
+void uzs_zone_set_type(struct section *section, enum migratetype type)
+{
+	struct zone *zone = section->zone;
+
+	spin_lock(&zone->lock);
+	WRITE_ONCE(section->type, (u32)type);
+	for (unsigned int i = zone->first; i < zone->nr_pages;) {
+		struct page *page = uzs_section_page(zone, section, i);
+
+		if (!(page_flags(page) & PG_buddy)) {
+			i++;
+			continue;
+		}
+		if (page->private)
+			list_move(&page->lru, free_list(zone, page->aux, type));
+		else
+			list_move_tail(&page->lru,
+				       free_list(zone, page->aux, type));
+		i += 1u << page->aux;
+	}
+	spin_unlock(&zone->lock);
+}
+
+/* ---- statistics, check, fork ------------------------------------------ */
+
+static unsigned long pcp_pages(struct zone *zone)
+{
+	unsigned long n = 0;
+
+	for (unsigned int i = 0; i < zone->slots.slots; i++) {
+		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);
+
+		for (int t = 0; t < MIGRATE_PCPTYPES; t++)
+			n += READ_ONCE(slot->count[t]);
+	}
+	return n;
+}
+
+void uzs_zone_stat(struct zone *zone, struct zone_stat *stat)
+{
+	unsigned long pcp, out;
+
+	spin_lock(&zone->lock);
+	out = zone->nr_out;
+	stat->bytes_mapped = zone->nr_sections * UZS_SECTION_SIZE;
+	stat->bytes_resident = resident_locked(zone);
+	stat->bytes_free = free_bytes_locked(zone);
+	spin_unlock(&zone->lock);
+	pcp = min(pcp_pages(zone), out);
+	stat->pages_used = out - pcp;
+	stat->bytes_free += pcp << zone->page_shift;
+}
+
+struct zone_report {
+	void (*report)(void *arg, const char *text);
+	void *arg;
+	unsigned long bad;
+};
+
+static void expect_equal(struct zone_report *r, const char *what,
+			 unsigned long counted, unsigned long recorded)
+{
+	char text[128];
+
+	if (counted == recorded)
+		return;
+	snprintf(text, sizeof(text), "zone: %s: %lu counted, %lu recorded",
+		 what, counted, recorded);
+	r->bad++;
+	r->report(r->arg, text);
+}
+
+unsigned long uzs_zone_check(struct zone *zone,
+			     void (*report)(void *arg, const char *text),
+			     void *arg)
+{
+	struct zone_report r = { report, arg, 0 };
+	unsigned long nr_free = 0, nr_warm = 0, listed = 0, sections = 0;
+	unsigned long pcp = 0, mixed = 0;
+	struct section *section;
+	struct page *page;
+
+	uzs_zone_fork_prepare(zone); /* every lock, whatever for */
+	list_for_each_entry(section, &zone->sections, list) {
+		unsigned long section_free = 0;
+
+		sections++;
+		for (unsigned int i = zone->first; i < zone->nr_pages;) {
+			unsigned int warm;
+
+			page = uzs_section_page(zone, section, i);
+			if (!(page_flags(page) & PG_buddy)) {
+				i++;
+				continue;
+			}
+			warm = count_warm(zone, section, i, page->aux);
+			mixed += warm != page->private ||
+				 (i & ((1u << page->aux) - 1)) != 0;
+			section_free += 1u << page->aux;
+			nr_warm += warm;
+			i += 1u << page->aux;
+		}
+		expect_equal(&r, "free pages of a section", section_free,
+			     section->nr_free);
+		nr_free += section_free;
+	}
+	for (unsigned int o = 0; o < UZS_NR_ORDERS; o++)
+		for (int t = 0; t < MIGRATE_TYPES; t++)
+			list_for_each_entry(
+				page, free_list(zone, o, (unsigned)t), lru) {
+				listed += 1u << o;
+				mixed += page->aux != o ||
+					 uzs_section_of(page)->type != (u32)t;
+			}
+	expect_equal(&r, "sections", sections, zone->nr_sections);
+	expect_equal(&r, "free pages", nr_free, zone->nr_free);
+	expect_equal(&r, "pages in free lists", listed, zone->nr_free);
+	expect_equal(&r, "warm free pages", nr_warm, zone->nr_warm);
+	for (unsigned int i = 0; i < zone->slots.slots; i++) {
+		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);
+
+		for (int t = 0; t < MIGRATE_PCPTYPES; t++)
+			list_for_each_entry(page, &slot->list[t], lru)
+				pcp++;
+	}
+	expect_equal(&r, "pages in per-CPU lists", pcp, pcp_pages(zone));
+	expect_equal(&r, "pages handed out",
+		     sections * section_capacity(zone) - nr_free, zone->nr_out);
+	expect_equal(&r, "misfiled free blocks", mixed, 0);
+	uzs_zone_fork_parent(zone);
+	return r.bad;
+}
+
+void uzs_zone_fork_prepare(struct zone *zone)
+{
+	for (unsigned int i = 0; i < zone->slots.slots; i++) {
+		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);
+
+		local_lock(&slot->lock);
+	}
+	spin_lock(&zone->lock);
+}
+
+void uzs_zone_fork_parent(struct zone *zone)
+{
+	spin_unlock(&zone->lock);
+	for (unsigned int i = 0; i < zone->slots.slots; i++) {
+		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);
+
+		local_unlock(&slot->lock);
+	}
+}
+
+void uzs_zone_fork_child(struct zone *zone)
+{
+	spin_lock_init(&zone->lock);
+	for (unsigned int i = 0; i < zone->slots.slots; i++) {
+		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);
+
+		spin_lock_init(&slot->lock);
+	}
+}

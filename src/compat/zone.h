@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* zone.h - the page allocator: pages of one size, from sections of the OS's
+ * memory.
+ *
+ * Kernel origin: mm/page_alloc.c, mm/compaction.c, linux/mmzone.h,
+ * linux/page-flags.h. What it shares with the kernel: buddies with orders,
+ * split and merge under zone->lock; per-CPU page lists with batches in front;
+ * pages grouped by mobility, so that what cannot move does not pin memory
+ * that could empty out; an ISOLATE type for memory that is being emptied.
+ * Simpler: one zone for each pool, callers get single pages (orders are
+ * internal), no reference counts: a page has one owner, and its page lock and
+ * PG_movable say who may touch it. Ours: sections come from the OS and go
+ * back to it, and a page remembers whether the OS has filled it (PG_warm).
+ *
+ *   section, 4 MiB, aligned to 4 MiB
+ *   +--------+---------------------+-------+-------+--- ... ---+
+ *   | header | struct page [first | page  | page  |           |
+ *   |        |    .. nr)          | first |       |  nr - 1   |
+ *   +--------+---------------------+-------+-------+--- ... ---+
+ *   |<--- `first` pages, never handed out >|
+ *
+ * Guarantees:
+ *  Z1 address -> section -> descriptor -> PFN is arithmetic: no table.
+ *  Z2 a section is unmapped only under zone->trim_lock.
+ *  Z3 a page whose page lock is held and that has PG_movable set is neither
+ *     freed nor reused until it is unlocked (its owner locks it to free it).
+ *  Z4 bytes_resident is never less than what the OS has filled.
+ *  Z5 nothing but growing needs memory: freeing, moving and giving back
+ *     cannot fail for lack of it.
+ *
+ * Lock order: page lock, zone->trim_lock above all of the user's; slot lock,
+ * then zone->lock below all of them.
+ */
+#ifndef UZS_COMPAT_ZONE_H
+#define UZS_COMPAT_ZONE_H
+
+#include <pthread.h>
+
+#include "atomic.h"
+#include "base.h"
+#include "list.h"
+#include "lock.h"
+#include "percpu.h"
+#include "shrinker.h"
+
+#define UZS_SECTION_SHIFT 22
+#define UZS_SECTION_SIZE ((size_t)1 << UZS_SECTION_SHIFT)
+#define UZS_SECTION_HEADER 128
+/* Orders of a section of 4 KiB pages. */
+#define UZS_NR_ORDERS 11
+/* Bytes that a per-CPU list takes or gives at once; twice as many may lie
+ * there. */
+#define UZS_PCP_BATCH_BYTES (128u << 10)
+
+/* Bits of page->flags. All changes are atomic: bits have different owners. */
+#define PG_locked (1u << 0) /* page lock */
+#define PG_waiters (1u << 1) /* somebody sleeps for the page lock */
+#define PG_buddy (1u << 2) /* head of a free block; guard: zone->lock */
+#define PG_slab (1u << 3) /* a slab; guard: the cache's lock */
+#define PG_movable \
+	(1u << 4) /* its owner can move it; guard: page lock to
+			      * clear, the owner sets it last */
+#define PG_isolated (1u << 5) /* being moved; guard: page lock */
+#define PG_warm \
+	(1u << 6) /* the OS may have filled it; guard: zone->lock
+			   * while free */
+
+/* A page's descriptor. While the page is allocated, all but flags belongs to
+ * its owner. 32 bytes on 64-bit. */
+struct page {
+	u32 flags; /* atomic */
+	u32 aux; /* free block: order; guard: zone->lock */
+	struct list_head lru; /* free: free list, or per-CPU list */
+	unsigned long private; /* free block: number of warm pages in it */
+};
+
+enum migratetype {
+	MIGRATE_UNMOVABLE, /* slabs */
+	MIGRATE_MOVABLE, /* pages that the movable operations can move */
+	MIGRATE_PCPTYPES,
+	MIGRATE_ISOLATE = MIGRATE_PCPTYPES, /* sections being emptied */
+	MIGRATE_TYPES
+};
+
+struct section {
+	struct list_head list; /* guard: zone->lock; order has no meaning */
+	struct zone *zone; /* const after creation */
+	u32 nr_free; /* pages in the buddy lists; guard: zone->lock */
+	u32 type; /* enum migratetype; written under zone->lock, atomic */
+	u32 cursor; /* free scanner's place; guard: trim_lock */
+};
+
+struct free_area {
+	struct list_head free_list[MIGRATE_TYPES];
+};
+
+/* Kernel: struct movable_operations. All are called with the page locked. */
+struct movable_operations {
+	/* May this page be moved? It then stays as it is until migrate or
+	 * putback. */
+	bool (*isolate_page)(struct zone *zone, struct page *page);
+	/* Moves contents and identity of `src` to `dst` (locked too, fresh).
+	 * 0, or -EAGAIN/-EBUSY with nothing changed. */
+	int (*migrate_page)(struct zone *zone, struct page *dst,
+			    struct page *src);
+	/* isolate_page's opposite: the page was not moved. */
+	void (*putback_page)(struct zone *zone, struct page *page);
+};
+
+struct zone_slot {
+	local_lock_t lock;
+	u32 count[MIGRATE_PCPTYPES]; /* guard: lock; read relaxed */
+	struct list_head list[MIGRATE_PCPTYPES]; /* guard: lock */
+};
+
+struct zone_options {
+	unsigned int page_shift; /* 12 to 16 */
+	size_t limit; /* bytes, 0: none */
+	size_t retained; /* bytes */
+	const struct movable_operations *movable; /* or NULL */
+};
+
+struct zone {
+	/* constant after creation */
+	unsigned int page_shift;
+	unsigned int first; /* index of the first page handed out */
+	unsigned int nr_pages; /* page indices in a section */
+	unsigned int max_order;
+	unsigned int pcp_batch; /* pages */
+	ptrdiff_t desc_offset; /* section + this + index * sizeof(page) */
+	size_t os_page;
+	size_t head_resident; /* bytes of a section's head */
+	size_t limit;
+	size_t retained;
+	const struct movable_operations *movable;
+	struct uzs_percpu slots; /* struct zone_slot */
+
+	spinlock_t lock __aligned(64);
+	struct free_area free_area[UZS_NR_ORDERS]; /* guard: lock */
+	struct list_head sections; /* guard: lock */
+	/* Written under lock, read relaxed by statistics. */
+	unsigned long nr_sections;
+	unsigned long nr_out; /* pages not in the buddy lists: used + pcp */
+	unsigned long nr_free; /* pages in the buddy lists */
+	unsigned long nr_warm; /* of those, warm */
+	unsigned long bytes_given_back; /* atomic, relaxed */
+	unsigned long pages_migrated; /* guard: trim_lock; read relaxed */
+	unsigned long migrations_busy; /* same */
+	bool reclaim_wanted; /* atomic: more is free than to be retained */
+
+	pthread_mutex_t trim_lock; /* one that unmaps or moves at a time */
+	struct shrinker_list shrinkers;
+};
+
+/* Bytes that uzs_zone_init wants for the per-CPU lists. */
+size_t uzs_zone_bytes(void);
+
+/* A zone without pages. @mem: uzs_zone_bytes() of zeroed memory. Takes
+ * nothing from the OS. */
+void uzs_zone_init(struct zone *zone, void *mem,
+		   const struct zone_options *options);
+
+/* Unmaps everything. Return: pages that were still handed out. */
+unsigned long uzs_zone_destroy(struct zone *zone);
+
+/* Least bytes_resident of a zone that has handed out a page. */
+size_t uzs_zone_min_bytes(const struct zone_options *options);
+
+/* Takes `n` pages. GFP_NOWAIT: only what the zone has; GFP_KERNEL: may map a
+ * section, and calls the shrinkers before it gives up (so: no locks of a
+ * shrinker held). Contents undefined.
+ * Return: true with all n, or false with none. */
+bool uzs_alloc_pages_bulk(struct zone *zone, gfp_t gfp, enum migratetype type,
+			  unsigned int n, struct page **pages) __must_check;
+
+/* Gives pages back; PG_movable clear, page lock not held. May be called
+ * under any lock. */
+void uzs_free_pages_bulk(struct zone *zone, unsigned int n,
+			 struct page **pages);
+
+static inline struct page *alloc_page(struct zone *zone, gfp_t gfp,
+				      enum migratetype type)
+{
+	struct page *page;
+
+	return uzs_alloc_pages_bulk(zone, gfp, type, 1, &page) ? page : NULL;
+}
+
+static inline void __free_page(struct zone *zone, struct page *page)
+{
+	uzs_free_pages_bulk(zone, 1, &page);
+}
+
+/* Gives free memory above `target` bytes back to the OS: empty sections
+ * first, then runs of free pages, largest first. Takes trim_lock unless the
+ * caller has it (`locked`). Return: bytes given back. */
+size_t uzs_zone_reclaim(struct zone *zone, size_t target, bool locked);
+
+/* Empties the per-CPU lists into the buddy lists. */
+void uzs_zone_drain_pcp(struct zone *zone);
+
+/* zone_compact.c: moves pages from sparse sections to dense ones. Needs
+ * trim_lock. Return: pages moved. */
+unsigned long uzs_zone_compact(struct zone *zone);
+/* For it: free pages of one section, straight out of the buddy lists; at
+ * most n. A section's type, its free blocks following it. Both need
+ * trim_lock. */
+unsigned int uzs_zone_take_free(struct section *section, unsigned int n,
+				struct page **pages);
+void uzs_zone_set_type(struct section *section, enum migratetype type);
+
+/* Is more free than is to be retained? Then somebody should call
+ * uzs_zone_reclaim(zone, zone->retained, false) when no lock is held. */
+static inline bool uzs_zone_wants_reclaim(struct zone *zone)
+{
+	return unlikely(READ_ONCE(zone->reclaim_wanted));
+}
+
+struct zone_stat {
+	unsigned long pages_used; /* handed out */
+	size_t bytes_mapped;
+	size_t bytes_resident;
+	size_t bytes_free; /* resident and free */
+};
+/* One moment's figures, but for pages just moving in or out of the per-CPU
+ * lists. */
+void uzs_zone_stat(struct zone *zone, struct zone_stat *stat);
+
+/* Counts violations of the zone's invariants, telling each through `report`.
+ * Needs trim_lock; takes every slot lock and zone->lock. */
+unsigned long uzs_zone_check(struct zone *zone,
+			     void (*report)(void *arg, const char *text),
+			     void *arg);
+
+/* fork: take and drop every lock; in the child, make them anew. */
+void uzs_zone_fork_prepare(struct zone *zone);
+void uzs_zone_fork_parent(struct zone *zone);
+void uzs_zone_fork_child(struct zone *zone);
+
+/* Z1 */
+static inline struct section *uzs_section_of(const void *addr)
+{
+	return (struct section *)((uintptr_t)addr & ~(UZS_SECTION_SIZE - 1));
+}
+
+static inline struct page *uzs_section_page(const struct zone *zone,
+					    const struct section *section,
+					    unsigned int index)
+{
+	return (struct page *)((uintptr_t)section +
+			       (uintptr_t)zone->desc_offset +
+			       index * sizeof(struct page));
+}
+
+static inline unsigned int uzs_page_index(const struct zone *zone,
+					  const struct page *page)
+{
+	return (unsigned int)(((uintptr_t)page -
+			       (uintptr_t)uzs_section_of(page) -
+			       (uintptr_t)zone->desc_offset) /
+			      sizeof(struct page));
+}
+
+static inline struct page *virt_to_page(const struct zone *zone,
+					const void *addr)
+{
+	return uzs_section_page(
+		zone, uzs_section_of(addr),
+		(unsigned int)(((uintptr_t)addr & (UZS_SECTION_SIZE - 1)) >>
+			       zone->page_shift));
+}
+
+static inline void *page_address(const struct zone *zone,
+				 const struct page *page)
+{
+	return (void *)((uintptr_t)uzs_section_of(page) +
+			((uintptr_t)uzs_page_index(zone, page)
+			 << zone->page_shift));
+}
+
+static inline unsigned long page_to_pfn(const struct zone *zone,
+					const struct page *page)
+{
+	return (unsigned long)((uintptr_t)page_address(zone, page) >>
+			       zone->page_shift);
+}
+
+static inline struct page *pfn_to_page(const struct zone *zone,
+				       unsigned long pfn)
+{
+	return virt_to_page(zone,
+			    (const void *)((uintptr_t)pfn << zone->page_shift));
+}
+
+static inline u32 page_flags(const struct page *page)
+{
+	return __atomic_load_n(&page->flags, __ATOMIC_ACQUIRE);
+}
+
+static inline void page_set(struct page *page, u32 bits)
+{
+	__atomic_fetch_or(&page->flags, bits, __ATOMIC_RELEASE);
+}
+
+static inline void page_clear(struct page *page, u32 bits)
+{
+	__atomic_fetch_and(&page->flags, ~bits, __ATOMIC_RELEASE);
+}
+
+static inline bool trylock_page(struct page *page)
+{
+	return uzs_bit_trylock(&page->flags, PG_locked);
+}
+
+/* May sleep. */
+static inline void lock_page(struct page *page)
+{
+	uzs_bit_lock(&page->flags, PG_locked, PG_waiters);
+}
+
+static inline void unlock_page(struct page *page)
+{
+	uzs_bit_unlock(&page->flags, PG_locked, PG_waiters);
+}
+
+static inline bool PageLocked(const struct page *page)
+{
+	return (page_flags(page) & PG_locked) != 0;
+}
+
+#endif

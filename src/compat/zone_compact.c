@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* zone_compact.c - empties sparse sections of a zone by moving their pages
+ * to dense ones. Owns no state of its own.
+ *
+ * Kernel origin: mm/compaction.c, mm/migrate.c (migrate_pages for movable_ops
+ * pages), mm/page_isolation.c; differs: whole sections are the unit, the
+ * sparsest is emptied first; no retries, no modes (what is busy stays).
+ * Callers: pool.c (zs_trim). Calls: zone.c, the movable operations.
+ * Locks: needs trim_lock; takes page locks, zone->lock for moments. Sleeps:
+ * as the movable operations do.
+ * Guarantees:
+ *  C1 needs no memory beyond the zone's own free pages.
+ *  C2 ends: a section is emptied once at most, or skipped; pages move only
+ *     to sections that are denser than their own.
+ *  C3 a page that its owner holds, or cannot move now, stays as it is.
+ */
+#include "zone.h"
+
+#define BUCKETS 32
+#define BATCH 32
+
+static unsigned long used_pages(const struct zone *zone,
+				const struct section *section)
+{
+	return zone->nr_pages - zone->first - section->nr_free;
+}
+
+/* Sorts the zone's sections, sparsest first, roughly: in BUCKETS steps of
+ * occupancy. In place, as there must be no need for memory. Locks:
+ * trim_lock; takes zone->lock. */
+static void sort_sections(struct zone *zone)
+{
+	struct list_head buckets[BUCKETS];
+	struct section *section, *next;
+	unsigned long capacity = zone->nr_pages - zone->first;
+
+	for (int i = 0; i < BUCKETS; i++)
+		INIT_LIST_HEAD(&buckets[i]);
+	spin_lock(&zone->lock);
+	list_for_each_entry_safe(section, next, &zone->sections, list) {
+		unsigned long step = used_pages(zone, section) * (BUCKETS - 1);
+
+		section->cursor = zone->first;
+		list_move_tail(&section->list, &buckets[step / capacity]);
+	}
+	for (int i = BUCKETS - 1; i >= 0; i--)
+		list_splice_init(&buckets[i], &zone->sections);
+	spin_unlock(&zone->lock);
+}
+
+/* One run: two fingers that walk the sorted sections towards each other. New
+ * sections enter the list at its head, where neither looks again. */
+struct compact_control {
+	struct zone *zone;
+	struct section *source; /* NULL before the first */
+	struct section *target;
+	unsigned long room; /* free pages behind source; an estimate, as others
+			     * allocate and free meanwhile */
+};
+
+static void start(struct compact_control *cc)
+{
+	struct zone *zone = cc->zone;
+	struct section *section;
+
+	spin_lock(&zone->lock);
+	list_for_each_entry(section, &zone->sections, list)
+		if (section->type == MIGRATE_MOVABLE)
+			cc->room += section->nr_free;
+	cc->source = NULL;
+	cc->target = list_entry(zone->sections.prev, struct section, list);
+	spin_unlock(&zone->lock);
+}
+
+/* Steps to the next sparsest section in use. False: there is none whose pages
+ * fit into the free pages of those behind it. */
+static bool next_source(struct compact_control *cc)
+{
+	struct zone *zone = cc->zone;
+	struct list_head *pos;
+	bool found = false;
+
+	spin_lock(&zone->lock);
+	pos = cc->source ? cc->source->list.next : zone->sections.next;
+	for (; pos != &zone->sections; pos = pos->next) {
+		struct section *section = list_entry(pos, struct section, list);
+
+		if (section->type != MIGRATE_MOVABLE)
+			continue;
+		cc->room -= min(cc->room, (unsigned long)section->nr_free);
+		if (!used_pages(zone, section))
+			continue;
+		cc->source = section;
+		found = section != cc->target &&
+			used_pages(zone, section) <= cc->room;
+		break;
+	}
+	spin_unlock(&zone->lock);
+	return found;
+}
+
+/* Free pages from the densest section that has any, behind the source. */
+static unsigned int take_targets(struct compact_control *cc,
+				 struct page **pages)
+{
+	while (cc->target != cc->source) {
+		unsigned int got = 0;
+
+		if (cc->target->type == MIGRATE_MOVABLE)
+			got = uzs_zone_take_free(cc->target, BATCH, pages);
+		if (got)
+			return got;
+		spin_lock(&cc->zone->lock);
+		cc->target =
+			list_entry(cc->target->list.prev, struct section, list);
+		spin_unlock(&cc->zone->lock);
+	}
+	return 0;
+}
+
+/* Moves one page. Return: did it move? */
+static bool migrate_one(struct zone *zone, struct page *dst, struct page *src)
+{
+	int rc;
+
+	if (!(page_flags(src) & PG_movable) || !trylock_page(src))
+		return false;
+	/* Z3: from here on the page is neither freed nor reused. */
+	if (!(page_flags(src) & PG_movable) ||
+	    !zone->movable->isolate_page(zone, src)) {
+		unlock_page(src);
+		return false;
+	}
+	page_set(src, PG_isolated);
+	lock_page(dst);
+	rc = zone->movable->migrate_page(zone, dst, src);
+	if (rc)
+		zone->movable->putback_page(zone, src);
+	page_clear(src, PG_isolated);
+	unlock_page(dst);
+	unlock_page(src);
+	if (rc)
+		return false;
+	__free_page(zone, src);
+	return true;
+}
+
+/* Moves the pages of the source away. Return: pages moved. */
+static unsigned long empty_source(struct compact_control *cc)
+{
+	struct zone *zone = cc->zone;
+	struct page *targets[BATCH];
+	unsigned int left = 0;
+	unsigned long moved = 0, busy = 0;
+
+	uzs_zone_set_type(cc->source, MIGRATE_ISOLATE);
+	for (unsigned int i = zone->first; i < zone->nr_pages; i++) {
+		struct page *page = uzs_section_page(zone, cc->source, i);
+
+		if (!(page_flags(page) & PG_movable))
+			continue;
+		if (!left)
+			left = take_targets(cc, targets);
+		if (!left)
+			break;
+		if (migrate_one(zone, targets[left - 1], page)) {
+			left--;
+			moved++;
+		} else {
+			busy++;
+		}
+	}
+	while (left)
+		__free_page(zone, targets[--left]);
+	uzs_zone_set_type(cc->source, MIGRATE_MOVABLE);
+	cc->room -= min(cc->room, moved);
+	WRITE_ONCE(zone->pages_migrated, zone->pages_migrated + moved);
+	WRITE_ONCE(zone->migrations_busy, zone->migrations_busy + busy);
+	return moved;
+}
+
+unsigned long uzs_zone_compact(struct zone *zone)
+{
+	struct compact_control cc = { .zone = zone };
+	unsigned long moved = 0;
+
+	if (!zone->movable || !READ_ONCE(zone->nr_sections))
+		return 0;
+	/* Free pages on per-CPU lists hide from the free scanner, and keep
+	 * their section from counting as empty. */
+	uzs_zone_drain_pcp(zone);
+	sort_sections(zone);
+	start(&cc);
+	while (next_source(&cc))
+		moved += empty_source(&cc);
+	return moved;
+}

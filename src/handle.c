@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* handle.c - owns the handle words: what a handle points to, one word that
+ * holds the current obj.
+ *
+ * Kernel origin: mm/zsmalloc.c cache_alloc_handle, cache_free_handle,
+ * handle_to_obj, record_obj; differs: a word that holds no obj is below
+ * 1 << 16, so that live handles can be told from others.
+ * Callers: pool.c. Calls: compat/slab.
+ * Locks: none needed. Sleeps: only to allocate with GFP_KERNEL.
+ * Guarantees:
+ *  H1 a handle is a multiple of the word size: bit 0 is free for the tag that
+ *     the object's first word needs.
+ *  H2 a word is read and written whole (single-copy atomic).
+ */
+#include "internal.h"
+
+/* A handle, its word dead, or 0. */
+unsigned long uzs_alloc_handle(struct zs_pool *pool, gfp_t gfp)
+{
+	unsigned long *word = kmem_cache_alloc(&pool->handle_cache, gfp);
+
+	if (word)
+		WRITE_ONCE(*word, 0);
+	return (unsigned long)word;
+}
+
+void uzs_free_handle(struct zs_pool *pool, unsigned long handle)
+{
+	record_obj(handle, 0);
+	kmem_cache_free(&pool->handle_cache, (void *)handle);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* internal.h - every call between the files of the allocator, by the file
+ * that defines it, lowest layer first; and the order of locks.
+ *
+ * Includes and calls point down: pool, compact, check, stat, fork -> object,
+ * migrate -> zspage -> class, handle -> compat. One call goes up: the zone
+ * calls the movable operations (migrate.c) and the shrinker (compact.c)
+ * through pointers, holding no lock of theirs but the page's.
+ *
+ * LOCK ORDER (outer first)
+ *  lock            protects                          may sleep inside?
+ *  zone->trim_lock which sections exist              yes
+ *  free_work_lock  zspages in the async work's hand  yes
+ *  page lock       page identity                     yes
+ *  pool->lock      handle -> obj (rd: use, wr: move) no
+ *  class->lock     fullness lists, inuse, free lists no
+ *  zspage->lock    contents (rd: pin, wr: trylock)   reader only
+ *  cache, slot and zone locks of compat              no
+ *
+ * No allocation of pages or slabs and no call back under pool->lock or
+ * class->lock; freeing pages there is allowed (scope `held` does).
+ * Exceptions to the order, safe because they only try, never wait:
+ *  - trylock_zspage() locks pages under class->lock;
+ *  - zspage->lock is only tried for writing, so a reader's pin, which spans
+ *    calls of the user, cannot be waited for by anybody.
+ */
+#ifndef UZS_INTERNAL_H
+#define UZS_INTERNAL_H
+
+#include "types.h"
+
+static inline void uzs_count(unsigned long *counter, unsigned long n)
+{
+	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
+/* ---- class.c: size classes, fullness groups and their lists ------------ */
+
+/* Geometry of a class size (semantics: the pages for which the rest of the
+ * zspage is least). */
+unsigned int uzs_pages_per_zspage(unsigned int size, unsigned int page_size,
+				  unsigned int chain_size);
+/* Walks the class indices of a geometry, largest first, and calls fn for each
+ * with whether it shares the class of the index before. */
+struct class_geometry {
+	unsigned int index;
+	unsigned int size;
+	unsigned int pages;
+	unsigned int objs;
+	bool merged;
+};
+void uzs_walk_geometry(const struct zs_pool *pool,
+		       void (*fn)(const struct class_geometry *geometry,
+				  void *arg),
+		       void *arg);
+/* Fills in the pool's derived constants from page_size and chain_size. */
+void uzs_set_geometry(struct zs_pool *pool);
+unsigned int uzs_count_distinct_classes(const struct zs_pool *pool);
+/* Builds the table in `mem`, zeroed, room for the distinct classes. */
+void uzs_init_classes(struct zs_pool *pool, struct size_class *mem);
+unsigned int uzs_class_index(const struct zs_pool *pool, size_t size);
+/* Is `index` the one that gives its class its number (not merged away)? */
+static inline bool uzs_class_is_own(const struct zs_pool *pool,
+				    unsigned int index)
+{
+	return pool->size_class[index]->index == index;
+}
+unsigned int uzs_fullness_group(const struct size_class *class,
+				unsigned int inuse);
+void uzs_insert_zspage(struct size_class *class, struct zspage *zspage,
+		       unsigned int group);
+void uzs_remove_zspage(struct size_class *class, struct zspage *zspage);
+unsigned int uzs_fix_fullness_group(struct size_class *class,
+				    struct zspage *zspage);
+struct zspage *uzs_find_zspage(struct size_class *class);
+static inline void uzs_class_add(unsigned long *field, long n)
+{
+	WRITE_ONCE(*field, *field + (unsigned long)n);
+}
+unsigned long uzs_freeable_pages(struct size_class *class);
+
+/* ---- handle.c: handle words -------------------------------------------- */
+
+unsigned long uzs_alloc_handle(struct zs_pool *pool, gfp_t gfp);
+void uzs_free_handle(struct zs_pool *pool, unsigned long handle);
+static inline unsigned long handle_to_obj(unsigned long handle)
+{
+	return READ_ONCE(*(unsigned long *)handle);
+}
+static inline void record_obj(unsigned long handle, unsigned long obj)
+{
+	WRITE_ONCE(*(unsigned long *)handle, obj);
+}
+/* Is this first word of a slab object a live handle's? */
+static inline bool uzs_handle_word_live(const struct zs_pool *pool,
+					unsigned long word)
+{
+	return word >> pool->obj_index_bits != 0 && word > OBJ_NONE;
+}
+
+/* ---- zspage.c: page chains, objects in them, page locks ---------------- */
+
+static inline struct zpdesc *page_zpdesc(struct page *page)
+{
+	return (struct zpdesc *)page;
+}
+static inline struct page *zpdesc_page(struct zpdesc *zpdesc)
+{
+	return (struct page *)zpdesc;
+}
+static inline void *zpdesc_address(const struct zs_pool *pool,
+				   const struct zpdesc *zpdesc)
+{
+	return page_address(&pool->zone, (const struct page *)zpdesc);
+}
+static inline struct size_class *zpdesc_class(const struct zs_pool *pool,
+					      const struct zpdesc *zpdesc)
+{
+	return pool->size_class[zpdesc->class];
+}
+/* Locks: the chain must be stable. */
+static inline struct size_class *zspage_class(const struct zs_pool *pool,
+					      const struct zspage *zspage)
+{
+	return pool->size_class[zspage->first_zpdesc->class];
+}
+static inline struct zpdesc *get_next_zpdesc(const struct zpdesc *zpdesc)
+{
+	return zpdesc->huge ? NULL : zpdesc->next;
+}
+static inline unsigned long location_to_obj(const struct zs_pool *pool,
+					    const struct zpdesc *zpdesc,
+					    unsigned int obj_idx)
+{
+	return page_to_pfn(&pool->zone, (const struct page *)zpdesc)
+		       << pool->obj_index_bits |
+	       obj_idx;
+}
+static inline struct zpdesc *obj_to_zpdesc(const struct zs_pool *pool,
+					   unsigned long obj)
+{
+	return page_zpdesc(
+		pfn_to_page(&pool->zone, obj >> pool->obj_index_bits));
+}
+static inline unsigned int obj_to_index(const struct zs_pool *pool,
+					unsigned long obj)
+{
+	return (unsigned int)(obj & ((1UL << pool->obj_index_bits) - 1));
+}
+/* Bytes from the start of its page to object `idx`. */
+static inline unsigned int obj_page_offset(const struct zs_pool *pool,
+					   const struct size_class *class,
+					   unsigned int idx)
+{
+	return (class->size * idx) & (pool->page_size - 1);
+}
+
+struct zspage *uzs_alloc_zspage(struct zs_pool *pool, struct size_class *class,
+				gfp_t gfp);
+/* Gives the pages of a new zspage to page migration. */
+void uzs_set_zspage_movable(struct zspage *zspage);
+/* Page locks of a whole zspage: tries, or waits. */
+bool uzs_trylock_zspage(struct zspage *zspage);
+void uzs_lock_zspage(struct zspage *zspage);
+/* Frees the pages of an empty zspage, whose pages are locked and which is in
+ * no list, and the zspage. No accounting. */
+void uzs_free_zspage_pages(struct zs_pool *pool, struct zspage *zspage);
+/* Takes an empty zspage out of its class and frees it, if no page of it is
+ * locked. */
+bool uzs_free_zspage(struct zs_pool *pool, struct size_class *class,
+		     struct zspage *zspage);
+unsigned long uzs_obj_malloc(struct zs_pool *pool, struct size_class *class,
+			     struct zspage *zspage, unsigned long handle);
+void uzs_obj_free(struct zs_pool *pool, struct size_class *class,
+		  struct zspage *zspage, unsigned long obj);
+/* Walks the objects of a zspage by index. */
+struct obj_iter {
+	const struct zs_pool *pool;
+	const struct size_class *class;
+	struct zspage *zspage;
+	struct zpdesc *zpdesc; /* in which object idx starts */
+	unsigned int idx;
+	unsigned int offset; /* of object idx in zpdesc */
+};
+void uzs_obj_iter_start(struct obj_iter *it, const struct zs_pool *pool,
+			struct zspage *zspage);
+/* False at the end. */
+bool uzs_obj_iter_next(struct obj_iter *it);
+/* The handle of the object under the iterator, 0 if that is free. */
+unsigned long uzs_obj_iter_handle(const struct obj_iter *it);
+/* First word of an object: tagged handle, or link of the free list. */
+static inline unsigned long *uzs_obj_head(const struct zs_pool *pool,
+					  struct zpdesc *zpdesc,
+					  unsigned int offset)
+{
+	if (unlikely(zpdesc->huge))
+		return &zpdesc->handle;
+	return (unsigned long *)((char *)zpdesc_address(pool, zpdesc) + offset);
+}
+/* The same, by index: walks the chain. */
+unsigned long *uzs_obj_head_at(const struct zs_pool *pool,
+			       const struct zspage *zspage, unsigned int idx);
+
+/* ---- migrate.c: page migration ------------------------------------------ */
+
+extern const struct movable_operations uzs_movable_ops;
+
+/* ---- object.c: access --------------------------------------------------- */
+
+/* Copies the contents of one object (its whole class size) to another. */
+void uzs_obj_copy(const struct zs_pool *pool, const struct size_class *class,
+		  unsigned long dst, unsigned long src);
+
+/* ---- compact.c ----------------------------------------------------------- */
+
+void uzs_register_shrinker(struct zs_pool *pool);
+
+/* ---- pool.c: what the worker does ---------------------------------------- */
+
+/* Queues what is due; no locks held. */
+void uzs_kick_free(struct zs_pool *pool);
+void uzs_kick_reclaim(struct zs_pool *pool);
+
+/* ---- check.c ------------------------------------------------------------- */
+
+/* Every lock of the allocator, in order, for whom must have all to himself:
+ * with `compaction` also the right to compact. */
+void uzs_lock_pool(struct zs_pool *pool);
+void uzs_unlock_pool(struct zs_pool *pool);
+
+#endif

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* pool.c - owns the life of a pool, and the two paths one reads first:
+ * zs_malloc and zs_free.
+ *
+ * Kernel origin: mm/zsmalloc.c zs_create_pool, zs_destroy_pool, zs_malloc,
+ * zs_free, async_free_zspage; differs: options, a pool's memory is one
+ * mapping, destroying a pool frees what is live.
+ * Callers: users. Calls: all below.
+ * Locks: by function. Sleeps: yes, never under pool->lock or class->lock.
+ * Guarantees:
+ *  A1 a failed zs_malloc leaves the pool as it was.
+ *  A2 freeing and destroying need no memory.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "compat/os.h"
+
+#define DEFAULT_PAGE_SIZE 4096u
+#define DEFAULT_CHAIN_SIZE 8u
+#define DEFAULT_RETAINED ((size_t)4 << 20)
+
+#define STRING_(x) #x
+#define STRING(x) STRING_(x)
+
+const char *zs_version(void)
+{
+	return STRING(ZS_VERSION_MAJOR) "." STRING(ZS_VERSION_MINOR) "." STRING(
+		ZS_VERSION_PATCH);
+}
+
+/* ---- the worker's jobs -------------------------------------------------- */
+
+void uzs_kick_free(struct zs_pool *pool)
+{
+	queue_work(&pool->wq, &pool->free_work);
+}
+
+/* On every free: one load of a flag that is nearly always false. */
+void uzs_kick_reclaim(struct zs_pool *pool)
+{
+	if (uzs_zone_wants_reclaim(&pool->zone) &&
+	    !work_pending(&pool->reclaim_work))
+		queue_work(&pool->wq, &pool->reclaim_work);
+}
+
+static void reclaim_free_pages(struct work_struct *work)
+{
+	struct zs_pool *pool = container_of(work, struct zs_pool, reclaim_work);
+
+	uzs_zone_reclaim(&pool->zone, pool->zone.retained, false);
+}
+
+/* Frees the zspages that were emptied while one of their pages was locked.
+ * Locks: takes free_work_lock, page locks, class->lock. */
+static void async_free_zspage(struct work_struct *work)
+{
+	struct zs_pool *pool = container_of(work, struct zs_pool, free_work);
+	struct zspage *zspage, *next;
+	LIST_HEAD(empty);
+
+	pthread_mutex_lock(&pool->free_work_lock);
+	for (unsigned int i = 0; i < pool->nr_classes; i++) {
+		struct size_class *class = pool->size_class[i];
+
+		if (!uzs_class_is_own(pool, i))
+			continue;
+		spin_lock(&class->lock);
+		list_splice_init(&class->fullness_list[ZS_INUSE_RATIO_0],
+				 &empty);
+		spin_unlock(&class->lock);
+	}
+	list_for_each_entry_safe(zspage, next, &empty, list) {
+		struct size_class *class = zspage_class(pool, zspage);
+
+		uzs_lock_zspage(zspage);
+		spin_lock(&class->lock);
+		uzs_remove_zspage(class, zspage);
+		uzs_class_add(&class->objs_capacity,
+			      -(long)class->objs_per_zspage);
+		uzs_free_zspage_pages(pool, zspage);
+		__atomic_fetch_sub(&pool->pages_allocated,
+				   class->pages_per_zspage, __ATOMIC_RELAXED);
+		spin_unlock(&class->lock);
+		uzs_count(&pool->stat.zspages_async_freed, 1);
+	}
+	pthread_mutex_unlock(&pool->free_work_lock);
+	uzs_kick_reclaim(pool);
+}
+
+unsigned long zs_drain(struct zs_pool *pool)
+{
+	return uzs_workqueue_drain(&pool->wq);
+}
+
+size_t zs_trim(struct zs_pool *pool)
+{
+	struct zone *zone = &pool->zone;
+	size_t given;
+
+	if (pthread_mutex_trylock(&zone->trim_lock))
+		return 0;
+	kmem_cache_shrink(&pool->handle_cache);
+	kmem_cache_shrink(&pool->zspage_cache);
+	uzs_zone_compact(zone);
+	given = uzs_zone_reclaim(zone, 0, true);
+	pthread_mutex_unlock(&zone->trim_lock);
+	return given;
+}
+
+/* ---- life --------------------------------------------------------------- */
+
+/* Copies the caller's options, which may be of an older or a newer version.
+ * Return: 0 or an errno. */
+static int read_options(const struct zs_pool_options *theirs,
+			struct zs_pool_options *o)
+{
+	const struct zs_pool_options defaults = ZS_POOL_OPTIONS_INIT;
+	size_t size;
+
+	*o = defaults;
+	if (theirs) {
+		size = theirs->struct_size;
+		if (size < offsetof(struct zs_pool_options, retained_bytes) +
+				   sizeof(theirs->retained_bytes))
+			return EINVAL;
+		for (size_t i = sizeof(*o); i < size; i++)
+			if (((const char *)theirs)[i])
+				return E2BIG;
+		memcpy(o, theirs, min(size, sizeof(*o)));
+	}
+	if (!o->page_size)
+		o->page_size = DEFAULT_PAGE_SIZE;
+	if (!o->chain_size)
+		o->chain_size = DEFAULT_CHAIN_SIZE;
+	if (!o->retained_bytes)
+		o->retained_bytes = DEFAULT_RETAINED;
+	if (!is_power_of_2(o->page_size) ||
+	    o->page_size < 1u << ZS_MIN_PAGE_SHIFT ||
+	    o->page_size > 1u << ZS_MAX_PAGE_SHIFT ||
+	    o->chain_size < ZS_MIN_CHAIN_SIZE ||
+	    o->chain_size > ZS_MAX_CHAIN_SIZE ||
+	    (unsigned int)o->lock_scope > ZS_SCOPE_CLASS_IDX ||
+	    (unsigned int)o->defer > ZS_DEFER_PERCPU ||
+	    o->flags & ~ZS_POOL_NO_WORKER)
+		return EINVAL;
+	if (o->lock_scope == ZS_SCOPE_DEFAULT)
+		o->lock_scope = ZS_SCOPE_HELD;
+	if (o->lock_scope != ZS_SCOPE_HELD || o->defer > ZS_DEFER_NONE)
+		return ENOTSUP;
+	return 0;
+}
+
+/* What lies in a pool's own mapping, one behind the other. */
+struct layout {
+	size_t classes;
+	size_t zone_slots;
+	size_t handle_magazines;
+	size_t zspage_magazines;
+	size_t end;
+};
+
+static void plan_layout(const struct zs_pool *pool, struct layout *l)
+{
+	const size_t line = 128;
+
+	l->classes = ALIGN(sizeof(struct zs_pool), line);
+	l->zone_slots = l->classes + ALIGN(uzs_count_distinct_classes(pool) *
+						   sizeof(struct size_class),
+					   line);
+	l->handle_magazines = l->zone_slots + ALIGN(uzs_zone_bytes(), line);
+	l->zspage_magazines =
+		l->handle_magazines + ALIGN(uzs_slab_bytes(), line);
+	l->end = ALIGN(l->zspage_magazines + uzs_slab_bytes(),
+		       uzs_os_page_size());
+}
+
+/* Fills in a pool: nothing here can fail. */
+static void init_pool(struct zs_pool *pool, const struct layout *l,
+		      const struct zs_pool_options *o)
+{
+	struct zone_options zo = {
+		.page_shift = pool->page_shift,
+		.limit = o->memory_limit ? o->memory_limit - l->end : 0,
+		.retained = o->retained_bytes,
+		.movable = &uzs_movable_ops,
+	};
+	char *mem = (char *)pool;
+
+	pool->lock_scope = o->lock_scope;
+	pool->memory_limit = o->memory_limit;
+	pool->meta_bytes = l->end;
+	uzs_init_classes(pool, (struct size_class *)(mem + l->classes));
+	rwlock_init(&pool->lock);
+	uzs_zone_init(&pool->zone, mem + l->zone_slots, &zo);
+	uzs_slab_init(&pool->handle_cache, &pool->zone, ZS_HANDLE_SIZE,
+		      mem + l->handle_magazines);
+	uzs_slab_init(&pool->zspage_cache, &pool->zone, sizeof(struct zspage),
+		      mem + l->zspage_magazines);
+	pthread_mutex_init(&pool->free_work_lock, NULL);
+	INIT_WORK(&pool->free_work, async_free_zspage);
+	INIT_WORK(&pool->reclaim_work, reclaim_free_pages);
+	uzs_workqueue_init(&pool->wq, !(o->flags & ZS_POOL_NO_WORKER));
+	uzs_register_shrinker(pool);
+}
+
+/* Least memory with which one object of any size can be stored: the pool's
+ * mapping, a section of each kind, the longest zspage, a slab of each kind. */
+static size_t least_limit(const struct zs_pool *pool, const struct layout *l)
+{
+	struct zone_options zo = { .page_shift = pool->page_shift };
+
+	return l->end + 2 * uzs_zone_min_bytes(&zo) +
+	       (size_t)pool->chain_size * pool->page_size;
+}
+
+struct zs_pool *zs_create_pool_with(const char *name,
+				    const struct zs_pool_options *opts)
+{
+	struct zs_pool_options o;
+	struct zs_pool geometry = { 0 }, *pool;
+	struct layout l;
+	int err = read_options(opts, &o);
+
+	if (err) {
+		errno = err;
+		return NULL;
+	}
+	geometry.page_size = o.page_size;
+	geometry.chain_size = o.chain_size;
+	uzs_set_geometry(&geometry);
+	plan_layout(&geometry, &l);
+	if (o.memory_limit && o.memory_limit < least_limit(&geometry, &l)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	pool = uzs_os_map(l.end, uzs_os_page_size());
+	if (!pool) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	memcpy(pool, &geometry, sizeof(geometry));
+	if (name)
+		strncpy(pool->name, name, sizeof(pool->name) - 1);
+	init_pool(pool, &l, &o);
+	return pool;
+}
+
+struct zs_pool *zs_create_pool(const char *name)
+{
+	return zs_create_pool_with(name, NULL);
+}
+
+/* Frees every zspage of a class, whatever is live in it. Return: objects that
+ * were. Nobody else uses the pool. */
+static unsigned long destroy_class(struct zs_pool *pool,
+				   struct size_class *class)
+{
+	unsigned long live = class->objs_inuse;
+	struct zspage *zspage, *next;
+
+	for (int g = 0; g < NR_FULLNESS_GROUPS; g++)
+		list_for_each_entry_safe(zspage, next, &class->fullness_list[g],
+					 list) {
+			zspage->inuse = 0;
+			uzs_lock_zspage(zspage);
+			uzs_free_zspage_pages(pool, zspage);
+		}
+	return live;
+}
+
+unsigned long zs_destroy_pool(struct zs_pool *pool)
+{
+	unsigned long live = 0, leaked;
+
+	if (!pool)
+		return 0;
+	uzs_workqueue_destroy(&pool->wq);
+	uzs_shrinker_unregister(&pool->zone.shrinkers, &pool->shrinker);
+	for (unsigned int i = 0; i < pool->nr_classes; i++)
+		if (uzs_class_is_own(pool, i))
+			live += destroy_class(pool, pool->size_class[i]);
+	uzs_slab_destroy(&pool->zspage_cache);
+	uzs_slab_destroy(&pool->handle_cache);
+	leaked = uzs_zone_destroy(&pool->zone);
+	VM_BUG_ON(leaked);
+	(void)leaked;
+	pthread_mutex_destroy(&pool->free_work_lock);
+	uzs_os_unmap(pool, pool->meta_bytes);
+	return live;
+}
+
+/* ---- objects ------------------------------------------------------------ */
+
+unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp, int nid)
+{
+	struct size_class *class;
+	struct zspage *zspage;
+	unsigned long handle;
+
+	(void)nid;
+	if (unlikely(!size || (gfp != GFP_KERNEL && gfp != GFP_NOWAIT)))
+		return (unsigned long)-EINVAL;
+	if (unlikely(size > pool->page_size))
+		return (unsigned long)-ENOSPC;
+	handle = uzs_alloc_handle(pool, gfp);
+	if (unlikely(!handle))
+		return (unsigned long)-ENOMEM;
+	class = pool->size_class[uzs_class_index(pool, size + ZS_HANDLE_SIZE)];
+
+	spin_lock(&class->lock);
+	zspage = uzs_find_zspage(class);
+	if (likely(zspage)) {
+		record_obj(handle, uzs_obj_malloc(pool, class, zspage, handle));
+		uzs_fix_fullness_group(class, zspage);
+		uzs_class_add(&class->objs_inuse, 1);
+		spin_unlock(&class->lock);
+		return handle;
+	}
+	spin_unlock(&class->lock);
+
+	/* There is no second look for a zspage that others free or make
+	 * meanwhile. */
+	zspage = uzs_alloc_zspage(pool, class, gfp);
+	if (unlikely(!zspage)) {
+		uzs_free_handle(pool, handle);
+		return (unsigned long)-ENOMEM;
+	}
+	spin_lock(&class->lock);
+	record_obj(handle, uzs_obj_malloc(pool, class, zspage, handle));
+	uzs_insert_zspage(class, zspage,
+			  uzs_fullness_group(class, zspage->inuse));
+	uzs_class_add(&class->objs_capacity, class->objs_per_zspage);
+	uzs_class_add(&class->objs_inuse, 1);
+	uzs_atomic_max_long(&pool->peak_pages,
+			    __atomic_add_fetch(&pool->pages_allocated,
+					       class->pages_per_zspage,
+					       __ATOMIC_RELAXED));
+	uzs_set_zspage_movable(zspage);
+	spin_unlock(&class->lock);
+	return handle;
+}
+
+void zs_free(struct zs_pool *pool, unsigned long handle)
+{
+	struct size_class *class;
+	struct zspage *zspage;
+	struct zpdesc *zpdesc;
+	unsigned long obj;
+	bool kick = false;
+
+	if (unlikely(!handle || zs_is_err(handle)))
+		return;
+	/* pool->lock keeps the object in its zspage until its class is
+	 * locked, which does from then on. */
+	read_lock(&pool->lock);
+	obj = handle_to_obj(handle);
+	zpdesc = obj_to_zpdesc(pool, obj);
+	class = zpdesc_class(pool, zpdesc);
+	zspage = zpdesc->zspage;
+	/* Both will be written, neither is near: fetch them at once, while
+	 * the lock is taken. */
+	__builtin_prefetch(zspage, 1);
+	__builtin_prefetch(
+		uzs_obj_head(pool, zpdesc,
+			     obj_page_offset(pool, class,
+					     obj_to_index(pool, obj))),
+		1);
+	spin_lock(&class->lock);
+	read_unlock(&pool->lock);
+
+	uzs_class_add(&class->objs_inuse, -1);
+	uzs_obj_free(pool, class, zspage, obj);
+	if (uzs_fix_fullness_group(class, zspage) == ZS_INUSE_RATIO_0)
+		kick = !uzs_free_zspage(pool, class, zspage);
+	spin_unlock(&class->lock);
+
+	uzs_free_handle(pool, handle);
+	if (unlikely(kick))
+		uzs_kick_free(pool);
+	uzs_kick_reclaim(pool);
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* stat.c - shows what a pool holds: figures, tables, walks. Owns no state.
+ *
+ * Kernel origin: mm/zsmalloc.c zs_get_total_pages, zs_pool_stats,
+ * zs_stats_size_show (the `classes` table); the rest is ours.
+ * Callers: users. Calls: class.c, zspage.c, compat.
+ * Locks: takes class->lock for a class at a time, zone->lock for moments,
+ * trim_lock for the walk over handles. Sleeps: only for that and on output.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "compat/fault.h"
+
+#define SIZE_OF_VERSION_1(type, last) \
+	(offsetof(type, last) + sizeof(((type *)NULL)->last))
+
+unsigned long zs_get_total_pages(struct zs_pool *pool)
+{
+	return (unsigned long)READ_ONCE(pool->pages_allocated);
+}
+
+void zs_pool_stats(struct zs_pool *pool, struct zs_pool_stats *stats)
+{
+	stats->pages_compacted = READ_ONCE(pool->stat.pages_compacted);
+}
+
+size_t zs_huge_class_size(struct zs_pool *pool)
+{
+	return pool->huge_class_size;
+}
+
+unsigned int zs_lookup_class_index(struct zs_pool *pool, unsigned int size)
+{
+	return pool->size_class[uzs_class_index(pool, size)]->index;
+}
+
+unsigned int zs_class_count(const struct zs_pool *pool)
+{
+	return pool->nr_classes;
+}
+
+enum zs_lock_scope zs_pool_scope(const struct zs_pool *pool)
+{
+	return pool->lock_scope;
+}
+
+/* Copies a structure to a caller whose idea of it may be older. */
+static void copy_sized(void *to, const void *from, size_t size,
+		       size_t their_size)
+{
+	size_t n = min(size, their_size) - sizeof(size_t);
+
+	memcpy((char *)to + sizeof(size_t), (const char *)from + sizeof(size_t),
+	       n);
+}
+
+int zs_pool_info(struct zs_pool *pool, struct zs_pool_info *info)
+{
+	struct zs_pool_info i = { 0 };
+	struct zone *zone = &pool->zone;
+	struct zone_stat z;
+
+	if (info->struct_size <
+	    SIZE_OF_VERSION_1(struct zs_pool_info, bytes_given_back))
+		return -EINVAL;
+	uzs_zone_stat(zone, &z);
+	i.page_size = pool->page_size;
+	i.chain_size = pool->chain_size;
+	i.memory_limit_bytes = pool->memory_limit;
+	i.retained_bytes = zone->retained;
+
+	i.pages = zs_get_total_pages(pool);
+	i.peak_pages = (unsigned long)READ_ONCE(pool->peak_pages);
+	i.slab_pages = READ_ONCE(pool->handle_cache.nr_slabs) +
+		       READ_ONCE(pool->zspage_cache.nr_slabs);
+	i.bytes_mapped = z.bytes_mapped + pool->meta_bytes;
+	i.bytes_resident = z.bytes_resident + pool->meta_bytes;
+	i.bytes_free = z.bytes_free;
+
+	for (unsigned int n = 0; n < pool->nr_classes; n++) {
+		struct size_class *class = pool->size_class[n];
+
+		if (!uzs_class_is_own(pool, n))
+			continue;
+		i.objs_inuse += READ_ONCE(class->objs_inuse);
+		i.objs_capacity += READ_ONCE(class->objs_capacity);
+		i.freeable_pages += uzs_freeable_pages(class);
+	}
+	i.compactions = READ_ONCE(pool->stat.compactions);
+	i.pages_compacted = READ_ONCE(pool->stat.pages_compacted);
+	i.objs_moved = READ_ONCE(pool->stat.objs_moved);
+	i.bytes_moved = READ_ONCE(pool->stat.bytes_moved);
+	i.compact_hold_ns_max =
+		(unsigned long)READ_ONCE(pool->stat.compact_hold_ns_max);
+	i.pages_migrated = READ_ONCE(zone->pages_migrated);
+	i.migrations_busy = READ_ONCE(zone->migrations_busy);
+	i.zspages_async_freed = READ_ONCE(pool->stat.zspages_async_freed);
+	i.bytes_given_back = READ_ONCE(zone->bytes_given_back);
+	copy_sized(info, &i, sizeof(i), info->struct_size);
+	return 0;
+}
+
+/* Locks: takes class->lock. */
+static void read_class(struct size_class *class, struct zs_class_info *i)
+{
+	i->index = class->index;
+	i->size = class->size;
+	i->pages_per_zspage = class->pages_per_zspage;
+	i->objs_per_zspage = class->objs_per_zspage;
+	i->huge = class->huge;
+	spin_lock(&class->lock);
+	memcpy(i->zspages, class->zspages, sizeof(i->zspages));
+	i->objs_capacity = class->objs_capacity;
+	i->objs_inuse = class->objs_inuse;
+	i->freeable_pages = uzs_freeable_pages(class);
+	spin_unlock(&class->lock);
+	i->pages_used =
+		i->objs_capacity / i->objs_per_zspage * i->pages_per_zspage;
+}
+
+int zs_class_info(struct zs_pool *pool, unsigned int index,
+		  struct zs_class_info *info)
+{
+	struct zs_class_info i = { 0 };
+
+	if (info->struct_size <
+	    SIZE_OF_VERSION_1(struct zs_class_info, freeable_pages))
+		return -EINVAL;
+	if (index >= pool->nr_classes)
+		return -ERANGE;
+	read_class(pool->size_class[index], &i);
+	copy_sized(info, &i, sizeof(i), info->struct_size);
+	return 0;
+}
+
+/* The columns of one line of the `classes` table behind class and size; the
+ * widths are the kernel's. */
+static void print_figures(FILE *out, const struct zs_class_info *i,
+			  bool with_chain)
+{
+	for (int g = ZS_INUSE_RATIO_10; g <= ZS_INUSE_RATIO_100; g++)
+		fprintf(out, "%9lu ", i->zspages[g]);
+	fprintf(out, "%13lu %10lu %10lu ", i->objs_capacity, i->objs_inuse,
+		i->pages_used);
+	if (with_chain)
+		fprintf(out, "%16u ", i->pages_per_zspage);
+	else
+		fprintf(out, "%16s ", "");
+	fprintf(out, "%8lu\n", i->freeable_pages);
+}
+
+int zs_print_classes(struct zs_pool *pool, FILE *out)
+{
+	static const char *const groups[] = { "10%", "20%", "30%", "40%",
+					      "50%", "60%", "70%", "80%",
+					      "90%", "99%", "100%" };
+	struct zs_class_info total = { 0 };
+
+	fprintf(out, " %5s %5s ", "class", "size");
+	for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++)
+		fprintf(out, "%9s ", groups[g]);
+	fprintf(out, "%13s %10s %10s %16s %8s\n", "obj_allocated", "obj_used",
+		"pages_used", "pages_per_zspage", "freeable");
+	for (unsigned int n = 0; n < pool->nr_classes; n++) {
+		struct zs_class_info i = { 0 };
+
+		if (!uzs_class_is_own(pool, n))
+			continue;
+		read_class(pool->size_class[n], &i);
+		fprintf(out, " %5u %5u ", i.index, i.size);
+		print_figures(out, &i, true);
+		for (int g = 0; g < NR_FULLNESS_GROUPS; g++)
+			total.zspages[g] += i.zspages[g];
+		total.objs_capacity += i.objs_capacity;
+		total.objs_inuse += i.objs_inuse;
+		total.pages_used += i.pages_used;
+		total.freeable_pages += i.freeable_pages;
+	}
+	fprintf(out, "\n %5s %5s ", "Total", "");
+	print_figures(out, &total, false);
+	if (fflush(out) || ferror(out))
+		return errno ? -errno : -EIO;
+	return 0;
+}
+
+struct live_walk {
+	struct zs_pool *pool;
+	int (*callback)(unsigned long handle, void *arg);
+	void *arg;
+};
+
+static int show_live(void *arg, void *obj, unsigned long word)
+{
+	struct live_walk *walk = arg;
+
+	if (!uzs_handle_word_live(walk->pool, word))
+		return 0;
+	return walk->callback((unsigned long)obj, walk->arg);
+}
+
+int zs_for_each_live(struct zs_pool *pool,
+		     int (*callback)(unsigned long handle, void *arg),
+		     void *arg)
+{
+	struct live_walk walk = { pool, callback, arg };
+	int rc;
+
+	pthread_mutex_lock(&pool->zone.trim_lock);
+	rc = uzs_slab_walk(&pool->handle_cache, show_live, &walk);
+	pthread_mutex_unlock(&pool->zone.trim_lock);
+	return rc;
+}
+
+/* A copy of one class's zspages: `n` infos, then the arrays they point to. */
+struct class_copy {
+	struct zs_zspage_info *infos;
+	unsigned long *handles;
+	unsigned int *links;
+	unsigned long room; /* zspages */
+	unsigned long n;
+};
+
+static void copy_zspage(const struct zs_pool *pool, struct class_copy *copy,
+			struct zspage *zspage)
+{
+	const struct size_class *class = zspage_class(pool, zspage);
+	unsigned long at = copy->n * class->objs_per_zspage;
+	unsigned long *handles = copy->handles + at;
+	unsigned int *links = copy->links + at;
+	unsigned int idx = zspage->freeobj;
+	struct zs_zspage_info *info = &copy->infos[copy->n++];
+	struct obj_iter it;
+
+	*info = (struct zs_zspage_info){
+		.class_index = class->index,
+		.group = zspage->fullness,
+		.inuse = zspage->inuse,
+		.objs = class->objs_per_zspage,
+		.pages = class->pages_per_zspage,
+		.handles = handles,
+		.free_list = links,
+	};
+	uzs_obj_iter_start(&it, pool, zspage);
+	do {
+		handles[it.idx] = uzs_obj_iter_handle(&it);
+	} while (uzs_obj_iter_next(&it));
+	for (unsigned int i = zspage->inuse; i < info->objs; i++) {
+		*links++ = idx;
+		if (!class->huge)
+			idx = (*uzs_obj_head_at(pool, zspage, idx) >>
+			       OBJ_TAG_BITS) &
+			      OBJ_NONE;
+	}
+}
+
+/* False when the class has grown beyond the room. Locks: takes class->lock. */
+static bool copy_class(const struct zs_pool *pool, struct size_class *class,
+		       struct class_copy *copy)
+{
+	struct zspage *zspage;
+	bool fits;
+
+	copy->n = 0;
+	spin_lock(&class->lock);
+	fits = class->objs_capacity / class->objs_per_zspage <= copy->room;
+	for (int g = 0; fits && g < NR_FULLNESS_GROUPS; g++)
+		list_for_each_entry(zspage, &class->fullness_list[g], list)
+			copy_zspage(pool, copy, zspage);
+	spin_unlock(&class->lock);
+	return fits;
+}
+
+int zs_for_each_zspage(struct zs_pool *pool, unsigned int index,
+		       int (*callback)(const struct zs_zspage_info *info,
+				       void *arg),
+		       void *arg)
+{
+	struct size_class *class;
+	struct class_copy copy = { 0 };
+	int rc = 0;
+
+	if (index >= pool->nr_classes)
+		return -ERANGE;
+	class = pool->size_class[index];
+	do {
+		unsigned int objs = class->objs_per_zspage;
+		void *mem;
+
+		/* Some more than now, as others may add zspages meanwhile. */
+		copy.room = READ_ONCE(class->objs_capacity) / objs + 2 +
+			    copy.room / 8;
+		mem = uzs_should_fail(UZS_FAULT_OS)
+			      ? NULL
+			      : realloc(copy.infos,
+					copy.room * (sizeof(*copy.infos) +
+						     objs * (sizeof(long) +
+							     sizeof(int))));
+		if (!mem) {
+			free(copy.infos);
+			return -ENOMEM;
+		}
+		copy.infos = mem;
+		copy.handles = (unsigned long *)(copy.infos + copy.room);
+		copy.links = (unsigned int *)(copy.handles + copy.room * objs);
+	} while (!copy_class(pool, class, &copy));
+
+	for (unsigned long i = 0; !rc && i < copy.n; i++)
+		rc = callback(&copy.infos[i], arg);
+	free(copy.infos);
+	return rc;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* types.h - the structures of the allocator, with the guard of every field.
+ *
+ * Kernel origin: mm/zsmalloc.c, mm/zpdesc.h (Linux 6.12 to 7.0): struct
+ * zspage, size_class, zs_pool, zpdesc; differs: a zspage has no pointer to
+ * its pool (its pages' zone knows), zpdesc has no movable_ops (the zone has
+ * them), statistics are relaxed atomics.
+ */
+#ifndef UZS_TYPES_H
+#define UZS_TYPES_H
+
+#include "compat/atomic.h"
+#include "compat/base.h"
+#include "compat/list.h"
+#include "compat/lock.h"
+#include "compat/slab.h"
+#include "compat/workqueue.h"
+#include "compat/zone.h"
+#include "uzsmalloc.h"
+
+/* Bytes of a handle word, which every object but a huge one begins with. */
+#define ZS_HANDLE_SIZE sizeof(unsigned long)
+
+/* obj word:   | PFN                           | object index |
+ *             |<- the rest                  ->|<- index    ->|
+ *                                                bits
+ * The PFN has room for the widest physical addresses: as many bits as the
+ * kernel gives it on x86-64, all of them on 32-bit. */
+#if UINTPTR_MAX > UINT32_MAX
+#define MAX_ADDRESS_BITS 52
+#else
+#define MAX_ADDRESS_BITS 32
+#endif
+
+/* First word of an object: bit 0 tells allocated (handle | 1) from free
+ * (index of the next free object << 1; none: -1 << 1). */
+#define OBJ_ALLOCATED_TAG 1UL
+#define OBJ_TAG_BITS 1
+
+/* An object's index in its zspage takes 12 bits at most: 3640 objects are the
+ * most a zspage can hold (64 KiB pages, chain size 16, objects of 288 bytes).
+ * All ones stand for none. */
+#define OBJ_BITS 12
+#define OBJ_NONE ((1u << OBJ_BITS) - 1)
+
+#define ZS_MIN_ALLOC_SIZE 32u
+#define ZS_MIN_CHAIN_SIZE 4u
+#define ZS_MAX_CHAIN_SIZE 16u
+#define ZS_MIN_PAGE_SHIFT 12u
+#define ZS_MAX_PAGE_SHIFT 16u
+/* Size classes are 1/256 of a page apart. */
+#define ZS_SIZE_CLASS_SHIFT 8
+#define ZS_MAX_CLASSES 257u
+
+enum fullness_group {
+	ZS_INUSE_RATIO_0,
+	ZS_INUSE_RATIO_10,
+	/* 20 to 90 are the numbers between */
+	ZS_INUSE_RATIO_99 = 10,
+	ZS_INUSE_RATIO_100 = 11,
+	NR_FULLNESS_GROUPS = ZS_NR_FULLNESS_GROUPS
+};
+
+/* A page of a zspage: struct page by its owner's names. */
+struct zpdesc {
+	u32 flags; /* of struct page */
+	u32 first_obj_offset; /* bytes to the first object that starts in this
+			       * page; guard: const until the page is moved */
+	union {
+		/* the next page of the chain, NULL in the last;
+		 * guard: class->lock or zspage->lock to read, pool->lock
+		 * (write) and both of them to change */
+		struct zpdesc *next;
+		/* huge: the handle | 1; guard: class->lock */
+		unsigned long handle;
+	};
+	/* const while it belongs to a zspage; so that the class, and with it
+	 * the object's place, is known before the zspage is looked at */
+	u16 class;
+	bool huge; /* of the class */
+	struct zspage *zspage; /* guard: as next */
+};
+
+_Static_assert(sizeof(struct zpdesc) == sizeof(struct page), "overlay");
+_Static_assert(offsetof(struct zpdesc, first_obj_offset) ==
+		       offsetof(struct page, aux),
+	       "overlay");
+_Static_assert(offsetof(struct zpdesc, next) == offsetof(struct page, lru),
+	       "overlay");
+_Static_assert(offsetof(struct zpdesc, zspage) ==
+		       offsetof(struct page, private),
+	       "overlay");
+
+#if UINTPTR_MAX > UINT32_MAX
+#define ZSPAGE_BYTES 32
+#else
+#define ZSPAGE_BYTES 20
+#endif
+
+/* A chain of pages cut into equal objects. Small, as it is counted for every
+ * zspage, and two to a cache line: 32 bytes on 64-bit. */
+struct zspage {
+	struct list_head list; /* fullness list; guard: class->lock */
+	struct zpdesc *first_zpdesc; /* guard: as zpdesc->next */
+	pinlock_t lock; /* rd: contents are used, wr: contents move */
+	/* guard of all three: class->lock */
+	u32 inuse : OBJ_BITS; /* objects allocated */
+	u32 freeobj : OBJ_BITS; /* head of the free list, or OBJ_NONE */
+	u32 fullness : 4; /* enum fullness_group */
+};
+
+_Static_assert(sizeof(struct zspage) == ZSPAGE_BYTES,
+	       "counted in the overhead");
+
+struct size_class {
+	spinlock_t lock;
+	/* constant after creation */
+	unsigned int index;
+	unsigned int size; /* bytes */
+	unsigned int objs_per_zspage;
+	unsigned int pages_per_zspage;
+	bool huge;
+	/* guard: lock to write; read relaxed by the shrinker and statistics */
+	unsigned long objs_capacity;
+	unsigned long objs_inuse;
+	unsigned long zspages[NR_FULLNESS_GROUPS];
+	struct list_head fullness_list[NR_FULLNESS_GROUPS]; /* guard: lock */
+} __aligned(64);
+
+struct zs_pool {
+	/* constant after creation */
+	char name[64];
+	unsigned int page_size; /* bytes */
+	unsigned int page_shift;
+	unsigned int chain_size; /* pages */
+	unsigned int obj_index_bits;
+	unsigned int min_alloc_size; /* bytes */
+	unsigned int class_delta_shift; /* log2 of bytes between classes */
+	unsigned int nr_classes; /* indices */
+	unsigned int huge_class_size; /* bytes */
+	enum zs_lock_scope lock_scope;
+	size_t memory_limit; /* bytes */
+	size_t meta_bytes; /* of this mapping */
+	struct size_class *size_class[ZS_MAX_CLASSES];
+
+	/* handle -> obj. rd: the object stays where it is until its zspage is
+	 * pinned or its class locked; wr: objects or pages move. */
+	rwlock_t lock __aligned(64);
+
+	struct kmem_cache handle_cache __aligned(64);
+	struct kmem_cache zspage_cache;
+	struct zone zone;
+
+	long pages_allocated __aligned(64); /* atomic; pages in zspages */
+	long peak_pages; /* atomic, relaxed */
+	struct { /* counters; atomic, relaxed */
+		unsigned long compactions;
+		unsigned long pages_compacted;
+		unsigned long objs_moved;
+		unsigned long bytes_moved;
+		long compact_hold_ns_max;
+		unsigned long zspages_async_freed;
+	} stat;
+	bool compaction_in_progress; /* atomic: one compaction at a time */
+
+	/* Held while the async free work runs, so that a check or a fork can
+	 * wait for it: it has zspages in hand that no list shows. Order: below
+	 * trim_lock, above the page locks. */
+	pthread_mutex_t free_work_lock;
+	struct work_struct free_work; /* frees zspages left in group 0 */
+	struct work_struct reclaim_work; /* gives memory back to the OS */
+	struct workqueue_struct wq;
+	struct shrinker shrinker;
+};
+
+#endif

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* zspage.c - owns the chain of pages of a zspage and the objects' free list
+ * in it.
+ *
+ * Kernel origin: mm/zsmalloc.c alloc_zspage, create_page_chain, init_zspage,
+ * trylock_zspage, lock_zspage, __free_zspage, free_zspage, obj_malloc,
+ * obj_free, obj_allocated; differs: lock_zspage pins the zspage while it
+ * waits, which keeps page migration from replacing pages, so it needs no
+ * retries; pages are taken and freed all at once.
+ * Callers: pool.c, compact.c, migrate.c, check.c. Calls: class.c, compat.
+ * Locks: by function. Sleeps: uzs_alloc_zspage (GFP_KERNEL), uzs_lock_zspage.
+ *
+ *   zspage -> first page -> page -> page        objects by index:
+ *             |0    |1  ..|..  |2 |3 ..|         an object may start in one
+ *             +-----------+-----------+          page and end in the next
+ *
+ * Guarantees:
+ *  P1 object index i of a new zspage is handed out as the i-th; a freed object
+ *     is the next to be handed out.
+ *  P2 an object's first word never straddles pages (sizes and pages are
+ *     multiples of its size).
+ *  P3 page locks taken by trylock or lock are held until each page is reset.
+ */
+#include "internal.h"
+
+/* The page in which object `idx` starts. Locks: the chain must be stable. */
+static struct zpdesc *obj_zpdesc(const struct zs_pool *pool,
+				 const struct size_class *class,
+				 const struct zspage *zspage, unsigned int idx)
+{
+	struct zpdesc *zpdesc = zspage->first_zpdesc;
+
+	for (unsigned int n = class->size * idx >> pool->page_shift; n; n--)
+		zpdesc = get_next_zpdesc(zpdesc);
+	return zpdesc;
+}
+
+unsigned long *uzs_obj_head_at(const struct zs_pool *pool,
+			       const struct zspage *zspage, unsigned int idx)
+{
+	const struct size_class *class = zspage_class(pool, zspage);
+
+	return uzs_obj_head(pool, obj_zpdesc(pool, class, zspage, idx),
+			    obj_page_offset(pool, class, idx));
+}
+
+void uzs_obj_iter_start(struct obj_iter *it, const struct zs_pool *pool,
+			struct zspage *zspage)
+{
+	it->pool = pool;
+	it->class = zspage_class(pool, zspage);
+	it->zspage = zspage;
+	it->zpdesc = zspage->first_zpdesc;
+	it->idx = 0;
+	it->offset = 0;
+}
+
+bool uzs_obj_iter_next(struct obj_iter *it)
+{
+	if (++it->idx >= it->class->objs_per_zspage)
+		return false;
+	it->offset += it->class->size;
+	while (it->offset >= it->pool->page_size) {
+		it->offset -= it->pool->page_size;
+		it->zpdesc = get_next_zpdesc(it->zpdesc);
+	}
+	return true;
+}
+
+unsigned long uzs_obj_iter_handle(const struct obj_iter *it)
+{
+	unsigned long head = *uzs_obj_head(it->pool, it->zpdesc, it->offset);
+
+	return head & OBJ_ALLOCATED_TAG ? head & ~OBJ_ALLOCATED_TAG : 0;
+}
+
+/* Links all objects into the free list, in order of index. The pages are
+ * nobody else's yet. */
+static void init_zspage(struct zs_pool *pool, struct size_class *class,
+			struct zspage *zspage)
+{
+	struct obj_iter it;
+	unsigned long *link;
+
+	zspage->freeobj = 0;
+	if (class->huge) {
+		zspage->first_zpdesc->handle = 0;
+		return;
+	}
+	uzs_obj_iter_start(&it, pool, zspage);
+	do {
+		link = uzs_obj_head(pool, it.zpdesc, it.offset);
+		*link = (unsigned long)(it.idx + 1) << OBJ_TAG_BITS;
+	} while (uzs_obj_iter_next(&it));
+	*link = -1UL << OBJ_TAG_BITS;
+}
+
+/* Chains the pages. */
+static void create_page_chain(struct zs_pool *pool, struct size_class *class,
+			      struct zspage *zspage, struct page **pages)
+{
+	struct zpdesc *prev = NULL;
+
+	for (unsigned int i = 0; i < class->pages_per_zspage; i++) {
+		struct zpdesc *zpdesc = page_zpdesc(pages[i]);
+		unsigned int start = i << pool->page_shift;
+		unsigned int first = DIV_ROUND_UP(start, class->size);
+
+		zpdesc->zspage = zspage;
+		zpdesc->class = (u16) class->index;
+		zpdesc->huge = class->huge;
+		zpdesc->next = NULL;
+		/* In the last page no object may start: then the offset lies
+		 * behind its end. */
+		zpdesc->first_obj_offset = first * class->size - start;
+		if (prev)
+			prev->next = zpdesc;
+		else
+			zspage->first_zpdesc = zpdesc;
+		prev = zpdesc;
+	}
+}
+
+/* A zspage without objects, in no list; NULL without memory. Locks: none may
+ * be held. May sleep with GFP_KERNEL. */
+struct zspage *uzs_alloc_zspage(struct zs_pool *pool, struct size_class *class,
+				gfp_t gfp)
+{
+	struct page *pages[ZS_MAX_CHAIN_SIZE];
+	struct zspage *zspage = kmem_cache_alloc(&pool->zspage_cache, gfp);
+
+	if (!zspage)
+		return NULL;
+	if (!uzs_alloc_pages_bulk(&pool->zone, gfp, MIGRATE_MOVABLE,
+				  class->pages_per_zspage, pages)) {
+		kmem_cache_free(&pool->zspage_cache, zspage);
+		return NULL;
+	}
+	pinlock_init(&zspage->lock);
+	zspage->inuse = 0;
+	zspage->fullness = ZS_INUSE_RATIO_0;
+	create_page_chain(pool, class, zspage, pages);
+	init_zspage(pool, class, zspage);
+	return zspage;
+}
+
+/* Locks: needs class->lock: from here on migration may find the pages. */
+void uzs_set_zspage_movable(struct zspage *zspage)
+{
+	struct zpdesc *zpdesc = zspage->first_zpdesc;
+
+	for (; zpdesc; zpdesc = get_next_zpdesc(zpdesc))
+		page_set(zpdesc_page(zpdesc), PG_movable);
+}
+
+/* Locks: needs class->lock. */
+bool uzs_trylock_zspage(struct zspage *zspage)
+{
+	struct zpdesc *zpdesc = zspage->first_zpdesc, *fail;
+
+	for (; zpdesc; zpdesc = get_next_zpdesc(zpdesc))
+		if (!trylock_page(zpdesc_page(zpdesc)))
+			break;
+	if (!zpdesc)
+		return true;
+	fail = zpdesc;
+	for (zpdesc = zspage->first_zpdesc; zpdesc != fail;
+	     zpdesc = get_next_zpdesc(zpdesc))
+		unlock_page(zpdesc_page(zpdesc));
+	return false;
+}
+
+/* Locks: none held but the async work's; the zspage is in no list, so nobody
+ * else frees it. */
+void uzs_lock_zspage(struct zspage *zspage)
+{
+	struct zpdesc *zpdesc;
+
+	/* A migration that has a page locked gives up when it finds the
+	 * zspage pinned, so each wait ends, and with the same page in the
+	 * chain. */
+	pin_read_lock(&zspage->lock);
+	for (zpdesc = zspage->first_zpdesc; zpdesc;
+	     zpdesc = get_next_zpdesc(zpdesc))
+		lock_page(zpdesc_page(zpdesc));
+	pin_read_unlock(&zspage->lock);
+}
+
+/* Locks: the pages' locks; drops them. */
+void uzs_free_zspage_pages(struct zs_pool *pool, struct zspage *zspage)
+{
+	struct page *pages[ZS_MAX_CHAIN_SIZE];
+	struct zpdesc *zpdesc = zspage->first_zpdesc, *next;
+	unsigned int n = 0;
+
+	VM_BUG_ON(zspage->inuse);
+	for (; zpdesc; zpdesc = next) {
+		struct page *page = zpdesc_page(zpdesc);
+
+		VM_BUG_ON(!PageLocked(page));
+		next = get_next_zpdesc(zpdesc);
+		zpdesc->zspage = NULL;
+		zpdesc->next = NULL;
+		page_clear(page, PG_movable);
+		unlock_page(page); /* P3 */
+		pages[n++] = page;
+	}
+	uzs_free_pages_bulk(&pool->zone, n, pages);
+	kmem_cache_free(&pool->zspage_cache, zspage);
+}
+
+/* Locks: needs class->lock. */
+bool uzs_free_zspage(struct zs_pool *pool, struct size_class *class,
+		     struct zspage *zspage)
+{
+	assert_spin_locked(&class->lock);
+	if (!uzs_trylock_zspage(zspage))
+		return false;
+	uzs_remove_zspage(class, zspage);
+	uzs_class_add(&class->objs_capacity, -(long)class->objs_per_zspage);
+	uzs_free_zspage_pages(pool, zspage);
+	__atomic_fetch_sub(&pool->pages_allocated, class->pages_per_zspage,
+			   __ATOMIC_RELAXED);
+	return true;
+}
+
+/* Takes the head of the free list for `handle`. Return: the obj. Locks: needs
+ * class->lock (or a zspage that nobody knows yet). */
+unsigned long uzs_obj_malloc(struct zs_pool *pool, struct size_class *class,
+			     struct zspage *zspage, unsigned long handle)
+{
+	unsigned int idx = zspage->freeobj;
+	struct zpdesc *zpdesc = obj_zpdesc(pool, class, zspage, idx);
+	unsigned long *head =
+		uzs_obj_head(pool, zpdesc, obj_page_offset(pool, class, idx));
+
+	VM_BUG_ON(idx >= class->objs_per_zspage);
+	VM_BUG_ON(*head & OBJ_ALLOCATED_TAG);
+	zspage->freeobj = class->huge ? OBJ_NONE
+				      : (*head >> OBJ_TAG_BITS) & OBJ_NONE;
+	*head = handle | OBJ_ALLOCATED_TAG;
+	zspage->inuse++;
+	return location_to_obj(pool, zpdesc, idx);
+}
+
+/* Puts an object at the head of the free list. Locks: needs class->lock. */
+void uzs_obj_free(struct zs_pool *pool, struct size_class *class,
+		  struct zspage *zspage, unsigned long obj)
+{
+	struct zpdesc *zpdesc = obj_to_zpdesc(pool, obj);
+	unsigned int idx = obj_to_index(pool, obj);
+	unsigned long *head =
+		uzs_obj_head(pool, zpdesc, obj_page_offset(pool, class, idx));
+
+	VM_BUG_ON(!(*head & OBJ_ALLOCATED_TAG));
+	if (class->huge)
+		*head = 0;
+	else if (zspage->freeobj == OBJ_NONE)
+		*head = -1UL << OBJ_TAG_BITS;
+	else
+		*head = (unsigned long)zspage->freeobj << OBJ_TAG_BITS;
+	zspage->freeobj = idx & OBJ_NONE;
+	zspage->inuse--;
+}
