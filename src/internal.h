@@ -204,6 +204,9 @@ unsigned long *uzs_obj_head_at(const struct zs_pool *pool,
 /* ---- migrate.c: page migration ------------------------------------------ */
 
 extern const struct movable_operations uzs_movable_ops;
+/* Moves zspage structures together, so that their slabs empty out. Needs
+ * trim_lock. */
+void uzs_compact_zspage_slabs(struct zs_pool *pool);
 
 /* ---- object.c: access --------------------------------------------------- */
 

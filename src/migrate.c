@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* migrate.c - moves one page of a zspage to another page. Owns no state.
+/* migrate.c - moves one page of a zspage to another page, and a zspage's
+ * structure to another place. Owns no state.
  *
  * Kernel origin: mm/zsmalloc.c zs_page_isolate, zs_page_migrate,
  * zs_page_putback, replace_sub_page; differs: the chain is changed in place
- * (its other pages keep their links) instead of being built anew.
+ * (its other pages keep their links) instead of being built anew. Moving the
+ * structures is ours: when most of a pool has been freed, the zspages that are
+ * left would otherwise keep nearly all slabs in use.
  * Callers: compat/zone_compact.c through the movable operations. Calls:
  * zspage.c, handle.c.
- * Locks: needs both page locks; takes pool->lock (write), class->lock; tries
+ * Locks: needs the page locks; takes pool->lock (write), class->lock; tries
  * zspage->lock. Sleeps: no.
  * Guarantees:
  *  M1 on failure nothing has changed.
@@ -107,6 +110,65 @@ static int zs_page_migrate(struct zone *zone, struct page *newpage,
 	src->zspage = NULL;
 	src->next = NULL;
 	return 0;
+}
+
+/* Moves the structure of the zspage that begins with this page, if it lies in
+ * a sparse slab. False when there is no memory for that. Locks: needs
+ * trim_lock, and the page's lock, which keeps the zspage from being freed. */
+static bool relocate_zspage(struct zs_pool *pool, struct zpdesc *zpdesc)
+{
+	struct kmem_cache *cache = &pool->zspage_cache;
+	struct zspage *zspage = zpdesc->zspage, *moved;
+	struct size_class *class = zpdesc_class(pool, zpdesc);
+
+	/* Chains change under trim_lock only. */
+	if (zspage->first_zpdesc != zpdesc ||
+	    !uzs_slab_is_sparse(cache, zspage))
+		return true;
+	moved = uzs_slab_move_target(cache);
+	if (!moved)
+		return false;
+	write_lock(&pool->lock);
+	spin_lock(&class->lock);
+	/* An empty zspage may be on its way through the async free work. */
+	if (zspage->inuse && pin_write_trylock(&zspage->lock)) {
+		*moved = *zspage;
+		pinlock_init(&moved->lock);
+		list_replace(&zspage->list, &moved->list);
+		for (; zpdesc; zpdesc = get_next_zpdesc(zpdesc))
+			zpdesc->zspage = moved;
+	} else {
+		zspage = moved;
+	}
+	spin_unlock(&class->lock);
+	write_unlock(&pool->lock);
+	/* Whoever looks at the zspage has come through the handle, under
+	 * pool->lock: nobody knows the old place any more. */
+	uzs_slab_put_moved(cache, zspage);
+	return true;
+}
+
+void uzs_compact_zspage_slabs(struct zs_pool *pool)
+{
+	struct zone *zone = &pool->zone;
+	struct section *section = NULL;
+	bool room = true;
+
+	if (!uzs_slab_isolate_sparse(&pool->zspage_cache))
+		return;
+	while (room && (section = uzs_zone_next_section(zone, section)))
+		for (unsigned int i = zone->first; room && i < zone->nr_pages;
+		     i++) {
+			struct page *page = uzs_section_page(zone, section, i);
+
+			if (!(page_flags(page) & PG_movable) ||
+			    !trylock_page(page))
+				continue;
+			if (page_flags(page) & PG_movable)
+				room = relocate_zspage(pool, page_zpdesc(page));
+			unlock_page(page);
+		}
+	uzs_slab_unisolate(&pool->zspage_cache);
 }
 
 const struct movable_operations uzs_movable_ops = {

@@ -103,6 +103,7 @@ size_t zs_trim(struct zs_pool *pool)
 	if (pthread_mutex_trylock(&zone->trim_lock))
 		return 0;
 	kmem_cache_shrink(&pool->handle_cache);
+	uzs_compact_zspage_slabs(pool);
 	kmem_cache_shrink(&pool->zspage_cache);
 	uzs_zone_compact(zone);
 	given = uzs_zone_reclaim(zone, 0, true);

@@ -50,6 +50,11 @@ static inline void list_move_tail(struct list_head *entry,
 	cds_list_del(entry);
 	cds_list_add_tail(entry, head);
 }
+static inline void list_replace(struct list_head *old,
+				struct list_head *replacement)
+{
+	cds_list_replace(old, replacement);
+}
 static inline bool list_empty(const struct list_head *head)
 {
 	return head->next == head;

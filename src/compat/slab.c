@@ -71,6 +71,7 @@ void uzs_slab_init(struct kmem_cache *cache, struct zone *zone,
 	spin_lock_init(&cache->lock);
 	INIT_LIST_HEAD(&cache->partial);
 	INIT_LIST_HEAD(&cache->full);
+	INIT_LIST_HEAD(&cache->sparse);
 }
 
 static void *slab_obj(const struct kmem_cache *cache, const struct page *page,
@@ -120,7 +121,7 @@ static void slab_remove(struct kmem_cache *cache, struct page *page)
 {
 	list_del(&page->lru);
 	WRITE_ONCE(cache->nr_slabs, cache->nr_slabs - 1);
-	page_clear(page, PG_slab);
+	page_clear(page, PG_slab | PG_isolated);
 	uzs_unpoison(page_address(cache->zone, page),
 		     (size_t)1 << cache->zone->page_shift);
 	__free_page(cache->zone, page);
@@ -145,7 +146,7 @@ static void slab_put(struct kmem_cache *cache, void *obj)
 		list_move(&page->lru, &cache->partial); /* S2 */
 	if (slab_inuse(page))
 		return;
-	if (cache->nr_empty >= KEEP_EMPTY) {
+	if (cache->nr_empty >= KEEP_EMPTY || (page_flags(page) & PG_isolated)) {
 		slab_remove(cache, page);
 	} else {
 		cache->nr_empty++;
@@ -266,6 +267,80 @@ void uzs_slab_shrink(struct kmem_cache *cache)
 	spin_unlock(&cache->lock);
 }
 
+bool uzs_slab_isolate_sparse(struct kmem_cache *cache)
+{
+	unsigned int half = cache->objs_per_slab / 2;
+	unsigned long sparse = 0, objs = 0, room = 0;
+	struct page *page, *next;
+
+	flush_all(cache);
+	spin_lock(&cache->lock);
+	list_for_each_entry(page, &cache->partial, lru) {
+		if (slab_inuse(page) > half)
+			room += cache->objs_per_slab - slab_inuse(page);
+		else if (slab_inuse(page)) {
+			sparse++;
+			objs += slab_inuse(page);
+		}
+	}
+	if (!sparse || objs > room + (sparse - 1) * cache->objs_per_slab) {
+		spin_unlock(&cache->lock);
+		return false;
+	}
+	list_for_each_entry_safe(page, next, &cache->partial, lru) {
+		if (!slab_inuse(page) || slab_inuse(page) > half)
+			continue;
+		page_set(page, PG_isolated);
+		list_move(&page->lru, &cache->sparse);
+	}
+	spin_unlock(&cache->lock);
+	return true;
+}
+
+bool uzs_slab_is_sparse(const struct kmem_cache *cache, const void *obj)
+{
+	return (page_flags(virt_to_page(cache->zone, obj)) & PG_isolated) != 0;
+}
+
+/* Past the magazines: these may hold objects of sparse slabs again. */
+void *uzs_slab_move_target(struct kmem_cache *cache)
+{
+	void *obj = NULL;
+
+	for (;;) {
+		spin_lock(&cache->lock);
+		if (!list_empty(&cache->partial))
+			obj = slab_take(cache,
+					list_first_entry(&cache->partial,
+							 struct page, lru));
+		spin_unlock(&cache->lock);
+		if (obj) {
+			uzs_unpoison(obj, cache->size);
+			return obj;
+		}
+		if (!grow(cache, GFP_NOWAIT))
+			return NULL;
+	}
+}
+
+void uzs_slab_put_moved(struct kmem_cache *cache, void *obj)
+{
+	spin_lock(&cache->lock);
+	slab_put(cache, obj);
+	spin_unlock(&cache->lock);
+}
+
+void uzs_slab_unisolate(struct kmem_cache *cache)
+{
+	struct page *page;
+
+	spin_lock(&cache->lock);
+	list_for_each_entry(page, &cache->sparse, lru)
+		page_clear(page, PG_isolated);
+	list_splice_init(&cache->sparse, &cache->partial);
+	spin_unlock(&cache->lock);
+}
+
 void uzs_slab_destroy(struct kmem_cache *cache)
 {
 	struct page *page, *next;
@@ -300,15 +375,9 @@ int uzs_slab_walk(struct kmem_cache *cache,
 {
 	struct zone *zone = cache->zone;
 	unsigned long words[WALK_BATCH];
-	struct list_head *pos;
+	struct section *section = NULL;
 
-	/* Sections do not go away (Z2); new ones enter at the head. */
-	spin_lock(&zone->lock);
-	pos = zone->sections.next;
-	spin_unlock(&zone->lock);
-	while (pos != &zone->sections) {
-		struct section *section = list_entry(pos, struct section, list);
-
+	while ((section = uzs_zone_next_section(zone, section))) {
 		for (unsigned int i = zone->first; i < zone->nr_pages; i++) {
 			struct page *page = uzs_section_page(zone, section, i);
 			unsigned int from = 0, got;
@@ -330,9 +399,6 @@ int uzs_slab_walk(struct kmem_cache *cache,
 				from += got;
 			} while (got == WALK_BATCH);
 		}
-		spin_lock(&zone->lock);
-		pos = pos->next;
-		spin_unlock(&zone->lock);
 	}
 	return 0;
 }

@@ -5,7 +5,9 @@
  * _destroy). Restored: alloc and free may run anywhere at once, free never
  * fails and needs no memory. Simpler: no constructors, no debugging, one page
  * for each slab, a magazine with a lock for each CPU in place of lockless
- * per-CPU slabs. Objects never move.
+ * per-CPU slabs. Objects do not move by themselves; a user that can move its
+ * own asks which lie in sparse slabs (as in the slab-movable-objects patches
+ * of 2019, which were not merged).
  */
 #ifndef UZS_COMPAT_SLAB_H
 #define UZS_COMPAT_SLAB_H
@@ -22,6 +24,7 @@ struct kmem_cache {
 	unsigned int nr_empty; /* wholly free slabs kept; guard: lock */
 	struct list_head partial; /* slabs with a free object; guard: lock */
 	struct list_head full; /* guard: lock */
+	struct list_head sparse; /* slabs to be emptied; guard: lock */
 	unsigned long nr_slabs; /* guard: lock; read relaxed */
 };
 
@@ -41,6 +44,17 @@ void uzs_slab_free(struct kmem_cache *cache, void *obj);
 
 /* Gives back empty slabs, magazines emptied first. */
 void uzs_slab_shrink(struct kmem_cache *cache);
+
+/* For users that can move their objects. isolate_sparse puts slabs aside that
+ * are at most half full, if their objects fit into fewer; then each object of
+ * which uzs_slab_is_sparse() is moved to an uzs_slab_move_target() (NULL: no
+ * room) and given back by uzs_slab_put_moved(); then the rest is taken into
+ * use again. Needs zone->trim_lock throughout. */
+bool uzs_slab_isolate_sparse(struct kmem_cache *cache);
+bool uzs_slab_is_sparse(const struct kmem_cache *cache, const void *obj);
+void *uzs_slab_move_target(struct kmem_cache *cache);
+void uzs_slab_put_moved(struct kmem_cache *cache, void *obj);
+void uzs_slab_unisolate(struct kmem_cache *cache);
 
 /* Calls fn with a copy of the first word of every object, free or in use, a
  * few at a time without any lock held, until fn answers non-zero. What the

@@ -718,6 +718,21 @@ unsigned long uzs_zone_destroy(struct zone *zone)
 	return used;
 }
 
+/* ---- for walks ----------------------------------------------------------- */
+
+struct section *uzs_zone_next_section(struct zone *zone,
+				      struct section *section)
+{
+	struct list_head *next;
+
+	spin_lock(&zone->lock);
+	next = section ? section->list.next : zone->sections.next;
+	spin_unlock(&zone->lock);
+	/* New ones enter at the head. */
+	return next == &zone->sections ? NULL
+				       : list_entry(next, struct section, list);
+}
+
 /* ---- for zone compaction ---------------------------------------------- */
 
 unsigned int uzs_zone_take_free(struct section *section, unsigned int n,

@@ -199,6 +199,12 @@ size_t uzs_zone_reclaim(struct zone *zone, size_t target, bool locked);
 /* Empties the per-CPU lists into the buddy lists. */
 void uzs_zone_drain_pcp(struct zone *zone);
 
+/* For walks over all sections: the one behind `section`, NULL at the end; NULL
+ * gives the first. Sections mapped meanwhile are not seen. Needs trim_lock
+ * throughout (Z2). */
+struct section *uzs_zone_next_section(struct zone *zone,
+				      struct section *section);
+
 /* zone_compact.c: moves pages from sparse sections to dense ones. Needs
  * trim_lock. Return: pages moved. */
 unsigned long uzs_zone_compact(struct zone *zone);
