@@ -35,8 +35,8 @@ struct slab_magazine {
 	void *objs[MAGAZINE_OBJS]; /* guard: lock */
 };
 
-/* struct page as a slab sees it: lru is in cache->partial or full; private
- * is the cache; aux is: */
+/* struct page as a slab sees it: flags say whose slab it is; lru is in
+ * cache->partial or full; aux is: */
 static unsigned int slab_inuse(const struct page *page)
 {
 	return page->aux & 0xffff;
@@ -50,6 +50,11 @@ static void slab_set(struct page *page, unsigned int inuse, unsigned int free)
 	page->aux = inuse | free << 16;
 }
 
+static bool is_slab_of(const struct kmem_cache *cache, const struct page *page)
+{
+	return (page_flags(page) & PG_SLAB_MASK) == cache->mark;
+}
+
 size_t uzs_slab_bytes(void)
 {
 	return uzs_percpu_bytes(sizeof(struct slab_magazine));
@@ -60,6 +65,7 @@ void uzs_slab_init(struct kmem_cache *cache, struct zone *zone,
 {
 	memset(cache, 0, sizeof(*cache));
 	cache->zone = zone;
+	cache->mark = PG_slab | ++zone->nr_caches << PG_CACHE_SHIFT;
 	cache->size = ALIGN(size, (unsigned int)sizeof(unsigned long));
 	cache->objs_per_slab = (1u << zone->page_shift) / cache->size;
 	uzs_percpu_init(&cache->magazines, mem, sizeof(struct slab_magazine));
@@ -96,11 +102,11 @@ static void slab_init_page(struct kmem_cache *cache, struct page *page)
 		WRITE_ONCE(*word,
 			   i + 1 < cache->objs_per_slab ? i + 1 : NO_OBJ);
 	}
-	page->private = (unsigned long)cache;
 	slab_set(page, 0, 0);
 	uzs_poison(page_address(cache->zone, page),
 		   (size_t)1 << cache->zone->page_shift);
-	page_set(page, PG_slab);
+	/* From here on the walk looks at it. */
+	page_set(page, cache->mark);
 }
 
 /* Takes a free object out of a slab. Locks: cache->lock. */
@@ -121,7 +127,7 @@ static void slab_remove(struct kmem_cache *cache, struct page *page)
 {
 	list_del(&page->lru);
 	WRITE_ONCE(cache->nr_slabs, cache->nr_slabs - 1);
-	page_clear(page, PG_slab | PG_isolated);
+	page_clear(page, cache->mark | PG_isolated);
 	uzs_unpoison(page_address(cache->zone, page),
 		     (size_t)1 << cache->zone->page_shift);
 	__free_page(cache->zone, page);
@@ -137,8 +143,7 @@ static void slab_put(struct kmem_cache *cache, void *obj)
 			       cache->size);
 	bool was_full = slab_free(page) == NO_OBJ;
 
-	VM_BUG_ON(!(page_flags(page) & PG_slab) ||
-		  page->private != (unsigned long)cache);
+	VM_BUG_ON(!is_slab_of(cache, page));
 	WRITE_ONCE(*first_word(obj), (unsigned long)slab_free(page));
 	uzs_poison(obj, cache->size);
 	slab_set(page, slab_inuse(page) - 1, index);
@@ -360,8 +365,7 @@ static unsigned int copy_words(struct kmem_cache *cache, struct page *page,
 	unsigned int got = 0;
 
 	spin_lock(&cache->lock);
-	if ((page_flags(page) & PG_slab) &&
-	    page->private == (unsigned long)cache)
+	if (is_slab_of(cache, page))
 		for (; got < n && from + got < cache->objs_per_slab; got++)
 			words[got] = uzs_peek_word(
 				slab_obj(cache, page, from + got));
@@ -382,7 +386,7 @@ int uzs_slab_walk(struct kmem_cache *cache,
 			struct page *page = uzs_section_page(zone, section, i);
 			unsigned int from = 0, got;
 
-			if (!(page_flags(page) & PG_slab))
+			if (!is_slab_of(cache, page))
 				continue;
 			do {
 				got = copy_words(cache, page, from, WALK_BATCH,
@@ -403,36 +407,53 @@ int uzs_slab_walk(struct kmem_cache *cache,
 	return 0;
 }
 
+/* A slab's free list has every object that is not in use. */
+static bool slab_is_sound(const struct kmem_cache *cache,
+			  const struct page *page, unsigned int *links)
+{
+	unsigned int i = slab_free(page);
+
+	*links = 0;
+	/* A list with an entry twice never ends: too many entries. */
+	while (i < cache->objs_per_slab && *links <= cache->objs_per_slab) {
+		++*links;
+		i = (unsigned int)uzs_peek_word(slab_obj(cache, page, i));
+	}
+	return i == NO_OBJ && *links + slab_inuse(page) == cache->objs_per_slab;
+}
+
 unsigned long uzs_slab_check(struct kmem_cache *cache, const char *name,
 			     void (*report)(void *arg, const char *text),
 			     void *arg)
 {
+	struct list_head *const lists[] = { &cache->partial, &cache->full,
+					    &cache->sparse };
 	unsigned long bad = 0, slabs = 0, empty = 0;
 	char text[128];
-	struct page *page;
 
 	flush_all(cache);
 	spin_lock(&cache->lock);
-	list_splice_init(&cache->full, &cache->partial);
-	list_for_each_entry(page, &cache->partial, lru) {
-		unsigned int i = slab_free(page), links = 0;
+	for (unsigned int l = 0; l < 3; l++) {
+		bool full = lists[l] == &cache->full;
+		struct page *page;
 
-		slabs++;
-		empty += !slab_inuse(page);
-		while (i < cache->objs_per_slab &&
-		       links <= cache->objs_per_slab) {
-			links++;
-			i = (unsigned int)uzs_peek_word(
-				slab_obj(cache, page, i));
+		list_for_each_entry(page, lists[l], lru) {
+			unsigned int links;
+
+			slabs++;
+			empty += !slab_inuse(page);
+			if (slab_is_sound(cache, page, &links) &&
+			    is_slab_of(cache, page) && (links == 0) == full)
+				continue;
+			snprintf(
+				text, sizeof(text),
+				"slab %s: %u in use and %u on the free list of %u, in the list of %s",
+				name, slab_inuse(page), links,
+				cache->objs_per_slab,
+				full ? "full ones" : "others");
+			report(arg, text);
+			bad++;
 		}
-		if (i == NO_OBJ &&
-		    links + slab_inuse(page) == cache->objs_per_slab)
-			continue;
-		snprintf(text, sizeof(text),
-			 "slab %s: %u in use and %u on the free list of %u",
-			 name, slab_inuse(page), links, cache->objs_per_slab);
-		report(arg, text);
-		bad++;
 	}
 	if (slabs != cache->nr_slabs || empty != cache->nr_empty) {
 		snprintf(text, sizeof(text),
@@ -440,14 +461,6 @@ unsigned long uzs_slab_check(struct kmem_cache *cache, const char *name,
 			 name, slabs, empty, cache->nr_slabs, cache->nr_empty);
 		report(arg, text);
 		bad++;
-	}
-	/* Sort them apart again. */
-	for (struct list_head *pos = cache->partial.next, *next;
-	     pos != &cache->partial; pos = next) {
-		next = pos->next;
-		page = list_entry(pos, struct page, lru);
-		if (slab_free(page) == NO_OBJ)
-			list_move(pos, &cache->full);
 	}
 	spin_unlock(&cache->lock);
 	return bad;

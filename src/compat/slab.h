@@ -18,6 +18,7 @@ struct kmem_cache {
 	struct zone *zone; /* const */
 	unsigned int size; /* const: bytes of an object, multiple of a word */
 	unsigned int objs_per_slab; /* const */
+	u32 mark; /* const: flags of its slabs' pages */
 	struct uzs_percpu magazines; /* struct slab_magazine */
 
 	spinlock_t lock;

@@ -46,6 +46,21 @@ static unsigned int first_page(unsigned int page_shift, unsigned int nr)
 	return first;
 }
 
+/* Order of a block that fills a page of the OS: 0 unless that is larger than
+ * ours. */
+static unsigned int os_order(const struct zone *zone)
+{
+	size_t pages = zone->os_page >> zone->page_shift;
+
+	return pages > 1 ? ilog2(pages) : 0;
+}
+
+/* Bytes that the OS fills when a cold page is touched. */
+static size_t cold_bytes(const struct zone *zone)
+{
+	return (size_t)1 << (zone->page_shift + os_order(zone));
+}
+
 static size_t head_bytes(unsigned int page_shift)
 {
 	unsigned int nr = 1u << (UZS_SECTION_SHIFT - page_shift);
@@ -58,7 +73,7 @@ static size_t head_bytes(unsigned int page_shift)
 size_t uzs_zone_min_bytes(const struct zone_options *options)
 {
 	return head_bytes(options->page_shift) +
-	       ((size_t)1 << options->page_shift);
+	       max((size_t)1 << options->page_shift, uzs_os_page_size());
 }
 
 void uzs_zone_init(struct zone *zone, void *mem,
@@ -187,29 +202,74 @@ static void free_block(struct zone *zone, struct section *section,
 	add_block(zone, section, index, order, warm);
 }
 
-/* Takes the first page of a free block, the rest stays free.
- * Locks: zone->lock. */
-static struct page *split_first(struct zone *zone, struct page *page)
+/* A free block that is out of its list. */
+struct block {
+	struct section *section;
+	unsigned int index;
+	unsigned int order;
+	unsigned int warm; /* pages */
+};
+
+static struct block take_block(struct zone *zone, struct page *page)
 {
-	struct section *section = uzs_section_of(page);
-	unsigned int index = uzs_page_index(zone, page);
-	unsigned int order = page->aux;
-	unsigned int warm = (unsigned int)page->private;
+	struct block b = {
+		.section = uzs_section_of(page),
+		.index = uzs_page_index(zone, page),
+		.order = page->aux,
+		.warm = (unsigned int)page->private,
+	};
 
 	del_block(page);
-	while (order > 0) {
-		unsigned int upper, half = 1u << --order;
+	return b;
+}
 
-		/* Counting is needed only where warm and cold are mixed. */
-		if (warm == 0 || warm == 2 * half)
-			upper = warm / 2;
-		else
-			upper = count_warm(zone, section, index + half, order);
-		add_block(zone, section, index + half, order, upper);
-		warm -= upper;
+/* Halves a block and puts one half back: the upper one, but with `want_warm`
+ * keeps the first half that has warm pages. Locks: zone->lock. */
+static void halve_block(struct zone *zone, struct block *b, bool want_warm)
+{
+	unsigned int half = 1u << --b->order, upper;
+
+	/* Counting is needed only where warm and cold are mixed. */
+	if (b->warm == 0 || b->warm == 2 * half)
+		upper = b->warm / 2;
+	else
+		upper = count_warm(zone, b->section, b->index + half, b->order);
+	if (want_warm && upper == b->warm) {
+		add_block(zone, b->section, b->index, b->order, 0);
+		b->index += half;
+	} else {
+		add_block(zone, b->section, b->index + half, b->order, upper);
+		b->warm -= upper;
 	}
-	account_block(zone, section, 1, warm, false);
-	return page;
+}
+
+/* Marks all of a block as warm. Locks: zone->lock. */
+static void warm_block(struct zone *zone, struct block *b)
+{
+	unsigned int pages = 1u << b->order;
+
+	for (unsigned int i = 0; i < pages; i++)
+		page_set(uzs_section_page(zone, b->section, b->index + i),
+			 PG_warm);
+	WRITE_ONCE(zone->nr_warm, zone->nr_warm + pages - b->warm);
+	b->warm = pages;
+}
+
+/* Takes one page of a free block, the rest stays free. The first one, but
+ * with `want_warm` the first warm one if there is one. Locks: zone->lock. */
+static struct page *split_block(struct zone *zone, struct page *page,
+				bool want_warm)
+{
+	struct block b = take_block(zone, page);
+	unsigned int at_once = os_order(zone);
+
+	while (b.order > 0) {
+		if (b.order == at_once)
+			warm_block(zone, &b);
+		halve_block(zone, &b, want_warm);
+	}
+	account_block(zone, b.section, 1, b.warm, false);
+	return uzs_section_page(zone, b.section, b.index);
 }
 
 /* Marks a page as handed out (or on its way to a per-CPU list). */
@@ -224,7 +284,7 @@ static void page_out(struct zone *zone, struct page *page)
  * reached. Locks: zone->lock. */
 static struct page *rmqueue(struct zone *zone, unsigned int type)
 {
-	bool cold_fits = fits_limit(zone, (size_t)1 << zone->page_shift);
+	bool cold_fits = fits_limit(zone, cold_bytes(zone));
 
 	for (unsigned int order = 0; order <= zone->max_order; order++) {
 		struct list_head *list = free_list(zone, order, type);
@@ -232,11 +292,11 @@ static struct page *rmqueue(struct zone *zone, unsigned int type)
 
 		if (list_empty(list))
 			continue;
+		/* Blocks with warm pages stand first. */
 		page = list_first_entry(list, struct page, lru);
-		/* A mixed block's first page may be cold. */
-		if (!cold_fits && page->private != (unsigned long)1 << order)
+		if (!cold_fits && !page->private)
 			continue;
-		page = split_first(zone, page);
+		page = split_block(zone, page, !cold_fits);
 		page_out(zone, page);
 		return page;
 	}
@@ -283,6 +343,12 @@ static void note_reclaim(struct zone *zone)
 
 /* ---- sections --------------------------------------------------------- */
 
+/* Is a section more, with a page in use, within the limit? Locks: zone->lock. */
+static bool section_fits(const struct zone *zone)
+{
+	return fits_limit(zone, zone->head_resident + cold_bytes(zone));
+}
+
 static bool add_section(struct zone *zone, unsigned int type)
 {
 	struct section *section;
@@ -290,24 +356,29 @@ static bool add_section(struct zone *zone, unsigned int type)
 	bool fits;
 
 	spin_lock(&zone->lock);
-	fits = fits_limit(zone, zone->head_resident +
-					((size_t)1 << zone->page_shift));
+	fits = section_fits(zone);
 	spin_unlock(&zone->lock);
 	if (!fits)
 		return false;
 	section = uzs_os_map(UZS_SECTION_SIZE, UZS_SECTION_SIZE);
 	if (!section)
 		return false;
-	section->zone = zone;
-	section->type = type;
 	index = zone->first;
 	end = zone->nr_pages;
 	uzs_poison((char *)section + ((size_t)index << zone->page_shift),
 		   (size_t)(end - index) << zone->page_shift);
 
 	spin_lock(&zone->lock);
-	list_add(&section->list, &zone->sections);
+	/* Others may have used up the limit since. */
+	if (unlikely(!section_fits(zone))) {
+		spin_unlock(&zone->lock);
+		uzs_os_unmap(section, UZS_SECTION_SIZE);
+		return false;
+	}
 	WRITE_ONCE(zone->nr_sections, zone->nr_sections + 1);
+	section->zone = zone;
+	section->type = type;
+	list_add(&section->list, &zone->sections);
 	/* The largest aligned blocks from the first page to the end. */
 	while (index < end) {
 		unsigned int order = (unsigned int)__builtin_ctz(index);
@@ -326,10 +397,12 @@ static unsigned int section_capacity(const struct zone *zone)
 	return zone->nr_pages - zone->first;
 }
 
-/* Takes a wholly free section out of the zone. Locks: zone->lock. */
-static void detach_section(struct zone *zone, struct section *section)
+/* Takes a wholly free section out of the lists; it counts as resident until
+ * it is unmapped. Return: its warm pages. Locks: zone->lock. */
+static unsigned long detach_section(struct zone *zone, struct section *section)
 {
 	unsigned int index = zone->first;
+	unsigned long warm = zone->nr_warm;
 
 	while (index < zone->nr_pages) {
 		struct page *page = uzs_section_page(zone, section, index);
@@ -342,10 +415,22 @@ static void detach_section(struct zone *zone, struct section *section)
 		index += 1u << order;
 	}
 	list_del(&section->list);
-	WRITE_ONCE(zone->nr_sections, zone->nr_sections - 1);
+	warm -= zone->nr_warm;
+	WRITE_ONCE(zone->nr_out, zone->nr_out + warm);
+	return warm;
 }
 
 /* ---- allocation ------------------------------------------------------- */
+
+/* Takes a batch into a per-CPU list, behind what is there. Locks: the slot's
+ * lock. */
+static void refill_slot(struct zone *zone, struct zone_slot *slot,
+			enum migratetype type)
+{
+	u32 got = rmqueue_bulk(zone, type, zone->pcp_batch, &slot->list[type]);
+
+	WRITE_ONCE(slot->count[type], slot->count[type] + got);
+}
 
 /* Fills `list` with n pages without asking the OS. */
 static unsigned int take_from_zone(struct zone *zone, enum migratetype type,
@@ -357,10 +442,7 @@ static unsigned int take_from_zone(struct zone *zone, enum migratetype type,
 
 	local_lock(&slot->lock);
 	if (slot->count[type] < n)
-		WRITE_ONCE(slot->count[type],
-			   slot->count[type] + rmqueue_bulk(zone, type,
-							    zone->pcp_batch,
-							    pcp));
+		refill_slot(zone, slot, type);
 	while (got < n && !list_empty(pcp)) {
 		struct page *page = list_first_entry(pcp, struct page, lru);
 
@@ -372,8 +454,8 @@ static unsigned int take_from_zone(struct zone *zone, enum migratetype type,
 	return got;
 }
 
-/* As take_from_zone, also with what other CPUs hold, what the other type has
- * free, and with cold pages in place of warm ones at the limit. */
+/* As take_from_zone, also with what other CPUs hold and what the other type
+ * has free. */
 static unsigned int take_harder(struct zone *zone, enum migratetype type,
 				unsigned int n, struct list_head *list)
 {
@@ -388,15 +470,14 @@ static unsigned int take_harder(struct zone *zone, enum migratetype type,
 	return got;
 }
 
-/* Discards every free page, so that others may be filled within the limit.
- * Return: did that change anything? Not if somebody else is at it: the
- * caller may be inside a walk that holds trim_lock. */
-static bool swap_warm_for_cold(struct zone *zone)
+/* At the limit, what is warm or empty but cannot be had makes room for what
+ * is cold. Return: did that change anything? Not if somebody else is at it:
+ * the caller may be inside a walk that holds trim_lock. */
+static bool make_room(struct zone *zone)
 {
 	size_t given;
 
-	if (!READ_ONCE(zone->nr_warm) ||
-	    pthread_mutex_trylock(&zone->trim_lock))
+	if (pthread_mutex_trylock(&zone->trim_lock))
 		return false;
 	given = uzs_zone_reclaim(zone, 0, true);
 	pthread_mutex_unlock(&zone->trim_lock);
@@ -427,11 +508,7 @@ bool uzs_alloc_pages_bulk(struct zone *zone, gfp_t gfp, enum migratetype type,
 		got += more;
 		if (more)
 			continue;
-		/* The limit may be filled by free pages that are warm but in
-		 * blocks of other sizes or types: cold ones can take their
-		 * place. */
-		if (zone->limit && gfp == GFP_KERNEL &&
-		    swap_warm_for_cold(zone))
+		if (zone->limit && gfp == GFP_KERNEL && make_room(zone))
 			continue;
 		if (gfp != GFP_KERNEL || shrunk ||
 		    !uzs_shrink_all(&zone->shrinkers, n - got))
@@ -526,6 +603,7 @@ static size_t free_bytes_locked(const struct zone *zone)
 static size_t unmap_empty(struct zone *zone, size_t target)
 {
 	struct section *batch[RECLAIM_SECTIONS], *section, *next;
+	unsigned long warm[RECLAIM_SECTIONS];
 	unsigned int capacity = section_capacity(zone), n, kept;
 	size_t given = 0;
 
@@ -544,144 +622,157 @@ static size_t unmap_empty(struct zone *zone, size_t target)
 				     << zone->page_shift;
 			if (target && free_after < target)
 				break;
-			given += free_bytes_locked(zone);
-			detach_section(zone, section);
-			given -= free_bytes_locked(zone);
-			given += zone->head_resident;
+			warm[n] = detach_section(zone, section);
 			batch[n++] = section;
 			if (n == RECLAIM_SECTIONS)
 				break;
 		}
 		spin_unlock(&zone->lock);
 		for (unsigned int i = 0; i < n; i++) {
+			bool gone;
+
 			section = batch[i];
-			if (uzs_os_unmap(section, UZS_SECTION_SIZE))
-				continue;
-			/* The OS would need memory to unmap. Nothing is lost:
-			 * the section goes back into use. */
+			gone = uzs_os_unmap(section, UZS_SECTION_SIZE);
 			spin_lock(&zone->lock);
-			list_add(&section->list, &zone->sections);
-			WRITE_ONCE(zone->nr_sections, zone->nr_sections + 1);
-			for (unsigned int p = zone->first; p < zone->nr_pages;
-			     p++)
-				free_block(zone, section, p, 0,
-					   count_warm(zone, section, p, 0));
+			WRITE_ONCE(zone->nr_out, zone->nr_out - warm[i]);
+			if (gone) {
+				WRITE_ONCE(zone->nr_sections,
+					   zone->nr_sections - 1);
+				given += (warm[i] << zone->page_shift) +
+					 zone->head_resident;
+			} else {
+				/* The OS would need memory to unmap. Nothing
+				 * is lost: the section goes back into use. */
+				list_add(&section->list, &zone->sections);
+				for (unsigned int p = zone->first;
+				     p < zone->nr_pages; p++)
+					free_block(zone, section, p, 0,
+						   count_warm(zone, section, p,
+							      0));
+				kept++;
+			}
 			spin_unlock(&zone->lock);
-			kept++;
 		}
 	} while (n == RECLAIM_SECTIONS && !kept);
+	__atomic_fetch_add(&zone->bytes_given_back, given, __ATOMIC_RELAXED);
 	return given;
 }
 
-/* Discards what is warm in a block that is out of the lists; counts the
- * pages that became cold. No lock: nobody else reaches the block. */
-static unsigned int discard_block(struct zone *zone, struct page *head,
-				  unsigned int order)
+/* Clears the warm marks of pages [index, end). Return: how many there were. */
+static unsigned int clear_warm(const struct zone *zone,
+			       const struct section *section,
+			       unsigned int index, unsigned int end)
 {
-	struct section *section = uzs_section_of(head);
-	unsigned int index = uzs_page_index(zone, head);
-	unsigned int end = index + (1u << order), cold = 0;
+	unsigned int cleared = 0;
+
+	for (; index < end; index++) {
+		struct page *page = uzs_section_page(zone, section, index);
+
+		if (!(page_flags(page) & PG_warm))
+			continue;
+		page_clear(page, PG_warm);
+		cleared++;
+	}
+	return cleared;
+}
+
+/* Discards what is warm in a block that is out of the lists and consists of
+ * whole pages of the OS. Return: pages that became cold. Locks: none, as
+ * nobody else reaches the block. */
+static unsigned int discard_block(const struct zone *zone,
+				  const struct block *b)
+{
+	unsigned int order = os_order(zone), step = 1u << order;
+	unsigned int index = b->index, end = index + (1u << b->order);
+	unsigned int cold = 0;
 
 	while (index < end) {
-		uintptr_t from, to;
+		char *start = (char *)b->section +
+			      ((size_t)index << zone->page_shift);
 		unsigned int stop = index;
 
-		while (stop < end &&
-		       (page_flags(uzs_section_page(zone, section, stop)) &
-			PG_warm))
-			stop++;
+		while (stop < end && count_warm(zone, b->section, stop, order))
+			stop += step;
 		if (stop == index) {
-			index++;
+			index += step;
 			continue;
 		}
-		/* Whole pages of the OS only; they may be larger than ours. */
-		from = ALIGN((uintptr_t)section +
-				     ((uintptr_t)index << zone->page_shift),
-			     zone->os_page);
-		to = ((uintptr_t)section +
-		      ((uintptr_t)stop << zone->page_shift)) &
-		     ~(uintptr_t)(zone->os_page - 1);
-		if (from < to && uzs_os_discard((void *)from, to - from)) {
-			unsigned int p;
-
-			for (p = index; p < stop; p++) {
-				uintptr_t a =
-					(uintptr_t)section +
-					((uintptr_t)p << zone->page_shift);
-
-				if (a < from ||
-				    a + ((uintptr_t)1 << zone->page_shift) > to)
-					continue;
-				page_clear(uzs_section_page(zone, section, p),
-					   PG_warm);
-				cold++;
-			}
-		}
+		if (uzs_os_discard(start, (size_t)(stop - index)
+						  << zone->page_shift))
+			cold += clear_warm(zone, b->section, index, stop);
 		index = stop;
 	}
 	return cold;
+}
+
+/* Takes out warm blocks of an order and all types, as many as there is room
+ * for and as bring the warm pages down to `target`; of the last one only as
+ * much as that takes. They count as resident. Return: how many there are now
+ * in `batch`. Locks: zone->lock. */
+static unsigned int take_warm(struct zone *zone, unsigned int order,
+			      size_t target, struct block *batch,
+			      unsigned int n)
+{
+	for (unsigned int t = 0; t < MIGRATE_TYPES; t++) {
+		struct list_head *list = free_list(zone, order, t);
+
+		while (n < RECLAIM_BLOCKS && !list_empty(list) &&
+		       free_bytes_locked(zone) > target) {
+			struct page *page =
+				list_first_entry(list, struct page, lru);
+			size_t excess = (free_bytes_locked(zone) - target +
+					 ((size_t)1 << zone->page_shift) - 1) >>
+					zone->page_shift;
+			struct block *b = &batch[n];
+
+			/* Blocks with warm pages stand first. */
+			if (!page->private)
+				break;
+			*b = take_block(zone, page);
+			while (b->order > os_order(zone) && b->warm > excess)
+				halve_block(zone, b, true);
+			account_block(zone, b->section, 1u << b->order, b->warm,
+				      false);
+			WRITE_ONCE(zone->nr_out, zone->nr_out + b->warm);
+			n++;
+		}
+	}
+	return n;
 }
 
 /* Discards warm free blocks, largest first, until at most `target` bytes are
  * warm and free. Locks: trim_lock. */
 static size_t discard_free(struct zone *zone, size_t target)
 {
-	struct page *batch[RECLAIM_BLOCKS];
-	size_t given = 0;
+	struct block batch[RECLAIM_BLOCKS];
+	int least = (int)os_order(zone);
 	unsigned int n, cold;
+	size_t given = 0;
 
 	do {
 		n = 0;
 		spin_lock(&zone->lock);
-		for (int order = (int)zone->max_order; order >= 0; order--) {
-			for (int t = 0; t < MIGRATE_TYPES; t++) {
-				struct list_head *list =
-					free_list(zone, (unsigned int)order,
-						  (unsigned int)t);
-
-				while (n < RECLAIM_BLOCKS &&
-				       !list_empty(list) &&
-				       free_bytes_locked(zone) > target) {
-					struct page *page = list_first_entry(
-						list, struct page, lru);
-
-					/* Warm blocks stand first. */
-					if (!page->private)
-						break;
-					account_block(
-						zone, uzs_section_of(page),
-						1u << order,
-						(unsigned int)page->private,
-						false);
-					del_block(page);
-					/* Out of the lists, but resident. */
-					WRITE_ONCE(zone->nr_out,
-						   zone->nr_out +
-							   page->private);
-					batch[n++] = page;
-				}
-			}
-		}
+		for (int order = (int)zone->max_order; order >= least; order--)
+			n = take_warm(zone, (unsigned int)order, target, batch,
+				      n);
 		spin_unlock(&zone->lock);
 
 		cold = 0;
 		for (unsigned int i = 0; i < n; i++) {
-			unsigned int order = batch[i]->aux;
-			unsigned int warm = (unsigned int)batch[i]->private;
-			unsigned int done =
-				discard_block(zone, batch[i], order);
+			struct block *b = &batch[i];
+			unsigned int done = discard_block(zone, b);
 
 			spin_lock(&zone->lock);
-			WRITE_ONCE(zone->nr_out, zone->nr_out - warm);
-			free_block(zone, uzs_section_of(batch[i]),
-				   uzs_page_index(zone, batch[i]), order,
-				   warm - done);
+			WRITE_ONCE(zone->nr_out, zone->nr_out - b->warm);
+			free_block(zone, b->section, b->index, b->order,
+				   b->warm - done);
 			spin_unlock(&zone->lock);
 			cold += done;
 		}
 		given += (size_t)cold << zone->page_shift;
-		/* No progress: the OS refuses, or its pages are larger. */
+		/* No progress: the OS refuses. */
 	} while (n && cold);
+	__atomic_fetch_add(&zone->bytes_given_back, given, __ATOMIC_RELAXED);
 	return given;
 }
 
@@ -696,7 +787,6 @@ size_t uzs_zone_reclaim(struct zone *zone, size_t target, bool locked)
 		uzs_zone_drain_pcp(zone);
 	given = unmap_empty(zone, target);
 	given += discard_free(zone, target);
-	__atomic_fetch_add(&zone->bytes_given_back, given, __ATOMIC_RELAXED);
 	if (!locked)
 		pthread_mutex_unlock(&zone->trim_lock);
 	return given;
@@ -735,31 +825,50 @@ struct section *uzs_zone_next_section(struct zone *zone,
 
 /* ---- for zone compaction ---------------------------------------------- */
 
-unsigned int uzs_zone_take_free(struct section *section, unsigned int n,
-				struct page **pages)
+/* Up to n free pages at the section's cursor and behind it. Return: false if
+ * there are more, but the limit is in the way. */
+static bool take_at_cursor(struct section *section, unsigned int n,
+			   struct page **pages, unsigned int *got)
 {
 	struct zone *zone = section->zone;
-	unsigned int got = 0;
+	bool fits = true;
 
+	*got = 0;
 	spin_lock(&zone->lock);
-	while (got < n && section->nr_free &&
+	while (*got < n && section->nr_free &&
 	       section->cursor < zone->nr_pages) {
 		struct page *page =
 			uzs_section_page(zone, section, section->cursor);
+		bool cold_fits = fits_limit(zone, cold_bytes(zone));
 
+		/* Others may take and free pages here meanwhile; a block is
+		 * always seen by its head, or behind the cursor. */
 		if (!(page_flags(page) & PG_buddy)) {
 			section->cursor++;
 			continue;
 		}
-		/* Others may take and free pages here meanwhile; a block is
-		 * always seen by its head, or behind the cursor. */
-		pages[got] = split_first(zone, page);
-		page_out(zone, pages[got]);
-		uzs_unpoison(page_address(zone, pages[got]),
+		fits = cold_fits || page->private;
+		if (!fits)
+			break;
+		page = split_block(zone, page, !cold_fits);
+		page_out(zone, page);
+		uzs_unpoison(page_address(zone, page),
 			     (size_t)1 << zone->page_shift);
-		got++;
+		pages[(*got)++] = page;
 	}
 	spin_unlock(&zone->lock);
+	return fits;
+}
+
+unsigned int uzs_zone_take_free(struct section *section, unsigned int n,
+				struct page **pages)
+{
+	unsigned int got;
+
+	/* What was moved away is free, but warm: that makes room. */
+	if (!take_at_cursor(section, n, pages, &got) && !got &&
+	    discard_free(section->zone, 0))
+		take_at_cursor(section, n, pages, &got);
 	return got;
 }
 

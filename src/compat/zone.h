@@ -64,6 +64,9 @@
 #define PG_warm \
 	(1u << 6) /* the OS may have filled it; guard: zone->lock
 			   * while free */
+/* With PG_slab: the number of the slab's cache in the zone; same guard. */
+#define PG_CACHE_SHIFT 24
+#define PG_SLAB_MASK (PG_slab | 0xffu << PG_CACHE_SHIFT)
 
 /* A page's descriptor. While the page is allocated, all but flags belongs to
  * its owner. 32 bytes on 64-bit. */
@@ -134,6 +137,7 @@ struct zone {
 	size_t retained;
 	const struct movable_operations *movable;
 	struct uzs_percpu slots; /* struct zone_slot */
+	u32 nr_caches; /* slab caches ever made in it, at most 255 */
 
 	spinlock_t lock __aligned(64);
 	struct free_area free_area[UZS_NR_ORDERS]; /* guard: lock */

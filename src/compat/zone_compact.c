@@ -72,17 +72,19 @@ static void start(struct compact_control *cc)
 	spin_unlock(&zone->lock);
 }
 
-/* Steps to the next sparsest section in use. False: there is none whose pages
- * fit into the free pages of those behind it. */
+/* Steps to the next sparsest section in use. False: there is none before the
+ * target whose pages fit into the free pages of those behind it. */
 static bool next_source(struct compact_control *cc)
 {
 	struct zone *zone = cc->zone;
 	struct list_head *pos;
 	bool found = false;
 
+	if (cc->source == cc->target)
+		return false;
 	spin_lock(&zone->lock);
 	pos = cc->source ? cc->source->list.next : zone->sections.next;
-	for (; pos != &zone->sections; pos = pos->next) {
+	for (; pos != &cc->target->list; pos = pos->next) {
 		struct section *section = list_entry(pos, struct section, list);
 
 		if (section->type != MIGRATE_MOVABLE)
@@ -91,8 +93,7 @@ static bool next_source(struct compact_control *cc)
 		if (!used_pages(zone, section))
 			continue;
 		cc->source = section;
-		found = section != cc->target &&
-			used_pages(zone, section) <= cc->room;
+		found = used_pages(zone, section) <= cc->room;
 		break;
 	}
 	spin_unlock(&zone->lock);
@@ -170,10 +171,12 @@ static unsigned long empty_source(struct compact_control *cc)
 			busy++;
 		}
 	}
+	/* What is left over goes to a per-CPU list, where it is not found
+	 * again. */
+	cc->room -= min(cc->room, moved + left);
 	while (left)
 		__free_page(zone, targets[--left]);
 	uzs_zone_set_type(cc->source, MIGRATE_MOVABLE);
-	cc->room -= min(cc->room, moved);
 	WRITE_ONCE(zone->pages_migrated, zone->pages_migrated + moved);
 	WRITE_ONCE(zone->migrations_busy, zone->migrations_busy + busy);
 	return moved;
