@@ -20,12 +20,16 @@
  *   two calls on one POOL                    may they run at once?
  *   ---------------------------------------  -----------------------------
  *   any two of: zs_malloc zs_free zs_compact
+ *     zs_free_deferred zs_free_deferred_flush
+ *     zs_defer_push
  *     zs_trim zs_drain zs_shrink_* zs_obj_*
  *     zs_pool_* zs_class_* zs_for_each_*
  *     zs_get_total_pages zs_print_classes
  *     zs_lookup_class_index
  *     zs_huge_class_size                     yes (*)
  *   zs_destroy_pool and anything             no
+ *   zs_pool_enable_deferred_free and
+ *     zs_free_deferred or zs_defer_push      no
  *   zs_fork_* and anything                   the call blocks the others
  *   calls on two different pools             yes, always
  *
@@ -38,6 +42,7 @@
  *   zs_obj_write and zs_obj_write            no: the bytes stored are torn
  *   zs_free and read or zs_obj_write         no: use after free
  *   zs_free and zs_free                      no: double free
+ *   (zs_free_deferred counts as zs_free)
  *   any of them and zs_compact, zs_trim,
  *     zs_shrink_scan, page migration         yes
  *   zs_for_each_live and zs_free             yes, see there
@@ -144,23 +149,33 @@ static inline int zs_err(unsigned long handle)
  */
 
 /* Where zs_free's locks begin and end: the variants of the 2026 patch series
- * "mm/zsmalloc: reduce lock contention in zs_free". This version has `held`;
- * the others are named so that programs need not change later, and answer
- * ENOTSUP. */
+ * "mm/zsmalloc: reduce lock contention in zs_free". They do the same to the
+ * pool's contents. */
 enum zs_lock_scope {
-	ZS_SCOPE_DEFAULT = 0, /* the best this version has: now HELD */
-	ZS_SCOPE_HELD = 1, /* Linux 7.0: pages are freed under class->lock */
-	ZS_SCOPE_UNLOCKED =
-		2, /* pages are freed after class->lock is dropped */
-	ZS_SCOPE_CLASS_IDX = 3 /* class index in the obj word, no pool->lock */
+	/* the best: now HELD */
+	ZS_SCOPE_DEFAULT = 0,
+	/* Linux 7.0: pool->lock for reading to find the class; the pages of a
+	 * zspage that becomes empty are freed under class->lock */
+	ZS_SCOPE_HELD = 1,
+	/* as HELD, but pages are freed after class->lock is dropped */
+	ZS_SCOPE_UNLOCKED = 2,
+	/* as UNLOCKED, and the class is in the obj word, so that zs_free does
+	 * not take pool->lock. Falls back to UNLOCKED on 32-bit, where the
+	 * word has no room: see zs_pool_scope */
+	ZS_SCOPE_CLASS_IDX = 3
 };
 
-/* What deferred free does. This version has none: every free is synchronous;
- * ARRAY and PERCPU answer ENOTSUP. */
+/* What zs_free_deferred does. */
 enum zs_defer_mode {
+	/* as ARRAY, the array made when first used */
 	ZS_DEFER_DEFAULT = 0,
+	/* frees at once */
 	ZS_DEFER_NONE = 1,
+	/* keeps up to 128 MiB / page size handles in an array; the worker
+	 * frees them from half full on (v2 of the series, April 2026) */
 	ZS_DEFER_ARRAY = 2,
+	/* keeps them in a buffer of one page for each CPU; the worker frees
+	 * full ones (v3, May 2026) */
 	ZS_DEFER_PERCPU = 3
 };
 
@@ -214,7 +229,6 @@ struct zs_pool_options {
  *                (less than 48 pages)
  *        E2BIG   struct_size beyond what this version knows, with unknown
  *                bytes not 0
- *        ENOTSUP a lock scope or deferral that this version does not have
  *        ENOMEM  no memory
  * Lifetime: until zs_destroy_pool. */
 ZS_API struct zs_pool *zs_create_pool_with(const char *name,
@@ -255,6 +269,69 @@ ZS_API unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp,
  * Needs no memory. Context: any thread; does not wait for I/O or for another
  * thread's read of another object. */
 ZS_API void zs_free(struct zs_pool *pool, unsigned long handle);
+
+/* ------------------------------------------------------------------------
+ * Freeing later. For callers that must not be held up: the handle is put
+ * aside in some tens of nanoseconds, and freed by the worker.
+ */
+
+/* Frees an object soon. A handle of 0 or an error value is ignored. The object
+ * must not be used any more, as with zs_free.
+ * Context: any thread; never waits for a lock that a drain holds: if the queue
+ *        is busy or full, the object is freed before the call returns.
+ * Return: true if queued, false if freed already (or ignored).
+ * Kernel: the 2026 series; there it returns nothing. */
+ZS_API bool zs_free_deferred(struct zs_pool *pool, unsigned long handle);
+
+/* Returns when everything queued before the call is freed; frees in the
+ * calling thread, too. Others may go on queueing. Not from within a drain
+ * callback or a callback of zs_for_each_live. zs_destroy_pool flushes. */
+ZS_API void zs_free_deferred_flush(struct zs_pool *pool);
+
+/* What a push callback answers. */
+enum zs_push_result {
+	ZS_PUSH_OK = 0, /* stored */
+	ZS_PUSH_FULL = 1, /* not stored: the buffer is full */
+	ZS_PUSH_FULL_QUEUED = 2 /* stored, and the buffer is full now */
+};
+
+/* Callbacks of per-CPU buffers that hold the caller's own values. */
+struct zs_deferred_ops {
+	/* Stores `value` in `buf`, which has page_size bytes and holds the
+	 * `count` values of as many calls that answered OK. Must not block,
+	 * and must not call the library. */
+	enum zs_push_result (*push)(void *buf, unsigned int count,
+				    unsigned long value);
+	/* Does what is to be done for the `count` values in `buf`, such as
+	 * zs_free. Called by the worker, a flush or zs_drain, one at a time
+	 * for a pool; may call anything but zs_free_deferred_flush and
+	 * zs_destroy_pool. One that frees no object of the pool loses
+	 * memory: zs_pool_check reports it. */
+	void (*drain)(void *private_data, void *buf, unsigned int count);
+};
+
+/* Changes the pool's deferral to per-CPU buffers. What is queued is freed
+ * first.
+ * @ops: the caller's callbacks, for zs_defer_push; they must live as long as
+ *       the pool. NULL: values are handles, as with ZS_DEFER_PERCPU.
+ * @private_data: passed to drain.
+ * Context: no call of zs_free_deferred or zs_defer_push at the same time.
+ * Return: 0; -EINVAL when a callback is missing; -EBUSY when the pool has
+ *       per-CPU buffers already; -ENOMEM. */
+ZS_API int zs_pool_enable_deferred_free(struct zs_pool *pool,
+					const struct zs_deferred_ops *ops,
+					void *private_data);
+
+/* Stores a value in the buffer of the CPU that the caller runs on.
+ * Return: true if stored; false if the caller must do the work itself: no
+ *       room, the buffer is in use by another thread, or the pool has no
+ *       per-CPU buffers. (With ops of the caller's, zs_free_deferred frees at
+ *       once.) */
+ZS_API bool zs_defer_push(struct zs_pool *pool, unsigned long value);
+
+/* ------------------------------------------------------------------------
+ * Reading and writing
+ */
 
 /* Begins reading an object and pins it where it is.
  * @mem_len:    bytes, 1 to the object's room (at least what zs_malloc was
@@ -414,11 +491,18 @@ struct zs_pool_info {
 	unsigned long zspages_async_freed; /* zspages that the worker freed,
 				* as a page of theirs was just migrating */
 	unsigned long bytes_given_back; /* to the OS */
+	/* deferred free, in handles or values; relaxed */
+	unsigned long deferred_queued; /* queued so far */
+	unsigned long deferred_sync_busy; /* freed at once (or left to the
+					   * caller) as the lock was taken */
+	unsigned long deferred_sync_full; /* ... as there was no room */
+	unsigned long deferred_drained; /* taken out of the queue and freed */
+	unsigned long deferred_scheduled; /* times the worker was woken */
 };
 #define ZS_POOL_INFO_INIT                                                     \
 	{                                                                     \
 		sizeof(struct zs_pool_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                       \
+			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0        \
 	}
 
 /* Return: 0, or -EINVAL when struct_size is less than that of the first

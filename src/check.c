@@ -22,11 +22,17 @@
 
 #include <stdarg.h>
 
+#include "compat/os.h"
+
+#define KNOWN_SECTIONS 64
+
 struct check {
 	struct zs_pool *pool;
 	FILE *out;
 	unsigned long bad;
 	unsigned long pages; /* of all zspages seen */
+	/* sections of the zone, by a hash: handles lie in few of them */
+	const struct section *known[KNOWN_SECTIONS];
 };
 
 __attribute__((format(printf, 2, 3))) static void
@@ -126,6 +132,43 @@ static void check_free_list(struct check *check, const struct size_class *class,
 			n > expected ? " or more" : "", expected);
 }
 
+/* Locks: trim_lock, so that no section goes away. */
+static bool is_section(struct check *check, const struct section *addr)
+{
+	struct zone *zone = &check->pool->zone;
+	const struct section **known =
+		&check->known[(uintptr_t)addr / UZS_SECTION_SIZE %
+			      KNOWN_SECTIONS];
+	struct section *section;
+
+	if (!addr)
+		return false;
+	if (*known == addr)
+		return true;
+	spin_lock(&zone->lock);
+	list_for_each_entry(section, &zone->sections, list)
+		if (section == addr)
+			*known = addr;
+	spin_unlock(&zone->lock);
+	return *known == addr;
+}
+
+/* Is there a word of the handle cache at that address? A program that writes
+ * behind an object's end leaves anything in the next one's first word. */
+static bool is_handle(struct check *check, unsigned long handle)
+{
+	const struct kmem_cache *cache = &check->pool->handle_cache;
+	const struct zone *zone = &check->pool->zone;
+	const void *addr = (const void *)handle;
+	const struct page *page;
+
+	if (handle % cache->size || !is_section(check, uzs_section_of(addr)))
+		return false;
+	page = virt_to_page(zone, addr);
+	return uzs_page_index(zone, page) >= zone->first &&
+	       (page_flags(page) & PG_SLAB_MASK) == cache->mark;
+}
+
 /* I7 */
 static void check_objects(struct check *check, const struct size_class *class,
 			  struct zspage *zspage)
@@ -138,16 +181,27 @@ static void check_objects(struct check *check, const struct size_class *class,
 	do {
 		unsigned long handle = uzs_obj_iter_handle(&it);
 		unsigned long obj = location_to_obj(pool, it.zpdesc, it.idx);
+		unsigned long word;
 
 		if (!handle)
 			continue;
 		inuse++;
-		if (handle_to_obj(handle) != obj)
+		if (!is_handle(check, handle)) {
+			violated(
+				check,
+				"I7: class %u: object %u of zspage %p has handle %#lx, which is none",
+				class->index, it.idx, (const void *)zspage,
+				handle);
+			continue;
+		}
+		/* It may be a dead one, and poisoned. */
+		word = uzs_peek_word((const void *)handle);
+		if (word != obj)
 			violated(
 				check,
 				"I7: class %u: object %u of zspage %p has handle %#lx, which leads to obj %#lx, not %#lx",
 				class->index, it.idx, (const void *)zspage,
-				handle, handle_to_obj(handle), obj);
+				handle, word, obj);
 	} while (uzs_obj_iter_next(&it));
 	if (inuse != zspage->inuse)
 		violated(check,
@@ -217,11 +271,30 @@ void uzs_unlock_pool(struct zs_pool *pool)
 	pthread_mutex_unlock(&pool->zone.trim_lock);
 }
 
+/* Pages handed out. Exact, unlike uzs_zone_stat, which may count pages twice
+ * that move between the lists while it looks. */
+static unsigned long count_used_pages(struct zone *zone)
+{
+	unsigned long used;
+	unsigned int i;
+
+	uzs_zone_fork_prepare(zone); /* every lock */
+	used = zone->nr_out;
+	for_each_slot(i, &zone->slots)
+	{
+		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);
+
+		for (int t = 0; t < MIGRATE_PCPTYPES; t++)
+			used -= slot->count[t];
+	}
+	uzs_zone_fork_parent(zone);
+	return used;
+}
+
 unsigned long zs_pool_check(struct zs_pool *pool, FILE *out)
 {
 	struct check check = { .pool = pool, .out = out };
-	struct zone_stat stat;
-	unsigned long slabs;
+	unsigned long slabs, used;
 
 	uzs_lock_pool(pool);
 	for (unsigned int i = 0; i < pool->nr_classes; i++)
@@ -242,14 +315,14 @@ unsigned long zs_pool_check(struct zs_pool *pool, FILE *out)
 	spin_lock(&pool->handle_cache.lock);
 	spin_lock(&pool->zspage_cache.lock);
 	slabs = pool->handle_cache.nr_slabs + pool->zspage_cache.nr_slabs;
-	uzs_zone_stat(&pool->zone, &stat);
+	used = count_used_pages(&pool->zone);
 	spin_unlock(&pool->zspage_cache.lock);
 	spin_unlock(&pool->handle_cache.lock);
-	if (stat.pages_used < check.pages + slabs)
+	if (used < check.pages + slabs)
 		violated(
 			&check,
 			"I10: %lu pages handed out, %lu in zspages and %lu in slabs",
-			stat.pages_used, check.pages, slabs);
+			used, check.pages, slabs);
 	uzs_unlock_pool(pool);
 	return check.bad;
 }

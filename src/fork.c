@@ -14,6 +14,7 @@ void zs_fork_prepare(struct zs_pool *pool)
 {
 	/* The worker may hold any lock: it comes first. */
 	uzs_workqueue_fork_prepare(&pool->wq);
+	pthread_mutex_lock(&pool->deferred.drain_lock);
 	/* The right to compact is no lock, but must not be lost in the child
 	 * with the thread that has it. */
 	while (__atomic_exchange_n(&pool->compaction_in_progress, true,
@@ -23,6 +24,7 @@ void zs_fork_prepare(struct zs_pool *pool)
 	uzs_slab_fork_prepare(&pool->handle_cache);
 	uzs_slab_fork_prepare(&pool->zspage_cache);
 	uzs_zone_fork_prepare(&pool->zone);
+	uzs_deferred_fork_prepare(pool);
 	uzs_workqueue_fork_hold(&pool->wq);
 }
 
@@ -34,16 +36,19 @@ static void allow_compaction(struct zs_pool *pool)
 
 void zs_fork_parent(struct zs_pool *pool)
 {
+	uzs_deferred_fork_parent(pool);
 	uzs_zone_fork_parent(&pool->zone);
 	uzs_slab_fork_parent(&pool->zspage_cache);
 	uzs_slab_fork_parent(&pool->handle_cache);
 	uzs_unlock_pool(pool);
 	allow_compaction(pool);
+	pthread_mutex_unlock(&pool->deferred.drain_lock);
 	uzs_workqueue_fork_parent(&pool->wq);
 }
 
 void zs_fork_child(struct zs_pool *pool)
 {
+	uzs_deferred_fork_child(pool);
 	/* Lock words count sleepers that do not exist here. */
 	uzs_zone_fork_child(&pool->zone);
 	uzs_slab_fork_child(&pool->zspage_cache);

@@ -2,13 +2,14 @@
 /* internal.h - every call between the files of the allocator, by the file
  * that defines it, lowest layer first; and the order of locks.
  *
- * Includes and calls point down: pool, compact, check, stat, fork -> object,
- * migrate -> zspage -> class, handle -> compat. One call goes up: the zone
+ * Includes and calls point down: pool, compact, check, stat, fork -> scope,
+ * object, migrate -> zspage -> class, handle -> compat. One call goes up: the zone
  * calls the movable operations (migrate.c) and the shrinker (compact.c)
  * through pointers, holding no lock of theirs but the page's.
  *
  * LOCK ORDER (outer first)
  *  lock            protects                          may sleep inside?
+ *  drain_lock      what leaves the deferred queue    yes
  *  zone->trim_lock which sections exist              yes
  *  free_work_lock  zspages in the async work's hand  yes
  *  page lock       page identity                     yes
@@ -16,6 +17,7 @@
  *  class->lock     fullness lists, inuse, free lists no
  *  zspage->lock    contents (rd: pin, wr: trylock)   reader only
  *  cache, slot and zone locks of compat              no
+ *  deferred lock, its slot locks, bufs_lock          no
  *
  * No allocation of pages or slabs and no call back under pool->lock or
  * class->lock; freeing pages there is allowed (scope `held` does).
@@ -132,9 +134,11 @@ static inline unsigned long location_to_obj(const struct zs_pool *pool,
 					    const struct zpdesc *zpdesc,
 					    unsigned int obj_idx)
 {
+	unsigned long class = zpdesc->class & pool->obj_class_mask;
+
 	return page_to_pfn(&pool->zone, (const struct page *)zpdesc)
 		       << pool->obj_index_bits |
-	       obj_idx;
+	       class << pool->obj_class_shift | obj_idx;
 }
 static inline struct zpdesc *obj_to_zpdesc(const struct zs_pool *pool,
 					   unsigned long obj)
@@ -145,7 +149,14 @@ static inline struct zpdesc *obj_to_zpdesc(const struct zs_pool *pool,
 static inline unsigned int obj_to_index(const struct zs_pool *pool,
 					unsigned long obj)
 {
-	return (unsigned int)(obj & ((1UL << pool->obj_index_bits) - 1));
+	return (unsigned int)(obj & ((1UL << pool->obj_class_shift) - 1));
+}
+/* Only in scopes whose obj word carries it. It never changes for an object. */
+static inline struct size_class *obj_to_class(const struct zs_pool *pool,
+					      unsigned long obj)
+{
+	return pool->size_class[(obj >> pool->obj_class_shift) &
+				pool->obj_class_mask];
 }
 /* Bytes from the start of its page to object `idx`. */
 static inline unsigned int obj_page_offset(const struct zs_pool *pool,
@@ -165,8 +176,15 @@ void uzs_lock_zspage(struct zspage *zspage);
 /* Frees the pages of an empty zspage, whose pages are locked and which is in
  * no list, and the zspage. No accounting. */
 void uzs_free_zspage_pages(struct zs_pool *pool, struct zspage *zspage);
-/* Takes an empty zspage out of its class and frees it, if no page of it is
- * locked. */
+/* The two halves of freeing an empty zspage. detach: locks all of its pages,
+ * takes it out of its list, subtracts its capacity from the class; false, and
+ * nothing done, if a page is locked already. release: frees the pages (whose
+ * locks are held until each is reset) and the zspage, and subtracts
+ * pages_allocated. */
+bool uzs_detach_zspage(struct size_class *class, struct zspage *zspage);
+void uzs_release_zspage(struct zs_pool *pool, const struct size_class *class,
+			struct zspage *zspage);
+/* Both at once. */
 bool uzs_free_zspage(struct zs_pool *pool, struct size_class *class,
 		     struct zspage *zspage);
 unsigned long uzs_obj_malloc(struct zs_pool *pool, struct size_class *class,
@@ -217,6 +235,29 @@ void uzs_obj_copy(const struct zs_pool *pool, const struct size_class *class,
 /* ---- compact.c ----------------------------------------------------------- */
 
 void uzs_register_shrinker(struct zs_pool *pool);
+
+/* ---- scope.c: the variants of zs_free ------------------------------------ */
+
+/* The scope for an option; one that falls back if the obj word has no room. */
+const struct lock_scope *uzs_find_scope(const struct zs_pool *pool,
+					enum zs_lock_scope id);
+/* Frees many handles, class->lock held over runs of the same class. */
+void uzs_free_handles(struct zs_pool *pool, const unsigned long *handles,
+		      unsigned int n);
+/* Lays out the obj word. */
+void uzs_set_scope(struct zs_pool *pool, const struct lock_scope *scope);
+
+/* ---- deferred.c ----------------------------------------------------------- */
+
+int uzs_deferred_init(struct zs_pool *pool, enum zs_defer_mode mode);
+void uzs_deferred_destroy(struct zs_pool *pool);
+/* Memory of its own; what is queued. */
+size_t uzs_deferred_bytes(struct zs_pool *pool);
+unsigned long uzs_deferred_waiting(struct zs_pool *pool);
+/* All but drain_lock, which comes first of all locks. */
+void uzs_deferred_fork_prepare(struct zs_pool *pool);
+void uzs_deferred_fork_parent(struct zs_pool *pool);
+void uzs_deferred_fork_child(struct zs_pool *pool);
 
 /* ---- pool.c: what the worker does ---------------------------------------- */
 

@@ -55,9 +55,8 @@ static void reclaim_free_pages(struct work_struct *work)
 
 /* Frees the zspages that were emptied while one of their pages was locked.
  * Locks: takes free_work_lock, page locks, class->lock. */
-static void async_free_zspage(struct work_struct *work)
+static void free_empty_zspages(struct zs_pool *pool)
 {
-	struct zs_pool *pool = container_of(work, struct zs_pool, free_work);
 	struct zspage *zspage, *next;
 	LIST_HEAD(empty);
 
@@ -80,13 +79,18 @@ static void async_free_zspage(struct work_struct *work)
 		uzs_remove_zspage(class, zspage);
 		uzs_class_add(&class->objs_capacity,
 			      -(long)class->objs_per_zspage);
-		uzs_free_zspage_pages(pool, zspage);
-		__atomic_fetch_sub(&pool->pages_allocated,
-				   class->pages_per_zspage, __ATOMIC_RELAXED);
+		uzs_release_zspage(pool, class, zspage);
 		spin_unlock(&class->lock);
 		uzs_count(&pool->stat.zspages_async_freed, 1);
 	}
 	pthread_mutex_unlock(&pool->free_work_lock);
+}
+
+static void async_free_zspage(struct work_struct *work)
+{
+	struct zs_pool *pool = container_of(work, struct zs_pool, free_work);
+
+	free_empty_zspages(pool);
 	uzs_kick_reclaim(pool);
 }
 
@@ -102,6 +106,8 @@ size_t zs_trim(struct zs_pool *pool)
 
 	if (pthread_mutex_trylock(&zone->trim_lock))
 		return 0;
+	/* Without a worker nobody else might do it. */
+	free_empty_zspages(pool);
 	kmem_cache_shrink(&pool->handle_cache);
 	uzs_compact_zspage_slabs(pool);
 	kmem_cache_shrink(&pool->zspage_cache);
@@ -147,10 +153,6 @@ static int read_options(const struct zs_pool_options *theirs,
 	    (unsigned int)o->defer > ZS_DEFER_PERCPU ||
 	    o->flags & ~ZS_POOL_NO_WORKER)
 		return EINVAL;
-	if (o->lock_scope == ZS_SCOPE_DEFAULT)
-		o->lock_scope = ZS_SCOPE_HELD;
-	if (o->lock_scope != ZS_SCOPE_HELD || o->defer > ZS_DEFER_NONE)
-		return ENOTSUP;
 	return 0;
 }
 
@@ -190,7 +192,7 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 	};
 	char *mem = (char *)pool;
 
-	pool->lock_scope = o->lock_scope;
+	uzs_set_scope(pool, uzs_find_scope(pool, o->lock_scope));
 	pool->memory_limit = o->memory_limit;
 	pool->meta_bytes = l->end;
 	uzs_init_classes(pool, (struct size_class *)(mem + l->classes));
@@ -246,6 +248,12 @@ struct zs_pool *zs_create_pool_with(const char *name,
 	if (name)
 		strncpy(pool->name, name, sizeof(pool->name) - 1);
 	init_pool(pool, &l, &o);
+	err = -uzs_deferred_init(pool, o.defer);
+	if (err) {
+		zs_destroy_pool(pool);
+		errno = err;
+		return NULL;
+	}
 	return pool;
 }
 
@@ -278,6 +286,7 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 
 	if (!pool)
 		return 0;
+	zs_free_deferred_flush(pool);
 	uzs_workqueue_destroy(&pool->wq);
 	uzs_shrinker_unregister(&pool->zone.shrinkers, &pool->shrinker);
 	for (unsigned int i = 0; i < pool->nr_classes; i++)
@@ -285,6 +294,7 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 			live += destroy_class(pool, pool->size_class[i]);
 	uzs_slab_destroy(&pool->zspage_cache);
 	uzs_slab_destroy(&pool->handle_cache);
+	uzs_deferred_destroy(pool);
 	leaked = uzs_zone_destroy(&pool->zone);
 	VM_BUG_ON(leaked);
 	(void)leaked;
@@ -346,38 +356,11 @@ unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp, int nid)
 
 void zs_free(struct zs_pool *pool, unsigned long handle)
 {
-	struct size_class *class;
-	struct zspage *zspage;
-	struct zpdesc *zpdesc;
-	unsigned long obj;
-	bool kick = false;
+	bool kick;
 
 	if (unlikely(!handle || zs_is_err(handle)))
 		return;
-	/* pool->lock keeps the object in its zspage until its class is
-	 * locked, which does from then on. */
-	read_lock(&pool->lock);
-	obj = handle_to_obj(handle);
-	zpdesc = obj_to_zpdesc(pool, obj);
-	class = zpdesc_class(pool, zpdesc);
-	zspage = zpdesc->zspage;
-	/* Both will be written, neither is near: fetch them at once, while
-	 * the lock is taken. */
-	__builtin_prefetch(zspage, 1);
-	__builtin_prefetch(
-		uzs_obj_head(pool, zpdesc,
-			     obj_page_offset(pool, class,
-					     obj_to_index(pool, obj))),
-		1);
-	spin_lock(&class->lock);
-	read_unlock(&pool->lock);
-
-	uzs_class_add(&class->objs_inuse, -1);
-	uzs_obj_free(pool, class, zspage, obj);
-	if (uzs_fix_fullness_group(class, zspage) == ZS_INUSE_RATIO_0)
-		kick = !uzs_free_zspage(pool, class, zspage);
-	spin_unlock(&class->lock);
-
+	kick = pool->scope->free(pool, handle);
 	uzs_free_handle(pool, handle);
 	if (unlikely(kick))
 		uzs_kick_free(pool);

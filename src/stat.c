@@ -44,7 +44,7 @@ unsigned int zs_class_count(const struct zs_pool *pool)
 
 enum zs_lock_scope zs_pool_scope(const struct zs_pool *pool)
 {
-	return pool->lock_scope;
+	return pool->scope->id;
 }
 
 /* Copies a structure to a caller whose idea of it may be older. */
@@ -62,6 +62,7 @@ int zs_pool_info(struct zs_pool *pool, struct zs_pool_info *info)
 	struct zs_pool_info i = { 0 };
 	struct zone *zone = &pool->zone;
 	struct zone_stat z;
+	size_t own;
 
 	if (info->struct_size <
 	    SIZE_OF_VERSION_1(struct zs_pool_info, bytes_given_back))
@@ -76,8 +77,9 @@ int zs_pool_info(struct zs_pool *pool, struct zs_pool_info *info)
 	i.peak_pages = (unsigned long)READ_ONCE(pool->peak_pages);
 	i.slab_pages = READ_ONCE(pool->handle_cache.nr_slabs) +
 		       READ_ONCE(pool->zspage_cache.nr_slabs);
-	i.bytes_mapped = z.bytes_mapped + pool->meta_bytes;
-	i.bytes_resident = z.bytes_resident + pool->meta_bytes;
+	own = pool->meta_bytes + uzs_deferred_bytes(pool);
+	i.bytes_mapped = z.bytes_mapped + own;
+	i.bytes_resident = z.bytes_resident + own;
 	i.bytes_free = z.bytes_free;
 
 	for (unsigned int n = 0; n < pool->nr_classes; n++) {
@@ -99,6 +101,12 @@ int zs_pool_info(struct zs_pool *pool, struct zs_pool_info *info)
 	i.migrations_busy = READ_ONCE(zone->migrations_busy);
 	i.zspages_async_freed = READ_ONCE(pool->stat.zspages_async_freed);
 	i.bytes_given_back = READ_ONCE(zone->bytes_given_back);
+
+	i.deferred_queued = READ_ONCE(pool->deferred.nr_queued);
+	i.deferred_sync_busy = READ_ONCE(pool->deferred.nr_sync_busy);
+	i.deferred_sync_full = READ_ONCE(pool->deferred.nr_sync_full);
+	i.deferred_drained = READ_ONCE(pool->deferred.nr_drained);
+	i.deferred_scheduled = READ_ONCE(pool->deferred.nr_scheduled);
 	copy_sized(info, &i, sizeof(i), info->struct_size);
 	return 0;
 }

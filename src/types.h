@@ -16,14 +16,16 @@
 #include "compat/slab.h"
 #include "compat/workqueue.h"
 #include "compat/zone.h"
+#include "deferred.h"
 #include "uzsmalloc.h"
 
 /* Bytes of a handle word, which every object but a huge one begins with. */
 #define ZS_HANDLE_SIZE sizeof(unsigned long)
 
-/* obj word:   | PFN                           | object index |
- *             |<- the rest                  ->|<- index    ->|
- *                                                bits
+/* obj word:              | PFN                  | object index            |
+ * in scope class-idx:    | PFN                  | class index | obj index |
+ *                        |<- the rest         ->|<- obj_index_bits       ->|
+ *                                                     obj_class_shift ->  |
  * The PFN has room for the widest physical addresses: as many bits as the
  * kernel gives it on x86-64, all of them on 32-bit. */
 #if UINTPTR_MAX > UINT32_MAX
@@ -123,9 +125,20 @@ struct size_class {
 	/* guard: lock to write; read relaxed by the shrinker and statistics */
 	unsigned long objs_capacity;
 	unsigned long objs_inuse;
+	unsigned long objs_freed; /* so far, by zs_free and the like */
 	unsigned long zspages[NR_FULLNESS_GROUPS];
 	struct list_head fullness_list[NR_FULLNESS_GROUPS]; /* guard: lock */
 } __aligned(64);
+
+/* A variant of where zs_free's locks begin and end; see scope.c. */
+struct lock_scope {
+	enum zs_lock_scope id;
+	const char *name;
+	bool class_in_obj; /* the obj word carries the class index */
+	/* handle is one of the pool's. Return: was the zspage emptied, but
+	 * could not be freed as one of its pages is locked? */
+	bool (*free)(struct zs_pool *pool, unsigned long handle);
+};
 
 struct zs_pool {
 	/* constant after creation */
@@ -133,12 +146,14 @@ struct zs_pool {
 	unsigned int page_size; /* bytes */
 	unsigned int page_shift;
 	unsigned int chain_size; /* pages */
-	unsigned int obj_index_bits;
+	unsigned int obj_index_bits; /* below the PFN */
+	unsigned int obj_class_shift; /* bits of the object index alone */
+	unsigned int obj_class_mask; /* 0: the class is not in the word */
 	unsigned int min_alloc_size; /* bytes */
 	unsigned int class_delta_shift; /* log2 of bytes between classes */
 	unsigned int nr_classes; /* indices */
 	unsigned int huge_class_size; /* bytes */
-	enum zs_lock_scope lock_scope;
+	const struct lock_scope *scope;
 	size_t memory_limit; /* bytes */
 	size_t meta_bytes; /* of this mapping */
 	struct size_class *size_class[ZS_MAX_CLASSES];
@@ -169,6 +184,7 @@ struct zs_pool {
 	pthread_mutex_t free_work_lock;
 	struct work_struct free_work; /* frees zspages left in group 0 */
 	struct work_struct reclaim_work; /* gives memory back to the OS */
+	struct deferred deferred;
 	struct workqueue_struct wq;
 	struct shrinker shrinker;
 };

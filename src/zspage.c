@@ -210,17 +210,32 @@ void uzs_free_zspage_pages(struct zs_pool *pool, struct zspage *zspage)
 }
 
 /* Locks: needs class->lock. */
-bool uzs_free_zspage(struct zs_pool *pool, struct size_class *class,
-		     struct zspage *zspage)
+bool uzs_detach_zspage(struct size_class *class, struct zspage *zspage)
 {
 	assert_spin_locked(&class->lock);
 	if (!uzs_trylock_zspage(zspage))
 		return false;
 	uzs_remove_zspage(class, zspage);
 	uzs_class_add(&class->objs_capacity, -(long)class->objs_per_zspage);
+	return true;
+}
+
+/* Locks: the pages' locks; drops them. */
+void uzs_release_zspage(struct zs_pool *pool, const struct size_class *class,
+			struct zspage *zspage)
+{
 	uzs_free_zspage_pages(pool, zspage);
 	__atomic_fetch_sub(&pool->pages_allocated, class->pages_per_zspage,
 			   __ATOMIC_RELAXED);
+}
+
+/* Locks: needs class->lock. */
+bool uzs_free_zspage(struct zs_pool *pool, struct size_class *class,
+		     struct zspage *zspage)
+{
+	if (!uzs_detach_zspage(class, zspage))
+		return false;
+	uzs_release_zspage(pool, class, zspage);
 	return true;
 }
 

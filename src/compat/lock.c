@@ -182,9 +182,9 @@ void uzs_spin_unlock_slow(spinlock_t *lock)
 	u32 next;
 
 	do {
-		next = v & UZS_SPIN_HANDOVER
-			       ? UZS_SPIN_HANDOVER | UZS_SPIN_WAITERS
-			       : 0;
+		next = 0;
+		if (v & UZS_SPIN_HANDOVER)
+			next = UZS_SPIN_HANDOVER | UZS_SPIN_WAITERS;
 	} while (!change(&lock->word, &v, next, __ATOMIC_RELEASE));
 	uzs_wake_one(&lock->word);
 }
@@ -201,10 +201,11 @@ void uzs_spin_unlock_slow(spinlock_t *lock)
  * before its first sleep until it gets the lock, and keeps new readers out.
  * READERS_WAIT is set only while WRITER is, or a writer waits; both end only
  * with a write_unlock, which turns it into READERS_TURN. That keeps writers
- * out until a reader that has slept takes the lock, and clears it. So that
- * the lock cannot be left to nobody: each of the two bits stands for at least
- * one reader that waits and, when it looks again, may clear READERS_TURN.
- * (A reader does not set READERS_WAIT where it may clear READERS_TURN.)
+ * out until a reader that waits takes the lock, and clears it. So that the
+ * lock cannot be left to nobody: of the two bits one is set at most, and as
+ * long as it is, a reader waits that, when it looks again, clears
+ * READERS_TURN. No reader sleeps while READERS_TURN is set, but takes it, so
+ * none can sleep through its turn.
  *
  * Who can now go on is woken by whoever made that so: readers by
  * write_unlock; writers by write_unlock and by the last reader.
@@ -212,31 +213,23 @@ void uzs_spin_unlock_slow(spinlock_t *lock)
 void uzs_read_lock_slow(rwlock_t *lock)
 {
 	unsigned int rounds = 0;
-	bool slept = false;
 	u32 v, next;
 
 	read_unlock(lock);
 	for (;;) {
 		v = look(&lock->word);
-		if (!(v & UZS_RW_NO_READ) ||
-		    (slept && (v & UZS_RW_READERS_TURN))) {
-			next = v + 1;
-			if (slept)
-				next &= ~UZS_RW_READERS_TURN;
+		if (!(v & UZS_RW_NO_READ) || (v & UZS_RW_READERS_TURN)) {
+			next = (v & ~UZS_RW_READERS_TURN) + 1;
 			if (change(&lock->word, &v, next, __ATOMIC_ACQUIRE))
 				return;
-			continue;
-		}
-		if (rounds++ < UZS_SPIN_ROUNDS) {
+		} else if (rounds++ < UZS_SPIN_ROUNDS) {
 			cpu_relax();
-			continue;
+		} else {
+			next = v | UZS_RW_READERS_WAIT;
+			if (next == v ||
+			    change(&lock->word, &v, next, __ATOMIC_RELAXED))
+				uzs_wait_on(&lock->word, next);
 		}
-		next = v | UZS_RW_READERS_WAIT;
-		if (next != v &&
-		    !change(&lock->word, &v, next, __ATOMIC_RELAXED))
-			continue;
-		slept = true;
-		uzs_wait_on(&lock->word, next);
 	}
 }
 

@@ -122,8 +122,8 @@ static inline void spin_unlock(spinlock_t *lock)
  * a reader queues behind a waiting writer.
  *
  * L2: new readers queue behind writers that wait, so that readers cannot
- * starve a writer. After a writer, a reader that slept gets a turn before the
- * next writer, so that writers cannot starve the readers.
+ * starve a writer. After a writer, if readers sleep, one of those that wait
+ * gets a turn before the next writer, so that writers cannot starve them.
  * Known limits: 511 writers can wait asleep (more wait by yielding), 1048575
  * threads can read.
  */
@@ -133,7 +133,7 @@ typedef struct {
 
 #define UZS_RW_WRITER 0x80000000u
 #define UZS_RW_READERS_WAIT 0x40000000u /* some reader sleeps */
-#define UZS_RW_READERS_TURN 0x20000000u /* no writer until one of them got in */
+#define UZS_RW_READERS_TURN 0x20000000u /* no writer until a reader got in */
 #define UZS_RW_WRITERS_WAIT 0x1ff00000u /* how many writers sleep */
 #define UZS_RW_WRITER_WAITS 0x00100000u /* one of them */
 #define UZS_RW_READERS 0x000fffffu /* how many readers hold it, or knock */
@@ -285,11 +285,6 @@ static inline void pin_write_unlock(pinlock_t *lock)
 static inline u32 pin_readers(const pinlock_t *lock)
 {
 	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED) & UZS_PIN_READERS;
-}
-
-static inline bool pin_is_write_locked(const pinlock_t *lock)
-{
-	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED) & UZS_PIN_WRITER;
 }
 
 /* ------------------------------------------------------------------------

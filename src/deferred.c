@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* deferred.c - owns the handles (or a caller's values) that are to be freed
+ * later.
+ *
+ * Kernel origin: the series "mm/zsmalloc: reduce lock contention in zs_free"
+ * of 2026: zs_free_deferred with an array (v2, April), per-CPU buffers with
+ * push and drain (v3, May); differs: the array is a ring, so that a flush
+ * knows when what came before it is done; a slot has a lock that is only
+ * tried, as a thread cannot keep others off its CPU.
+ * Callers: users, pool.c, fork.c. Calls: zs_free, scope.c.
+ * Locks: takes drain_lock, then whatever freeing takes; lock, slot locks and
+ * bufs_lock are leaves (but for the work queue's) and never held while
+ * freeing. Sleeps: flush and drain do, zs_free_deferred and zs_defer_push only
+ * as zs_free does.
+ * Guarantees:
+ *  D1 what was queued is freed once, and what was not queued is freed (or left
+ *     to the caller) at once: no handle is lost.
+ *  D2 a queuer never waits for a drain: it tries, and frees by itself if that
+ *     fails.
+ *  D3 a flush returns when all that was queued before it is freed, also while
+ *     others go on queueing.
+ */
+#include "internal.h"
+
+#include "compat/os.h"
+
+/* Handles taken out of the array at once. */
+#define DRAIN_BATCH 64
+
+static bool no_handle(unsigned long handle)
+{
+	return !handle || zs_is_err(handle);
+}
+
+static void schedule(struct zs_pool *pool)
+{
+	if (queue_work(&pool->wq, &pool->deferred.work))
+		uzs_count(&pool->deferred.nr_scheduled, 1);
+}
+
+/* ---- the array ---------------------------------------------------------- */
+
+static size_t ring_bytes(const struct deferred *d)
+{
+	return ALIGN(d->capacity * sizeof(*d->ring), uzs_os_page_size());
+}
+
+/* Makes the array if there is none yet. */
+static bool have_ring(struct deferred *d)
+{
+	unsigned long *ring = smp_load_acquire(&d->ring), *none = NULL;
+
+	if (likely(ring))
+		return true;
+	ring = uzs_os_map(ring_bytes(d), uzs_os_page_size());
+	if (!ring)
+		return false;
+	if (!__atomic_compare_exchange_n(&d->ring, &none, ring, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		uzs_os_unmap(ring, ring_bytes(d));
+	return true;
+}
+
+static bool queue_in_array(struct zs_pool *pool, unsigned long handle)
+{
+	struct deferred *d = &pool->deferred;
+	u64 count;
+
+	if (!have_ring(d)) {
+		uzs_count(&d->nr_sync_full, 1);
+		return false;
+	}
+	if (!spin_trylock(&d->lock)) {
+		uzs_count(&d->nr_sync_busy, 1);
+		return false;
+	}
+	count = d->head - d->tail;
+	if (unlikely(count == d->capacity)) {
+		spin_unlock(&d->lock);
+		uzs_count(&d->nr_sync_full, 1);
+		return false;
+	}
+	d->ring[d->head++ & (d->capacity - 1)] = handle;
+	if (unlikely(count + 1 == d->capacity / 2))
+		schedule(pool);
+	spin_unlock(&d->lock);
+	uzs_count(&d->nr_queued, 1);
+	return true;
+}
+
+/* Frees what is in the array up to queueing number `until`. Locks: needs
+ * drain_lock. Return: was there anything? */
+static bool drain_array(struct zs_pool *pool, u64 until)
+{
+	struct deferred *d = &pool->deferred;
+	unsigned long handles[DRAIN_BATCH];
+	unsigned int n = 0;
+
+	spin_lock(&d->lock);
+	while (n < DRAIN_BATCH && d->tail < d->head && d->tail < until)
+		handles[n++] = d->ring[d->tail++ & (d->capacity - 1)];
+	spin_unlock(&d->lock);
+	for (unsigned int i = 0; i < n; i++)
+		zs_free(pool, handles[i]);
+	uzs_count(&d->nr_drained, n);
+	return n != 0;
+}
+
+/* ---- per-CPU buffers ---------------------------------------------------- */
+
+static struct defer_buf *take_reserve(struct deferred *d)
+{
+	struct defer_buf *buf;
+
+	spin_lock(&d->bufs_lock);
+	buf = list_first_entry_or_null(&d->reserve, struct defer_buf, list);
+	if (buf)
+		list_del(&buf->list);
+	spin_unlock(&d->bufs_lock);
+	return buf;
+}
+
+/* Hands the slot's buffer to the drain. Locks: needs slot->lock. */
+static void queue_buf(struct deferred *d, struct defer_slot *slot,
+		      struct defer_buf *next)
+{
+	spin_lock(&d->bufs_lock);
+	list_add_tail(&slot->buf->list, &d->queue);
+	d->queued_bufs++;
+	spin_unlock(&d->bufs_lock);
+	slot->buf = next;
+}
+
+/* The ready set of callbacks: a value is a handle. */
+static enum zs_push_result push_handle(const struct zs_pool *pool, void *buf,
+				       unsigned int count, unsigned long handle)
+{
+	unsigned int room = pool->page_size / (unsigned int)sizeof(handle);
+
+	((unsigned long *)buf)[count] = handle;
+	return count + 1 < room ? ZS_PUSH_OK : ZS_PUSH_FULL_QUEUED;
+}
+
+static enum zs_push_result push(const struct zs_pool *pool,
+				struct defer_buf *buf, unsigned long value)
+{
+	const struct zs_deferred_ops *ops = pool->deferred.ops;
+
+	if (likely(!ops))
+		return push_handle(pool, buf->mem, buf->count, value);
+	return ops->push(buf->mem, buf->count, value);
+}
+
+/* Objects freed in the pool so far; relaxed. */
+static unsigned long objs_freed(struct zs_pool *pool)
+{
+	unsigned long n = 0;
+
+	for (unsigned int i = 0; i < pool->nr_classes; i++)
+		if (uzs_class_is_own(pool, i))
+			n += READ_ONCE(pool->size_class[i]->objs_freed);
+	return n;
+}
+
+static void drain(struct zs_pool *pool, struct defer_buf *buf)
+{
+	struct deferred *d = &pool->deferred;
+	unsigned long freed = objs_freed(pool);
+
+	if (!d->ops) {
+		uzs_free_handles(pool, buf->mem, buf->count);
+		return;
+	}
+	d->ops->drain(d->private_data, buf->mem, buf->count);
+	if (objs_freed(pool) == freed)
+		uzs_count(&d->nr_idle_drains, 1);
+}
+
+/* Stores a value in the slot's buffer, or in a fresh one. Locks: needs
+ * slot->lock. Return: stored; *full tells that a buffer was queued. */
+static bool push_value(struct zs_pool *pool, struct defer_slot *slot,
+		       unsigned long value, bool *full)
+{
+	struct deferred *d = &pool->deferred;
+
+	for (int attempt = 0; attempt < 2; attempt++) {
+		struct defer_buf *next;
+
+		if (!slot->buf)
+			slot->buf = take_reserve(d);
+		if (!slot->buf)
+			return false;
+		switch (push(pool, slot->buf, value)) {
+		case ZS_PUSH_OK:
+			slot->buf->count++;
+			return true;
+		case ZS_PUSH_FULL_QUEUED:
+			slot->buf->count++;
+			queue_buf(d, slot, take_reserve(d));
+			*full = true;
+			return true;
+		case ZS_PUSH_FULL:
+			/* An empty buffer that takes nothing never will. */
+			next = slot->buf->count ? take_reserve(d) : NULL;
+			if (!next)
+				return false;
+			queue_buf(d, slot, next);
+			*full = true;
+		}
+	}
+	return false;
+}
+
+bool zs_defer_push(struct zs_pool *pool, unsigned long value)
+{
+	struct deferred *d = &pool->deferred;
+	struct defer_slot *slot;
+	bool stored, full = false;
+
+	if (unlikely(d->mode != ZS_DEFER_PERCPU))
+		return false;
+	slot = uzs_this_cpu(&d->slots);
+	/* Taken by a thread that lost its CPU, or by a flush. */
+	if (unlikely(!spin_trylock(&slot->lock))) {
+		uzs_count(&d->nr_sync_busy, 1);
+		return false;
+	}
+	stored = push_value(pool, slot, value, &full);
+	if (unlikely(full))
+		schedule(pool);
+	spin_unlock(&slot->lock);
+	uzs_count(stored ? &d->nr_queued : &d->nr_sync_full, 1);
+	return stored;
+}
+
+/* Drains the first queued buffer, if it was queued before number `until`.
+ * Locks: needs drain_lock. Return: was there one? */
+static bool drain_buf(struct zs_pool *pool, u64 until)
+{
+	struct deferred *d = &pool->deferred;
+	struct defer_buf *buf = NULL;
+
+	spin_lock(&d->bufs_lock);
+	if (d->taken_bufs < until && !list_empty(&d->queue)) {
+		buf = list_first_entry(&d->queue, struct defer_buf, list);
+		list_del(&buf->list);
+		d->taken_bufs++;
+	}
+	spin_unlock(&d->bufs_lock);
+	if (!buf)
+		return false;
+	drain(pool, buf);
+	uzs_count(&d->nr_drained, buf->count);
+	buf->count = 0;
+	spin_lock(&d->bufs_lock);
+	list_add(&buf->list, &d->reserve);
+	spin_unlock(&d->bufs_lock);
+	return true;
+}
+
+/* ---- both kinds --------------------------------------------------------- */
+
+bool zs_free_deferred(struct zs_pool *pool, unsigned long handle)
+{
+	struct deferred *d = &pool->deferred;
+	bool queued = false;
+
+	if (unlikely(no_handle(handle)))
+		return false;
+	if (d->mode == ZS_DEFER_ARRAY)
+		queued = queue_in_array(pool, handle);
+	else if (d->mode == ZS_DEFER_PERCPU && !d->ops)
+		queued = zs_defer_push(pool, handle);
+	if (!queued)
+		zs_free(pool, handle);
+	return queued;
+}
+
+/* The worker's part: until nothing is left, but of buffers at most half the
+ * reserve in one run, so that other work gets its turn. */
+static void drain_work(struct work_struct *work)
+{
+	struct zs_pool *pool =
+		container_of(work, struct zs_pool, deferred.work);
+	struct deferred *d = &pool->deferred;
+	unsigned int bufs = 0;
+	bool more = true;
+
+	while (more) {
+		pthread_mutex_lock(&d->drain_lock);
+		if (d->mode == ZS_DEFER_PERCPU)
+			more = drain_buf(pool, UINT64_MAX);
+		else
+			more = drain_array(pool, UINT64_MAX);
+		pthread_mutex_unlock(&d->drain_lock);
+		cond_resched();
+		if (more && d->mode == ZS_DEFER_PERCPU &&
+		    ++bufs >= max(d->reserve_pages / 2, 1u)) {
+			schedule(pool);
+			break;
+		}
+	}
+}
+
+/* Queues the buffers that CPUs are filling. Return: number of the last
+ * buffer queued. */
+static u64 queue_all_bufs(struct deferred *d)
+{
+	u64 last;
+
+	for (unsigned int i = 0; i < d->slots.slots; i++) {
+		struct defer_slot *slot = uzs_per_cpu(&d->slots, i);
+
+		spin_lock(&slot->lock);
+		if (slot->buf && slot->buf->count)
+			queue_buf(d, slot, NULL);
+		spin_unlock(&slot->lock);
+	}
+	spin_lock(&d->bufs_lock);
+	last = d->queued_bufs;
+	spin_unlock(&d->bufs_lock);
+	return last;
+}
+
+void zs_free_deferred_flush(struct zs_pool *pool)
+{
+	struct deferred *d = &pool->deferred;
+	bool more = true;
+	u64 until;
+
+	if (d->mode == ZS_DEFER_PERCPU) {
+		until = queue_all_bufs(d);
+	} else if (d->mode == ZS_DEFER_ARRAY && smp_load_acquire(&d->ring)) {
+		spin_lock(&d->lock);
+		until = d->head;
+		spin_unlock(&d->lock);
+	} else {
+		return;
+	}
+	/* Having the lock with nothing left means that it is freed: others
+	 * free only under it. */
+	while (more) {
+		pthread_mutex_lock(&d->drain_lock);
+		if (d->mode == ZS_DEFER_PERCPU)
+			more = drain_buf(pool, until);
+		else
+			more = drain_array(pool, until);
+		pthread_mutex_unlock(&d->drain_lock);
+	}
+}
+
+/* Slots, buffer heads and pages in one mapping. */
+static int alloc_bufs(struct zs_pool *pool)
+{
+	struct deferred *d = &pool->deferred;
+	unsigned int reserve =
+		(unsigned int)(DEFER_RESERVE_BYTES / pool->page_size);
+	unsigned int n = reserve + uzs_nr_cpu_slots();
+	size_t slots =
+		ALIGN(uzs_percpu_bytes(sizeof(struct defer_slot)), (size_t)128);
+	size_t heads = n * sizeof(struct defer_buf);
+	size_t pages = ALIGN(slots + heads, uzs_os_page_size());
+	struct defer_buf *bufs;
+	char *mem;
+
+	d->mem_bytes = pages + (size_t)n * pool->page_size;
+	d->mem_bytes = ALIGN(d->mem_bytes, uzs_os_page_size());
+	mem = uzs_os_map(d->mem_bytes, uzs_os_page_size());
+	if (!mem)
+		return -ENOMEM;
+	d->mem = mem;
+	d->reserve_pages = reserve;
+	uzs_percpu_init(&d->slots, mem, sizeof(struct defer_slot));
+	bufs = (struct defer_buf *)(mem + slots);
+	for (unsigned int i = 0; i < n; i++) {
+		bufs[i].mem = mem + pages + (size_t)i * pool->page_size;
+		list_add_tail(&bufs[i].list, &d->reserve);
+	}
+	/* Each CPU has a buffer of its own from the start. */
+	for (unsigned int i = 0; i < d->slots.slots; i++) {
+		struct defer_slot *slot = uzs_per_cpu(&d->slots, i);
+
+		spin_lock_init(&slot->lock);
+		slot->buf = take_reserve(d);
+	}
+	return 0;
+}
+
+int zs_pool_enable_deferred_free(struct zs_pool *pool,
+				 const struct zs_deferred_ops *ops,
+				 void *private_data)
+{
+	struct deferred *d = &pool->deferred;
+	int err;
+
+	if (ops && (!ops->push || !ops->drain))
+		return -EINVAL;
+	if (d->mode == ZS_DEFER_PERCPU)
+		return -EBUSY;
+	zs_free_deferred_flush(pool);
+	flush_work(&pool->wq, &d->work);
+	err = alloc_bufs(pool);
+	if (err)
+		return err;
+	d->ops = ops;
+	d->private_data = private_data;
+	d->mode = ZS_DEFER_PERCPU;
+	return 0;
+}
+
+int uzs_deferred_init(struct zs_pool *pool, enum zs_defer_mode mode)
+{
+	struct deferred *d = &pool->deferred;
+
+	pthread_mutex_init(&d->drain_lock, NULL);
+	INIT_WORK(&d->work, drain_work);
+	spin_lock_init(&d->lock);
+	spin_lock_init(&d->bufs_lock);
+	INIT_LIST_HEAD(&d->reserve);
+	INIT_LIST_HEAD(&d->queue);
+	d->capacity = (unsigned int)(DEFER_ARRAY_BYTES >> pool->page_shift);
+	switch (mode) {
+	case ZS_DEFER_DEFAULT: /* the array, once it is needed */
+		d->mode = ZS_DEFER_ARRAY;
+		return 0;
+	case ZS_DEFER_ARRAY:
+		d->mode = mode;
+		return have_ring(d) ? 0 : -ENOMEM;
+	case ZS_DEFER_PERCPU:
+		return zs_pool_enable_deferred_free(pool, NULL, NULL);
+	case ZS_DEFER_NONE:
+		break;
+	}
+	d->mode = ZS_DEFER_NONE;
+	return 0;
+}
+
+void uzs_deferred_destroy(struct zs_pool *pool)
+{
+	struct deferred *d = &pool->deferred;
+
+	VM_BUG_ON(d->head != d->tail || !list_empty(&d->queue));
+	if (d->ring)
+		uzs_os_unmap(d->ring, ring_bytes(d));
+	if (d->mem)
+		uzs_os_unmap(d->mem, d->mem_bytes);
+	pthread_mutex_destroy(&d->drain_lock);
+}
+
+size_t uzs_deferred_bytes(struct zs_pool *pool)
+{
+	struct deferred *d = &pool->deferred;
+
+	return (smp_load_acquire(&d->ring) ? ring_bytes(d) : 0) +
+	       (d->mode == ZS_DEFER_PERCPU ? d->mem_bytes : 0);
+}
+
+unsigned long uzs_deferred_waiting(struct zs_pool *pool)
+{
+	struct deferred *d = &pool->deferred;
+
+	return READ_ONCE(d->nr_queued) - READ_ONCE(d->nr_drained);
+}
+
+void uzs_deferred_fork_prepare(struct zs_pool *pool)
+{
+	struct deferred *d = &pool->deferred;
+
+	spin_lock(&d->lock);
+	for (unsigned int i = 0; i < d->slots.slots; i++) {
+		struct defer_slot *slot = uzs_per_cpu(&d->slots, i);
+
+		spin_lock(&slot->lock);
+	}
+	spin_lock(&d->bufs_lock);
+}
+
+void uzs_deferred_fork_parent(struct zs_pool *pool)
+{
+	struct deferred *d = &pool->deferred;
+
+	spin_unlock(&d->bufs_lock);
+	for (unsigned int i = 0; i < d->slots.slots; i++) {
+		struct defer_slot *slot = uzs_per_cpu(&d->slots, i);
+
+		spin_unlock(&slot->lock);
+	}
+	spin_unlock(&d->lock);
+}
+
+void uzs_deferred_fork_child(struct zs_pool *pool)
+{
+	struct deferred *d = &pool->deferred;
+
+	spin_lock_init(&d->bufs_lock);
+	for (unsigned int i = 0; i < d->slots.slots; i++) {
+		struct defer_slot *slot = uzs_per_cpu(&d->slots, i);
+
+		spin_lock_init(&slot->lock);
+	}
+	spin_lock_init(&d->lock);
+	pthread_mutex_init(&d->drain_lock, NULL);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* deferred.h - the state of deferred free; deferred.c owns it. */
+#ifndef UZS_DEFERRED_H
+#define UZS_DEFERRED_H
+
+#include "compat/list.h"
+#include "compat/lock.h"
+#include "compat/percpu.h"
+#include "compat/workqueue.h"
+#include "uzsmalloc.h"
+
+/* What an array of handles has room for: as many as there are pages in 128
+ * MiB. The pages of per-CPU buffers in reserve: 256 KiB. (The series of April
+ * 2026, v2, and of May 2026, v3.) */
+#define DEFER_ARRAY_BYTES ((size_t)128 << 20)
+#define DEFER_RESERVE_BYTES ((size_t)256 << 10)
+
+/* A page of values. */
+struct defer_buf {
+	struct list_head list; /* reserve or queue; guard: bufs_lock */
+	void *mem; /* one page; const */
+	unsigned int count; /* values; guard: who has the buffer */
+};
+
+struct defer_slot {
+	spinlock_t lock; /* only tried, but by a flush */
+	struct defer_buf *buf; /* may be NULL; guard: lock */
+};
+
+struct deferred {
+	enum zs_defer_mode mode; /* const, but for zs_pool_enable_... */
+
+	/* One drains at a time, so that whoever has the lock knows that what
+	 * left the queue is freed. Order: above pool->lock. */
+	pthread_mutex_t drain_lock;
+	struct work_struct work;
+
+	/* array */
+	unsigned long *ring; /* capacity handles, or NULL; set once, atomic */
+	unsigned int capacity; /* handles, a power of two; const */
+	spinlock_t lock; /* only tried by zs_free_deferred */
+	u64 head; /* queued so far; guard: lock */
+	u64 tail; /* taken out so far; guard: lock */
+
+	/* per-CPU buffers */
+	const struct zs_deferred_ops *ops;
+	void *private_data;
+	void *mem; /* slots, buffers, pages: one mapping of mem_bytes */
+	size_t mem_bytes;
+	struct uzs_percpu slots; /* struct defer_slot */
+	unsigned int reserve_pages;
+	spinlock_t bufs_lock;
+	struct list_head reserve; /* guard: bufs_lock */
+	struct list_head queue; /* full buffers, FIFO; guard: bufs_lock */
+	u64 queued_bufs; /* so far; guard: bufs_lock */
+	u64 taken_bufs; /* so far; guard: bufs_lock */
+
+	/* counters; atomic, relaxed */
+	unsigned long nr_queued;
+	unsigned long nr_sync_busy;
+	unsigned long nr_sync_full;
+	unsigned long nr_drained;
+	unsigned long nr_scheduled;
+	unsigned long nr_idle_drains; /* callbacks that freed nothing */
+};
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* scope.c - where the locks of zs_free begin and end: each variant whole, side
+ * by side. Owns no state.
+ *
+ * Kernel origin: mm/zsmalloc.c zs_free of v7.0 (held) and of the 2026 series
+ * that reduces lock contention there (unlocked, class-idx).
+ * Callers: pool.c. Calls: zspage.c, class.c, handle.c.
+ * Locks: that is what the file is about. Sleeps: no.
+ *
+ *              pool->lock   class->lock   page locks of an emptied zspage
+ *  held        |rrrr|
+ *                 |cccccccccccccccccc|
+ *                          |pppppppp|      pages freed: inside class->lock
+ *  unlocked    |rrrr|
+ *                 |cccccccccccc|
+ *                          |pppppppppp|    pages freed: after class->lock
+ *  class-idx      |cccccccccccc|
+ *                          |pppppppppp|    same, and no pool->lock
+ *
+ * Guarantees:
+ *  L1 the object freed is the one that the handle names at the moment when its
+ *     class is locked: it moves only under that lock.
+ *  L2 a zspage that is being freed is in no list, and its pages' locks are
+ *     held from before class->lock is dropped until each page is reset: that
+ *     keeps page migration away.
+ *
+ * A new scope is one function and one entry of the table at the end.
+ */
+#include "internal.h"
+
+/* Starts fetching what a free will write: neither is near. */
+static void prefetch_object(struct zs_pool *pool, struct size_class *class,
+			    struct zpdesc *zpdesc, unsigned long obj)
+{
+	unsigned int offset =
+		obj_page_offset(pool, class, obj_to_index(pool, obj));
+
+	__builtin_prefetch((char *)zpdesc_address(pool, zpdesc) + offset, 1);
+}
+
+/* What all variants do under class->lock: puts the object back. Return: is
+ * its zspage empty now? */
+static bool free_locked(struct zs_pool *pool, struct size_class *class,
+			struct zspage *zspage, unsigned long obj)
+{
+	assert_spin_locked(&class->lock);
+	uzs_class_add(&class->objs_inuse, -1);
+	uzs_class_add(&class->objs_freed, 1);
+	uzs_obj_free(pool, class, zspage, obj);
+	return uzs_fix_fullness_group(class, zspage) == ZS_INUSE_RATIO_0;
+}
+
+static bool free_held(struct zs_pool *pool, unsigned long handle)
+{
+	struct size_class *class;
+	struct zspage *zspage;
+	struct zpdesc *zpdesc;
+	unsigned long obj;
+	bool kick = false;
+
+	read_lock(&pool->lock); /* the object stays in its zspage */
+	obj = handle_to_obj(handle);
+	zpdesc = obj_to_zpdesc(pool, obj);
+	class = zpdesc_class(pool, zpdesc);
+	zspage = zpdesc->zspage;
+	__builtin_prefetch(zspage, 1);
+	prefetch_object(pool, class, zpdesc, obj);
+	spin_lock(&class->lock); /* from here on this keeps it there: L1 */
+	read_unlock(&pool->lock);
+
+	if (free_locked(pool, class, zspage, obj))
+		kick = !uzs_free_zspage(pool, class, zspage);
+	spin_unlock(&class->lock);
+	return kick;
+}
+
+static bool free_unlocked(struct zs_pool *pool, unsigned long handle)
+{
+	struct size_class *class;
+	struct zspage *zspage;
+	struct zpdesc *zpdesc;
+	unsigned long obj;
+	bool empty, detached;
+
+	read_lock(&pool->lock);
+	obj = handle_to_obj(handle);
+	zpdesc = obj_to_zpdesc(pool, obj);
+	class = zpdesc_class(pool, zpdesc);
+	zspage = zpdesc->zspage;
+	__builtin_prefetch(zspage, 1);
+	prefetch_object(pool, class, zpdesc, obj);
+	spin_lock(&class->lock);
+	read_unlock(&pool->lock);
+
+	empty = free_locked(pool, class, zspage, obj);
+	detached = empty && uzs_detach_zspage(class, zspage);
+	spin_unlock(&class->lock);
+	if (detached)
+		uzs_release_zspage(pool, class, zspage); /* L2 */
+	return empty && !detached;
+}
+
+static bool free_class_idx(struct zs_pool *pool, unsigned long handle)
+{
+	struct size_class *class;
+	struct zspage *zspage;
+	struct zpdesc *zpdesc;
+	unsigned long obj;
+	bool empty, detached;
+
+	/* The object may move now, but not to another class. */
+	obj = handle_to_obj(handle);
+	class = obj_to_class(pool, obj);
+	zpdesc = obj_to_zpdesc(pool, obj);
+	__builtin_prefetch(zpdesc, 1);
+	prefetch_object(pool, class, zpdesc, obj);
+	spin_lock(&class->lock);
+	obj = handle_to_obj(handle); /* now it cannot: L1 */
+	zspage = obj_to_zpdesc(pool, obj)->zspage;
+
+	empty = free_locked(pool, class, zspage, obj);
+	detached = empty && uzs_detach_zspage(class, zspage);
+	spin_unlock(&class->lock);
+	if (detached)
+		uzs_release_zspage(pool, class, zspage); /* L2 */
+	return empty && !detached;
+}
+
+/* The class of a live handle; in scopes other than class-idx only while
+ * pool->lock is held. */
+static struct size_class *handle_class(struct zs_pool *pool,
+				       unsigned long handle)
+{
+	unsigned long obj = handle_to_obj(handle);
+
+	if (pool->scope->class_in_obj)
+		return obj_to_class(pool, obj);
+	return zpdesc_class(pool, obj_to_zpdesc(pool, obj));
+}
+
+/* Handles freed under one hold of class->lock: bounds it. */
+#define RUN_MAX 64
+
+/* Frees the handles at the front that are of the same class. Return: how
+ * many. */
+static unsigned int free_run(struct zs_pool *pool, const unsigned long *handles,
+			     unsigned int n)
+{
+	bool lookup_locked = !pool->scope->class_in_obj, kick = false;
+	struct zspage *zspage, *next;
+	struct size_class *class;
+	LIST_HEAD(empty);
+	unsigned int i;
+
+	/* The order of locks forbids to take pool->lock for the next lookup
+	 * when class->lock is held. So it is held over the run. */
+	if (lookup_locked)
+		read_lock(&pool->lock);
+	class = handle_class(pool, handles[0]);
+	spin_lock(&class->lock);
+	for (i = 0; i < min(n, RUN_MAX + 0u); i++) {
+		unsigned long obj;
+
+		if (handle_class(pool, handles[i]) != class)
+			break;
+		obj = handle_to_obj(handles[i]);
+		zspage = obj_to_zpdesc(pool, obj)->zspage;
+		if (!free_locked(pool, class, zspage, obj))
+			continue;
+		if (uzs_detach_zspage(class, zspage))
+			list_add(&zspage->list, &empty);
+		else
+			kick = true;
+	}
+	spin_unlock(&class->lock);
+	if (lookup_locked)
+		read_unlock(&pool->lock);
+	list_for_each_entry_safe(zspage, next, &empty, list)
+		uzs_release_zspage(pool, class, zspage); /* L2 */
+	for (unsigned int h = 0; h < i; h++)
+		uzs_free_handle(pool, handles[h]);
+	if (kick)
+		uzs_kick_free(pool);
+	return i;
+}
+
+void uzs_free_handles(struct zs_pool *pool, const unsigned long *handles,
+		      unsigned int n)
+{
+	while (n) {
+		unsigned int done = free_run(pool, handles, n);
+
+		handles += done;
+		n -= done;
+	}
+	uzs_kick_reclaim(pool);
+}
+
+static const struct lock_scope scopes[] = {
+	{ ZS_SCOPE_HELD, "held", false, free_held },
+	{ ZS_SCOPE_UNLOCKED, "unlocked", false, free_unlocked },
+	{ ZS_SCOPE_CLASS_IDX, "class-idx", true, free_class_idx },
+};
+
+/* Bits of an object index in the densest zspage: objects of 32 bytes in the
+ * longest chain. */
+static unsigned int dense_index_bits(const struct zs_pool *pool)
+{
+	return ilog2(pool->chain_size - 1) + 1 + pool->page_shift -
+	       ilog2(ZS_MIN_ALLOC_SIZE);
+}
+
+#define CLASS_BITS 9
+
+/* Never on 32-bit, where the compiler sees that 12 to 16 bits are too few. */
+static bool class_fits_obj(const struct zs_pool *pool)
+{
+	return BITS_PER_LONG == 64 &&
+	       CLASS_BITS + dense_index_bits(pool) <= pool->obj_index_bits;
+}
+
+const struct lock_scope *uzs_find_scope(const struct zs_pool *pool,
+					enum zs_lock_scope id)
+{
+	if (id == ZS_SCOPE_DEFAULT)
+		id = ZS_SCOPE_HELD;
+	if (id == ZS_SCOPE_CLASS_IDX && !class_fits_obj(pool))
+		id = ZS_SCOPE_UNLOCKED;
+	for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++)
+		if (scopes[i].id == id)
+			return &scopes[i];
+	return NULL;
+}
+
+void uzs_set_scope(struct zs_pool *pool, const struct lock_scope *scope)
+{
+	pool->scope = scope;
+	pool->obj_class_shift = pool->obj_index_bits;
+	if (scope->class_in_obj) {
+		pool->obj_class_shift = dense_index_bits(pool);
+		pool->obj_class_mask = (1u << CLASS_BITS) - 1;
+	}
+}
