@@ -13,6 +13,7 @@
  *  I9  the zone's and the slab caches' own invariants
  *  I10 every page handed out is a zspage's or a slab's, or in the hands of
  *      an unfinished call: never fewer are out than these
+ *  I11 every drain callback of per-CPU buffers freed something
  *
  * Callers: users, tests. Calls: class.c, zspage.c, compat.
  * Locks: takes every lock of the pool down to class->lock, for its whole

@@ -146,7 +146,7 @@ void uzs_insert_zspage(struct size_class *class, struct zspage *zspage,
 {
 	assert_spin_locked(&class->lock);
 	zspage->fullness = group & 0xf;
-	uzs_class_add(&class->zspages[group], 1);
+	uzs_add(&class->zspages[group], 1);
 	list_add(&zspage->list, &class->fullness_list[group]);
 }
 
@@ -155,7 +155,7 @@ void uzs_remove_zspage(struct size_class *class, struct zspage *zspage)
 {
 	assert_spin_locked(&class->lock);
 	list_del(&zspage->list);
-	uzs_class_add(&class->zspages[zspage->fullness], -1);
+	uzs_add(&class->zspages[zspage->fullness], -1);
 }
 
 /* Moves a zspage to the list of the group that its objects in use now put it

@@ -83,8 +83,8 @@ static bool queue_in_array(struct zs_pool *pool, unsigned long handle)
 	d->ring[d->head++ & (d->capacity - 1)] = handle;
 	if (unlikely(count + 1 == d->capacity / 2))
 		schedule(pool);
+	uzs_add(&d->nr_queued, 1);
 	spin_unlock(&d->lock);
-	uzs_count(&d->nr_queued, 1);
 	return true;
 }
 
@@ -228,8 +228,11 @@ bool zs_defer_push(struct zs_pool *pool, unsigned long value)
 	stored = push_value(pool, slot, value, &full);
 	if (unlikely(full))
 		schedule(pool);
+	if (likely(stored))
+		uzs_add(&slot->nr_queued, 1);
+	else
+		uzs_count(&d->nr_sync_full, 1);
 	spin_unlock(&slot->lock);
-	uzs_count(stored ? &d->nr_queued : &d->nr_sync_full, 1);
 	return stored;
 }
 
@@ -455,11 +458,17 @@ size_t uzs_deferred_bytes(struct zs_pool *pool)
 	       (d->mode == ZS_DEFER_PERCPU ? d->mem_bytes : 0);
 }
 
-unsigned long uzs_deferred_waiting(struct zs_pool *pool)
+unsigned long uzs_deferred_queued(struct zs_pool *pool)
 {
 	struct deferred *d = &pool->deferred;
+	unsigned long n = READ_ONCE(d->nr_queued);
 
-	return READ_ONCE(d->nr_queued) - READ_ONCE(d->nr_drained);
+	for (unsigned int i = 0; i < d->slots.slots; i++) {
+		struct defer_slot *slot = uzs_per_cpu(&d->slots, i);
+
+		n += READ_ONCE(slot->nr_queued);
+	}
+	return n;
 }
 
 void uzs_deferred_fork_prepare(struct zs_pool *pool)

@@ -25,6 +25,7 @@ struct defer_buf {
 struct defer_slot {
 	spinlock_t lock; /* only tried, but by a flush */
 	struct defer_buf *buf; /* may be NULL; guard: lock */
+	unsigned long nr_queued; /* guard: lock; read relaxed */
 };
 
 struct deferred {
@@ -41,6 +42,7 @@ struct deferred {
 	spinlock_t lock; /* only tried by zs_free_deferred */
 	u64 head; /* queued so far; guard: lock */
 	u64 tail; /* taken out so far; guard: lock */
+	unsigned long nr_queued; /* as head; guard: lock; read relaxed */
 
 	/* per-CPU buffers */
 	const struct zs_deferred_ops *ops;
@@ -56,7 +58,6 @@ struct deferred {
 	u64 taken_bufs; /* so far; guard: bufs_lock */
 
 	/* counters; atomic, relaxed */
-	unsigned long nr_queued;
 	unsigned long nr_sync_busy;
 	unsigned long nr_sync_full;
 	unsigned long nr_drained;

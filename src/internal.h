@@ -36,6 +36,12 @@ static inline void uzs_count(unsigned long *counter, unsigned long n)
 	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
 }
 
+/* For fields that a lock guards and statistics read without it. */
+static inline void uzs_add(unsigned long *field, long n)
+{
+	WRITE_ONCE(*field, *field + (unsigned long)n);
+}
+
 /* ---- class.c: size classes, fullness groups and their lists ------------ */
 
 /* Geometry of a class size (semantics: the pages for which the rest of the
@@ -75,10 +81,6 @@ void uzs_remove_zspage(struct size_class *class, struct zspage *zspage);
 unsigned int uzs_fix_fullness_group(struct size_class *class,
 				    struct zspage *zspage);
 struct zspage *uzs_find_zspage(struct size_class *class);
-static inline void uzs_class_add(unsigned long *field, long n)
-{
-	WRITE_ONCE(*field, *field + (unsigned long)n);
-}
 unsigned long uzs_freeable_pages(struct size_class *class);
 
 /* ---- handle.c: handle words -------------------------------------------- */
@@ -251,9 +253,9 @@ void uzs_set_scope(struct zs_pool *pool, const struct lock_scope *scope);
 
 int uzs_deferred_init(struct zs_pool *pool, enum zs_defer_mode mode);
 void uzs_deferred_destroy(struct zs_pool *pool);
-/* Memory of its own; what is queued. */
+/* Memory of its own; handles or values queued so far. */
 size_t uzs_deferred_bytes(struct zs_pool *pool);
-unsigned long uzs_deferred_waiting(struct zs_pool *pool);
+unsigned long uzs_deferred_queued(struct zs_pool *pool);
 /* All but drain_lock, which comes first of all locks. */
 void uzs_deferred_fork_prepare(struct zs_pool *pool);
 void uzs_deferred_fork_parent(struct zs_pool *pool);

@@ -77,8 +77,7 @@ static void free_empty_zspages(struct zs_pool *pool)
 		uzs_lock_zspage(zspage);
 		spin_lock(&class->lock);
 		uzs_remove_zspage(class, zspage);
-		uzs_class_add(&class->objs_capacity,
-			      -(long)class->objs_per_zspage);
+		uzs_add(&class->objs_capacity, -(long)class->objs_per_zspage);
 		uzs_release_zspage(pool, class, zspage);
 		spin_unlock(&class->lock);
 		uzs_count(&pool->stat.zspages_async_freed, 1);
@@ -326,7 +325,7 @@ unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp, int nid)
 	if (likely(zspage)) {
 		record_obj(handle, uzs_obj_malloc(pool, class, zspage, handle));
 		uzs_fix_fullness_group(class, zspage);
-		uzs_class_add(&class->objs_inuse, 1);
+		uzs_add(&class->objs_inuse, 1);
 		spin_unlock(&class->lock);
 		return handle;
 	}
@@ -343,8 +342,8 @@ unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp, int nid)
 	record_obj(handle, uzs_obj_malloc(pool, class, zspage, handle));
 	uzs_insert_zspage(class, zspage,
 			  uzs_fullness_group(class, zspage->inuse));
-	uzs_class_add(&class->objs_capacity, class->objs_per_zspage);
-	uzs_class_add(&class->objs_inuse, 1);
+	uzs_add(&class->objs_capacity, class->objs_per_zspage);
+	uzs_add(&class->objs_inuse, 1);
 	uzs_atomic_max_long(&pool->peak_pages,
 			    __atomic_add_fetch(&pool->pages_allocated,
 					       class->pages_per_zspage,

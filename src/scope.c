@@ -44,8 +44,8 @@ static bool free_locked(struct zs_pool *pool, struct size_class *class,
 			struct zspage *zspage, unsigned long obj)
 {
 	assert_spin_locked(&class->lock);
-	uzs_class_add(&class->objs_inuse, -1);
-	uzs_class_add(&class->objs_freed, 1);
+	uzs_add(&class->objs_inuse, -1);
+	uzs_add(&class->objs_freed, 1);
 	uzs_obj_free(pool, class, zspage, obj);
 	return uzs_fix_fullness_group(class, zspage) == ZS_INUSE_RATIO_0;
 }

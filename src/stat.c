@@ -102,7 +102,7 @@ int zs_pool_info(struct zs_pool *pool, struct zs_pool_info *info)
 	i.zspages_async_freed = READ_ONCE(pool->stat.zspages_async_freed);
 	i.bytes_given_back = READ_ONCE(zone->bytes_given_back);
 
-	i.deferred_queued = READ_ONCE(pool->deferred.nr_queued);
+	i.deferred_queued = uzs_deferred_queued(pool);
 	i.deferred_sync_busy = READ_ONCE(pool->deferred.nr_sync_busy);
 	i.deferred_sync_full = READ_ONCE(pool->deferred.nr_sync_full);
 	i.deferred_drained = READ_ONCE(pool->deferred.nr_drained);

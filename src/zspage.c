@@ -216,7 +216,7 @@ bool uzs_detach_zspage(struct size_class *class, struct zspage *zspage)
 	if (!uzs_trylock_zspage(zspage))
 		return false;
 	uzs_remove_zspage(class, zspage);
-	uzs_class_add(&class->objs_capacity, -(long)class->objs_per_zspage);
+	uzs_add(&class->objs_capacity, -(long)class->objs_per_zspage);
 	return true;
 }
 

@@ -422,12 +422,13 @@ static unsigned long detach_section(struct zone *zone, struct section *section)
 
 /* ---- allocation ------------------------------------------------------- */
 
-/* Takes a batch into a per-CPU list, behind what is there. Locks: the slot's
- * lock. */
+/* Takes a batch, or `n` pages if that is more, into a per-CPU list, behind
+ * what is there. Locks: the slot's lock. */
 static void refill_slot(struct zone *zone, struct zone_slot *slot,
-			enum migratetype type)
+			enum migratetype type, unsigned int n)
 {
-	u32 got = rmqueue_bulk(zone, type, zone->pcp_batch, &slot->list[type]);
+	u32 got = rmqueue_bulk(zone, type, max(zone->pcp_batch, n),
+			       &slot->list[type]);
 
 	WRITE_ONCE(slot->count[type], slot->count[type] + got);
 }
@@ -442,7 +443,7 @@ static unsigned int take_from_zone(struct zone *zone, enum migratetype type,
 
 	local_lock(&slot->lock);
 	if (slot->count[type] < n)
-		refill_slot(zone, slot, type);
+		refill_slot(zone, slot, type, n);
 	while (got < n && !list_empty(pcp)) {
 		struct page *page = list_first_entry(pcp, struct page, lru);
 

@@ -56,6 +56,8 @@ struct compact_control {
 	struct section *target;
 	unsigned long room; /* free pages behind source; an estimate, as others
 			     * allocate and free meanwhile */
+	struct page *pages[BATCH]; /* taken there, not yet used */
+	unsigned int nr_pages;
 };
 
 static void start(struct compact_control *cc)
@@ -100,23 +102,22 @@ static bool next_source(struct compact_control *cc)
 	return found;
 }
 
-/* Free pages from the densest section that has any, behind the source. */
-static unsigned int take_targets(struct compact_control *cc,
-				 struct page **pages)
+/* Takes free pages from the densest section that has any, behind the source,
+ * if there are none left. Return: is there one? */
+static bool have_target(struct compact_control *cc)
 {
-	while (cc->target != cc->source) {
-		unsigned int got = 0;
-
+	while (!cc->nr_pages && cc->target != cc->source) {
 		if (cc->target->type == MIGRATE_MOVABLE)
-			got = uzs_zone_take_free(cc->target, BATCH, pages);
-		if (got)
-			return got;
+			cc->nr_pages = uzs_zone_take_free(cc->target, BATCH,
+							  cc->pages);
+		if (cc->nr_pages)
+			break;
 		spin_lock(&cc->zone->lock);
 		cc->target =
 			list_entry(cc->target->list.prev, struct section, list);
 		spin_unlock(&cc->zone->lock);
 	}
-	return 0;
+	return cc->nr_pages > 0;
 }
 
 /* Moves one page. Return: did it move? */
@@ -150,8 +151,6 @@ static bool migrate_one(struct zone *zone, struct page *dst, struct page *src)
 static unsigned long empty_source(struct compact_control *cc)
 {
 	struct zone *zone = cc->zone;
-	struct page *targets[BATCH];
-	unsigned int left = 0;
 	unsigned long moved = 0, busy = 0;
 
 	uzs_zone_set_type(cc->source, MIGRATE_ISOLATE);
@@ -160,23 +159,17 @@ static unsigned long empty_source(struct compact_control *cc)
 
 		if (!(page_flags(page) & PG_movable))
 			continue;
-		if (!left)
-			left = take_targets(cc, targets);
-		if (!left)
+		if (!have_target(cc))
 			break;
-		if (migrate_one(zone, targets[left - 1], page)) {
-			left--;
+		if (migrate_one(zone, cc->pages[cc->nr_pages - 1], page)) {
+			cc->nr_pages--;
 			moved++;
 		} else {
 			busy++;
 		}
 	}
-	/* What is left over goes to a per-CPU list, where it is not found
-	 * again. */
-	cc->room -= min(cc->room, moved + left);
-	while (left)
-		__free_page(zone, targets[--left]);
 	uzs_zone_set_type(cc->source, MIGRATE_MOVABLE);
+	cc->room -= min(cc->room, moved);
 	WRITE_ONCE(zone->pages_migrated, zone->pages_migrated + moved);
 	WRITE_ONCE(zone->migrations_busy, zone->migrations_busy + busy);
 	return moved;
@@ -196,5 +189,7 @@ unsigned long uzs_zone_compact(struct zone *zone)
 	start(&cc);
 	while (next_source(&cc))
 		moved += empty_source(&cc);
+	while (cc.nr_pages)
+		__free_page(zone, cc.pages[--cc.nr_pages]);
 	return moved;
 }
