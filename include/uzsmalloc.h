@@ -207,7 +207,8 @@ struct zs_pool_options {
 	 * zs_malloc with GFP_KERNEL first compacts, then answers -ENOMEM. */
 	size_t memory_limit;
 	/* Bytes of free memory that the pool keeps rather than gives back to
-	 * the OS; 0 is 4 MiB, SIZE_MAX keeps all. zs_trim() ignores it. */
+	 * the OS; 0 is 4 MiB, SIZE_MAX keeps all. What is free beyond that
+	 * goes back after a tenth of a second. zs_trim() ignores it. */
 	size_t retained_bytes;
 };
 
@@ -225,8 +226,10 @@ struct zs_pool_options {
  *        KiB and no thread.
  * Return: the pool, or NULL with errno:
  *        EINVAL  an option out of its range, an unknown flag, struct_size
- *                too small, or memory_limit too small to hold anything
- *                (less than 48 pages)
+ *                too small, or memory_limit too small to hold one object
+ *                of any size: less than the pool's own structures (some
+ *                tens of KiB, more with many CPUs), two section heads (33
+ *                KiB each with 4 KiB pages) and a zspage
  *        E2BIG   struct_size beyond what this version knows, with unknown
  *                bytes not 0
  *        ENOMEM  no memory

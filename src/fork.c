@@ -57,11 +57,15 @@ void zs_fork_child(struct zs_pool *pool)
 		if (uzs_class_is_own(pool, i))
 			spin_lock_init(&pool->size_class[i]->lock);
 	rwlock_init(&pool->lock);
-	pthread_mutex_init(&pool->free_work_lock, NULL);
-	pthread_mutex_init(&pool->zone.trim_lock, NULL);
+	/* The thread that locked these is here. */
+	pthread_mutex_unlock(&pool->free_work_lock);
+	pthread_mutex_unlock(&pool->zone.trim_lock);
 	/* A thread that was inside a callback is not here to leave it. */
 	uzs_shrinker_list_init(&pool->zone.shrinkers);
 	uzs_register_shrinker(pool);
+	pool->forked = true;
+	/* Who was about to trim is not here to do it. */
+	pool->trim_in_progress = false;
 	allow_compaction(pool);
 	uzs_workqueue_fork_child(&pool->wq);
 }

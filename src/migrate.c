@@ -87,7 +87,7 @@ static int zs_page_migrate(struct zone *zone, struct page *newpage,
 	struct zs_pool *pool = zone_pool(zone);
 	struct zpdesc *dst = page_zpdesc(newpage), *src = page_zpdesc(page);
 	struct zspage *zspage = src->zspage;
-	struct size_class *class = zspage_class(pool, zspage);
+	struct size_class *class = zpdesc_class(pool, src);
 
 	write_lock(&pool->lock);
 	spin_lock(&class->lock);
@@ -98,8 +98,9 @@ static int zs_page_migrate(struct zone *zone, struct page *newpage,
 	}
 	memcpy(zpdesc_address(pool, dst), zpdesc_address(pool, src),
 	       pool->page_size);
-	rewrite_handles(pool, zspage, dst, src);
+	/* First: an obj may carry the class, which dst has from here on. */
 	replace_sub_page(zspage, dst, src);
+	rewrite_handles(pool, zspage, dst, src);
 	/* Once the handles are right, objects may be found and freed again,
 	 * but nothing may be moved until the page is replaced: both are. */
 	write_unlock(&pool->lock);

@@ -22,6 +22,11 @@
 #define DEFAULT_CHAIN_SIZE 8u
 #define DEFAULT_RETAINED ((size_t)4 << 20)
 
+/* Memory that becomes free is wanted again soon, or the rest around it becomes
+ * free too: a little later there is less to give back, in larger pieces, and
+ * each piece costs a system call that interrupts all threads. */
+#define RECLAIM_DELAY_NS (100 * 1000000u)
+
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
 
@@ -43,7 +48,8 @@ void uzs_kick_reclaim(struct zs_pool *pool)
 {
 	if (uzs_zone_wants_reclaim(&pool->zone) &&
 	    !work_pending(&pool->reclaim_work))
-		queue_work(&pool->wq, &pool->reclaim_work);
+		queue_delayed_work(&pool->wq, &pool->reclaim_work,
+				   RECLAIM_DELAY_NS);
 }
 
 static void reclaim_free_pages(struct work_struct *work)
@@ -53,27 +59,17 @@ static void reclaim_free_pages(struct work_struct *work)
 	uzs_zone_reclaim(&pool->zone, pool->zone.retained, false);
 }
 
-/* Frees the zspages that were emptied while one of their pages was locked.
- * Locks: takes free_work_lock, page locks, class->lock. */
-static void free_empty_zspages(struct zs_pool *pool)
+/* As below, of one class. The class is not asked of a zspage: its first page
+ * may just be replaced. */
+static void free_empty_of_class(struct zs_pool *pool, struct size_class *class)
 {
 	struct zspage *zspage, *next;
 	LIST_HEAD(empty);
 
-	pthread_mutex_lock(&pool->free_work_lock);
-	for (unsigned int i = 0; i < pool->nr_classes; i++) {
-		struct size_class *class = pool->size_class[i];
-
-		if (!uzs_class_is_own(pool, i))
-			continue;
-		spin_lock(&class->lock);
-		list_splice_init(&class->fullness_list[ZS_INUSE_RATIO_0],
-				 &empty);
-		spin_unlock(&class->lock);
-	}
+	spin_lock(&class->lock);
+	list_splice_init(&class->fullness_list[ZS_INUSE_RATIO_0], &empty);
+	spin_unlock(&class->lock);
 	list_for_each_entry_safe(zspage, next, &empty, list) {
-		struct size_class *class = zspage_class(pool, zspage);
-
 		uzs_lock_zspage(zspage);
 		spin_lock(&class->lock);
 		uzs_remove_zspage(class, zspage);
@@ -82,6 +78,16 @@ static void free_empty_zspages(struct zs_pool *pool)
 		spin_unlock(&class->lock);
 		uzs_count(&pool->stat.zspages_async_freed, 1);
 	}
+}
+
+/* Frees the zspages that were emptied while one of their pages was locked.
+ * Locks: takes free_work_lock, page locks, class->lock. */
+static void free_empty_zspages(struct zs_pool *pool)
+{
+	pthread_mutex_lock(&pool->free_work_lock);
+	for (unsigned int i = 0; i < pool->nr_classes; i++)
+		if (uzs_class_is_own(pool, i))
+			free_empty_of_class(pool, pool->size_class[i]);
 	pthread_mutex_unlock(&pool->free_work_lock);
 }
 
@@ -103,8 +109,11 @@ size_t zs_trim(struct zs_pool *pool)
 	struct zone *zone = &pool->zone;
 	size_t given;
 
-	if (pthread_mutex_trylock(&zone->trim_lock))
+	if (__atomic_exchange_n(&pool->trim_in_progress, true,
+				__ATOMIC_ACQUIRE))
 		return 0;
+	/* The worker may have it, or a walk: they end. */
+	pthread_mutex_lock(&zone->trim_lock);
 	/* Without a worker nobody else might do it. */
 	free_empty_zspages(pool);
 	kmem_cache_shrink(&pool->handle_cache);
@@ -113,6 +122,7 @@ size_t zs_trim(struct zs_pool *pool)
 	uzs_zone_compact(zone);
 	given = uzs_zone_reclaim(zone, 0, true);
 	pthread_mutex_unlock(&zone->trim_lock);
+	__atomic_store_n(&pool->trim_in_progress, false, __ATOMIC_RELEASE);
 	return given;
 }
 
@@ -295,7 +305,7 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 	uzs_slab_destroy(&pool->handle_cache);
 	uzs_deferred_destroy(pool);
 	leaked = uzs_zone_destroy(&pool->zone);
-	VM_BUG_ON(leaked);
+	VM_BUG_ON(leaked && !pool->forked);
 	(void)leaked;
 	pthread_mutex_destroy(&pool->free_work_lock);
 	uzs_os_unmap(pool, pool->meta_bytes);

@@ -177,6 +177,10 @@ struct zs_pool {
 		unsigned long zspages_async_freed;
 	} stat;
 	bool compaction_in_progress; /* atomic: one compaction at a time */
+	bool trim_in_progress; /* atomic: one zs_trim at a time */
+	/* In a child: what calls of the parent's threads had in hand is lost
+	 * until the pool is destroyed. guard: nobody else runs then */
+	bool forked;
 
 	/* Held while the async free work runs, so that a check or a fork can
 	 * wait for it: it has zspages in hand that no list shows. Order: below

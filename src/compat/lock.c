@@ -12,39 +12,63 @@
 #endif
 #include "lock.h"
 
+#define NSEC_PER_SEC 1000000000u
+
 #if defined(__linux__) && !defined(UZS_NO_FUTEX)
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#ifndef SYS_futex
-#define SYS_futex SYS_futex_time64 /* 32-bit machines younger than 2020 */
+/* The time that the system call takes is made of longs, but on 32-bit
+ * machines younger than 2020. */
+#ifdef SYS_futex
+struct futex_time {
+	long sec;
+	long nsec;
+};
+#else
+#define SYS_futex SYS_futex_time64
+struct futex_time {
+	int64_t sec;
+	int64_t nsec;
+};
 #endif
 
-static void futex(u32 *word, int op, u32 val)
+static void futex(u32 *word, int op, u32 val, const struct futex_time *timeout)
 {
 	int saved = errno;
 
-	syscall(SYS_futex, word, op, val, NULL, NULL, 0);
+	syscall(SYS_futex, word, op, val, timeout, NULL, 0);
 	errno = saved;
 }
 
 void uzs_wait_on(u32 *word, u32 expected)
 {
-	futex(word, FUTEX_WAIT_PRIVATE, expected);
+	futex(word, FUTEX_WAIT_PRIVATE, expected, NULL);
+}
+
+void uzs_wait_on_for(u32 *word, u32 expected, u64 ns)
+{
+	const struct futex_time timeout = {
+		.sec = (long)(ns / NSEC_PER_SEC),
+		.nsec = (long)(ns % NSEC_PER_SEC),
+	};
+
+	futex(word, FUTEX_WAIT_PRIVATE, expected, &timeout);
 }
 
 void uzs_wake_one(u32 *word)
 {
-	futex(word, FUTEX_WAKE_PRIVATE, 1);
+	futex(word, FUTEX_WAKE_PRIVATE, 1, NULL);
 }
 
 void uzs_wake_all(u32 *word)
 {
-	futex(word, FUTEX_WAKE_PRIVATE, INT_MAX);
+	futex(word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL);
 }
 
 #else
 #include <pthread.h>
+#include <time.h>
 
 /* Which words sleep where: more than one may share a place, so a wakeup wakes
  * all that sleep there, and those whom it does not concern look and sleep
@@ -83,7 +107,8 @@ static struct place *place_of(const u32 *word)
 	return &places[hash >> 16 & (NR_PLACES - 1)];
 }
 
-void uzs_wait_on(u32 *word, u32 expected)
+/* Until a point of time, NULL: none. */
+static void wait_until(u32 *word, u32 expected, const struct timespec *until)
 {
 	struct place *place = place_of(word);
 	int cancel;
@@ -93,11 +118,31 @@ void uzs_wait_on(u32 *word, u32 expected)
 	pthread_mutex_lock(&place->mutex);
 	if (__atomic_load_n(word, __ATOMIC_RELAXED) == expected) {
 		place->sleepers++;
-		pthread_cond_wait(&place->cond, &place->mutex);
+		if (until)
+			pthread_cond_timedwait(&place->cond, &place->mutex,
+					       until);
+		else
+			pthread_cond_wait(&place->cond, &place->mutex);
 		place->sleepers--;
 	}
 	pthread_mutex_unlock(&place->mutex);
 	pthread_setcancelstate(cancel, NULL);
+}
+
+void uzs_wait_on(u32 *word, u32 expected)
+{
+	wait_until(word, expected, NULL);
+}
+
+void uzs_wait_on_for(u32 *word, u32 expected, u64 ns)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	ns += (u64)until.tv_nsec;
+	until.tv_sec += (time_t)(ns / NSEC_PER_SEC);
+	until.tv_nsec = (long)(ns % NSEC_PER_SEC);
+	wait_until(word, expected, &until);
 }
 
 void uzs_wake_all(u32 *word)
@@ -241,8 +286,7 @@ void uzs_write_lock_slow(rwlock_t *lock)
 
 	for (;;) {
 		v = look(&lock->word);
-		if (!(v & UZS_RW_NO_WRITE) &&
-		    (queued || !(v & UZS_RW_WRITERS_WAIT))) {
+		if (!(v & UZS_RW_NO_WRITE)) {
 			if (change(&lock->word, &v,
 				   (v - queued) | UZS_RW_WRITER,
 				   __ATOMIC_ACQUIRE))

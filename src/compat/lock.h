@@ -56,6 +56,8 @@ static inline void cond_resched(void)
  * mutexes and condition variables, in which uzs_wake_one wakes all.
  */
 void uzs_wait_on(u32 *word, u32 expected);
+/* Not for longer than ns. */
+void uzs_wait_on_for(u32 *word, u32 expected, u64 ns);
 void uzs_wake_one(u32 *word);
 void uzs_wake_all(u32 *word);
 
@@ -124,6 +126,7 @@ static inline void spin_unlock(spinlock_t *lock)
  * L2: new readers queue behind writers that wait, so that readers cannot
  * starve a writer. After a writer, if readers sleep, one of those that wait
  * gets a turn before the next writer, so that writers cannot starve them.
+ * Which of several readers or writers is the next is left to chance.
  * Known limits: 511 writers can wait asleep (more wait by yielding), 1048575
  * threads can read.
  */

@@ -18,6 +18,7 @@
 #include <signal.h>
 
 #include "fault.h"
+#include "os.h"
 
 /* Enough for compaction with all that sanitizers add; touched is less. */
 #define WORKER_STACK_BYTES (256u << 10)
@@ -83,6 +84,27 @@ static void unqueue_locked(struct work_struct *work)
 	WRITE_ONCE(work->pending, 0);
 }
 
+/* May it start now? Locks: needs wq->lock. */
+static bool is_due_locked(const struct workqueue_struct *wq,
+			  const struct work_struct *work)
+{
+	return !work->due || wq->stop || work->due <= uzs_clock_ns();
+}
+
+/* What is waited for is due at once. Locks: needs wq->lock. */
+static void hurry_locked(struct workqueue_struct *wq,
+			 const struct work_struct *work, u64 seq)
+{
+	struct work_struct *pos;
+
+	list_for_each_entry(pos, &wq->queue, entry) {
+		if (pos->seq > seq || !pos->due || (work && pos != work))
+			continue;
+		pos->due = 0;
+		announce_locked(wq);
+	}
+}
+
 /* Runs one queued item: work, or the first that can if work is NULL, if its
  * number is up to seq. Passes over what runs elsewhere (W1).
  * Locks: needs wq->lock, drops and retakes it around the run.
@@ -99,7 +121,7 @@ static bool run_one_locked(struct workqueue_struct *wq,
 	list_for_each_entry(pos, &wq->queue, entry) {
 		if (pos->seq > seq)
 			return false;
-		if ((!work || pos == work) &&
+		if ((!work || pos == work) && is_due_locked(wq, pos) &&
 		    !find_run_locked(wq, pos, UINT64_MAX))
 			goto found;
 	}
@@ -128,6 +150,7 @@ static unsigned long finish_locked(struct workqueue_struct *wq,
 	unsigned long nr = 0;
 	struct uzs_run *run;
 
+	hurry_locked(wq, work, seq);
 	for (;;) {
 		run = find_run_locked(wq, work, seq);
 		if (!run && !is_queued_locked(wq, work, seq))
@@ -143,6 +166,29 @@ static unsigned long finish_locked(struct workqueue_struct *wq,
 	}
 }
 
+/* The thread sleeps until something changes or the next item is due. Locks:
+ * needs wq->lock, drops and retakes it. */
+static void wait_due_locked(struct workqueue_struct *wq)
+{
+	u64 due = UINT64_MAX, now = uzs_clock_ns();
+	u32 event = wq->event;
+	struct work_struct *pos;
+
+	list_for_each_entry(pos, &wq->queue, entry)
+		if (pos->due)
+			due = min(due, pos->due);
+	if (due == UINT64_MAX || wq->frozen) {
+		wait_event_locked(wq);
+		return;
+	}
+	wq->sleepers++;
+	spin_unlock(&wq->lock);
+	if (due > now)
+		uzs_wait_on_for(&wq->event, event, due - now);
+	spin_lock(&wq->lock);
+	wq->sleepers--;
+}
+
 static void *worker_main(void *arg)
 {
 	struct workqueue_struct *wq = arg;
@@ -154,9 +200,9 @@ static void *worker_main(void *arg)
 	for (;;) {
 		if (run_one_locked(wq, NULL, UINT64_MAX))
 			continue;
-		if (wq->stop && list_empty(&wq->queue))
+		if (wq->stop)
 			break;
-		wait_event_locked(wq);
+		wait_due_locked(wq);
 	}
 	spin_unlock(&wq->lock);
 	return NULL;
@@ -240,7 +286,8 @@ static void start_worker_locked(struct workqueue_struct *wq)
 	announce_locked(wq);
 }
 
-bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
+static bool queue_due(struct workqueue_struct *wq, struct work_struct *work,
+		      u64 due)
 {
 	bool queued;
 
@@ -249,6 +296,7 @@ bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
 	queued = !work->pending && !work->cancelling;
 	if (queued) {
 		work->seq = ++wq->seq;
+		work->due = due;
 		list_add_tail(&work->entry, &wq->queue);
 		WRITE_ONCE(work->pending, 1);
 		announce_locked(wq);
@@ -258,7 +306,18 @@ bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
 	return queued;
 }
 
-bool flush_work(struct workqueue_struct *wq, struct work_struct *work)
+bool uzs_queue_work(struct workqueue_struct *wq, struct work_struct *work)
+{
+	return queue_due(wq, work, 0);
+}
+
+bool uzs_queue_delayed_work(struct workqueue_struct *wq,
+			    struct work_struct *work, u64 delay_ns)
+{
+	return queue_due(wq, work, uzs_clock_ns() + delay_ns);
+}
+
+bool uzs_flush_work(struct workqueue_struct *wq, struct work_struct *work)
 {
 	bool busy;
 
@@ -270,7 +329,7 @@ bool flush_work(struct workqueue_struct *wq, struct work_struct *work)
 	return busy;
 }
 
-bool cancel_work_sync(struct workqueue_struct *wq, struct work_struct *work)
+bool uzs_cancel_work_sync(struct workqueue_struct *wq, struct work_struct *work)
 {
 	bool queued;
 

@@ -37,6 +37,8 @@ struct work_struct {
 	struct list_head entry; /* in wq->queue. guard: wq->lock */
 	void (*func)(struct work_struct *work); /* guard: const after init */
 	u64 seq; /* of its last queueing. guard: wq->lock */
+	u64 due; /* ns of uzs_clock_ns() before which the thread leaves it
+		  * alone; 0: none. guard: wq->lock */
 	u32 pending; /* queued, not yet started. guard: wq->lock to write,
 		      * atomic to read */
 	u32 cancelling; /* threads in cancel_work_sync, which keep it from
@@ -50,6 +52,7 @@ static inline void INIT_WORK(struct work_struct *work, work_func_t func)
 	INIT_LIST_HEAD(&work->entry);
 	work->func = func;
 	work->seq = 0;
+	work->due = 0;
 	work->pending = 0;
 	work->cancelling = 0;
 }
@@ -95,16 +98,43 @@ void uzs_workqueue_destroy(struct workqueue_struct *wq);
  * Return: was it queued by this call? If so, it will run: lack of memory for
  * the thread only delays that until the next queue_work, flush_work, drain or
  * destroy. Context: any, also under spin locks. */
-bool queue_work(struct workqueue_struct *wq, struct work_struct *work);
+bool uzs_queue_work(struct workqueue_struct *wq, struct work_struct *work);
+static inline bool queue_work(struct workqueue_struct *wq,
+			      struct work_struct *work)
+{
+	return uzs_queue_work(wq, work);
+}
+
+/* As queue_work, but the thread does not start it before delay_ns have gone
+ * by; whoever flushes, drains or destroys does not wait for that, and neither
+ * does a queue without a thread. Kernel: with a struct delayed_work. */
+bool uzs_queue_delayed_work(struct workqueue_struct *wq,
+			    struct work_struct *work, u64 delay_ns);
+static inline bool queue_delayed_work(struct workqueue_struct *wq,
+				      struct work_struct *work, u64 delay_ns)
+{
+	return uzs_queue_delayed_work(wq, work, delay_ns);
+}
 
 /* Waits until the last queueing made so far has run (W4); without a thread,
  * runs it here. Not from within the item itself.
  * Return: was there anything to wait for? Context: may sleep. */
-bool flush_work(struct workqueue_struct *wq, struct work_struct *work);
+bool uzs_flush_work(struct workqueue_struct *wq, struct work_struct *work);
+static inline bool flush_work(struct workqueue_struct *wq,
+			      struct work_struct *work)
+{
+	return uzs_flush_work(wq, work);
+}
 
 /* Takes work off the queue, waits until it does not run (W5). Not from within
  * the item itself. Return: was it queued? Context: may sleep. */
-bool cancel_work_sync(struct workqueue_struct *wq, struct work_struct *work);
+bool uzs_cancel_work_sync(struct workqueue_struct *wq,
+			  struct work_struct *work);
+static inline bool cancel_work_sync(struct workqueue_struct *wq,
+				    struct work_struct *work)
+{
+	return uzs_cancel_work_sync(wq, work);
+}
 
 /* Waits until everything queued before the call has run; without a thread,
  * runs it here. Not from within an item of wq.
