@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* modes.h - the two things that uzs-bench measures. */
+#ifndef UZS_BENCH_MODES_H
+#define UZS_BENCH_MODES_H
+
+#include "options.h"
+#include "target.h"
+
+/* Each measures, prints and returns; dies when something fails. */
+void measure_speed(const struct options *opt,
+		   const struct target_identity *identity);
+void measure_memory(const struct options *opt,
+		    const struct target_identity *identity);
+
+/* "malloc", "replace", ...; op is below OP_NR. */
+const char *op_name(enum bench_op op);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* options.h - what the command line asks for. */
+#ifndef UZS_BENCH_OPTIONS_H
+#define UZS_BENCH_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sizes.h"
+
+enum bench_mode { MODE_SPEED, MODE_MEMORY };
+enum bench_output { OUTPUT_TABLE, OUTPUT_CSV, OUTPUT_JSON };
+
+enum bench_op {
+	OP_MALLOC,
+	OP_MALLOC_WARM,
+	OP_FILL,
+	OP_WRITE,
+	OP_READ,
+	OP_PEEK,
+	OP_REPLACE,
+	OP_FREE,
+	OP_COMPACT,
+	OP_NR
+};
+
+#define MAX_OPS 32
+#define MAX_FREE_LEVELS 16
+#define MAX_REPS 1000u
+
+struct options {
+	enum bench_mode mode;
+	enum bench_output output;
+	bool use_malloc; /* malloc rather than a pool */
+	bool verify;
+	bool no_worker;
+	struct sizes sizes;
+	uint64_t bytes; /* of objects to store */
+	uint64_t seed;
+	unsigned int threads;
+	unsigned int reps;
+	unsigned int page_size; /* bytes */
+	unsigned int chain_size; /* pages */
+	size_t retained_bytes; /* as in struct zs_pool_options */
+	unsigned int lock_scope; /* enum zs_lock_scope */
+	enum bench_op ops[MAX_OPS];
+	unsigned int nr_ops;
+	unsigned int free_percent[MAX_FREE_LEVELS];
+	unsigned int nr_free;
+	unsigned int churn; /* replacements for each live object */
+};
+
+#endif

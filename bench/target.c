@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* target.c - which allocator this process has, and the calls to it that are
+ * not in a hot loop; see target.h.
+ *
+ * Callers: work.c, speed.c, memory.c, uzs-bench.c.   Calls: harness.c, the
+ * public API, and by dlsym what the known allocators offer to give memory
+ * back: the program is linked with none of them.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* RTLD_DEFAULT */
+#endif
+#include "target.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+
+#include "harness.h"
+
+/* jemalloc's name for "all arenas" as an arena number. */
+#define JEMALLOC_PURGE_ALL "arena.4096.purge"
+
+const char *const scope_names[] = { [ZS_SCOPE_DEFAULT] = "default",
+				    [ZS_SCOPE_HELD] = "held",
+				    [ZS_SCOPE_UNLOCKED] = "unlocked",
+				    [ZS_SCOPE_CLASS_IDX] = "class-idx",
+				    NULL };
+
+typedef int (*mallctl_fn)(const char *name, void *old, size_t *old_len,
+			  void *new_value, size_t new_len);
+
+/* POSIX guarantees that a pointer from dlsym can be made a function pointer,
+ * C does not: hence the copy. */
+static bool find_function(const char *name, void *function, size_t size)
+{
+	void *symbol = dlsym(RTLD_DEFAULT, name);
+
+	memcpy(function, &symbol, size);
+	return symbol;
+}
+
+#define FIND(name, function) find_function(name, &(function), sizeof(function))
+
+void target_identify(bool use_malloc, struct target_identity *identity)
+{
+	const char *(*tc_version)(int *major, int *minor, const char **patch);
+	const char *(*glibc_version)(void);
+	int (*mi_version)(void);
+	mallctl_fn mallctl;
+	const char *text = "";
+	size_t len = sizeof(text);
+	const char *name;
+
+	if (!use_malloc) {
+		name = "zs";
+		text = zs_version();
+	} else if (FIND("mallctl", mallctl)) {
+		name = "jemalloc";
+		if (mallctl("version", &text, &len, NULL, 0))
+			text = "";
+	} else if (FIND("mi_version", mi_version)) {
+		int version = mi_version();
+
+		name = "mimalloc";
+		snprintf(identity->name, sizeof(identity->name), "%s", name);
+		snprintf(identity->version, sizeof(identity->version),
+			 "%d.%d.%d", version / 100, version / 10 % 10,
+			 version % 10);
+		return;
+	} else if (FIND("tc_version", tc_version)) {
+		name = "tcmalloc";
+		text = tc_version(NULL, NULL, NULL);
+	} else if (FIND("gnu_get_libc_version", glibc_version)) {
+		name = "glibc";
+		text = glibc_version();
+	} else {
+		name = "malloc";
+	}
+	snprintf(identity->name, sizeof(identity->name), "%s", name);
+	snprintf(identity->version, sizeof(identity->version), "%s", text);
+}
+
+void target_release_thread(void)
+{
+	void (*mi_collect)(bool force);
+	mallctl_fn mallctl;
+
+	if (FIND("mallctl", mallctl))
+		mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
+	else if (FIND("mi_collect", mi_collect))
+		mi_collect(true);
+}
+
+void target_release_process(void)
+{
+	void (*release)(void);
+	int (*trim)(size_t pad);
+	mallctl_fn mallctl;
+
+	if (FIND("mallctl", mallctl)) {
+		if (mallctl(JEMALLOC_PURGE_ALL, NULL, NULL, NULL, 0))
+			die("jemalloc refuses " JEMALLOC_PURGE_ALL);
+	} else if (dlsym(RTLD_DEFAULT, "mi_collect")) {
+		/* each thread has done it */
+	} else if (FIND("MallocExtension_ReleaseFreeMemory", release)) {
+		release();
+	} else if (FIND("malloc_trim", trim)) {
+		trim(0);
+	}
+}
+
+void target_open(struct target *target, const struct options *opt)
+{
+	struct zs_pool_options pool_opt = ZS_POOL_OPTIONS_INIT;
+
+	target->pool = NULL;
+	if (opt->use_malloc)
+		return;
+	pool_opt.page_size = opt->page_size;
+	pool_opt.chain_size = opt->chain_size;
+	pool_opt.retained_bytes = opt->retained_bytes;
+	pool_opt.lock_scope = (enum zs_lock_scope)opt->lock_scope;
+	if (opt->no_worker)
+		pool_opt.flags |= ZS_POOL_NO_WORKER;
+	target->pool = zs_create_pool_with("uzs-bench", &pool_opt);
+	if (!target->pool)
+		die("cannot create a pool (page size %u, chain size %u, "
+		    "lock scope %s): %s",
+		    opt->page_size, opt->chain_size,
+		    scope_names[opt->lock_scope], strerror(errno));
+}
+
+void target_info(const struct target *target, struct zs_pool_info *info)
+{
+	struct zs_pool_info empty = ZS_POOL_INFO_INIT;
+
+	*info = empty;
+	if (zs_pool_info(target->pool, info))
+		die("the pool tells no statistics");
+}
+
+void target_alloc_failed(size_t bytes, int err)
+{
+	die("cannot allocate an object of %zu bytes: %s", bytes, strerror(err));
+}
+
+void target_access_failed(const char *what, size_t bytes)
+{
+	die("%s failed for an object of %zu bytes", what, bytes);
+}

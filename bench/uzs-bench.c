@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* uzs-bench - what a pool costs, in time and in memory, and what malloc costs
+ * for the same work.
+ *
+ * Reads the command line; measuring is in speed.c and memory.c.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uzsmalloc.h>
+
+#include "harness.h"
+#include "modes.h"
+#include "options.h"
+#include "report.h"
+#include "target.h"
+#include "work.h"
+
+#define DEFAULT_SPEED_BYTES ((uint64_t)256 << 20)
+#define DEFAULT_MEMORY_BYTES ((uint64_t)512 << 20)
+#define DEFAULT_SPEED_REPS 5
+#define DEFAULT_MEMORY_REPS 1
+
+static const char usage_text[] =
+	"Usage: uzs-bench [speed|memory] [OPTION]...\n"
+	"Measures a zsmalloc pool, or malloc doing the same work.\n"
+	"\n"
+	"  speed   time of each operation (the default)\n"
+	"  memory  resident memory for each byte stored\n"
+	"\n"
+	"  --allocator zs|malloc  what is measured; LD_PRELOAD chooses whose\n"
+	"                         malloc it is (default: zs)\n"
+	"  --sizes FILE           object sizes: little-endian 16-bit numbers\n"
+	"                         (default: made up like pages of a Python\n"
+	"                         process's memory, compressed with LZ4)\n"
+	"  --bytes N[K|M|G]       stored (default: 256M; memory: 512M)\n"
+	"  --threads N            each works on its own share (default: 1)\n"
+	"  --reps N               runs, each in fresh processes (default: 5;\n"
+	"                         memory: 1)\n"
+	"  --seed N               of sizes and orders (default: 1)\n"
+	"  --verify               check every object after every step; slow\n"
+	"  --csv, --json          every run, for programs\n"
+	"  --help, --version\n"
+	"speed only:\n"
+	"  --ops LIST             of these, with commas (default: all, in this\n"
+	"                         order):\n"
+	"      malloc       allocate, in a fresh process; nothing is written\n"
+	"      write        overwrite objects in random order\n"
+	"      read         copy objects out in random order\n"
+	"      peek         read first and last byte in place, random order\n"
+	"      replace      free one at random, allocate another, write it\n"
+	"      free         free in random order\n"
+	"      malloc-warm  allocate again after everything was freed\n"
+	"      fill         allocate and write, in a fresh process\n"
+	"      compact      compact after a random half was freed; zs only\n"
+	"memory only:\n"
+	"  --free LIST            parts to free, in % (default: 50,75,90)\n"
+	"  --churn N              replacements for each live object when half\n"
+	"                         is freed; 0 is none (default: 4)\n"
+	"zs only:\n"
+	"  --page-size N          bytes, 4096 to 65536 (default: 4096)\n"
+	"  --chain-size N         pages, 4 to 16 (default: 8)\n"
+	"  --retained N[K|M|G]|all  free memory that the pool keeps\n"
+	"                         (default: the library's)\n"
+	"  --scope NAME           where zs_free's locks begin and end: default,\n"
+	"                         held, unlocked or class-idx\n"
+	"  --no-worker            a pool without a thread of its own\n"
+	"\n"
+	"Example: what replacing costs with jemalloc and with a pool:\n"
+	"  LD_PRELOAD=libjemalloc.so.2 uzs-bench --allocator malloc "
+	"--ops replace\n"
+	"  uzs-bench --ops replace\n"
+	"Exit status: 0 done, 1 failed, 2 wrong usage.\n";
+
+static void usage_error(const char *format, ...)
+	__attribute__((format(printf, 1, 2), noreturn));
+
+static void usage_error(const char *format, ...)
+{
+	va_list args;
+
+	fputs("uzs-bench: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs(" (see uzs-bench --help)\n", stderr);
+	exit(2);
+}
+
+/* A decimal number, the whole of text, from min to max. */
+static uint64_t parse_number(const char *option, const char *text, uint64_t min,
+			     uint64_t max)
+{
+	unsigned long long value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)text[0]) || *end || errno || value < min ||
+	    value > max)
+		usage_error("%s %s: not a number from %llu to %llu", option,
+			    text, (unsigned long long)min,
+			    (unsigned long long)max);
+	return value;
+}
+
+/* As above, with a unit: 1, K, M or G. */
+static uint64_t parse_bytes(const char *option, const char *text)
+{
+	static const char units[] = "KMG";
+	unsigned long long value;
+	const char *unit;
+	unsigned int shift = 0;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (*end && !end[1]) {
+		unit = strchr(units, toupper((unsigned char)*end));
+		if (unit) {
+			shift = 10 * (unsigned int)(unit - units + 1);
+			end++;
+		}
+	}
+	if (!isdigit((unsigned char)text[0]) || *end || errno ||
+	    value > (SIZE_MAX >> shift) || !value)
+		usage_error("%s %s: not a number of bytes, like 256M", option,
+			    text);
+	return (uint64_t)value << shift;
+}
+
+static enum bench_op find_op(const char *name, size_t len)
+{
+	unsigned int op;
+
+	for (op = 0; op < OP_NR; op++) {
+		if (strlen(op_name(op)) == len &&
+		    !strncmp(op_name(op), name, len))
+			return op;
+	}
+	usage_error("--ops: no operation is called \"%.*s\"", (int)len, name);
+}
+
+static unsigned int find_scope(const char *name)
+{
+	unsigned int scope;
+
+	for (scope = 0; scope_names[scope]; scope++) {
+		if (!strcmp(scope_names[scope], name))
+			return scope;
+	}
+	usage_error("--scope %s: no such lock scope", name);
+}
+
+static void parse_ops(struct options *opt, const char *text)
+{
+	opt->nr_ops = 0;
+	for (;;) {
+		size_t len = strcspn(text, ",");
+
+		if (opt->nr_ops == MAX_OPS)
+			usage_error("--ops: more than %d operations", MAX_OPS);
+		opt->ops[opt->nr_ops++] = find_op(text, len);
+		if (!text[len])
+			return;
+		text += len + 1;
+	}
+}
+
+static void parse_free(struct options *opt, const char *text)
+{
+	char number[8];
+
+	opt->nr_free = 0;
+	for (;;) {
+		size_t len = strcspn(text, ",");
+
+		if (opt->nr_free == MAX_FREE_LEVELS)
+			usage_error("--free: more than %d levels",
+				    MAX_FREE_LEVELS);
+		snprintf(number, sizeof(number), "%.*s", (int)len, text);
+		opt->free_percent[opt->nr_free++] =
+			(unsigned int)parse_number("--free", number, 1, 99);
+		if (!text[len])
+			return;
+		text += len + 1;
+	}
+}
+
+enum {
+	OPT_ALLOCATOR = 256,
+	OPT_SIZES,
+	OPT_BYTES,
+	OPT_THREADS,
+	OPT_REPS,
+	OPT_SEED,
+	OPT_VERIFY,
+	OPT_CSV,
+	OPT_JSON,
+	OPT_OPS,
+	OPT_FREE,
+	OPT_CHURN,
+	OPT_PAGE_SIZE,
+	OPT_CHAIN_SIZE,
+	OPT_RETAINED,
+	OPT_SCOPE,
+	OPT_NO_WORKER,
+	OPT_HELP,
+	OPT_VERSION
+};
+
+static const struct option long_options[] = {
+	{ "allocator", required_argument, NULL, OPT_ALLOCATOR },
+	{ "sizes", required_argument, NULL, OPT_SIZES },
+	{ "bytes", required_argument, NULL, OPT_BYTES },
+	{ "threads", required_argument, NULL, OPT_THREADS },
+	{ "reps", required_argument, NULL, OPT_REPS },
+	{ "seed", required_argument, NULL, OPT_SEED },
+	{ "verify", no_argument, NULL, OPT_VERIFY },
+	{ "csv", no_argument, NULL, OPT_CSV },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "ops", required_argument, NULL, OPT_OPS },
+	{ "free", required_argument, NULL, OPT_FREE },
+	{ "churn", required_argument, NULL, OPT_CHURN },
+	{ "page-size", required_argument, NULL, OPT_PAGE_SIZE },
+	{ "chain-size", required_argument, NULL, OPT_CHAIN_SIZE },
+	{ "retained", required_argument, NULL, OPT_RETAINED },
+	{ "scope", required_argument, NULL, OPT_SCOPE },
+	{ "no-worker", no_argument, NULL, OPT_NO_WORKER },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ NULL, 0, NULL, 0 }
+};
+
+/* What was given, where it matters whether it was. */
+struct given {
+	bool mode, bytes, reps, ops;
+	const char *sizes;
+	const char *speed_only, *memory_only, *zs_only; /* an option's name */
+};
+
+static void parse_option(struct options *opt, struct given *given, int option,
+			 const char *arg)
+{
+	switch (option) {
+	case OPT_ALLOCATOR:
+		if (strcmp(arg, "zs") && strcmp(arg, "malloc"))
+			usage_error("--allocator %s: neither zs nor malloc",
+				    arg);
+		opt->use_malloc = arg[0] == 'm';
+		break;
+	case OPT_SIZES:
+		given->sizes = arg;
+		break;
+	case OPT_BYTES:
+		opt->bytes = parse_bytes("--bytes", arg);
+		given->bytes = true;
+		break;
+	case OPT_THREADS:
+		opt->threads = (unsigned int)parse_number("--threads", arg, 1,
+							  HARNESS_MAX_THREADS);
+		break;
+	case OPT_REPS:
+		opt->reps =
+			(unsigned int)parse_number("--reps", arg, 1, MAX_REPS);
+		given->reps = true;
+		break;
+	case OPT_SEED:
+		opt->seed = parse_number("--seed", arg, 0, UINT64_MAX);
+		break;
+	case OPT_VERIFY:
+		opt->verify = true;
+		break;
+	case OPT_CSV:
+		opt->output = OUTPUT_CSV;
+		break;
+	case OPT_JSON:
+		opt->output = OUTPUT_JSON;
+		break;
+	case OPT_OPS:
+		parse_ops(opt, arg);
+		given->ops = true;
+		given->speed_only = "--ops";
+		break;
+	case OPT_FREE:
+		parse_free(opt, arg);
+		given->memory_only = "--free";
+		break;
+	case OPT_CHURN:
+		opt->churn = (unsigned int)parse_number("--churn", arg, 0, 100);
+		given->memory_only = "--churn";
+		break;
+	case OPT_PAGE_SIZE:
+		opt->page_size = (unsigned int)parse_number("--page-size", arg,
+							    1, UINT32_MAX);
+		given->zs_only = "--page-size";
+		break;
+	case OPT_CHAIN_SIZE:
+		opt->chain_size = (unsigned int)parse_number(
+			"--chain-size", arg, 1, UINT32_MAX);
+		given->zs_only = "--chain-size";
+		break;
+	case OPT_RETAINED:
+		opt->retained_bytes =
+			strcmp(arg, "all")
+				? (size_t)parse_bytes("--retained", arg)
+				: SIZE_MAX;
+		given->zs_only = "--retained";
+		break;
+	case OPT_SCOPE:
+		opt->lock_scope = find_scope(arg);
+		given->zs_only = "--scope";
+		break;
+	case OPT_NO_WORKER:
+		opt->no_worker = true;
+		given->zs_only = "--no-worker";
+		break;
+	case OPT_HELP:
+		fputs(usage_text, stdout);
+		print_end();
+		exit(0);
+	case OPT_VERSION:
+		printf("uzs-bench %s\n", zs_version());
+		print_end();
+		exit(0);
+	default:
+		/* getopt has said what is wrong */
+		exit(2);
+	}
+}
+
+static void parse_mode(struct options *opt, struct given *given,
+		       const char *arg)
+{
+	if (given->mode)
+		usage_error("one of speed and memory at a time");
+	if (!strcmp(arg, "memory"))
+		opt->mode = MODE_MEMORY;
+	else if (strcmp(arg, "speed"))
+		usage_error("%s: neither speed nor memory", arg);
+	given->mode = true;
+}
+
+static void set_defaults(struct options *opt, const struct given *given)
+{
+	/* an order in which one process can do many, one after the other */
+	static const enum bench_op default_ops[OP_NR] = {
+		OP_MALLOC, OP_WRITE,	   OP_READ, OP_PEEK,   OP_REPLACE,
+		OP_FREE,   OP_MALLOC_WARM, OP_FILL, OP_COMPACT
+	};
+	bool memory = opt->mode == MODE_MEMORY;
+	unsigned int i;
+
+	if (!given->bytes)
+		opt->bytes = memory ? DEFAULT_MEMORY_BYTES
+				    : DEFAULT_SPEED_BYTES;
+	if (!given->reps)
+		opt->reps = memory ? DEFAULT_MEMORY_REPS : DEFAULT_SPEED_REPS;
+	if (given->ops)
+		return;
+	for (i = 0; i < OP_NR; i++) {
+		if (default_ops[i] != OP_COMPACT || !opt->use_malloc)
+			opt->ops[opt->nr_ops++] = default_ops[i];
+	}
+}
+
+static void check_options(const struct options *opt, const struct given *given)
+{
+	unsigned int i;
+
+	if (opt->mode == MODE_SPEED && given->memory_only)
+		usage_error("%s: only with memory", given->memory_only);
+	if (opt->mode == MODE_MEMORY && given->speed_only)
+		usage_error("%s: only with speed", given->speed_only);
+	if (opt->use_malloc && given->zs_only)
+		usage_error("%s: only with --allocator zs", given->zs_only);
+	for (i = 0; opt->use_malloc && i < opt->nr_ops; i++) {
+		if (opt->ops[i] == OP_COMPACT)
+			usage_error("malloc cannot compact");
+	}
+	if (opt->mode == MODE_MEMORY && !opt->nr_free && !opt->churn)
+		usage_error("neither --free nor --churn: nothing to do");
+}
+
+static void check_amount(const struct options *opt)
+{
+	size_t slots = work_slots(opt);
+
+	if (!slots)
+		die("--bytes: more objects than the benchmark can number");
+	/* fewer would leave a thread without one after the frees */
+	if (slots < opt->threads * 100)
+		die("--bytes: %zu objects are too few, each thread needs 100",
+		    slots);
+	if (!opt->use_malloc && opt->sizes.max > opt->page_size)
+		die("sizes %s: an object of %u bytes is larger than a page "
+		    "of %u",
+		    opt->sizes.name, (unsigned int)opt->sizes.max,
+		    opt->page_size);
+}
+
+int main(int argc, char **argv)
+{
+	struct options opt = {
+		.seed = 1,
+		.threads = 1,
+		.page_size = 4096,
+		.chain_size = 8,
+		.free_percent = { 50, 75, 90 },
+		.nr_free = 3,
+		.churn = 4,
+	};
+	struct target_identity identity;
+	struct given given = { 0 };
+	int option;
+
+	/* "-" in front: arguments that are no options come as option 1 */
+	while ((option = getopt_long(argc, argv, "-", long_options, NULL)) !=
+	       -1) {
+		if (option == 1)
+			parse_mode(&opt, &given, optarg);
+		else
+			parse_option(&opt, &given, option, optarg);
+	}
+	if (optind < argc)
+		usage_error("%s: not understood", argv[optind]);
+	set_defaults(&opt, &given);
+	check_options(&opt, &given);
+	if (given.sizes)
+		sizes_load(&opt.sizes, given.sizes);
+	else
+		sizes_built_in(&opt.sizes);
+	check_amount(&opt);
+	target_identify(opt.use_malloc, &identity);
+	if (opt.mode == MODE_SPEED)
+		measure_speed(&opt, &identity);
+	else
+		measure_memory(&opt, &identity);
+	return 0;
+}

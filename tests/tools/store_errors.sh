@@ -1,0 +1,113 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
+# uzs store with what it cannot do: one clear line each, and the exit status.
+. "$(dirname "$0")/common.inc"
+
+head -c 20000000 /dev/urandom >"$work/random"
+printf 'text\n' >"$work/text"
+
+fails_with 1 "uzs: cannot read $work/none: No such file or directory" \
+	"$uzs" store "$work/none"
+fails_with 1 "uzs: cannot read $work/none: No such file or directory" \
+	"$uzs" store "$work/text" "$work/none"
+fails_with 1 "uzs: cannot read $work/text/: Not a directory" \
+	"$uzs" store "$work/text/"
+fails_with 1 "uzs: cannot read : No such file or directory" "$uzs" store ""
+fails_with 1 "uzs: cannot read /dev/null: it is a device or a socket" \
+	"$uzs" store /dev/null
+ln -s loop "$work/loop"
+fails_with 1 "uzs: cannot read $work/loop: Too many levels of symbolic links" \
+	"$uzs" store "$work/loop"
+fails_with 1 "uzs: cannot read a?b: No such file or directory" \
+	"$uzs" store "$(printf 'a\nb')"
+"$uzs" store - <&- >"$work/out" 2>"$work/err"
+status=$?
+one_line "closed stdin" 1 "uzs: cannot read stdin: Bad file descriptor"
+
+# Modes do not stop root; then nobody has to try, if there is a way.
+mkdir -p "$work/tree/shut" "$work/tree2"
+printf 'x' >"$work/tree/shut/file"
+printf 'x' >"$work/tree2/file"
+chmod 000 "$work/tree/shut" "$work/tree2/file"
+program=$uzs
+as_user=
+if [ "$(id -u)" -eq 0 ]; then
+	as_user="setpriv --reuid=65534 --regid=65534 --clear-groups"
+	chmod 755 "$work"
+	cp "$uzs" "$work/uzs"
+	program=$work/uzs
+fi
+if $as_user "$program" --version >/dev/null 2>&1; then
+	# shellcheck disable=SC2086
+	fails_with 1 "uzs: cannot read $work/tree/shut: Permission denied" \
+		$as_user "$program" store "$work/tree"
+	# shellcheck disable=SC2086
+	fails_with 1 "uzs: cannot read $work/tree/shut: Permission denied" \
+		$as_user "$program" store "$work/tree/shut"
+	# shellcheck disable=SC2086
+	fails_with 1 "uzs: cannot read $work/tree2/file: Permission denied" \
+		$as_user "$program" store "$work/tree2"
+	# shellcheck disable=SC2086
+	fails_with 1 "uzs: cannot read $work/tree2/file: Permission denied" \
+		$as_user "$program" store "$work/tree2/file"
+else
+	skip "unreadable directories: no way to be another user than root"
+fi
+
+# Limits: one that is reached, and ones that are too small for any pool.
+fails_with 1 "uzs: memory limit of 8 MiB reached after [1-9]* pages ($work/random)" \
+	"$uzs" store --limit 8M "$work/random"
+pages=$(sed -n 's/.* after \([0-9]*\) pages .*/\1/p' "$work/err")
+equal "output when the limit is reached" "" "$(cat "$work/out")"
+# Noise is stored raw: 8 MiB hold no more than 2048 such pages.
+check "pages within the limit: $pages" [ "$pages" -le 2048 ]
+check "pages within the limit: $pages" [ "$pages" -ge 1500 ]
+fails_with 1 "uzs: memory limit of 9000000 bytes reached after *" \
+	"$uzs" store --limit 9000000 "$work/random"
+run "$uzs" store --limit 8M - <"$work/random"
+one_line "a limit and stdin" 1 \
+	"uzs: memory limit of 8 MiB reached after * pages (stdin)"
+for limit in 1 4K 100K; do
+	fails_with 2 "uzs: --limit $limit is too small for a pool with pages of 4096 bytes (see uzs store --help)" \
+		"$uzs" store --limit $limit "$work/text"
+done
+fails_with 2 "uzs: --limit 256K is too small for a pool with pages of 65536 bytes (see uzs store --help)" \
+	"$uzs" store --page-size 64K --limit 256K "$work/text"
+
+# Options.
+for value in 0 x -1 8MB 8m 1.5M 20000000000000000000 99999999T ''; do
+	fails_with 2 "uzs: --limit takes a size such as *, not '$value' (see *)" \
+		"$uzs" store --limit "$value" "$work/text"
+	fails_with 2 "uzs: --max-bytes takes a size such as *, not '$value' (see *)" \
+		"$uzs" store --max-bytes "$value" "$work/text"
+done
+for value in -1 101 x 5% ''; do
+	fails_with 2 "uzs: --free takes a number from 0 to 100, not '$value' (see *)" \
+		"$uzs" store --free "$value" "$work/text"
+done
+fails_with 2 "uzs: --seed takes a number from 0 to *, not 'x' (see *)" \
+	"$uzs" store --seed x "$work/text"
+for value in lzo lz4:1 zst none:1 '' ZSTD; do
+	fails_with 2 "uzs: --algo takes lz4, zstd, zstd:LEVEL or none, not '$value' (see *)" \
+		"$uzs" store --algo "$value" "$work/text"
+done
+for value in 0 x 23 1x '' 99999999999999999999; do
+	fails_with 2 "uzs: the level of zstd is from * and not 0, not '$value' (see *)" \
+		"$uzs" store --algo "zstd:$value" "$work/text"
+done
+fails_with 2 "uzs: --page-size takes *, not '4095' (see *)" \
+	"$uzs" store --page-size 4095 "$work/text"
+fails_with 2 "uzs: *--nothing*" "$uzs" store --nothing
+fails_with 2 "uzs: *--algo* requires an argument" "$uzs" store --algo
+
+# Output that cannot be written.
+if [ -c /dev/full ]; then
+	for form in --classes --json; do
+		"$uzs" store $form "$work/text" >/dev/full 2>"$work/err"
+		status=$?
+		one_line "$form to a full disk" 1 \
+			"uzs: cannot write the output: No space left on device"
+	done
+fi
+
+finish

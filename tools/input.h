@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* input.h - which files to store, and their contents cut into pages. */
+#ifndef UZS_INPUT_H
+#define UZS_INPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct uzs_file {
+	char *path; /* "-" is stdin */
+	uint64_t first_page; /* number of its first page, from 0 */
+};
+
+struct uzs_input {
+	uint64_t max_bytes; /* read no more than this; 0: everything */
+	/* from the walk */
+	struct uzs_file *files;
+	size_t count;
+	size_t room;
+	uint64_t expected_bytes; /* sum of sizes; 0: unknown, as of pipes */
+	uint64_t skipped_special; /* devices, sockets, pipes in directories */
+	uint64_t skipped_links; /* symbolic links in directories */
+	uint64_t skipped_unreadable; /* only in the machine's libraries */
+	/* from reading */
+	uint64_t files_read;
+	uint64_t bytes; /* without the padding of last pages */
+	uint64_t pages;
+	bool cut; /* max_bytes was reached */
+};
+
+/* Adds a file, a directory with everything below it, or "-" for stdin. What
+ * cannot be read is an error; symbolic links are followed only here, not in
+ * directories, so that nothing is read twice or for ever. Names are taken in
+ * alphabetical order. Return: 0 or an exit status. */
+int uzs_input_add(struct uzs_input *input, const char *path);
+/* Adds the shared libraries of the machine, less what cannot be read. */
+int uzs_input_add_libraries(struct uzs_input *input);
+void uzs_input_destroy(struct uzs_input *input);
+
+/* Takes a page of a file; the last one is filled up with zeros.
+ * Return: 0, or an exit status, which ends the reading. */
+typedef int uzs_take_page(void *arg, const void *page,
+			  const struct uzs_file *file);
+/* Reads all files. @buffer: a multiple of @page_bytes. */
+int uzs_input_read(struct uzs_input *input, size_t page_bytes, void *buffer,
+		   size_t buffer_bytes, uzs_take_page *take, void *arg);
+/* The file that page @page, counted from 0, is from. */
+const struct uzs_file *uzs_input_file(const struct uzs_input *input,
+				      uint64_t page);
+/* For messages: "stdin" for "-". */
+const char *uzs_file_name(const struct uzs_file *file);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* message.c - one line on stderr for everything that goes wrong. */
+#include "uzs.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+/* Longer than any path, so that a message says where. */
+#define MESSAGE_BYTES 8192
+
+static void print_line(const char *format, va_list args, const char *tail)
+{
+	char line[MESSAGE_BYTES];
+	unsigned char *c;
+
+	uzs_progress_clear();
+	vsnprintf(line, sizeof(line), format, args);
+	for (c = (unsigned char *)line; *c; c++) {
+		if (*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
+	fprintf(stderr, "uzs: %s%s\n", line, tail);
+}
+
+int uzs_fail(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_line(format, args, "");
+	va_end(args);
+	return UZS_FAILED;
+}
+
+int uzs_usage(const char *command, const char *format, ...)
+{
+	char tail[64];
+	va_list args;
+
+	snprintf(tail, sizeof(tail), " (see uzs%s%s --help)",
+		 *command ? " " : "", command);
+	va_start(args, format);
+	print_line(format, args, tail);
+	va_end(args);
+	return UZS_USAGE;
+}
+
+int uzs_flush_output(void)
+{
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return 0;
+	return uzs_fail("cannot write the output: %s",
+			errno ? strerror(errno) : "write error");
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* pages.h - pages held compressed in a pool, as zram holds them: a page of
+ * one repeated word is kept as that word, without an object; one that would
+ * take a whole page of the pool anyway is stored as it is.
+ */
+#ifndef UZS_PAGES_H
+#define UZS_PAGES_H
+
+#include "codec.h"
+#include "uzs.h"
+
+/* What is kept of a page, outside of the pool. */
+struct uzs_page {
+	union {
+		unsigned long handle;
+		unsigned long fill; /* the word that a same-filled page has */
+	};
+	uint64_t checksum; /* of the page before compression */
+	uint32_t bytes; /* of the object; 0: same-filled */
+	bool freed;
+};
+
+struct uzs_pages {
+	struct zs_pool *pool;
+	const struct uzs_codec *codec;
+	size_t page_bytes;
+	size_t raw_from_bytes; /* compressed pages from this size on are raw */
+	struct uzs_page **chunks; /* of UZS_PAGES_PER_CHUNK */
+	size_t chunk_count;
+	void *scratch; /* a compressed page */
+	size_t scratch_bytes;
+	void *page; /* a page read back */
+	void *copy; /* an object that lies in two pages of the pool */
+	/* counts */
+	uint64_t count; /* pages stored */
+	uint64_t same_filled;
+	uint64_t raw;
+	uint64_t objects; /* in the pool now */
+	uint64_t object_bytes; /* their sizes */
+	uint64_t record_bytes; /* of chunks, as taken from the OS */
+	/* time spent in uzs_pages_store */
+	uint64_t checksum_ns;
+	uint64_t compress_ns;
+	uint64_t pool_ns; /* zs_malloc and zs_obj_write */
+};
+
+#define UZS_PAGES_PER_CHUNK 32768u
+
+/* The pool, codec and page_bytes are set; the rest is filled in here.
+ * Return: 0 or an exit status. */
+int uzs_pages_init(struct uzs_pages *pages);
+/* Does not touch the pool. */
+void uzs_pages_destroy(struct uzs_pages *pages);
+/* Return: 0; -ENOMEM when the pool has no memory; -ENOBUFS when there is none
+ * for the records; -EIO when the compressor fails; another error of the pool. */
+int uzs_pages_store(struct uzs_pages *pages, const void *data);
+/* Reads every page that is not freed back, decompresses it and compares its
+ * checksum. Return: 0, or 1 and *bad, the number of the first bad page. */
+int uzs_pages_verify(struct uzs_pages *pages, uint64_t *bad);
+/* Frees @percent of the objects, chosen at random, in random order.
+ * @freed: how many. Return: 0, or -ENOBUFS when there is no memory for the
+ * choice; then nothing is freed. */
+int uzs_pages_free(struct uzs_pages *pages, unsigned int percent, uint64_t seed,
+		   uint64_t *freed);
+
+#endif

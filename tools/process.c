@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* process.c - what the program asks the OS about itself: the time, its
+ * memory.
+ */
+#include "uzs.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+uint64_t uzs_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+bool uzs_rss_bytes(uint64_t *bytes)
+{
+	FILE *statm = fopen("/proc/self/statm", "r");
+	uint64_t resident;
+	int fields;
+
+	if (!statm)
+		return false;
+	fields = fscanf(statm, "%*s %" SCNu64, &resident);
+	fclose(statm);
+	if (fields != 1)
+		return false;
+	*bytes = resident * (uint64_t)sysconf(_SC_PAGESIZE);
+	return true;
+}
+
+void *uzs_map_bytes(size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return NULL;
+	memset(memory, 0, bytes);
+	return memory;
+}
+
+void uzs_unmap_bytes(void *memory, size_t bytes)
+{
+	if (memory)
+		munmap(memory, bytes);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* uzs.h - what the parts of the program uzs share: the commands, messages,
+ * options, clock and the process's memory.
+ *
+ * Convention of the whole program: a function that returns int and can fail
+ * returns 0 or an exit status (UZS_FAILED, UZS_USAGE), after it has printed
+ * the one line that says what went wrong. Callers only pass it on.
+ *
+ * Include this first: it chooses 64-bit file offsets.
+ */
+#ifndef UZS_H
+#define UZS_H
+
+#ifndef _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64
+#endif
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "uzsmalloc.h"
+
+#define UZS_FAILED 1 /* exit status: the work could not be done */
+#define UZS_USAGE 2 /* exit status: the command line makes no sense */
+
+/* main.c and cmd_*.c: argv[0] is "uzs", as getopt prints it in messages. */
+int uzs_cmd_store(int argc, char **argv);
+int uzs_cmd_classes(int argc, char **argv);
+int uzs_cmd_replay(int argc, char **argv);
+
+/* message.c */
+
+/* Prints "uzs: ..." as one line on stderr; control characters, which a file
+ * name may have, become '?'. Return: UZS_FAILED. */
+int uzs_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same, with "(see uzs COMMAND --help)". Return: UZS_USAGE. */
+int uzs_usage(const char *command, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Return: UZS_FAILED and a line if something could not be written to stdout
+ * so far, with all of it flushed; else 0. */
+int uzs_flush_output(void);
+
+/* options.c */
+
+/* Values of the long options that have no letter; a command's own begin at
+ * UZS_OPT_OWN. */
+enum { UZS_OPT_PAGE_SIZE = 256, UZS_OPT_CHAIN_SIZE, UZS_OPT_OWN };
+#define UZS_GEOMETRY_OPTIONS                                              \
+	{ "page-size", required_argument, NULL, UZS_OPT_PAGE_SIZE },      \
+	{                                                                 \
+		"chain-size", required_argument, NULL, UZS_OPT_CHAIN_SIZE \
+	}
+#define UZS_GEOMETRY_HELP                                                         \
+	"  --page-size N    bytes in a page: 4096 (default), 8K, 16K, 32K, 64K\n" \
+	"  --chain-size N   most pages in a zspage: 4 to 16 (default 8)\n"
+
+struct uzs_geometry {
+	unsigned int page_size; /* bytes */
+	unsigned int chain_size; /* pages */
+};
+#define UZS_GEOMETRY_INIT \
+	{                 \
+		4096, 8   \
+	}
+
+/* Takes UZS_OPT_PAGE_SIZE or UZS_OPT_CHAIN_SIZE. Return: 0 or UZS_USAGE. */
+int uzs_geometry_option(const char *command, int option, const char *text,
+			struct uzs_geometry *geometry);
+/* A decimal number from @min to @max. @name: the option, for the message. */
+int uzs_parse_number(const char *command, const char *name, const char *text,
+		     uint64_t min, uint64_t max, uint64_t *value);
+/* Bytes: a decimal number, with K, M, G or T for powers of 1024. */
+int uzs_parse_size(const char *command, const char *name, const char *text,
+		   uint64_t *bytes);
+/* Creates a pool. @limit: bytes, 0 for none. @text: how the user wrote the
+ * limit. Return: the pool, or NULL with *status set. */
+struct zs_pool *uzs_open_pool(const char *command,
+			      const struct uzs_geometry *geometry,
+			      unsigned int flags, size_t limit,
+			      const char *limit_text, int *status);
+/* Indices of the distinct classes, ascending. Return: how many; *indices is
+ * to be freed; 0 with a line on stderr when there is no memory. */
+unsigned int uzs_class_indices(struct zs_pool *pool, unsigned int **indices);
+
+/* process.c */
+
+/* Nanoseconds of a clock that only goes forward. */
+uint64_t uzs_now_ns(void);
+/* Bytes of memory that the process occupies. Return: false if the system
+ * does not tell. */
+bool uzs_rss_bytes(uint64_t *bytes);
+/* Zeroed memory from the OS that is really there (touched), so that it is
+ * not counted into what comes later. NULL: none. */
+void *uzs_map_bytes(size_t bytes);
+void uzs_unmap_bytes(void *memory, size_t bytes);
+
+/* progress.c: a bar on stderr, only for a terminal and after 2 seconds. */
+struct uzs_progress {
+	const char *what;
+	uint64_t total; /* 0: unknown */
+	uint64_t start_ns;
+	uint64_t shown_ns; /* 0: not shown yet */
+	unsigned int calls;
+	bool terminal;
+};
+void uzs_progress_start(struct uzs_progress *progress, const char *what,
+			uint64_t total);
+/* Cheap: looks at the clock now and then only. */
+void uzs_progress_update(struct uzs_progress *progress, uint64_t done);
+/* Takes the bar away; also before any message. */
+void uzs_progress_clear(void);
+
+#endif
