@@ -44,6 +44,7 @@ struct options {
 	unsigned int chain_size; /* pages */
 	size_t retained_bytes; /* as in struct zs_pool_options */
 	unsigned int lock_scope; /* enum zs_lock_scope */
+	unsigned int defer; /* enum zs_defer_mode; DEFAULT: zs_free is used */
 	enum bench_op ops[MAX_OPS];
 	unsigned int nr_ops;
 	unsigned int free_percent[MAX_FREE_LEVELS];

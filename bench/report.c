@@ -66,10 +66,12 @@ void row_begin(struct row *row, const struct options *opt,
 		row_none(row, "page_size");
 		row_none(row, "chain_size");
 		row_none(row, "lock_scope");
+		row_none(row, "defer");
 	} else {
 		row_count(row, "page_size", opt->page_size);
 		row_count(row, "chain_size", opt->chain_size);
 		row_text(row, "lock_scope", scope_names[opt->lock_scope]);
+		row_text(row, "defer", defer_names[opt->defer]);
 	}
 	row_count(row, "seed", opt->seed);
 	row_count(row, "rep", rep);

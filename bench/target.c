@@ -25,6 +25,12 @@ const char *const scope_names[] = { [ZS_SCOPE_DEFAULT] = "default",
 				    [ZS_SCOPE_CLASS_IDX] = "class-idx",
 				    NULL };
 
+const char *const defer_names[] = { [ZS_DEFER_DEFAULT] = "off",
+				    [ZS_DEFER_NONE] = "none",
+				    [ZS_DEFER_ARRAY] = "array",
+				    [ZS_DEFER_PERCPU] = "percpu",
+				    NULL };
+
 typedef int (*mallctl_fn)(const char *name, void *old, size_t *old_len,
 			  void *new_value, size_t new_len);
 
@@ -113,12 +119,14 @@ void target_open(struct target *target, const struct options *opt)
 	struct zs_pool_options pool_opt = ZS_POOL_OPTIONS_INIT;
 
 	target->pool = NULL;
+	target->defer = opt->defer != ZS_DEFER_DEFAULT;
 	if (opt->use_malloc)
 		return;
 	pool_opt.page_size = opt->page_size;
 	pool_opt.chain_size = opt->chain_size;
 	pool_opt.retained_bytes = opt->retained_bytes;
 	pool_opt.lock_scope = (enum zs_lock_scope)opt->lock_scope;
+	pool_opt.defer = (enum zs_defer_mode)opt->defer;
 	if (opt->no_worker)
 		pool_opt.flags |= ZS_POOL_NO_WORKER;
 	target->pool = zs_create_pool_with("uzs-bench", &pool_opt);

@@ -21,6 +21,7 @@
 
 struct target {
 	struct zs_pool *pool; /* NULL: malloc */
+	bool defer; /* objects are freed by zs_free_deferred */
 };
 
 /* What is behind malloc, or the library: name and version for the reader. */
@@ -30,8 +31,10 @@ struct target_identity {
 	char version[48];
 };
 
-/* Names of enum zs_lock_scope, by value; NULL behind the last. */
+/* Names of enum zs_lock_scope and of enum zs_defer_mode, by value; NULL
+ * behind the last. */
 extern const char *const scope_names[];
+extern const char *const defer_names[];
 
 void target_identify(bool use_malloc, struct target_identity *identity);
 
@@ -71,10 +74,19 @@ static inline uintptr_t target_alloc(const struct target *target, size_t bytes)
 
 static inline void target_free(const struct target *target, uintptr_t handle)
 {
-	if (target->pool)
-		zs_free(target->pool, handle);
-	else
+	if (!target->pool)
 		free((void *)handle);
+	else if (target->defer)
+		zs_free_deferred(target->pool, handle);
+	else
+		zs_free(target->pool, handle);
+}
+
+/* Waits until what was freed is free: a part of the work, whoever does it. */
+static inline void target_finish_frees(const struct target *target)
+{
+	if (target->defer)
+		zs_free_deferred_flush(target->pool);
 }
 
 static inline void target_write(const struct target *target, uintptr_t handle,

@@ -69,6 +69,9 @@ static const char usage_text[] =
 	"                         (default: the library's)\n"
 	"  --scope NAME           where zs_free's locks begin and end: default,\n"
 	"                         held, unlocked or class-idx\n"
+	"  --defer NAME           free with zs_free_deferred, and flush at the\n"
+	"                         end: none, array or percpu (default: off,\n"
+	"                         zs_free)\n"
 	"  --no-worker            a pool without a thread of its own\n"
 	"\n"
 	"Example: what replacing costs with jemalloc and with a pool:\n"
@@ -146,15 +149,17 @@ static enum bench_op find_op(const char *name, size_t len)
 	usage_error("--ops: no operation is called \"%.*s\"", (int)len, name);
 }
 
-static unsigned int find_scope(const char *name)
+/* The number of a name in a list that ends with NULL. */
+static unsigned int find_name(const char *option, const char *const *names,
+			      const char *name)
 {
-	unsigned int scope;
+	unsigned int i;
 
-	for (scope = 0; scope_names[scope]; scope++) {
-		if (!strcmp(scope_names[scope], name))
-			return scope;
+	for (i = 0; names[i]; i++) {
+		if (!strcmp(names[i], name))
+			return i;
 	}
-	usage_error("--scope %s: no such lock scope", name);
+	usage_error("%s %s: no such variant", option, name);
 }
 
 static void parse_ops(struct options *opt, const char *text)
@@ -209,6 +214,7 @@ enum {
 	OPT_CHAIN_SIZE,
 	OPT_RETAINED,
 	OPT_SCOPE,
+	OPT_DEFER,
 	OPT_NO_WORKER,
 	OPT_HELP,
 	OPT_VERSION
@@ -231,6 +237,7 @@ static const struct option long_options[] = {
 	{ "chain-size", required_argument, NULL, OPT_CHAIN_SIZE },
 	{ "retained", required_argument, NULL, OPT_RETAINED },
 	{ "scope", required_argument, NULL, OPT_SCOPE },
+	{ "defer", required_argument, NULL, OPT_DEFER },
 	{ "no-worker", no_argument, NULL, OPT_NO_WORKER },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -313,8 +320,12 @@ static void parse_option(struct options *opt, struct given *given, int option,
 		given->zs_only = "--retained";
 		break;
 	case OPT_SCOPE:
-		opt->lock_scope = find_scope(arg);
+		opt->lock_scope = find_name("--scope", scope_names, arg);
 		given->zs_only = "--scope";
+		break;
+	case OPT_DEFER:
+		opt->defer = find_name("--defer", defer_names, arg);
+		given->zs_only = "--defer";
 		break;
 	case OPT_NO_WORKER:
 		opt->no_worker = true;

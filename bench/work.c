@@ -291,6 +291,7 @@ void job_free(void *arg, unsigned int thread)
 		target_free(&work->target, slot->handle);
 		slot->handle = 0;
 	}
+	target_finish_frees(&work->target);
 	share->freed = share->goal;
 }
 
@@ -310,6 +311,7 @@ void job_replace(void *arg, unsigned int thread)
 		target_write(&work->target, slot->handle,
 			     payload_of(work, at, slot->bytes), slot->bytes);
 	}
+	target_finish_frees(&work->target);
 }
 
 void work_verify(struct work *work, const char *after)
