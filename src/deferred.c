@@ -32,6 +32,13 @@ static bool no_handle(unsigned long handle)
 	return !handle || zs_is_err(handle);
 }
 
+/* For those who may run beside zs_pool_enable_deferred_free: what belongs to a
+ * mode is there when the mode is seen. */
+static enum zs_defer_mode mode_of(const struct deferred *d)
+{
+	return smp_load_acquire(&d->mode);
+}
+
 static void schedule(struct zs_pool *pool)
 {
 	if (queue_work(&pool->wq, &pool->deferred.work))
@@ -45,28 +52,30 @@ static size_t ring_bytes(const struct deferred *d)
 	return ALIGN(d->capacity * sizeof(*d->ring), uzs_os_page_size());
 }
 
-/* Makes the array if there is none yet. */
-static bool have_ring(struct deferred *d)
+/* The array, which is made if there is none yet; NULL without memory. */
+static unsigned long *get_ring(struct deferred *d)
 {
-	unsigned long *ring = smp_load_acquire(&d->ring), *none = NULL;
+	unsigned long *ring = smp_load_acquire(&d->ring), *other = NULL;
 
 	if (likely(ring))
-		return true;
+		return ring;
 	ring = uzs_os_map(ring_bytes(d), uzs_os_page_size());
 	if (!ring)
-		return false;
-	if (!__atomic_compare_exchange_n(&d->ring, &none, ring, false,
-					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		uzs_os_unmap(ring, ring_bytes(d));
-	return true;
+		return NULL;
+	if (__atomic_compare_exchange_n(&d->ring, &other, ring, false,
+					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return ring;
+	uzs_os_unmap(ring, ring_bytes(d));
+	return other;
 }
 
 static bool queue_in_array(struct zs_pool *pool, unsigned long handle)
 {
 	struct deferred *d = &pool->deferred;
+	unsigned long *ring = get_ring(d);
 	u64 count;
 
-	if (!have_ring(d)) {
+	if (!ring) {
 		uzs_count(&d->nr_sync_full, 1);
 		return false;
 	}
@@ -80,7 +89,7 @@ static bool queue_in_array(struct zs_pool *pool, unsigned long handle)
 		uzs_count(&d->nr_sync_full, 1);
 		return false;
 	}
-	d->ring[d->head++ & (d->capacity - 1)] = handle;
+	ring[d->head++ & (d->capacity - 1)] = handle;
 	if (unlikely(count + 1 == d->capacity / 2))
 		schedule(pool);
 	uzs_add(&d->nr_queued, 1);
@@ -93,12 +102,13 @@ static bool queue_in_array(struct zs_pool *pool, unsigned long handle)
 static bool drain_array(struct zs_pool *pool, u64 until)
 {
 	struct deferred *d = &pool->deferred;
+	const unsigned long *ring = smp_load_acquire(&d->ring);
 	unsigned long handles[DRAIN_BATCH];
 	unsigned int n = 0;
 
 	spin_lock(&d->lock);
 	while (n < DRAIN_BATCH && d->tail < d->head && d->tail < until)
-		handles[n++] = d->ring[d->tail++ & (d->capacity - 1)];
+		handles[n++] = ring[d->tail++ & (d->capacity - 1)];
 	spin_unlock(&d->lock);
 	for (unsigned int i = 0; i < n; i++)
 		zs_free(pool, handles[i]);
@@ -287,18 +297,18 @@ static void drain_work(struct work_struct *work)
 		container_of(work, struct zs_pool, deferred.work);
 	struct deferred *d = &pool->deferred;
 	unsigned int bufs = 0;
-	bool more = true;
+	bool more = true, percpu;
 
 	while (more) {
 		pthread_mutex_lock(&d->drain_lock);
-		if (d->mode == ZS_DEFER_PERCPU)
+		percpu = d->mode == ZS_DEFER_PERCPU;
+		if (percpu)
 			more = drain_buf(pool, UINT64_MAX);
 		else
 			more = drain_array(pool, UINT64_MAX);
 		pthread_mutex_unlock(&d->drain_lock);
 		cond_resched();
-		if (more && d->mode == ZS_DEFER_PERCPU &&
-		    ++bufs >= max(d->reserve_pages / 2, 1u)) {
+		if (more && percpu && ++bufs >= max(d->reserve_pages / 2, 1u)) {
 			schedule(pool);
 			break;
 		}
@@ -328,12 +338,13 @@ static u64 queue_all_bufs(struct deferred *d)
 void zs_free_deferred_flush(struct zs_pool *pool)
 {
 	struct deferred *d = &pool->deferred;
+	enum zs_defer_mode mode = mode_of(d);
 	bool more = true;
 	u64 until;
 
-	if (d->mode == ZS_DEFER_PERCPU) {
+	if (mode == ZS_DEFER_PERCPU) {
 		until = queue_all_bufs(d);
-	} else if (d->mode == ZS_DEFER_ARRAY && smp_load_acquire(&d->ring)) {
+	} else if (mode == ZS_DEFER_ARRAY && smp_load_acquire(&d->ring)) {
 		spin_lock(&d->lock);
 		until = d->head;
 		spin_unlock(&d->lock);
@@ -344,7 +355,7 @@ void zs_free_deferred_flush(struct zs_pool *pool)
 	 * free only under it. */
 	while (more) {
 		pthread_mutex_lock(&d->drain_lock);
-		if (d->mode == ZS_DEFER_PERCPU)
+		if (mode == ZS_DEFER_PERCPU)
 			more = drain_buf(pool, until);
 		else
 			more = drain_array(pool, until);
@@ -394,21 +405,25 @@ int zs_pool_enable_deferred_free(struct zs_pool *pool,
 				 void *private_data)
 {
 	struct deferred *d = &pool->deferred;
-	int err;
+	int err = -EBUSY;
 
 	if (ops && (!ops->push || !ops->drain))
 		return -EINVAL;
-	if (d->mode == ZS_DEFER_PERCPU)
+	if (mode_of(d) == ZS_DEFER_PERCPU)
 		return -EBUSY;
 	zs_free_deferred_flush(pool);
 	flush_work(&pool->wq, &d->work);
-	err = alloc_bufs(pool);
-	if (err)
-		return err;
-	d->ops = ops;
-	d->private_data = private_data;
-	d->mode = ZS_DEFER_PERCPU;
-	return 0;
+	/* Another thread may be about to do the same. */
+	pthread_mutex_lock(&d->drain_lock);
+	if (d->mode != ZS_DEFER_PERCPU)
+		err = alloc_bufs(pool);
+	if (!err) {
+		d->ops = ops;
+		d->private_data = private_data;
+		smp_store_release(&d->mode, ZS_DEFER_PERCPU);
+	}
+	pthread_mutex_unlock(&d->drain_lock);
+	return err;
 }
 
 int uzs_deferred_init(struct zs_pool *pool, enum zs_defer_mode mode)
@@ -428,7 +443,7 @@ int uzs_deferred_init(struct zs_pool *pool, enum zs_defer_mode mode)
 		return 0;
 	case ZS_DEFER_ARRAY:
 		d->mode = mode;
-		return have_ring(d) ? 0 : -ENOMEM;
+		return get_ring(d) ? 0 : -ENOMEM;
 	case ZS_DEFER_PERCPU:
 		return zs_pool_enable_deferred_free(pool, NULL, NULL);
 	case ZS_DEFER_NONE:
@@ -455,7 +470,7 @@ size_t uzs_deferred_bytes(struct zs_pool *pool)
 	struct deferred *d = &pool->deferred;
 
 	return (smp_load_acquire(&d->ring) ? ring_bytes(d) : 0) +
-	       (d->mode == ZS_DEFER_PERCPU ? d->mem_bytes : 0);
+	       (mode_of(d) == ZS_DEFER_PERCPU ? d->mem_bytes : 0);
 }
 
 unsigned long uzs_deferred_queued(struct zs_pool *pool)
@@ -463,6 +478,8 @@ unsigned long uzs_deferred_queued(struct zs_pool *pool)
 	struct deferred *d = &pool->deferred;
 	unsigned long n = READ_ONCE(d->nr_queued);
 
+	if (mode_of(d) != ZS_DEFER_PERCPU)
+		return n;
 	for (unsigned int i = 0; i < d->slots.slots; i++) {
 		struct defer_slot *slot = uzs_per_cpu(&d->slots, i);
 
@@ -508,5 +525,6 @@ void uzs_deferred_fork_child(struct zs_pool *pool)
 		spin_lock_init(&slot->lock);
 	}
 	spin_lock_init(&d->lock);
-	pthread_mutex_init(&d->drain_lock, NULL);
+	/* The thread that locked it is here. */
+	pthread_mutex_unlock(&d->drain_lock);
 }

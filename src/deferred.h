@@ -29,7 +29,9 @@ struct defer_slot {
 };
 
 struct deferred {
-	enum zs_defer_mode mode; /* const, but for zs_pool_enable_... */
+	/* guard: drain_lock to write, atomic to read; const for those who
+	 * queue */
+	enum zs_defer_mode mode;
 
 	/* One drains at a time, so that whoever has the lock knows that what
 	 * left the queue is freed. Order: above pool->lock. */

@@ -24,8 +24,9 @@ unsigned long uzs_alloc_handle(struct zs_pool *pool, gfp_t gfp)
 	return (unsigned long)word;
 }
 
+/* The word is dead already. */
 void uzs_free_handle(struct zs_pool *pool, unsigned long handle)
 {
-	record_obj(handle, 0);
+	VM_BUG_ON(uzs_handle_word_live(pool, handle_to_obj(handle)));
 	kmem_cache_free(&pool->handle_cache, (void *)handle);
 }

@@ -38,12 +38,16 @@ static void prefetch_object(struct zs_pool *pool, struct size_class *class,
 	__builtin_prefetch((char *)zpdesc_address(pool, zpdesc) + offset, 1);
 }
 
-/* What all variants do under class->lock: puts the object back. Return: is
- * its zspage empty now? */
+/* What all variants do under class->lock: puts the object back. The handle
+ * word dies with it, so that no walk over live handles, and no child of a
+ * fork, finds one that leads to a freed object. Return: is its zspage empty
+ * now? */
 static bool free_locked(struct zs_pool *pool, struct size_class *class,
-			struct zspage *zspage, unsigned long obj)
+			struct zspage *zspage, unsigned long handle,
+			unsigned long obj)
 {
 	assert_spin_locked(&class->lock);
+	record_obj(handle, 0);
 	uzs_add(&class->objs_inuse, -1);
 	uzs_add(&class->objs_freed, 1);
 	uzs_obj_free(pool, class, zspage, obj);
@@ -68,7 +72,7 @@ static bool free_held(struct zs_pool *pool, unsigned long handle)
 	spin_lock(&class->lock); /* from here on this keeps it there: L1 */
 	read_unlock(&pool->lock);
 
-	if (free_locked(pool, class, zspage, obj))
+	if (free_locked(pool, class, zspage, handle, obj))
 		kick = !uzs_free_zspage(pool, class, zspage);
 	spin_unlock(&class->lock);
 	return kick;
@@ -92,7 +96,7 @@ static bool free_unlocked(struct zs_pool *pool, unsigned long handle)
 	spin_lock(&class->lock);
 	read_unlock(&pool->lock);
 
-	empty = free_locked(pool, class, zspage, obj);
+	empty = free_locked(pool, class, zspage, handle, obj);
 	detached = empty && uzs_detach_zspage(class, zspage);
 	spin_unlock(&class->lock);
 	if (detached)
@@ -118,7 +122,7 @@ static bool free_class_idx(struct zs_pool *pool, unsigned long handle)
 	obj = handle_to_obj(handle); /* now it cannot: L1 */
 	zspage = obj_to_zpdesc(pool, obj)->zspage;
 
-	empty = free_locked(pool, class, zspage, obj);
+	empty = free_locked(pool, class, zspage, handle, obj);
 	detached = empty && uzs_detach_zspage(class, zspage);
 	spin_unlock(&class->lock);
 	if (detached)
@@ -165,7 +169,7 @@ static unsigned int free_run(struct zs_pool *pool, const unsigned long *handles,
 			break;
 		obj = handle_to_obj(handles[i]);
 		zspage = obj_to_zpdesc(pool, obj)->zspage;
-		if (!free_locked(pool, class, zspage, obj))
+		if (!free_locked(pool, class, zspage, handles[i], obj))
 			continue;
 		if (uzs_detach_zspage(class, zspage))
 			list_add(&zspage->list, &empty);

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* test_golden.c - what the real allocator does, and ours does, too: class
+ * tables, and traces down to the place of every object. Through the public
+ * API; the files are described in data/README.md and those it names.
+ */
+#include "test_util.h"
+
+#include <inttypes.h>
+#include <zlib.h>
+
+/* The files are of 64-bit machines, where a handle word has 8 bytes. A request
+ * that is as much larger as the word is smaller finds the same class. */
+#define HANDLE_DIFFERENCE ((unsigned int)(8 - sizeof(unsigned long)))
+
+static size_t request(size_t size, size_t page_size)
+{
+	size += HANDLE_DIFFERENCE;
+	return size < page_size ? size : page_size;
+}
+
+/* ---- class tables -------------------------------------------------------- */
+
+static struct zs_class_info class_info(struct zs_pool *pool, unsigned int index)
+{
+	struct zs_class_info info = ZS_CLASS_INFO_INIT;
+
+	assert_int_equal(zs_class_info(pool, index, &info), 0);
+	return info;
+}
+
+static void check_chain_size(const char *line)
+{
+	unsigned int page_size, chain_size, indices, distinct, largest, huge;
+	unsigned int is_distinct = 0, is_largest = 0;
+	struct zs_pool *pool;
+
+	assert_int_equal(sscanf(line, "%u %u %u %u %u %u", &page_size,
+				&chain_size, &indices, &distinct, &largest,
+				&huge),
+			 6);
+	pool = make_pool(page_size, chain_size, ZS_POOL_NO_WORKER);
+	assert_int_equal(zs_class_count(pool), indices);
+	assert_int_equal(zs_huge_class_size(pool), huge + HANDLE_DIFFERENCE);
+	for (unsigned int i = 0; i < indices; i++) {
+		struct zs_class_info info = class_info(pool, i);
+
+		is_distinct += info.index == i;
+		if (!info.huge)
+			is_largest = info.size;
+	}
+	if (is_distinct != distinct || is_largest != largest)
+		fail_msg(
+			"page size %u, chain size %u: %u classes, %u the largest that is not huge; should be %u and %u",
+			page_size, chain_size, is_distinct, is_largest,
+			distinct, largest);
+	zs_destroy_pool(pool);
+}
+
+static void test_chain_sizes(void **state)
+{
+	FILE *file = data_open("chain-size.tsv");
+	unsigned int rows = 0;
+	char line[512];
+
+	while (fgets(line, sizeof(line), file))
+		if (line[0] >= '0' && line[0] <= '9') {
+			check_chain_size(line);
+			rows++;
+		}
+	fclose(file);
+	/* 13 chain sizes at 4 KiB, 3 each at 16 and 64 KiB. */
+	assert_int_equal(rows, 19);
+}
+
+/* One line "INDEX SIZE PAGES OBJS". Return: was it one? */
+static bool check_class_line(struct zs_pool *pool, const char *line,
+			     unsigned int *first)
+{
+	unsigned int index, size, pages, objs;
+
+	if (sscanf(line, "%u %u %u %u", &index, &size, &pages, &objs) != 4)
+		return false;
+	/* It serves all the indices from the one before on. */
+	for (; *first <= index; ++*first) {
+		struct zs_class_info info = class_info(pool, *first);
+
+		assert_int_equal(info.index, index);
+		assert_int_equal(info.size, size);
+		assert_int_equal(info.pages_per_zspage, pages);
+		assert_int_equal(info.objs_per_zspage, objs);
+		assert_int_equal(info.huge, pages == 1 && objs == 1);
+	}
+	return true;
+}
+
+/* One line "map FIRST LAST INDEX": all the requests from FIRST to LAST. */
+static bool check_map_line(struct zs_pool *pool, unsigned int page_size,
+			   const char *line, unsigned int *next)
+{
+	unsigned int first, last, index;
+
+	if (sscanf(line, "map %u %u %u", &first, &last, &index) != 3)
+		return false;
+	assert_int_equal(first, *next);
+	for (unsigned int size = first; size <= last; size++)
+		assert_int_equal(zs_lookup_class_index(pool, size + 8), index);
+	/* That zs_malloc goes there, too, costs more: both ends of it. */
+	for (int end = 0; end < 2; end++) {
+		size_t size = request(end ? last : first, page_size);
+		unsigned long handle = must_malloc(pool, size);
+
+		assert_int_equal(class_info(pool, index).objs_inuse, 1);
+		zs_free(pool, handle);
+	}
+	*next = last + 1;
+	return true;
+}
+
+static void check_table(unsigned int page_size, unsigned int chain_size)
+{
+	struct zs_pool *pool =
+		make_pool(page_size, chain_size, ZS_POOL_NO_WORKER);
+	unsigned int classes = 0, index = 0, size = 1;
+	char name[64], line[256];
+	FILE *file;
+
+	snprintf(name, sizeof(name), "classes/classes-p%u-c%u.txt", page_size,
+		 chain_size);
+	file = data_open(name);
+	while (fgets(line, sizeof(line), file)) {
+		unsigned int n;
+
+		if (check_map_line(pool, page_size, line, &size))
+			continue;
+		if (sscanf(line, "distinct_classes %u", &n) == 1)
+			classes = n;
+		else if (sscanf(line, "huge_class_size %u", &n) == 1)
+			assert_int_equal(zs_huge_class_size(pool),
+					 n + HANDLE_DIFFERENCE);
+		else if (check_class_line(pool, line, &index))
+			classes--;
+	}
+	fclose(file);
+	assert_int_equal(classes, 0);
+	assert_int_equal(index, zs_class_count(pool));
+	assert_int_equal(size, page_size + 1);
+	zs_destroy_pool(pool);
+}
+
+static void test_class_tables(void **state)
+{
+	check_table(4096, 4);
+	check_table(4096, 8);
+	check_table(4096, 16);
+	check_table(16384, 8);
+	check_table(65536, 8);
+}
+
+/* ---- traces -------------------------------------------------------------- */
+
+struct object {
+	unsigned long handle; /* 0: not live */
+	uint32_t id;
+	uint32_t size; /* bytes */
+	uint64_t key;
+};
+
+struct replay {
+	struct zs_pool *pool;
+	char name[64]; /* of the outcome */
+	FILE *outcome;
+	unsigned int line; /* of the outcome */
+	unsigned int page_size;
+	unsigned int op; /* line of the trace */
+	unsigned int compactions;
+	unsigned long live;
+	unsigned long peak_pages;
+	struct object *objects; /* by ID */
+	unsigned int ids;
+	struct object *by_handle; /* the live ones, sorted */
+	uint64_t hash;
+};
+
+/* The next line of the outcome must be that. */
+__attribute__((format(printf, 2, 3))) static void
+expect(struct replay *r, const char *format, ...)
+{
+	char is[4096], should[4096] = "";
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(is, sizeof(is), format, args);
+	va_end(args);
+	r->line++;
+	if (fgets(should, sizeof(should), r->outcome))
+		should[strcspn(should, "\n")] = '\0';
+	if (strcmp(is, should))
+		fail_msg(
+			"%s:%u, after line %u of the trace:\nis     %s\nshould %s",
+			r->name, r->line, r->op, is, should);
+}
+
+static void hash_byte(struct replay *r, unsigned char byte)
+{
+	r->hash = (r->hash ^ byte) * 0x100000001b3u;
+}
+
+static void hash_start(struct replay *r)
+{
+	r->hash = 0xcbf29ce484222325u;
+}
+
+static void hash_word(struct replay *r, uint32_t word)
+{
+	for (int i = 0; i < 4; i++)
+		hash_byte(r, (unsigned char)(word >> 8 * i));
+}
+
+static void class_line(const struct zs_class_info *c, char *line, size_t size)
+{
+	int n = snprintf(line, size, "%u %u %lu %lu %lu %u %lu", c->index,
+			 c->size, c->objs_capacity, c->objs_inuse,
+			 c->pages_used, c->pages_per_zspage, c->freeable_pages);
+
+	for (int g = 0; g < ZS_NR_FULLNESS_GROUPS; g++)
+		n += snprintf(line + n, size - (size_t)n, " %lu",
+			      c->zspages[g]);
+}
+
+static uint64_t table_hash(struct replay *r)
+{
+	char line[512];
+
+	hash_start(r);
+	for (unsigned int i = 0; i < zs_class_count(r->pool); i++) {
+		struct zs_class_info info = class_info(r->pool, i);
+
+		if (info.index != i || !info.objs_capacity)
+			continue;
+		class_line(&info, line, sizeof(line));
+		for (char *c = line; *c; c++)
+			hash_byte(r, (unsigned char)*c);
+		hash_byte(r, '\n');
+	}
+	return r->hash;
+}
+
+static int by_handle(const void *a, const void *b)
+{
+	const struct object *x = a, *y = b;
+
+	return (x->handle > y->handle) - (x->handle < y->handle);
+}
+
+static int hash_zspage(const struct zs_zspage_info *info, void *arg)
+{
+	struct replay *r = arg;
+
+	hash_word(r, info->group);
+	hash_word(r, info->inuse);
+	for (unsigned int i = 0; i < info->objs; i++) {
+		struct object key = { .handle = info->handles[i] }, *found;
+
+		if (!key.handle) {
+			hash_word(r, 0);
+			continue;
+		}
+		found = bsearch(&key, r->by_handle, r->live, sizeof(key),
+				by_handle);
+		assert_non_null(found);
+		hash_word(r, found->id + 1);
+	}
+	for (unsigned int i = 0; i < info->objs - info->inuse; i++)
+		hash_word(r, info->free_list[i]);
+	return 0;
+}
+
+static uint64_t layout_hash(struct replay *r)
+{
+	unsigned long n = 0;
+
+	for (unsigned int i = 0; i < r->ids; i++)
+		if (r->objects[i].handle)
+			r->by_handle[n++] = r->objects[i];
+	assert_int_equal(n, r->live);
+	qsort(r->by_handle, n, sizeof(*r->by_handle), by_handle);
+	hash_start(r);
+	for (unsigned int i = 0; i < zs_class_count(r->pool); i++) {
+		struct zs_class_info info = class_info(r->pool, i);
+
+		if (info.index != i || !info.objs_capacity)
+			continue;
+		hash_word(r, i);
+		assert_int_equal(zs_for_each_zspage(r->pool, i, hash_zspage, r),
+				 0);
+	}
+	return r->hash;
+}
+
+static void expect_state(struct replay *r, const char *when)
+{
+	unsigned long groups[ZS_NR_FULLNESS_GROUPS] = { 0 };
+	unsigned long capacity = 0, inuse = 0, freeable = 0;
+	char list[512];
+	int len = 0;
+
+	for (unsigned int i = 0; i < zs_class_count(r->pool); i++) {
+		struct zs_class_info info = class_info(r->pool, i);
+
+		if (info.index != i)
+			continue;
+		capacity += info.objs_capacity;
+		inuse += info.objs_inuse;
+		freeable += info.freeable_pages;
+		for (int g = 0; g < ZS_NR_FULLNESS_GROUPS; g++)
+			groups[g] += info.zspages[g];
+	}
+	for (int g = 0; g < ZS_NR_FULLNESS_GROUPS; g++)
+		len += snprintf(list + len, sizeof(list) - (size_t)len, "%s%lu",
+				g ? "," : "", groups[g]);
+	expect(r,
+	       "%s %u op %u pages %lu live %lu obj_allocated %lu obj_used %lu freeable %lu groups %s table %016" PRIx64
+	       " layout %016" PRIx64,
+	       when, r->compactions, r->op, zs_get_total_pages(r->pool),
+	       r->live, capacity, inuse, freeable, list, table_hash(r),
+	       layout_hash(r));
+}
+
+static void expect_compaction(struct replay *r)
+{
+	unsigned int n = zs_class_count(r->pool);
+	unsigned long *pages = calloc(n, sizeof(*pages)), freed;
+	char list[4096] = "";
+	int len = 0;
+
+	assert_non_null(pages);
+	for (unsigned int i = 0; i < n; i++)
+		pages[i] = class_info(r->pool, i).pages_used;
+	freed = zs_compact(r->pool);
+	for (unsigned int i = 0; i < n; i++) {
+		struct zs_class_info info = class_info(r->pool, i);
+
+		if (info.index != i || pages[i] == info.pages_used)
+			continue;
+		len += snprintf(list + len, sizeof(list) - (size_t)len,
+				" %u:%lu", i, pages[i] - info.pages_used);
+	}
+	free(pages);
+	expect(r, "compact %u freed %lu by_class%s", r->compactions, freed,
+	       list);
+}
+
+static void allocate(struct replay *r, unsigned int id, unsigned int size)
+{
+	struct object *o;
+
+	if (id >= r->ids) {
+		unsigned int ids = 2 * id + 1024;
+
+		r->objects = realloc(r->objects, ids * sizeof(*r->objects));
+		r->by_handle =
+			realloc(r->by_handle, ids * sizeof(*r->by_handle));
+		assert_non_null(r->objects);
+		assert_non_null(r->by_handle);
+		memset(r->objects + r->ids, 0,
+		       (ids - r->ids) * sizeof(*r->objects));
+		r->ids = ids;
+	}
+	o = &r->objects[id];
+	assert_int_equal(o->handle, 0);
+	o->id = id;
+	o->size = size;
+	o->key = r->op;
+	o->handle = must_malloc(r->pool, request(size, r->page_size));
+	assert_true(object_fill(r->pool, o->handle, size, o->key));
+	r->live++;
+	if (zs_get_total_pages(r->pool) > r->peak_pages)
+		r->peak_pages = zs_get_total_pages(r->pool);
+}
+
+static void release(struct replay *r, unsigned int id)
+{
+	struct object *o = &r->objects[id];
+
+	assert_true(id < r->ids && o->handle);
+	if (!object_ok(r->pool, o->handle, o->size, o->key))
+		fail_msg(
+			"%s: line %u of the trace: the data of object %u is wrong",
+			r->name, r->op, id);
+	zs_free(r->pool, o->handle);
+	o->handle = 0;
+	r->live--;
+}
+
+static void run_line(struct replay *r, const char *line)
+{
+	unsigned int id, size;
+
+	r->op++;
+	if (sscanf(line, "a %u %u", &id, &size) == 2) {
+		allocate(r, id, size);
+	} else if (sscanf(line, "f %u", &id) == 1) {
+		release(r, id);
+	} else {
+		assert_int_equal(line[0], 'c');
+		r->compactions++;
+		expect_state(r, "before");
+		expect_compaction(r);
+		expect_state(r, "after");
+	}
+}
+
+static void expect_end(struct replay *r)
+{
+	struct zs_pool_info info = ZS_POOL_INFO_INIT;
+	char line[512];
+
+	expect_state(r, "end");
+	assert_int_equal(zs_pool_info(r->pool, &info), 0);
+	assert_int_equal(info.peak_pages, r->peak_pages);
+	expect(r, "peak_pages %lu pages_compacted %lu failed_allocs 0",
+	       r->peak_pages, info.pages_compacted);
+	for (unsigned int i = 0; i < zs_class_count(r->pool); i++) {
+		struct zs_class_info class = class_info(r->pool, i);
+
+		if (class.index != i || !class.objs_capacity)
+			continue;
+		class_line(&class, line, sizeof(line));
+		expect(r, "class %s", line);
+	}
+	assert_sound(r->pool);
+	for (unsigned int id = 0; id < r->ids; id++)
+		if (r->objects[id].handle)
+			release(r, id);
+	assert_int_equal(zs_get_total_pages(r->pool), 0);
+	assert_int_equal(zs_destroy_pool(r->pool), 0);
+	expect(r, "data_ok leaks_none");
+}
+
+static void replay(unsigned int trace, unsigned int page_size,
+		   unsigned int chain_size)
+{
+	struct replay r = { .page_size = page_size };
+	char name[64], path[4096], line[128];
+	gzFile file;
+
+	snprintf(name, sizeof(name), "traces/s%u.trace.gz", trace);
+	file = gzopen(data_path(path, sizeof(path), name), "r");
+	if (!file)
+		fail_msg("%s: cannot be opened", path);
+	snprintf(r.name, sizeof(r.name), "traces/s%u-p%u-c%u.txt", trace,
+		 page_size, chain_size);
+	r.outcome = data_open(r.name);
+	r.pool = make_pool(page_size, chain_size, ZS_POOL_NO_WORKER);
+
+	while (gzgets(file, line, sizeof(line)))
+		run_line(&r, line);
+	assert_int_equal(gzclose(file), Z_OK);
+	assert_true(r.op > 1000);
+	expect_end(&r);
+	/* Nothing is left of the outcome. */
+	assert_int_equal(fgetc(r.outcome), EOF);
+	fclose(r.outcome);
+	free(r.objects);
+	free(r.by_handle);
+}
+
+#define TRACE_TEST(n)                            \
+	static void test_trace_##n(void **state) \
+	{                                        \
+		replay(n, 4096, 4);              \
+		replay(n, 4096, 8);              \
+		replay(n, 4096, 16);             \
+		replay(n, 16384, 8);             \
+		replay(n, 65536, 8);             \
+	}
+
+TRACE_TEST(1) /* fill */
+TRACE_TEST(2) /* fill, free half, compact */
+TRACE_TEST(3) /* churn, with compactions */
+TRACE_TEST(4) /* all sizes from 1 to 4096 */
+TRACE_TEST(5) /* bursts, freed in LIFO and FIFO order */
+TRACE_TEST(6) /* fill, free 90 %, compact, fill */
+TRACE_TEST(7) /* churn, never compacted */
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_chain_sizes),
+		cmocka_unit_test(test_class_tables),
+		cmocka_unit_test(test_trace_1),
+		cmocka_unit_test(test_trace_2),
+		cmocka_unit_test(test_trace_3),
+		cmocka_unit_test(test_trace_4),
+		cmocka_unit_test(test_trace_5),
+		cmocka_unit_test(test_trace_6),
+		cmocka_unit_test(test_trace_7),
+	};
+
+	return run_in_every_scope(tests);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* test_header.c - what a program gets by including uzsmalloc.h: it compiles
+ * first and alone, as C11 and (through test_header.cc) as C++17, takes no
+ * name that is not its own, does not mind macros with kernel names
+ * (UZS_TEST_MACROS), and its own macros and inline functions do what they
+ * say.
+ */
+#ifdef UZS_TEST_MACROS
+/* Each would break the compilation wherever the header used it. */
+#define likely(x) (not usable
+#define unlikely(x) (not usable
+#define container_of(ptr, type, member) (not usable
+#define PAGE_SIZE (not usable
+#define PAGE_SHIFT (not usable
+#define list_head (not usable
+#define min(a, b) (not usable
+#define max(a, b) (not usable
+#define BIT(n) (not usable
+#define READ_ONCE(x) (not usable
+#define IS_ERR(x) (not usable
+#endif
+
+#include <uzsmalloc.h>
+
+#ifndef UZS_TEST_MACROS
+#if defined(likely) || defined(unlikely) || defined(container_of) ||          \
+	defined(PAGE_SIZE) || defined(PAGE_SHIFT) || defined(list_head) ||    \
+	defined(min) || defined(max) || defined(BIT) || defined(READ_ONCE) || \
+	defined(IS_ERR)
+#error "uzsmalloc.h defines a macro with a kernel name"
+#endif
+#endif
+
+#include <errno.h>
+#include <string.h>
+
+static int failures;
+
+static void check(bool ok, const char *what)
+{
+	if (!ok) {
+		fprintf(stderr, "test_header: not so: %s\n", what);
+		failures++;
+	}
+}
+#define CHECK(expr) check((expr), #expr)
+
+int main(void)
+{
+	struct zs_pool_options options = ZS_POOL_OPTIONS_INIT;
+	struct zs_pool_info info = ZS_POOL_INFO_INIT;
+	struct zs_class_info class_info = ZS_CLASS_INFO_INIT;
+	char version[32];
+	struct zs_pool *pool;
+
+	CHECK(!zs_is_err(0));
+	CHECK(!zs_is_err((unsigned long)-4096L));
+	CHECK(zs_is_err((unsigned long)-4095L));
+	CHECK(zs_is_err((unsigned long)-1L));
+	CHECK(zs_err((unsigned long)-ENOMEM) == -ENOMEM);
+	CHECK(zs_err(4096) == 0);
+
+	CHECK(options.struct_size == sizeof(options));
+	CHECK(options.retained_bytes == 0);
+	CHECK(info.struct_size == sizeof(info) && info.bytes_given_back == 0);
+	CHECK(class_info.struct_size == sizeof(class_info));
+	CHECK(class_info.freeable_pages == 0);
+
+	snprintf(version, sizeof(version), "%d.%d.%d", ZS_VERSION_MAJOR,
+		 ZS_VERSION_MINOR, ZS_VERSION_PATCH);
+	CHECK(strcmp(version, zs_version()) == 0);
+	CHECK(strcmp(version, UZS_TEST_BUILD_VERSION) == 0);
+
+	options.page_size = 16384;
+	pool = zs_create_pool_with("header", &options);
+	CHECK(pool != NULL);
+	CHECK(zs_pool_info(pool, &info) == 0 && info.page_size == 16384);
+	CHECK(zs_class_info(pool, 0, &class_info) == 0);
+	CHECK(class_info.size == 32);
+	CHECK(zs_destroy_pool(pool) == 0);
+	return failures ? 1 : 0;
+}

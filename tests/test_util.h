@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* test_util.h - what the tests share: how much to do, random numbers,
+ * patterns, where the reference data is.
+ */
+#ifndef UZS_TEST_UTIL_H
+#define UZS_TEST_UTIL_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "uzsmalloc.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* `n` repetitions, or as many as the environment wants: UZS_TEST_SCALE is
+ * in percent. Never less than 1. */
+static inline int uzs_test_scale(int n)
+{
+	const char *percent = getenv("UZS_TEST_SCALE");
+	long long scaled = n;
+
+	if (percent && *percent)
+		scaled = scaled * atoi(percent) / 100;
+	if (scaled > INT32_MAX)
+		return INT32_MAX;
+	return scaled < 1 ? 1 : (int)scaled;
+}
+
+/* ---- random numbers ------------------------------------------------------ */
+
+/* xorshift64*: the same numbers for the same seed, everywhere. */
+struct rng {
+	uint64_t state;
+};
+
+static inline void rng_seed(struct rng *rng, uint64_t seed)
+{
+	/* Near seeds must not give near numbers, and 0 is no state. */
+	seed = (seed + 1) * 0x9e3779b97f4a7c15u;
+	seed ^= seed >> 32;
+	rng->state = seed ? seed : 1;
+}
+
+static inline uint64_t rng_next(struct rng *rng)
+{
+	rng->state ^= rng->state >> 12;
+	rng->state ^= rng->state << 25;
+	rng->state ^= rng->state >> 27;
+	return rng->state * 0x2545f4914f6cdd1du;
+}
+
+/* 0 to n - 1. */
+static inline unsigned int rng_below(struct rng *rng, unsigned int n)
+{
+	return (unsigned int)((rng_next(rng) >> 32) * n >> 32);
+}
+
+/* low to high, both included. */
+static inline unsigned int rng_range(struct rng *rng, unsigned int low,
+				     unsigned int high)
+{
+	return low + rng_below(rng, high - low + 1);
+}
+
+/* ---- patterns ------------------------------------------------------------ */
+
+/* Bytes 8 * n to 8 * n + 7 of the pattern `key`, the lowest first. Neighbouring
+ * bytes, positions one page apart and different keys differ: data that is
+ * shifted, torn at a page border or another object's shows. */
+static inline uint64_t pattern_word(uint64_t key, size_t n)
+{
+	uint64_t x = (key + 1) * 0x9e3779b97f4a7c15u + n;
+
+	x ^= x >> 29;
+	x *= 0xbf58476d1ce4e5b9u;
+	return x ^ x >> 32;
+}
+
+static inline unsigned char pattern_byte(uint64_t key, size_t pos)
+{
+	return (unsigned char)(pattern_word(key, pos / 8) >> pos % 8 * 8);
+}
+
+static inline void pattern_fill(void *mem, size_t len, uint64_t key)
+{
+	unsigned char *bytes = mem;
+	uint64_t word = 0;
+
+	for (size_t i = 0; i < len; i++, word >>= 8) {
+		if (i % 8 == 0)
+			word = pattern_word(key, i / 8);
+		bytes[i] = (unsigned char)word;
+	}
+}
+
+/* Where `mem`, which should hold the pattern from position `start` on, first
+ * differs from it: len if nowhere. */
+static inline size_t pattern_differs(const void *mem, size_t start, size_t len,
+				     uint64_t key)
+{
+	const unsigned char *bytes = mem;
+	uint64_t word = pattern_word(key, start / 8) >> start % 8 * 8;
+
+	for (size_t i = 0; i < len; i++, word >>= 8) {
+		if ((start + i) % 8 == 0)
+			word = pattern_word(key, (start + i) / 8);
+		if (bytes[i] != (unsigned char)word)
+			return i;
+	}
+	return len;
+}
+
+static inline bool pattern_ok(const void *mem, size_t len, uint64_t key)
+{
+	return pattern_differs(mem, 0, len, key) == len;
+}
+
+/* Writes the pattern into an object of a pool. Return: was it written? */
+static inline bool object_fill(struct zs_pool *pool, unsigned long handle,
+			       size_t len, uint64_t key)
+{
+	unsigned char *mem = malloc(len);
+	bool ok = mem != NULL;
+
+	if (ok) {
+		pattern_fill(mem, len, key);
+		ok = zs_obj_write(pool, handle, mem, len) == 0;
+	}
+	free(mem);
+	return ok;
+}
+
+/* Does an object hold the pattern? Without reading through a copy. */
+static inline bool object_ok(struct zs_pool *pool, unsigned long handle,
+			     size_t len, uint64_t key)
+{
+	struct iovec iov[2];
+	unsigned int n = zs_obj_read_sg_begin(pool, handle, iov, len);
+	size_t at = 0;
+	bool ok = n != 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (pattern_differs(iov[i].iov_base, at, iov[i].iov_len, key) !=
+		    iov[i].iov_len)
+			ok = false;
+		at += iov[i].iov_len;
+	}
+	if (n)
+		zs_obj_read_sg_end(pool, handle);
+	return ok && at == len;
+}
+
+/* ---- pools --------------------------------------------------------------- */
+
+/* Every invariant of the pool holds. */
+#define assert_sound(pool) assert_int_equal(zs_pool_check(pool, stderr), 0)
+
+/* The lock scope of the pools that make_pool makes. */
+static enum zs_lock_scope test_scope;
+
+static inline const char *test_scope_name(enum zs_lock_scope scope)
+{
+	static const char *const names[] = { "default", "held", "unlocked",
+					     "class-idx" };
+
+	return names[scope];
+}
+
+/* Runs an array of struct CMUnitTest once in each lock scope.
+ * Return: failures. */
+#define run_in_every_scope(tests)                                         \
+	({                                                                \
+		int failed_ = 0;                                          \
+                                                                          \
+		for (test_scope = ZS_SCOPE_HELD;                          \
+		     test_scope <= ZS_SCOPE_CLASS_IDX; test_scope++)      \
+			failed_ += cmocka_run_group_tests_name(           \
+				test_scope_name(test_scope), tests, NULL, \
+				NULL);                                    \
+		failed_;                                                  \
+	})
+
+/* A pool of that geometry, 0 for the defaults; without a worker, nothing
+ * happens but what the test does. */
+static inline struct zs_pool *
+make_pool(unsigned int page_size, unsigned int chain_size, unsigned int flags)
+{
+	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+	struct zs_pool *pool;
+
+	o.page_size = page_size;
+	o.chain_size = chain_size;
+	o.flags = flags;
+	o.lock_scope = test_scope;
+	pool = zs_create_pool_with("test", &o);
+	assert_non_null(pool);
+	return pool;
+}
+
+/* An object that cannot fail to be allocated. */
+static inline unsigned long must_malloc(struct zs_pool *pool, size_t size)
+{
+	unsigned long handle = zs_malloc(pool, size, GFP_KERNEL, NUMA_NO_NODE);
+
+	assert_int_equal(zs_err(handle), 0);
+	assert_int_not_equal(handle, 0);
+	return handle;
+}
+
+/* ---- reference data ------------------------------------------------------ */
+
+/* The path of a file of tests/data, written to buf. Return: buf. */
+static inline const char *data_path(char *buf, size_t size, const char *name)
+{
+	const char *dir = getenv("UZS_TEST_DATA");
+
+#ifdef UZS_TEST_DATA
+	if (!dir || !*dir)
+		dir = UZS_TEST_DATA;
+#endif
+	assert_non_null(dir);
+	assert_in_range(snprintf(buf, size, "%s/%s", dir, name), 1, size - 1);
+	return buf;
+}
+
+/* A file of tests/data, open for reading; a missing one fails the test. */
+static inline FILE *data_open(const char *name)
+{
+	char path[4096];
+	FILE *file = fopen(data_path(path, sizeof(path), name), "r");
+
+	if (!file)
+		fail_msg("%s: cannot be opened", path);
+	return file;
+}
+
+#endif
