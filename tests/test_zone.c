@@ -606,7 +606,7 @@ static void test_split_and_merge(void **state)
 static void test_best_fit(void **state)
 {
 	struct zone *zone = new_zone(12, 0, 0, NULL);
-	struct page *pages[1016], *hole;
+	struct page *pages[1016] = { NULL }, *hole;
 	unsigned int n = capacity(zone);
 
 	/* Without batches: each page comes from the buddy lists. */
@@ -1030,7 +1030,7 @@ static void test_head_makes_room(void **state)
 	const struct zone_options o = { .page_shift = 12 };
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	unsigned int n = capacity(zone), more = 0;
-	struct page *pages[2048];
+	struct page *pages[2048] = { NULL };
 
 	take(zone, MIGRATE_MOVABLE, n + 1, pages);
 	assert_int_equal(zone->nr_sections, 2);
