@@ -152,7 +152,7 @@ static inline int zs_err(unsigned long handle)
  * "mm/zsmalloc: reduce lock contention in zs_free". They do the same to the
  * pool's contents. */
 enum zs_lock_scope {
-	/* the best: now HELD */
+	/* CLASS_IDX, where it fits */
 	ZS_SCOPE_DEFAULT = 0,
 	/* Linux 7.0: pool->lock for reading to find the class; the pages of a
 	 * zspage that becomes empty are freed under class->lock */

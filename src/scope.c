@@ -227,7 +227,7 @@ const struct lock_scope *uzs_find_scope(const struct zs_pool *pool,
 					enum zs_lock_scope id)
 {
 	if (id == ZS_SCOPE_DEFAULT)
-		id = ZS_SCOPE_HELD;
+		id = ZS_SCOPE_CLASS_IDX;
 	if (id == ZS_SCOPE_CLASS_IDX && !class_fits_obj(pool))
 		id = ZS_SCOPE_UNLOCKED;
 	for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++)

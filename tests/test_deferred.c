@@ -10,7 +10,7 @@
 
 #include "compat/fault.h"
 
-/* ---- one handle ------------------------------------------------------------ */
+/* ---- one handle ---------------------------------------------------------- */
 
 /* The lock is free, the queue has room: the object stays until a flush. */
 static void test_queued(void **state)
@@ -170,7 +170,7 @@ static void test_queued_objects_move(void **state)
 	}
 }
 
-/* ---- flush ------------------------------------------------------------------ */
+/* ---- flush --------------------------------------------------------------- */
 
 static void test_flush_nothing(void **state)
 {
@@ -329,7 +329,7 @@ static void test_flush_with_page_locked(void **state)
 	}
 }
 
-/* ---- the work ----------------------------------------------------------------- */
+/* ---- the work ------------------------------------------------------------ */
 
 /* The caller drains. What has not reached the threshold waits. */
 static void test_without_worker(void **state)
@@ -404,7 +404,7 @@ static void test_flush_before_the_work(void **state)
 	}
 }
 
-/* No thread to be had: the handles wait for whoever drains, and none is lost. */
+/* No thread to be had: the handles wait for whoever drains; none is lost. */
 static void test_worker_cannot_start(void **state)
 {
 	for_each_queue_mode(mode)
@@ -429,7 +429,7 @@ static void test_worker_cannot_start(void **state)
 	}
 }
 
-/* ---- the end --------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------- */
 
 /* Destroying a pool frees what is queued: it is not live. Below the threshold
  * and with the work under way. */
@@ -458,7 +458,7 @@ static void test_destroy(void **state)
 	}
 }
 
-/* ---- memory ------------------------------------------------------------------------ */
+/* ---- memory -------------------------------------------------------------- */
 
 /* The queue's memory is shown: none, an array, buffers. */
 static void test_memory(void **state)
@@ -492,13 +492,14 @@ static void test_memory(void **state)
 	assert_int_equal(percpu.slab_pages, 0);
 }
 
-/* ---- fork ----------------------------------------------------------------------------- */
+/* ---- fork ---------------------------------------------------------------- */
 
 /* In the child: frees its copy of what is queued. Return: exit code. */
 static int use_in_child(struct zs_pool *pool, unsigned int n, bool drain)
 {
 	struct zs_pool_info i = ZS_POOL_INFO_INIT;
 
+	alarm(120); /* does not outlive a test that hangs */
 	zs_fork_child(pool);
 	zs_pool_info(pool, &i);
 	if (i.deferred_queued != n || i.deferred_drained || i.objs_inuse != n)

@@ -24,7 +24,7 @@ static u64 queued_now(struct zs_pool *pool)
 	return n;
 }
 
-/* ---- half full ----------------------------------------------------------------- */
+/* ---- half full ----------------------------------------------------------- */
 
 /* The work is scheduled once, by the handle that makes it half full; neither by
  * one before it nor by those that follow. */
@@ -108,7 +108,7 @@ static void test_half_while_draining(void **state)
 	zs_destroy_pool(pool);
 }
 
-/* ---- full ---------------------------------------------------------------------- */
+/* ---- full ---------------------------------------------------------------- */
 
 static void test_full(void **state)
 {
@@ -163,7 +163,7 @@ static void test_round_and_round(void **state)
 	zs_destroy_pool(pool);
 }
 
-/* ---- emptied ------------------------------------------------------------------- */
+/* ---- emptied ------------------------------------------------------------- */
 
 /* Handles are taken out under the lock and freed with the lock dropped: a
  * handful at a time, of which nobody waits for more than the taking out. */
@@ -209,7 +209,7 @@ static void test_in_order(void **state)
 	zs_destroy_pool(pool);
 }
 
-/* ---- made when first used ------------------------------------------------------- */
+/* ---- made when first used ------------------------------------------------ */
 
 /* The default: no memory for it before the first handle. */
 static void test_lazy(void **state)
@@ -298,7 +298,7 @@ static void help_defer_one(struct helper *h)
 	h->result = zs_free_deferred(h->pool, h->handles[0]);
 }
 
-/* Two who need it at once: there is one, and both handles are in it or freed. */
+/* Two who need it at once: there is one; both handles are in it or freed. */
 static void test_first_use_at_once(void **state)
 {
 	for (int round = uzs_test_scale(50); round > 0; round--) {

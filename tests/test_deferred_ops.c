@@ -292,6 +292,47 @@ static void test_callback_calls(void **state)
 	zs_destroy_pool(d.pool);
 }
 
+/* A callback that takes its time: nobody who stores a value waits for it, and
+ * a flush that comes meanwhile does. */
+static struct gate entered, leave;
+
+static void wait_to_leave(struct drained *d)
+{
+	gate_raise(&entered);
+	gate_await(&leave, 1);
+}
+
+static void test_callback_takes_long(void **state)
+{
+	static struct drained d;
+	struct helper first = { 0 }, second = { 0 };
+
+	make_own(&d, ZS_POOL_NO_WORKER, 4, true);
+	entered.at = leave.at = 0;
+	d.also = wait_to_leave;
+	assert_true(zs_defer_push(d.pool, 1));
+	helper_start(&first, d.pool, help_flush);
+	gate_await(&entered, 1);
+	for (unsigned long value = 2; value <= 11; value++)
+		assert_true(zs_defer_push(d.pool, value));
+	assert_counts(d.pool, 11, 0, 0, 0, 1);
+	helper_start(&second, d.pool, help_flush);
+	/* Time enough to do it wrong. */
+	for (int i = 0; i < 100; i++)
+		cond_resched();
+	assert_int_equal(gate_at(&entered), 1);
+	assert_false(gate_at(&first.done));
+	assert_false(gate_at(&second.done));
+	gate_raise(&leave);
+	helper_join(&second);
+	assert_seen(&d, 1, 11);
+	helper_join(&first);
+	assert_counts(d.pool, 11, 0, 0, 11, 1);
+	forget_idle(d.pool);
+	assert_empty(d.pool);
+	zs_destroy_pool(d.pool);
+}
+
 /* One at a time, whoever drains: the worker, and whoever flushes. */
 static void help_push_and_flush(struct helper *h)
 {
@@ -351,6 +392,7 @@ int main(void)
 		cmocka_unit_test(test_own_and_handles),
 		cmocka_unit_test(test_frees_nothing),
 		cmocka_unit_test(test_callback_calls),
+		cmocka_unit_test(test_callback_takes_long),
 		cmocka_unit_test(test_one_at_a_time),
 		cmocka_unit_test(test_destroy),
 	};

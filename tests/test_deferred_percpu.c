@@ -19,7 +19,7 @@ static struct zs_pool *make_percpu(unsigned int flags)
 	return pool;
 }
 
-/* ---- handles ------------------------------------------------------------------- */
+/* ---- handles ------------------------------------------------------------- */
 
 /* A buffer that is full is swapped and the work scheduled, once until it has
  * begun. */
@@ -223,7 +223,7 @@ static void test_each_cpu(void **state)
 }
 #endif
 
-/* ---- enabling ------------------------------------------------------------------- */
+/* ---- enabling ------------------------------------------------------------ */
 
 static enum zs_push_result push_none(void *buf, unsigned int count,
 				     unsigned long value)

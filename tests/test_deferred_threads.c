@@ -29,9 +29,9 @@ static void stop_all(bool *stop)
 	__atomic_store_n(stop, true, __ATOMIC_RELAXED);
 }
 
-/* ---- no handle is lost --------------------------------------------------------- */
+/* ---- no handle is lost --------------------------------------------------- */
 
-#define MAX_LIVE 600
+#define MAX_LIVE 3000
 #define TAG_BYTES 48u
 
 /* What everybody works on. */
@@ -108,7 +108,7 @@ static void *allocate_and_free(void *arg)
 
 	/* Fills up and empties, again and again. */
 	while (w->frees < w->s->frees) {
-		unsigned int most = rng_range(&w->rng, 100, MAX_LIVE);
+		unsigned int most = rng_range(&w->rng, MAX_LIVE / 2, MAX_LIVE);
 
 		while (w->n < most)
 			allocate(w);
@@ -188,6 +188,11 @@ static void check_none_lost(enum zs_defer_mode mode, bool small)
 	assert_int_equal(s.failures, 0);
 	assert_true(frees >= 2 * s.frees);
 	assert_true(i.objs_moved > 0);
+	print_message(
+		"             %lu queued, %lu busy, %lu full; work scheduled %lu times; %lu objects and %lu pages moved, %lu zspages freed late\n",
+		i.deferred_queued, i.deferred_sync_busy, i.deferred_sync_full,
+		i.deferred_scheduled, i.objs_moved, i.pages_migrated,
+		i.zspages_async_freed);
 	assert_int_equal(i.deferred_queued, queued);
 	assert_int_equal(i.deferred_drained, queued);
 	if (mode != ZS_DEFER_NONE) {
@@ -208,7 +213,7 @@ static void test_none_lost(void **state)
 	check_none_lost(ZS_DEFER_PERCPU, false);
 }
 
-/* ---- no value is lost ---------------------------------------------------------- */
+/* ---- no value is lost ---------------------------------------------------- */
 
 /* Numbered values, each of which is to be seen once: by the callback, or by
  * who could not store it. */
@@ -310,7 +315,7 @@ static void test_values(void **state)
 	check_values(100, false);
 }
 
-/* ---- flush --------------------------------------------------------------------- */
+/* ---- flush --------------------------------------------------------------- */
 
 /* A class that only this thread uses. */
 struct owner {
@@ -450,7 +455,7 @@ static void test_flush_while_others_queue(void **state)
 	}
 }
 
-/* ---- enabling -------------------------------------------------------------------- */
+/* ---- enabling ------------------------------------------------------------ */
 
 static void help_enable(struct helper *h)
 {
@@ -514,13 +519,14 @@ static void test_enable_at_once(void **state)
 	}
 }
 
-/* ---- fork ------------------------------------------------------------------------ */
+/* ---- fork ---------------------------------------------------------------- */
 
 /* The child frees its copy of what was queued at that moment. */
 static int flush_in_child(struct zs_pool *pool)
 {
 	struct zs_pool_info i = ZS_POOL_INFO_INIT;
 
+	alarm(120); /* does not outlive a test that hangs */
 	zs_fork_child(pool);
 	if (zs_pool_check(pool, stderr))
 		return 1;

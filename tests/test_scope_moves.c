@@ -79,7 +79,7 @@ static void let_free(struct scene *s, struct helper *h, unsigned int victim)
 	s->handles[victim] = 0;
 }
 
-/* ---- to another zspage ------------------------------------------------------- */
+/* ---- to another zspage --------------------------------------------------- */
 
 /* What compaction does with one object. Return: its new obj. */
 static unsigned long move_object(struct scene *s, unsigned long handle,
@@ -182,7 +182,7 @@ static void test_zspage_gone(void **state)
 	for_each_way(way) check_zspage_gone(way);
 }
 
-/* ---- to another page ---------------------------------------------------------- */
+/* ---- to another page ----------------------------------------------------- */
 
 /* The pool once more, with locks of its own. With these the real page
  * migration runs, while the test holds the real ones for it; it changes the

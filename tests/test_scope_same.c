@@ -98,8 +98,8 @@ static void free_slots(struct copy *c, const unsigned int *slots,
 	free_ways[c->way](&h);
 }
 
-/* The same trace as in the scope held, freed one by one and in runs: every object
- * ends up at the same place, and every figure is the same. */
+/* The same trace as in the scope held, freed one by one and in runs: every
+ * object ends up at the same place, and every figure is the same. */
 static void test_same_layout(void **state)
 {
 	static struct copy copies[NR_COPIES];

@@ -36,6 +36,9 @@ if [ "$(id -u)" -eq 0 ]; then
 	chmod 755 "$work"
 	cp "$uzs" "$work/uzs"
 	program=$work/uzs
+	# Coverage data of that user, who may not write beside the objects.
+	mkdir -m 777 "$work/gcov"
+	export GCOV_PREFIX="$work/gcov"
 fi
 if $as_user "$program" --version >/dev/null 2>&1; then
 	# shellcheck disable=SC2086
@@ -53,6 +56,7 @@ if $as_user "$program" --version >/dev/null 2>&1; then
 else
 	skip "unreadable directories: no way to be another user than root"
 fi
+unset GCOV_PREFIX
 
 # Limits: one that is reached, and ones that are too small for any pool.
 fails_with 1 "uzs: memory limit of 8 MiB reached after [1-9]* pages ($work/random)" \
