@@ -307,8 +307,8 @@ struct zs_deferred_ops {
 				    unsigned long value);
 	/* Does what is to be done for the `count` values in `buf`, such as
 	 * zs_free. Called by the worker, a flush or zs_drain, one at a time
-	 * for a pool; may call anything but zs_free_deferred_flush and
-	 * zs_destroy_pool. One that frees no object of the pool loses
+	 * for a pool; may call anything but zs_free_deferred_flush,
+	 * zs_drain, zs_fork_prepare and zs_destroy_pool. One that frees no object of the pool loses
 	 * memory: zs_pool_check reports it. */
 	void (*drain)(void *private_data, void *buf, unsigned int count);
 };
@@ -328,7 +328,8 @@ ZS_API int zs_pool_enable_deferred_free(struct zs_pool *pool,
 /* Stores a value in the buffer of the CPU that the caller runs on.
  * Return: true if stored; false if the caller must do the work itself: no
  *       room, the buffer is in use by another thread, or the pool has no
- *       per-CPU buffers. (With ops of the caller's, zs_free_deferred frees at
+ *       per-CPU buffers. False also for 0 and error values where values are
+ *       handles. (With ops of the caller's, zs_free_deferred frees at
  *       once.) */
 ZS_API bool zs_defer_push(struct zs_pool *pool, unsigned long value);
 

@@ -297,7 +297,7 @@ static unsigned long count_used_pages(struct zone *zone)
 static bool frees_pages_late(const struct zs_pool *pool)
 {
 	return pool->scope->id != ZS_SCOPE_HELD ||
-	       pool->deferred.mode == ZS_DEFER_PERCPU;
+	       smp_load_acquire(&pool->deferred.mode) == ZS_DEFER_PERCPU;
 }
 
 unsigned long zs_pool_check(struct zs_pool *pool, FILE *out)

@@ -124,6 +124,7 @@ unsigned int uzs_class_index(const struct zs_pool *pool, size_t size)
 
 	if (size <= pool->min_alloc_size)
 		return 0;
+	size = min(size, (size_t)pool->page_size);
 	above = size - pool->min_alloc_size +
 		((size_t)1 << pool->class_delta_shift) - 1;
 	return (unsigned int)min((size_t)pool->nr_classes - 1,

@@ -47,32 +47,47 @@ static void schedule(struct zs_pool *pool)
 
 /* ---- the array ---------------------------------------------------------- */
 
+/* Memory that counts against the pool's limit, or NULL. */
+static void *map_charged(struct zs_pool *pool, size_t bytes)
+{
+	void *mem;
+
+	if (!uzs_zone_charge(&pool->zone, bytes))
+		return NULL;
+	mem = uzs_os_map(bytes, uzs_os_page_size());
+	if (!mem)
+		uzs_zone_uncharge(&pool->zone, bytes);
+	return mem;
+}
+
 static size_t ring_bytes(const struct deferred *d)
 {
 	return ALIGN(d->capacity * sizeof(*d->ring), uzs_os_page_size());
 }
 
 /* The array, which is made if there is none yet; NULL without memory. */
-static unsigned long *get_ring(struct deferred *d)
+static unsigned long *get_ring(struct zs_pool *pool)
 {
+	struct deferred *d = &pool->deferred;
 	unsigned long *ring = smp_load_acquire(&d->ring), *other = NULL;
 
 	if (likely(ring))
 		return ring;
-	ring = uzs_os_map(ring_bytes(d), uzs_os_page_size());
+	ring = map_charged(pool, ring_bytes(d));
 	if (!ring)
 		return NULL;
 	if (__atomic_compare_exchange_n(&d->ring, &other, ring, false,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return ring;
 	uzs_os_unmap(ring, ring_bytes(d));
+	uzs_zone_uncharge(&pool->zone, ring_bytes(d));
 	return other;
 }
 
 static bool queue_in_array(struct zs_pool *pool, unsigned long handle)
 {
 	struct deferred *d = &pool->deferred;
-	unsigned long *ring = get_ring(d);
+	unsigned long *ring = get_ring(pool);
 	u64 count;
 
 	if (!ring) {
@@ -175,12 +190,13 @@ static unsigned long objs_freed(struct zs_pool *pool)
 static void drain(struct zs_pool *pool, struct defer_buf *buf)
 {
 	struct deferred *d = &pool->deferred;
-	unsigned long freed = objs_freed(pool);
+	unsigned long freed;
 
 	if (!d->ops) {
 		uzs_free_handles(pool, buf->mem, buf->count);
 		return;
 	}
+	freed = objs_freed(pool);
 	d->ops->drain(d->private_data, buf->mem, buf->count);
 	if (objs_freed(pool) == freed)
 		uzs_count(&d->nr_idle_drains, 1);
@@ -228,6 +244,8 @@ bool zs_defer_push(struct zs_pool *pool, unsigned long value)
 	bool stored, full = false;
 
 	if (unlikely(d->mode != ZS_DEFER_PERCPU))
+		return false;
+	if (unlikely(!d->ops && no_handle(value)))
 		return false;
 	slot = uzs_this_cpu(&d->slots);
 	/* Taken by a thread that lost its CPU, or by a flush. */
@@ -363,6 +381,23 @@ void zs_free_deferred_flush(struct zs_pool *pool)
 	}
 }
 
+/* What a run of the work leaves to the next. */
+void uzs_deferred_drain_queued(struct zs_pool *pool)
+{
+	struct deferred *d = &pool->deferred;
+	bool more = mode_of(d) == ZS_DEFER_PERCPU;
+	u64 until;
+
+	spin_lock(&d->bufs_lock);
+	until = d->queued_bufs;
+	spin_unlock(&d->bufs_lock);
+	while (more) {
+		pthread_mutex_lock(&d->drain_lock);
+		more = drain_buf(pool, until);
+		pthread_mutex_unlock(&d->drain_lock);
+	}
+}
+
 /* Slots, buffer heads and pages in one mapping. */
 static int alloc_bufs(struct zs_pool *pool)
 {
@@ -379,7 +414,7 @@ static int alloc_bufs(struct zs_pool *pool)
 
 	d->mem_bytes = pages + (size_t)n * pool->page_size;
 	d->mem_bytes = ALIGN(d->mem_bytes, uzs_os_page_size());
-	mem = uzs_os_map(d->mem_bytes, uzs_os_page_size());
+	mem = map_charged(pool, d->mem_bytes);
 	if (!mem)
 		return -ENOMEM;
 	d->mem = mem;
@@ -443,7 +478,7 @@ int uzs_deferred_init(struct zs_pool *pool, enum zs_defer_mode mode)
 		return 0;
 	case ZS_DEFER_ARRAY:
 		d->mode = mode;
-		return get_ring(d) ? 0 : -ENOMEM;
+		return get_ring(pool) ? 0 : -ENOMEM;
 	case ZS_DEFER_PERCPU:
 		return zs_pool_enable_deferred_free(pool, NULL, NULL);
 	case ZS_DEFER_NONE:
@@ -451,6 +486,15 @@ int uzs_deferred_init(struct zs_pool *pool, enum zs_defer_mode mode)
 	}
 	d->mode = ZS_DEFER_NONE;
 	return 0;
+}
+
+/* A drain callback may push again. */
+void uzs_deferred_empty(struct zs_pool *pool)
+{
+	do
+		zs_free_deferred_flush(pool);
+	while (uzs_deferred_queued(pool) !=
+	       READ_ONCE(pool->deferred.nr_drained));
 }
 
 void uzs_deferred_destroy(struct zs_pool *pool)

@@ -99,7 +99,10 @@ static inline void record_obj(unsigned long handle, unsigned long obj)
 static inline bool uzs_handle_word_live(const struct zs_pool *pool,
 					unsigned long word)
 {
-	return word >> pool->obj_index_bits != 0 && word > OBJ_NONE;
+	/* No page lies in the first 64 KiB of the address space, so an obj is
+	 * above any link, on 32-bit too. */
+	(void)pool;
+	return word > UZS_SLAB_MAX_LINK;
 }
 
 /* ---- zspage.c: page chains, objects in them, page locks ---------------- */
@@ -252,6 +255,9 @@ void uzs_set_scope(struct zs_pool *pool, const struct lock_scope *scope);
 /* ---- deferred.c ----------------------------------------------------------- */
 
 int uzs_deferred_init(struct zs_pool *pool, enum zs_defer_mode mode);
+/* Frees what is queued in full buffers; or everything, until nothing is. */
+void uzs_deferred_drain_queued(struct zs_pool *pool);
+void uzs_deferred_empty(struct zs_pool *pool);
 void uzs_deferred_destroy(struct zs_pool *pool);
 /* Memory of its own; handles or values queued so far. */
 size_t uzs_deferred_bytes(struct zs_pool *pool);

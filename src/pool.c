@@ -101,7 +101,10 @@ static void async_free_zspage(struct work_struct *work)
 
 unsigned long zs_drain(struct zs_pool *pool)
 {
-	return uzs_workqueue_drain(&pool->wq);
+	unsigned long nr = uzs_workqueue_drain(&pool->wq);
+
+	uzs_deferred_drain_queued(pool);
+	return nr;
 }
 
 size_t zs_trim(struct zs_pool *pool)
@@ -295,7 +298,7 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 
 	if (!pool)
 		return 0;
-	zs_free_deferred_flush(pool);
+	uzs_deferred_empty(pool);
 	uzs_workqueue_destroy(&pool->wq);
 	uzs_shrinker_unregister(&pool->zone.shrinkers, &pool->shrinker);
 	for (unsigned int i = 0; i < pool->nr_classes; i++)

@@ -335,7 +335,7 @@ static void test_i7_wild_handle(void **state)
 	 * memory, a slab's of another kind. */
 	*head = foreign | OBJ_ALLOCATED_TAG;
 	EXPECT(f->pool, "which is none");
-	*head = (f->handle[1] + 4) | OBJ_ALLOCATED_TAG;
+	*head = (f->handle[1] + sizeof(long) / 2) | OBJ_ALLOCATED_TAG;
 	EXPECT(f->pool, "which is none");
 	*head = (unsigned long)head | OBJ_ALLOCATED_TAG;
 	EXPECT(f->pool, "which is none");

@@ -277,7 +277,7 @@ static void test_move_counters(void **state)
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	unsigned long handles[600], before[600], moved = 0;
 	struct zs_class_info c =
-		class_of(pool, zs_lookup_class_index(pool, 700 + 8));
+		class_of(pool, zs_lookup_class_index(pool, 700 + sizeof(long)));
 	struct zs_pool_info i;
 
 	for (int n = 0; n < 600; n++)

@@ -636,6 +636,14 @@ struct mover {
 	unsigned int rounds;
 };
 
+/* On a busy machine it may take a while until a move and a free meet. */
+static bool goes_on(const struct mover *m, unsigned int round)
+{
+	return round < m->rounds ||
+	       (round < 200 * m->rounds &&
+		!READ_ONCE(m->s->pool->zone.pages_migrated));
+}
+
 /* Fills sections, thins them out, and frees the rest while others move it. */
 static void *thin_and_free(void *arg)
 {
@@ -645,7 +653,7 @@ static void *thin_and_free(void *arg)
 	struct rng rng;
 
 	rng_seed(&rng, m->seed);
-	for (unsigned int r = 0; r < m->rounds; r++) {
+	for (unsigned int r = 0; goes_on(m, r); r++) {
 		unsigned int nr = ARRAY_SIZE(handles);
 
 		for (unsigned int i = 0; i < nr; i++) {

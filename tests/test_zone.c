@@ -432,7 +432,7 @@ static void test_os_map(void **state)
 			assert_true(uzs_os_unmap(mem, size));
 		}
 	}
-	assert_null(uzs_os_map(SIZE_MAX / 2 & ~(page - 1), page));
+	assert_null(uzs_os_map(SIZE_MAX / 8 * 7 & ~(page - 1), page));
 #ifdef WATCHED_OS
 	/* What was mapped in excess for the alignment has gone back. */
 	os_reset();
@@ -1443,6 +1443,12 @@ static void test_larger_os_pages(void **state)
 	struct rng rng;
 
 	assert_int_equal(uzs_os_page_size() % 4096, 0);
+	/* On 32-bit, with its smaller descriptors, a section's first page is
+	 * not the first of an OS page of this size. */
+	if (zone->first % ratio) {
+		end_zone(zone, 0);
+		skip();
+	}
 	zone->os_page = ratio * 4096;
 	os.unit = ratio * 4096;
 	zone->pcp_batch = 1;
@@ -1793,7 +1799,13 @@ static void test_compact_exact_fit(void **state)
 		else
 			own(zone, entries++, pages[i], true);
 	}
+	/* Every fourth page of all is as many as a section has. */
 	assert_int_equal(entries, n);
+	if (n % 4) { /* then no section has exactly a quarter */
+		disown_all(zone, entries);
+		end_zone(zone, 0);
+		skip();
+	}
 	assert_int_equal(compact(zone), n - n / 4);
 	reclaim(zone, 0);
 	assert_int_equal(zone->nr_sections, 1);

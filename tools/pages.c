@@ -25,7 +25,7 @@ static uint64_t checksum(const void *data, size_t bytes)
 }
 
 /* Is the page one word over and over? */
-static bool is_same_filled(const void *data, size_t bytes, unsigned long *fill)
+static bool is_same_filled(const void *data, size_t bytes, uint64_t *fill)
 {
 	memcpy(fill, data, sizeof(*fill));
 	return !memcmp(data, (const char *)data + sizeof(*fill),
@@ -92,7 +92,8 @@ int uzs_pages_store(struct uzs_pages *pages, const void *data)
 	uint64_t start = uzs_now_ns();
 	struct uzs_page *page = new_page(pages);
 	const void *object = pages->scratch;
-	unsigned long fill, handle;
+	unsigned long handle;
+	uint64_t fill;
 	size_t bytes;
 	int error;
 
@@ -137,7 +138,7 @@ int uzs_pages_store(struct uzs_pages *pages, const void *data)
 static bool is_good(struct uzs_pages *pages, const struct uzs_page *page)
 {
 	const void *data = pages->page;
-	unsigned long *words = pages->page;
+	uint64_t *words = pages->page;
 	void *object;
 	bool good = true;
 	size_t i;

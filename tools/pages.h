@@ -13,7 +13,7 @@
 struct uzs_page {
 	union {
 		unsigned long handle;
-		unsigned long fill; /* the word that a same-filled page has */
+		uint64_t fill; /* the word that a same-filled page has */
 	};
 	uint64_t checksum; /* of the page before compression */
 	uint32_t bytes; /* of the object; 0: same-filled */

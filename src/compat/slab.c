@@ -26,7 +26,7 @@
 /* Wholly free slabs kept, so that a cache at the edge of a slab does not
  * take and give the same page again and again. */
 #define KEEP_EMPTY 1
-#define NO_OBJ 0xffffu
+#define NO_OBJ UZS_SLAB_MAX_LINK
 #define WALK_BATCH 64
 
 struct slab_magazine {

@@ -14,6 +14,9 @@
 
 #include "zone.h"
 
+/* The first word of a free object is not above this: a link, or none. */
+#define UZS_SLAB_MAX_LINK 0xffffu
+
 struct kmem_cache {
 	struct zone *zone; /* const */
 	unsigned int size; /* const: bytes of an object, multiple of a word */

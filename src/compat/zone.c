@@ -122,7 +122,27 @@ static size_t resident_locked(const struct zone *zone)
 /* Are `bytes` more within the limit? */
 static bool fits_limit(const struct zone *zone, size_t bytes)
 {
-	return !zone->limit || resident_locked(zone) + bytes <= zone->limit;
+	return !zone->limit ||
+	       resident_locked(zone) + zone->charged + bytes <= zone->limit;
+}
+
+bool uzs_zone_charge(struct zone *zone, size_t bytes)
+{
+	bool fits;
+
+	spin_lock(&zone->lock);
+	fits = fits_limit(zone, bytes);
+	if (fits)
+		zone->charged += bytes;
+	spin_unlock(&zone->lock);
+	return fits;
+}
+
+void uzs_zone_uncharge(struct zone *zone, size_t bytes)
+{
+	spin_lock(&zone->lock);
+	zone->charged -= bytes;
+	spin_unlock(&zone->lock);
 }
 
 static struct list_head *free_list(struct zone *zone, unsigned int order,

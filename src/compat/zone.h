@@ -147,6 +147,7 @@ struct zone {
 	unsigned long nr_out; /* pages not in the buddy lists: used + pcp */
 	unsigned long nr_free; /* pages in the buddy lists */
 	unsigned long nr_warm; /* of those, warm */
+	size_t charged; /* bytes of others that count against the limit */
 	unsigned long bytes_given_back; /* atomic, relaxed */
 	unsigned long pages_migrated; /* guard: trim_lock; read relaxed */
 	unsigned long migrations_busy; /* same */
@@ -225,6 +226,11 @@ static inline bool uzs_zone_wants_reclaim(struct zone *zone)
 {
 	return unlikely(READ_ONCE(zone->reclaim_wanted));
 }
+
+/* Counts memory that is not the zone's against its limit. False, and nothing
+ * counted, if it does not fit. */
+bool uzs_zone_charge(struct zone *zone, size_t bytes) __must_check;
+void uzs_zone_uncharge(struct zone *zone, size_t bytes);
 
 struct zone_stat {
 	unsigned long pages_used; /* handed out */
