@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* zone_reclaim.c - gives free memory of a zone back to the OS: whole sections,
+ * and runs of free pages. Owns no state.
+ *
+ * Kernel origin: none; the kernel has nobody to give memory back to.
+ * Callers: zone.c, the worker, trim. Calls: buddy.c, zone.c, os.c.
+ * Locks: needs or takes trim_lock; takes zone->lock for a batch of blocks at a
+ * time. Sleeps: yes.
+ * Known limits: a run of single free pages costs a system call for each (about
+ * half a microsecond, and it interrupts all threads); zone compaction, which
+ * makes runs long again, is run by trim only.
+ */
+#include "buddy.h"
+#include "os.h"
+
+/* Pages and blocks that reclaim works on between two takings of the lock:
+ * bounds both how long it holds zone->lock and what allocation misses. */
+#define RECLAIM_BLOCKS 64
+#define RECLAIM_SECTIONS 16
+
+/* Takes a wholly free section out of the lists; it counts as resident until
+ * it is unmapped. Return: its warm pages. Locks: zone->lock. */
+static unsigned long detach_section(struct zone *zone, struct section *section)
+{
+	unsigned int index = zone->first;
+	unsigned long warm = zone->nr_warm;
+
+	while (index < zone->nr_pages) {
+		struct page *page = uzs_section_page(zone, section, index);
+		unsigned int order = page->aux;
+
+		VM_BUG_ON(!(page_flags(page) & PG_buddy));
+		uzs_account_block(zone, section, 1u << order,
+				  (unsigned int)page->private, false);
+		uzs_del_block(page);
+		index += 1u << order;
+	}
+	list_del(&section->list);
+	warm -= zone->nr_warm;
+	WRITE_ONCE(zone->nr_out, zone->nr_out + warm);
+	return warm;
+}
+/* Unmaps wholly free sections while more than `target` bytes stay free.
+ * Locks: trim_lock. */
+static size_t unmap_empty(struct zone *zone, size_t target)
+{
+	struct section *batch[RECLAIM_SECTIONS], *section, *next;
+	unsigned long warm[RECLAIM_SECTIONS];
+	unsigned int capacity = uzs_section_capacity(zone), n, kept;
+	size_t given = 0;
+
+	do {
+		n = 0;
+		kept = 0;
+		spin_lock(&zone->lock);
+		list_for_each_entry_safe(section, next, &zone->sections, list) {
+			size_t free_after;
+
+			if (section->nr_free != capacity)
+				continue;
+			/* What would stay, cold pages included: a retained
+			 * section saves its system calls too. */
+			free_after = (zone->nr_free - capacity)
+				     << zone->page_shift;
+			if (target && free_after < target)
+				break;
+			warm[n] = detach_section(zone, section);
+			batch[n++] = section;
+			if (n == RECLAIM_SECTIONS)
+				break;
+		}
+		spin_unlock(&zone->lock);
+		for (unsigned int i = 0; i < n; i++) {
+			bool gone;
+
+			section = batch[i];
+			gone = uzs_os_unmap(section, UZS_SECTION_SIZE);
+			spin_lock(&zone->lock);
+			WRITE_ONCE(zone->nr_out, zone->nr_out - warm[i]);
+			if (gone) {
+				WRITE_ONCE(zone->nr_sections,
+					   zone->nr_sections - 1);
+				given += (warm[i] << zone->page_shift) +
+					 zone->head_resident;
+			} else {
+				/* The OS would need memory to unmap. Nothing
+				 * is lost: the section goes back into use. */
+				list_add(&section->list, &zone->sections);
+				for (unsigned int p = zone->first;
+				     p < zone->nr_pages; p++)
+					uzs_free_block(zone, section, p, 0,
+						       uzs_count_warm(zone,
+								      section,
+								      p, 0));
+				kept++;
+			}
+			spin_unlock(&zone->lock);
+		}
+	} while (n == RECLAIM_SECTIONS && !kept);
+	__atomic_fetch_add(&zone->bytes_given_back, given, __ATOMIC_RELAXED);
+	return given;
+}
+
+/* Clears the warm marks of pages [index, end). Return: how many there were. */
+static unsigned int clear_warm(const struct zone *zone,
+			       const struct section *section,
+			       unsigned int index, unsigned int end)
+{
+	unsigned int cleared = 0;
+
+	for (; index < end; index++) {
+		struct page *page = uzs_section_page(zone, section, index);
+
+		if (!(page_flags(page) & PG_warm))
+			continue;
+		page_clear(page, PG_warm);
+		cleared++;
+	}
+	return cleared;
+}
+
+/* Discards what is warm in a block that is out of the lists and consists of
+ * whole pages of the OS. Return: pages that became cold. Locks: none, as
+ * nobody else reaches the block. */
+static unsigned int discard_block(const struct zone *zone,
+				  const struct uzs_block *b)
+{
+	unsigned int order = uzs_os_order(zone), step = 1u << order;
+	unsigned int index = b->index, end = index + (1u << b->order);
+	unsigned int cold = 0;
+
+	while (index < end) {
+		char *start = (char *)b->section +
+			      ((size_t)index << zone->page_shift);
+		unsigned int stop = index;
+
+		while (stop < end &&
+		       uzs_count_warm(zone, b->section, stop, order))
+			stop += step;
+		if (stop == index) {
+			index += step;
+			continue;
+		}
+		if (uzs_os_discard(start, (size_t)(stop - index)
+						  << zone->page_shift))
+			cold += clear_warm(zone, b->section, index, stop);
+		index = stop;
+	}
+	return cold;
+}
+
+/* Takes out warm blocks of an order and all types, as many as there is room
+ * for and as bring the warm pages down to `target`; of the last one only as
+ * much as that takes. They count as resident. Return: how many there are now
+ * in `batch`. Locks: zone->lock. */
+static unsigned int take_warm(struct zone *zone, unsigned int order,
+			      size_t target, struct uzs_block *batch,
+			      unsigned int n)
+{
+	for (unsigned int t = 0; t < MIGRATE_TYPES; t++) {
+		struct list_head *list = uzs_free_list(zone, order, t);
+
+		while (n < RECLAIM_BLOCKS && !list_empty(list) &&
+		       uzs_free_bytes_locked(zone) > target) {
+			struct page *page =
+				list_first_entry(list, struct page, lru);
+			size_t excess = (uzs_free_bytes_locked(zone) - target +
+					 ((size_t)1 << zone->page_shift) - 1) >>
+					zone->page_shift;
+			struct uzs_block *b = &batch[n];
+
+			/* Blocks with warm pages stand first. */
+			if (!page->private)
+				break;
+			*b = uzs_take_block(zone, page);
+			while (b->order > uzs_os_order(zone) &&
+			       b->warm > excess)
+				uzs_halve_block(zone, b, true);
+			uzs_account_block(zone, b->section, 1u << b->order,
+					  b->warm, false);
+			WRITE_ONCE(zone->nr_out, zone->nr_out + b->warm);
+			n++;
+		}
+	}
+	return n;
+}
+
+/* Discards warm free blocks, largest first, until at most `target` bytes are
+ * warm and free. Locks: trim_lock. */
+size_t uzs_discard_free(struct zone *zone, size_t target)
+{
+	struct uzs_block batch[RECLAIM_BLOCKS];
+	int least = (int)uzs_os_order(zone);
+	unsigned int n, cold;
+	size_t given = 0;
+
+	do {
+		n = 0;
+		spin_lock(&zone->lock);
+		for (int order = (int)zone->max_order; order >= least; order--)
+			n = take_warm(zone, (unsigned int)order, target, batch,
+				      n);
+		spin_unlock(&zone->lock);
+
+		cold = 0;
+		for (unsigned int i = 0; i < n; i++) {
+			struct uzs_block *b = &batch[i];
+			unsigned int done = discard_block(zone, b);
+
+			spin_lock(&zone->lock);
+			WRITE_ONCE(zone->nr_out, zone->nr_out - b->warm);
+			uzs_free_block(zone, b->section, b->index, b->order,
+				       b->warm - done);
+			spin_unlock(&zone->lock);
+			cold += done;
+		}
+		given += (size_t)cold << zone->page_shift;
+		/* No progress: the OS refuses. */
+	} while (n && cold);
+	__atomic_fetch_add(&zone->bytes_given_back, given, __ATOMIC_RELAXED);
+	return given;
+}
+
+size_t uzs_zone_reclaim(struct zone *zone, size_t target, bool locked)
+{
+	size_t given;
+
+	if (!locked)
+		pthread_mutex_lock(&zone->trim_lock);
+	WRITE_ONCE(zone->reclaim_wanted, false);
+	if (!target)
+		uzs_zone_drain_pcp(zone);
+	given = unmap_empty(zone, target);
+	given += uzs_discard_free(zone, target);
+	if (!locked)
+		pthread_mutex_unlock(&zone->trim_lock);
+	return given;
+}
