@@ -326,6 +326,67 @@ static void test_first_use_at_once(void **state)
 	}
 }
 
+/* ---- the memory limit ---------------------------------------------------- */
+
+/* The queue counts against it: where there is no room for one, frees are
+ * synchronous, and the pool stays within its limit. */
+static void test_limit(void **state)
+{
+	static const enum zs_defer_mode modes[] = { ZS_DEFER_DEFAULT,
+						    ZS_DEFER_ARRAY,
+						    ZS_DEFER_PERCPU };
+	size_t limit = (size_t)100 * test_page_size + (1 << 20);
+
+	for (size_t m = 0; m < ARRAY_SIZE(modes); m++) {
+		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+		static unsigned long handles[10000];
+		struct zs_pool *pool;
+		struct zs_pool_info i;
+		unsigned int n = 0;
+		bool queued;
+
+		o.page_size = test_page_size;
+		o.lock_scope = test_scope;
+		o.defer = modes[m];
+		o.flags = ZS_POOL_NO_WORKER;
+		o.memory_limit = limit;
+		pool = zs_create_pool_with("limit", &o);
+		if (!pool) { /* not even room for the buffers */
+			assert_int_equal(errno, ENOMEM);
+			assert_int_equal(modes[m], ZS_DEFER_PERCPU);
+			continue;
+		}
+		while (n < ARRAY_SIZE(handles)) {
+			handles[n] = zs_malloc(pool, test_page_size, GFP_KERNEL,
+					       NUMA_NO_NODE);
+			if (zs_is_err(handles[n]))
+				break;
+			n++;
+		}
+		assert_int_equal(zs_err(handles[n]), -ENOMEM);
+		i = info_of(pool);
+		assert_true(i.bytes_resident <= limit);
+		/* Full: an array that was not made with the pool has no room,
+		 * unless it is smaller than a page. */
+		queued = zs_free_deferred(pool, handles[--n]);
+		if (test_page_size == 4096)
+			assert_int_equal(queued, modes[m] != ZS_DEFER_DEFAULT);
+		i = info_of(pool);
+		assert_true(i.bytes_resident <= limit);
+		assert_int_equal(i.deferred_sync_full, !queued);
+		while (n)
+			zs_free(pool, handles[--n]);
+		zs_trim(pool);
+		/* Now there is. */
+		handles[0] = must_malloc(pool, test_page_size);
+		assert_true(zs_free_deferred(pool, handles[0]));
+		assert_true(info_of(pool).bytes_resident <= limit);
+		zs_free_deferred_flush(pool);
+		assert_empty(pool);
+		zs_destroy_pool(pool);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,6 +400,7 @@ int main(void)
 		cmocka_unit_test(test_lazy_fails),
 		cmocka_unit_test(test_made_with_the_pool),
 		cmocka_unit_test(test_first_use_at_once),
+		cmocka_unit_test(test_limit),
 	};
 
 	return run_in_every_variant(tests);

@@ -1054,6 +1054,47 @@ static void test_enable_deferred(void **state)
 	}
 }
 
+/* No room within the limit for what frees later: it is not had, and objects
+ * are freed at once. */
+static void test_deferred_limit(void **state)
+{
+	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+	static unsigned long handles[MAX_LIVE];
+	struct zs_pool *pool;
+	unsigned int n = 0;
+
+	o.memory_limit = 4 << 20;
+	o.flags = ZS_POOL_NO_WORKER;
+	pool = zs_create_pool_with("limit", &o);
+	assert_non_null(pool);
+	for (; n < MAX_LIVE; n++) {
+		handles[n] = zs_malloc(pool, 4096, GFP_KERNEL, NUMA_NO_NODE);
+		if (zs_is_err(handles[n]))
+			break;
+	}
+	assert_in_range(n, 500, MAX_LIVE - 1);
+	assert_int_equal(zs_pool_enable_deferred_free(pool, NULL, NULL),
+			 -ENOMEM);
+	assert_false(zs_free_deferred(pool, handles[--n]));
+	assert_int_equal(info_of(pool).objs_inuse, n);
+	assert_true(info_of(pool).bytes_resident <= o.memory_limit);
+	assert_sound(pool);
+	/* As soon as there is room: */
+	while (n > 100)
+		zs_free(pool, handles[--n]);
+	zs_trim(pool);
+	assert_true(zs_free_deferred(pool, handles[--n]));
+	assert_int_equal(zs_pool_enable_deferred_free(pool, NULL, NULL), 0);
+	assert_int_equal(info_of(pool).objs_inuse, n);
+	while (n) {
+		zs_free_deferred(pool, handles[--n]);
+		assert_true(info_of(pool).bytes_resident <= o.memory_limit);
+	}
+	assert_works(pool);
+	assert_empty(pool);
+	assert_int_equal(zs_destroy_pool(pool), 0);
+}
+
 /* ------------------------------------------------------------------------
  * The worker cannot be had
  */
@@ -1281,6 +1322,7 @@ int main(void)
 		cmocka_unit_test_setup(test_destroy, start),
 		cmocka_unit_test_setup(test_free_deferred, start),
 		cmocka_unit_test_setup(test_enable_deferred, start),
+		cmocka_unit_test_setup(test_deferred_limit, start),
 		cmocka_unit_test_setup(test_no_thread, start),
 		cmocka_unit_test_setup(test_thread_later, start),
 		cmocka_unit_test_setup(test_random, start),

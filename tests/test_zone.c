@@ -984,6 +984,47 @@ static void test_warm_among_cold(void **state)
 	end_zone(zone, 0);
 }
 
+/* Memory that is not the zone's has its place within the limit. */
+static void test_charge(void **state)
+{
+	const struct zone_options o = { .page_shift = 12 };
+	struct zone *zone = new_zone(
+		12, uzs_zone_min_bytes(&o) + 99 * (size_t)4096, SIZE_MAX, NULL);
+	struct page *pages[101];
+	unsigned int n = 0;
+
+	take(zone, MIGRATE_MOVABLE, 50, pages);
+	uzs_zone_drain_pcp(zone);
+	/* As much as is left, and no more. */
+	assert_false(uzs_zone_charge(
+		zone, zone->limit - stat_of(zone).bytes_resident + 1));
+	reclaim(zone, 0);
+	assert_false(uzs_zone_charge(zone, 50 * 4096 + 1));
+	assert_true(uzs_zone_charge(zone, 20 * 4096));
+	assert_true(uzs_zone_charge(zone, 10 * 4096));
+	assert_false(uzs_zone_charge(zone, 20 * 4096 + 1));
+	while (n < 51 &&
+	       (pages[50 + n] = alloc_page(zone, GFP_KERNEL, MIGRATE_MOVABLE)))
+		n++;
+	assert_int_equal(n, 20);
+	uzs_zone_uncharge(zone, 10 * 4096);
+	take(zone, MIGRATE_MOVABLE, 10, pages + 70);
+	assert_null(alloc_page(zone, GFP_KERNEL, MIGRATE_MOVABLE));
+	uzs_zone_uncharge(zone, 20 * 4096);
+	take(zone, MIGRATE_MOVABLE, 20, pages + 80);
+	assert_null(alloc_page(zone, GFP_KERNEL, MIGRATE_MOVABLE));
+	give(zone, 100, pages);
+	end_zone(zone, 0);
+
+	/* Without a limit there is always room. */
+	zone = new_zone(12, 0, SIZE_MAX, NULL);
+	assert_true(uzs_zone_charge(zone, (size_t)1 << 30));
+	take(zone, MIGRATE_MOVABLE, 1, pages);
+	give(zone, 1, pages);
+	uzs_zone_uncharge(zone, (size_t)1 << 30);
+	end_zone(zone, 0);
+}
+
 #ifdef WATCHED_OS
 /* What another thread does while a section is being mapped. */
 static struct {
@@ -2598,6 +2639,7 @@ int main(void)
 		single(test_section_failure),
 		single(test_least_limit),
 		single(test_warm_among_cold),
+		single(test_charge),
 		single(test_shrinker),
 		single(test_shrinker_without_limit),
 		single(test_reclaim_wanted),
