@@ -388,8 +388,10 @@ static void test_trim_sparse(void **state)
 	assert_true(given > 15 * MIB);
 	assert_int_equal(after.bytes_given_back - before.bytes_given_back,
 			 given);
-	/* Also empty slabs become free, so never less than that. */
-	assert_int_equal(before.bytes_resident - after.bytes_resident, given);
+	/* What the trim itself filled on the way, a batch of pages for each
+	 * CPU that it ran on, is given back too. */
+	assert_in_range(given - (before.bytes_resident - after.bytes_resident),
+			0, 512 * 1024);
 	assert_int_equal(after.bytes_free, 0);
 	assert_true(after.pages_migrated > 0);
 	assert_true(after.bytes_resident <
