@@ -45,7 +45,7 @@ void die(const char *format, ...)
 {
 	va_list args;
 
-	fputs("uzs-bench: ", stderr);
+	fprintf(stderr, "%s: ", program_name);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
@@ -97,6 +97,11 @@ uint64_t now_ns(void)
 uint64_t cpu_ns(void)
 {
 	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+uint64_t thread_cpu_ns(void)
+{
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 uint64_t minor_faults(void)

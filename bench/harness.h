@@ -15,7 +15,10 @@
 #define HARNESS_MAX_THREADS 64u
 #define CACHE_LINE_BYTES 64
 
-/* Prints "uzs-bench: ..." on stderr and ends the process with status 1, at
+/* Each program says what it is called. */
+extern const char program_name[];
+
+/* Prints "PROGRAM: ..." on stderr and ends the process with status 1, at
  * once: results that were not printed yet are never printed. */
 void die(const char *format, ...)
 	__attribute__((format(printf, 1, 2), noreturn));
@@ -34,6 +37,9 @@ uint64_t now_ns(void);
 /* Processor time of this process so far, all of its threads, in ns. Of work
  * that other programs do meanwhile it knows nothing. */
 uint64_t cpu_ns(void);
+
+/* The same of the calling thread alone. */
+uint64_t thread_cpu_ns(void);
 
 /* Page faults of this process so far that needed no I/O. */
 uint64_t minor_faults(void);

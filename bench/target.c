@@ -129,7 +129,7 @@ void target_open(struct target *target, const struct options *opt)
 	pool_opt.defer = (enum zs_defer_mode)opt->defer;
 	if (opt->no_worker)
 		pool_opt.flags |= ZS_POOL_NO_WORKER;
-	target->pool = zs_create_pool_with("uzs-bench", &pool_opt);
+	target->pool = zs_create_pool_with(program_name, &pool_opt);
 	if (!target->pool)
 		die("cannot create a pool (page size %u, chain size %u, "
 		    "lock scope %s): %s",

@@ -4,16 +4,14 @@
  *
  * Reads the command line; measuring is in speed.c and memory.c.
  */
-#include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <uzsmalloc.h>
 
+#include "cli.h"
 #include "harness.h"
 #include "modes.h"
 #include "options.h"
@@ -25,6 +23,8 @@
 #define DEFAULT_MEMORY_BYTES ((uint64_t)512 << 20)
 #define DEFAULT_SPEED_REPS 5
 #define DEFAULT_MEMORY_REPS 1
+
+const char program_name[] = "uzs-bench";
 
 static const char usage_text[] =
 	"Usage: uzs-bench [speed|memory] [OPTION]...\n"
@@ -80,121 +80,26 @@ static const char usage_text[] =
 	"  uzs-bench --ops replace\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage.\n";
 
-static void usage_error(const char *format, ...)
-	__attribute__((format(printf, 1, 2), noreturn));
-
-static void usage_error(const char *format, ...)
+static void add_op(void *arg, const char *name)
 {
-	va_list args;
-
-	fputs("uzs-bench: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputs(" (see uzs-bench --help)\n", stderr);
-	exit(2);
-}
-
-/* A decimal number, the whole of text, from min to max. */
-static uint64_t parse_number(const char *option, const char *text, uint64_t min,
-			     uint64_t max)
-{
-	unsigned long long value;
-	char *end;
-
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (!isdigit((unsigned char)text[0]) || *end || errno || value < min ||
-	    value > max)
-		usage_error("%s %s: not a number from %llu to %llu", option,
-			    text, (unsigned long long)min,
-			    (unsigned long long)max);
-	return value;
-}
-
-/* As above, with a unit: 1, K, M or G. */
-static uint64_t parse_bytes(const char *option, const char *text)
-{
-	static const char units[] = "KMG";
-	unsigned long long value;
-	const char *unit;
-	unsigned int shift = 0;
-	char *end;
-
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (*end && !end[1]) {
-		unit = strchr(units, toupper((unsigned char)*end));
-		if (unit) {
-			shift = 10 * (unsigned int)(unit - units + 1);
-			end++;
-		}
-	}
-	if (!isdigit((unsigned char)text[0]) || *end || errno ||
-	    value > (SIZE_MAX >> shift) || !value)
-		usage_error("%s %s: not a number of bytes, like 256M", option,
-			    text);
-	return (uint64_t)value << shift;
-}
-
-static enum bench_op find_op(const char *name, size_t len)
-{
+	struct options *opt = arg;
 	unsigned int op;
 
 	for (op = 0; op < OP_NR; op++) {
-		if (strlen(op_name(op)) == len &&
-		    !strncmp(op_name(op), name, len))
-			return op;
-	}
-	usage_error("--ops: no operation is called \"%.*s\"", (int)len, name);
-}
-
-/* The number of a name in a list that ends with NULL. */
-static unsigned int find_name(const char *option, const char *const *names,
-			      const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; names[i]; i++) {
-		if (!strcmp(names[i], name))
-			return i;
-	}
-	usage_error("%s %s: no such variant", option, name);
-}
-
-static void parse_ops(struct options *opt, const char *text)
-{
-	opt->nr_ops = 0;
-	for (;;) {
-		size_t len = strcspn(text, ",");
-
-		if (opt->nr_ops == MAX_OPS)
-			usage_error("--ops: more than %d operations", MAX_OPS);
-		opt->ops[opt->nr_ops++] = find_op(text, len);
-		if (!text[len])
+		if (!strcmp(op_name(op), name)) {
+			opt->ops[opt->nr_ops++] = op;
 			return;
-		text += len + 1;
+		}
 	}
+	usage_error("--ops: no operation is called \"%s\"", name);
 }
 
-static void parse_free(struct options *opt, const char *text)
+static void add_free_level(void *arg, const char *number)
 {
-	char number[8];
+	struct options *opt = arg;
 
-	opt->nr_free = 0;
-	for (;;) {
-		size_t len = strcspn(text, ",");
-
-		if (opt->nr_free == MAX_FREE_LEVELS)
-			usage_error("--free: more than %d levels",
-				    MAX_FREE_LEVELS);
-		snprintf(number, sizeof(number), "%.*s", (int)len, text);
-		opt->free_percent[opt->nr_free++] =
-			(unsigned int)parse_number("--free", number, 1, 99);
-		if (!text[len])
-			return;
-		text += len + 1;
-	}
+	opt->free_percent[opt->nr_free++] =
+		(unsigned int)parse_number("--free", number, 1, 99);
 }
 
 enum {
@@ -290,12 +195,14 @@ static void parse_option(struct options *opt, struct given *given, int option,
 		opt->output = OUTPUT_JSON;
 		break;
 	case OPT_OPS:
-		parse_ops(opt, arg);
+		opt->nr_ops = 0;
+		parse_list("--ops", arg, MAX_OPS, add_op, opt);
 		given->ops = true;
 		given->speed_only = "--ops";
 		break;
 	case OPT_FREE:
-		parse_free(opt, arg);
+		opt->nr_free = 0;
+		parse_list("--free", arg, MAX_FREE_LEVELS, add_free_level, opt);
 		given->memory_only = "--free";
 		break;
 	case OPT_CHURN:

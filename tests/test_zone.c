@@ -1405,6 +1405,45 @@ static void test_discard(void **state)
 	}
 }
 
+/* Others use and free pages as fast as they are given back. */
+static void others_churn(void)
+{
+	struct page *page;
+
+	if (++watched > 2000)
+		return;
+	page = alloc_page(watched_zone, GFP_KERNEL, MIGRATE_MOVABLE);
+	if (!page)
+		return;
+	__free_page(watched_zone, page);
+	uzs_zone_drain_pcp(watched_zone);
+}
+
+/* Giving back comes to an end: what was free when it began goes, what others
+ * free meanwhile may stay. */
+static void test_discard_ends(void **state)
+{
+	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
+	unsigned int n = capacity(zone);
+	struct page *pages[1024];
+
+	take(zone, MIGRATE_MOVABLE, n, pages);
+	for (unsigned int i = 1; i < n; i++)
+		if (i % 8 == 0)
+			__free_page(zone, pages[i]);
+	watched_zone = zone;
+	watched = 0;
+	os.on_release = others_churn;
+	uzs_zone_reclaim(zone, 0, false);
+	os.on_release = NULL;
+	assert_in_range(watched, 100, n);
+	assert_zone_sound(zone);
+	for (unsigned int i = 0; i < n; i++)
+		if (i == 0 || i % 8)
+			__free_page(zone, pages[i]);
+	end_zone(zone, 0);
+}
+
 /* The OS refuses to take memory back: nothing is counted as given. */
 static void test_refusal(void **state)
 {
@@ -1927,6 +1966,58 @@ static void test_compact_stubborn(void **state)
 	}
 }
 
+/* Pages move only if that empties their section; each that would not is
+ * counted once. */
+static void test_compact_in_vain(void **state)
+{
+	struct zone *zone = new_zone(12, 0, SIZE_MAX, &owner_ops);
+	unsigned int n = capacity(zone), entries = 0;
+	static struct page *pages[MAX_PAGES];
+	struct page *fixed[3];
+
+	/* Two sections, each three quarters full. */
+	owner_reset();
+	take(zone, MIGRATE_MOVABLE, 2 * n, pages);
+	for (unsigned int i = 0; i < 2 * n; i++) {
+		if (i % 4)
+			own(zone, entries++, pages[i], true);
+		else
+			__free_page(zone, pages[i]);
+	}
+	assert_int_equal(compact(zone), 0);
+	assert_int_equal(owner.isolated, 0);
+	assert_int_equal(zone->migrations_busy, 0);
+
+	/* One is nearly emptied: three pages, of which one does not move. */
+	for (unsigned int e = 3; e < entries / 2; e++)
+		assert_true(disown(zone, e));
+	owner.table[1].refuse = true;
+	assert_int_equal(compact(zone), 2);
+	assert_int_equal(zone->migrations_busy, 1);
+	owner.table[1].refuse = false;
+	owner.table[1].busy = true;
+	assert_int_equal(compact(zone), 0);
+	assert_int_equal(zone->migrations_busy, 2);
+	assert_int_equal(owner.put_back, 1);
+	check_owned(zone, entries);
+
+	/* Free pages do not hide in per-CPU lists. */
+	take(zone, MIGRATE_UNMOVABLE, 3, fixed);
+	give(zone, 3, fixed);
+	assert_true(pages_in_pcp(zone) > 0);
+	owner.table[1].busy = false;
+	pthread_mutex_lock(&zone->trim_lock);
+	owner.nr_steps = 0;
+	assert_int_equal(uzs_zone_compact(zone), 1);
+	pthread_mutex_unlock(&zone->trim_lock);
+	/* but for those that were not needed */
+	assert_true(pages_in_pcp(zone) < zone->pcp_batch);
+	reclaim(zone, 0);
+	assert_int_equal(zone->nr_sections, 1);
+	disown_all(zone, entries);
+	end_zone(zone, 0);
+}
+
 /* What others do between two pages that are moved. */
 static struct {
 	struct page *pages[MAX_PAGES];
@@ -2417,7 +2508,7 @@ static void test_threads_limit(void **state)
 		__atomic_store_n(&stop_threads, true, __ATOMIC_RELAXED);
 		pthread_join(watcher.thread, NULL);
 		assert_int_equal(bad + watcher.bad, 0);
-		assert_true(failures > 0);
+		assert_true(failures > 0 || workers[0].rounds < 1000);
 		assert_int_equal(stat_of(zone).pages_used, 0);
 		end_zone(zone, 0);
 	}
@@ -2649,6 +2740,7 @@ int main(void)
 		single(test_limit_race),
 		single(test_head_makes_room),
 		single(test_discard),
+		single(test_discard_ends),
 		single(test_refusal),
 		single(test_refusal_at_the_end),
 #endif
@@ -2656,6 +2748,7 @@ int main(void)
 		single(test_compact),
 		single(test_compact_exact_fit),
 		single(test_compact_stubborn),
+		single(test_compact_in_vain),
 		single(test_compact_meanwhile),
 		single(test_compact_types),
 		single(test_compact_at_limit),

@@ -186,13 +186,15 @@ static unsigned int take_warm(struct zone *zone, unsigned int order,
 }
 
 /* Discards warm free blocks, largest first, until at most `target` bytes are
- * warm and free. Locks: trim_lock. */
+ * warm and free, or as many pages are discarded as were warm at the start:
+ * others may free pages as fast as they go. Locks: trim_lock. */
 size_t uzs_discard_free(struct zone *zone, size_t target)
 {
 	struct uzs_block batch[RECLAIM_BLOCKS];
 	int least = (int)uzs_os_order(zone);
+	unsigned long most = READ_ONCE(zone->nr_warm), cold_pages = 0;
 	unsigned int n, cold;
-	size_t given = 0;
+	size_t given;
 
 	do {
 		n = 0;
@@ -214,9 +216,10 @@ size_t uzs_discard_free(struct zone *zone, size_t target)
 			spin_unlock(&zone->lock);
 			cold += done;
 		}
-		given += (size_t)cold << zone->page_shift;
+		cold_pages += cold;
 		/* No progress: the OS refuses. */
-	} while (n && cold);
+	} while (n && cold && cold_pages < most);
+	given = (size_t)cold_pages << zone->page_shift;
 	__atomic_fetch_add(&zone->bytes_given_back, given, __ATOMIC_RELAXED);
 	return given;
 }

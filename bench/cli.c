@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* cli.c - reads the words of a command line; see cli.h.
+ *
+ * Callers: uzs-bench.c, uzs-free.c.   Calls: harness.c (program_name).
+ */
+#include "cli.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness.h"
+
+void usage_error(const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "%s: ", program_name);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fprintf(stderr, " (see %s --help)\n", program_name);
+	exit(2);
+}
+
+uint64_t parse_number(const char *option, const char *text, uint64_t min,
+		      uint64_t max)
+{
+	unsigned long long value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)text[0]) || *end || errno || value < min ||
+	    value > max)
+		usage_error("%s %s: not a number from %llu to %llu", option,
+			    text, (unsigned long long)min,
+			    (unsigned long long)max);
+	return value;
+}
+
+uint64_t parse_bytes(const char *option, const char *text)
+{
+	static const char units[] = "KMG";
+	unsigned long long value;
+	const char *unit;
+	unsigned int shift = 0;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (*end && !end[1]) {
+		unit = strchr(units, toupper((unsigned char)*end));
+		if (unit) {
+			shift = 10 * (unsigned int)(unit - units + 1);
+			end++;
+		}
+	}
+	if (!isdigit((unsigned char)text[0]) || *end || errno ||
+	    value > (SIZE_MAX >> shift) || !value)
+		usage_error("%s %s: not a number of bytes, like 256M", option,
+			    text);
+	return (uint64_t)value << shift;
+}
+
+unsigned int find_name(const char *option, const char *const *names,
+		       const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; names[i]; i++) {
+		if (!strcmp(names[i], name))
+			return i;
+	}
+	usage_error("%s %s: no such variant", option, name);
+}
+
+void parse_list(const char *option, const char *text, unsigned int max,
+		void (*fn)(void *arg, const char *part), void *arg)
+{
+	unsigned int nr = 0;
+	char part[32];
+
+	for (;;) {
+		size_t len = strcspn(text, ",");
+
+		if (nr++ == max)
+			usage_error("%s: more than %u in the list", option,
+				    max);
+		if (!len || len >= sizeof(part))
+			usage_error("%s: \"%.*s\" is none of them", option,
+				    (int)len, text);
+		memcpy(part, text, len);
+		part[len] = '\0';
+		fn(arg, part);
+		if (!text[len])
+			return;
+		text += len + 1;
+	}
+}
