@@ -102,6 +102,9 @@ static bool queue_in_array(struct zs_pool *pool, unsigned long handle)
 	if (unlikely(count == d->capacity)) {
 		spin_unlock(&d->lock);
 		uzs_count(&d->nr_sync_full, 1);
+		/* Long due: asks again for a thread that could not be had. */
+		if (work_pending(&d->work))
+			queue_work(&pool->wq, &d->work);
 		return false;
 	}
 	ring[d->head++ & (d->capacity - 1)] = handle;
