@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
 
 option(UZS_WERROR "Treat warnings as errors (for CI)" OFF)
+option(UZS_CHECKED "compat's checked body: lock order, owners, statistics" OFF)
 option(UZS_COVERAGE "Count executed lines (gcov)" OFF)
 set(UZS_SANITIZE "" CACHE STRING
 	"Sanitizer for everything built here: address, undefined or thread")
@@ -15,6 +16,11 @@ if(UZS_SANITIZE MATCHES "^(address|undefined|thread)$")
 elseif(UZS_SANITIZE)
 	message(FATAL_ERROR "UZS_SANITIZE is \"${UZS_SANITIZE}\", but can be "
 		"address, undefined, thread or empty")
+endif()
+if(UZS_CHECKED)
+	add_compile_definitions(UZS_CHECKED=1)
+	# Reports name places as the reader knows them: src/scope.c:70.
+	add_compile_options("-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=")
 endif()
 if(UZS_COVERAGE)
 	# Atomic counters: the tests have threads.

@@ -255,8 +255,8 @@ static void check_class(struct check *check, struct size_class *class)
 
 void uzs_lock_pool(struct zs_pool *pool)
 {
-	pthread_mutex_lock(&pool->zone.trim_lock);
-	pthread_mutex_lock(&pool->free_work_lock);
+	mutex_lock(&pool->zone.trim_lock);
+	mutex_lock(&pool->free_work_lock);
 	write_lock(&pool->lock);
 	for (unsigned int i = 0; i < pool->nr_classes; i++)
 		if (uzs_class_is_own(pool, i))
@@ -269,8 +269,8 @@ void uzs_unlock_pool(struct zs_pool *pool)
 		if (uzs_class_is_own(pool, i))
 			spin_unlock(&pool->size_class[i]->lock);
 	write_unlock(&pool->lock);
-	pthread_mutex_unlock(&pool->free_work_lock);
-	pthread_mutex_unlock(&pool->zone.trim_lock);
+	mutex_unlock(&pool->free_work_lock);
+	mutex_unlock(&pool->zone.trim_lock);
 }
 
 /* Pages handed out. Exact, unlike uzs_zone_stat, which may count pages twice
@@ -296,7 +296,7 @@ static unsigned long count_used_pages(struct zone *zone)
 /* Can pages be on their way back that no class has any more? */
 static bool frees_pages_late(const struct zs_pool *pool)
 {
-	return pool->scope->id != ZS_SCOPE_HELD ||
+	return pool->scope->frees_late ||
 	       smp_load_acquire(&pool->deferred.mode) == ZS_DEFER_PERCPU;
 }
 

@@ -95,6 +95,8 @@ static void build_class(const struct class_geometry *g, void *arg)
 		return;
 	}
 	spin_lock_init(&class->lock);
+	lock_set_rank(&class->lock, RANK_CLASS);
+	lock_set_order(&class->lock, g->index + 1); /* uzs_lock_pool */
 	class->index = g->index;
 	class->size = g->size;
 	class->objs_per_zspage = g->objs;

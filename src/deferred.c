@@ -124,6 +124,7 @@ static bool drain_array(struct zs_pool *pool, u64 until)
 	unsigned long handles[DRAIN_BATCH];
 	unsigned int n = 0;
 
+	uzs_assert_held(&d->drain_lock);
 	spin_lock(&d->lock);
 	while (n < DRAIN_BATCH && d->tail < d->head && d->tail < until)
 		handles[n++] = ring[d->tail++ & (d->capacity - 1)];
@@ -152,6 +153,7 @@ static struct defer_buf *take_reserve(struct deferred *d)
 static void queue_buf(struct deferred *d, struct defer_slot *slot,
 		      struct defer_buf *next)
 {
+	uzs_assert_held(&slot->lock);
 	spin_lock(&d->bufs_lock);
 	list_add_tail(&slot->buf->list, &d->queue);
 	d->queued_bufs++;
@@ -212,6 +214,7 @@ static bool push_value(struct zs_pool *pool, struct defer_slot *slot,
 {
 	struct deferred *d = &pool->deferred;
 
+	uzs_assert_held(&slot->lock);
 	for (int attempt = 0; attempt < 2; attempt++) {
 		struct defer_buf *next;
 
@@ -274,6 +277,7 @@ static bool drain_buf(struct zs_pool *pool, u64 until)
 	struct deferred *d = &pool->deferred;
 	struct defer_buf *buf = NULL;
 
+	uzs_assert_held(&d->drain_lock);
 	spin_lock(&d->bufs_lock);
 	if (d->taken_bufs < until && !list_empty(&d->queue)) {
 		buf = list_first_entry(&d->queue, struct defer_buf, list);
@@ -321,13 +325,13 @@ static void drain_work(struct work_struct *work)
 	bool more = true, percpu;
 
 	while (more) {
-		pthread_mutex_lock(&d->drain_lock);
+		mutex_lock(&d->drain_lock);
 		percpu = d->mode == ZS_DEFER_PERCPU;
 		if (percpu)
 			more = drain_buf(pool, UINT64_MAX);
 		else
 			more = drain_array(pool, UINT64_MAX);
-		pthread_mutex_unlock(&d->drain_lock);
+		mutex_unlock(&d->drain_lock);
 		cond_resched();
 		if (more && percpu && ++bufs >= max(d->reserve_pages / 2, 1u)) {
 			schedule(pool);
@@ -375,12 +379,12 @@ void zs_free_deferred_flush(struct zs_pool *pool)
 	/* Having the lock with nothing left means that it is freed: others
 	 * free only under it. */
 	while (more) {
-		pthread_mutex_lock(&d->drain_lock);
+		mutex_lock(&d->drain_lock);
 		if (mode == ZS_DEFER_PERCPU)
 			more = drain_buf(pool, until);
 		else
 			more = drain_array(pool, until);
-		pthread_mutex_unlock(&d->drain_lock);
+		mutex_unlock(&d->drain_lock);
 	}
 }
 
@@ -395,9 +399,9 @@ void uzs_deferred_drain_queued(struct zs_pool *pool)
 	until = d->queued_bufs;
 	spin_unlock(&d->bufs_lock);
 	while (more) {
-		pthread_mutex_lock(&d->drain_lock);
+		mutex_lock(&d->drain_lock);
 		more = drain_buf(pool, until);
-		pthread_mutex_unlock(&d->drain_lock);
+		mutex_unlock(&d->drain_lock);
 	}
 }
 
@@ -433,6 +437,8 @@ static int alloc_bufs(struct zs_pool *pool)
 		struct defer_slot *slot = uzs_per_cpu(&d->slots, i);
 
 		spin_lock_init(&slot->lock);
+		lock_set_rank(&slot->lock, RANK_DEFERRED);
+		lock_set_order(&slot->lock, i + 1); /* fork takes them all */
 		slot->buf = take_reserve(d);
 	}
 	return 0;
@@ -452,7 +458,7 @@ int zs_pool_enable_deferred_free(struct zs_pool *pool,
 	zs_free_deferred_flush(pool);
 	flush_work(&pool->wq, &d->work);
 	/* Another thread may be about to do the same. */
-	pthread_mutex_lock(&d->drain_lock);
+	mutex_lock(&d->drain_lock);
 	if (d->mode != ZS_DEFER_PERCPU)
 		err = alloc_bufs(pool);
 	if (!err) {
@@ -460,7 +466,7 @@ int zs_pool_enable_deferred_free(struct zs_pool *pool,
 		d->private_data = private_data;
 		smp_store_release(&d->mode, ZS_DEFER_PERCPU);
 	}
-	pthread_mutex_unlock(&d->drain_lock);
+	mutex_unlock(&d->drain_lock);
 	return err;
 }
 
@@ -468,10 +474,13 @@ int uzs_deferred_init(struct zs_pool *pool, enum zs_defer_mode mode)
 {
 	struct deferred *d = &pool->deferred;
 
-	pthread_mutex_init(&d->drain_lock, NULL);
+	mutex_init(&d->drain_lock);
+	lock_set_rank(&d->drain_lock.spin, RANK_DRAIN);
 	INIT_WORK(&d->work, drain_work);
 	spin_lock_init(&d->lock);
+	lock_set_rank(&d->lock, RANK_DEFERRED);
 	spin_lock_init(&d->bufs_lock);
+	lock_set_rank(&d->bufs_lock, RANK_DEFERRED);
 	INIT_LIST_HEAD(&d->reserve);
 	INIT_LIST_HEAD(&d->queue);
 	d->capacity = (unsigned int)(DEFER_ARRAY_BYTES >> pool->page_shift);
@@ -509,7 +518,6 @@ void uzs_deferred_destroy(struct zs_pool *pool)
 		uzs_os_unmap(d->ring, ring_bytes(d));
 	if (d->mem)
 		uzs_os_unmap(d->mem, d->mem_bytes);
-	pthread_mutex_destroy(&d->drain_lock);
 }
 
 size_t uzs_deferred_bytes(struct zs_pool *pool)
@@ -565,13 +573,13 @@ void uzs_deferred_fork_child(struct zs_pool *pool)
 {
 	struct deferred *d = &pool->deferred;
 
-	spin_lock_init(&d->bufs_lock);
+	spin_lock_renew(&d->bufs_lock);
 	for (unsigned int i = 0; i < d->slots.slots; i++) {
 		struct defer_slot *slot = uzs_per_cpu(&d->slots, i);
 
-		spin_lock_init(&slot->lock);
+		spin_lock_renew(&slot->lock);
 	}
-	spin_lock_init(&d->lock);
+	spin_lock_renew(&d->lock);
 	/* The thread that locked it is here. */
-	pthread_mutex_unlock(&d->drain_lock);
+	mutex_unlock(&d->drain_lock);
 }

@@ -35,7 +35,7 @@ struct deferred {
 
 	/* One drains at a time, so that whoever has the lock knows that what
 	 * left the queue is freed. Order: above pool->lock. */
-	pthread_mutex_t drain_lock;
+	struct mutex drain_lock;
 	struct work_struct work;
 
 	/* array */

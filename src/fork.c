@@ -14,7 +14,7 @@ void zs_fork_prepare(struct zs_pool *pool)
 {
 	/* The worker may hold any lock: it comes first. */
 	uzs_workqueue_fork_prepare(&pool->wq);
-	pthread_mutex_lock(&pool->deferred.drain_lock);
+	mutex_lock(&pool->deferred.drain_lock);
 	/* The right to compact is no lock, but must not be lost in the child
 	 * with the thread that has it. */
 	while (__atomic_exchange_n(&pool->compaction_in_progress, true,
@@ -26,6 +26,8 @@ void zs_fork_prepare(struct zs_pool *pool)
 	uzs_zone_fork_prepare(&pool->zone);
 	uzs_deferred_fork_prepare(pool);
 	uzs_workqueue_fork_hold(&pool->wq);
+	/* Next may come another pool, whose order is the user's matter. */
+	uzs_park_locks();
 }
 
 static void allow_compaction(struct zs_pool *pool)
@@ -42,7 +44,7 @@ void zs_fork_parent(struct zs_pool *pool)
 	uzs_slab_fork_parent(&pool->handle_cache);
 	uzs_unlock_pool(pool);
 	allow_compaction(pool);
-	pthread_mutex_unlock(&pool->deferred.drain_lock);
+	mutex_unlock(&pool->deferred.drain_lock);
 	uzs_workqueue_fork_parent(&pool->wq);
 }
 
@@ -55,11 +57,11 @@ void zs_fork_child(struct zs_pool *pool)
 	uzs_slab_fork_child(&pool->handle_cache);
 	for (unsigned int i = 0; i < pool->nr_classes; i++)
 		if (uzs_class_is_own(pool, i))
-			spin_lock_init(&pool->size_class[i]->lock);
-	rwlock_init(&pool->lock);
+			spin_lock_renew(&pool->size_class[i]->lock);
+	rwlock_renew(&pool->lock);
 	/* The thread that locked these is here. */
-	pthread_mutex_unlock(&pool->free_work_lock);
-	pthread_mutex_unlock(&pool->zone.trim_lock);
+	mutex_unlock(&pool->free_work_lock);
+	mutex_unlock(&pool->zone.trim_lock);
 	/* A thread that was inside a callback is not here to leave it. */
 	uzs_shrinker_list_init(&pool->zone.shrinkers);
 	uzs_register_shrinker(pool);

@@ -7,20 +7,22 @@
  * calls the movable operations (migrate.c) and the shrinker (compact.c)
  * through pointers, holding no lock of theirs but the page's.
  *
- * LOCK ORDER (outer first)
- *  lock            protects                          may sleep inside?
- *  drain_lock      what leaves the deferred queue    yes
- *  zone->trim_lock which sections exist              yes
- *  free_work_lock  zspages in the async work's hand  yes
- *  page lock       page identity                     yes
- *  pool->lock      handle -> obj (rd: use, wr: move) no
- *  class->lock     fullness lists, inuse, free lists no
- *  zspage->lock    contents (rd: pin, wr: trylock)   reader only
- *  cache, slot and zone locks of compat              no
- *  deferred lock, its slot locks, bufs_lock          no
+ * LOCK ORDER (outer first; the checked body of compat sees to it, by rank)
+ *  rank lock            protects                          may sleep inside?
+ *   10  drain_lock      what leaves the deferred queue    yes
+ *   20  zone->trim_lock which sections exist              yes
+ *   30  free_work_lock  zspages in the async work's hand  yes
+ *   40  page lock       page identity                     yes
+ *   50  pool->lock      handle -> obj (rd: use, wr: move) no
+ *   60  class->lock     fullness lists, inuse, free lists no
+ *    -  zspage->lock    contents (rd: pin, wr: trylock)   reader only
+ *   80  cache, slot and zone locks of compat              no
+ *   85  deferred lock, its slot locks, bufs_lock          no
+ *   90  locks of work queue and shrinker list             no
  *
  * No allocation of pages or slabs and no call back under pool->lock or
- * class->lock; freeing pages there is allowed (scope `held` does).
+ * class->lock; freeing pages there is allowed (scope `held` does). Of several
+ * class locks the one of the lower index comes first.
  * Exceptions to the order, safe because they only try, never wait:
  *  - trylock_zspage() locks pages under class->lock;
  *  - zspage->lock is only tried for writing, so a reader's pin, which spans
@@ -30,6 +32,13 @@
 #define UZS_INTERNAL_H
 
 #include "types.h"
+
+/* The others are compat's: UZS_RANK_TRIM, _PAGE, _ALLOC, _LEAF. */
+#define RANK_DRAIN 10
+#define RANK_FREE_WORK 30
+#define RANK_POOL 50
+#define RANK_CLASS 60
+#define RANK_DEFERRED 85
 
 static inline void uzs_count(unsigned long *counter, unsigned long n)
 {

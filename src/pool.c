@@ -84,11 +84,11 @@ static void free_empty_of_class(struct zs_pool *pool, struct size_class *class)
  * Locks: takes free_work_lock, page locks, class->lock. */
 static void free_empty_zspages(struct zs_pool *pool)
 {
-	pthread_mutex_lock(&pool->free_work_lock);
+	mutex_lock(&pool->free_work_lock);
 	for (unsigned int i = 0; i < pool->nr_classes; i++)
 		if (uzs_class_is_own(pool, i))
 			free_empty_of_class(pool, pool->size_class[i]);
-	pthread_mutex_unlock(&pool->free_work_lock);
+	mutex_unlock(&pool->free_work_lock);
 }
 
 static void async_free_zspage(struct work_struct *work)
@@ -116,7 +116,7 @@ size_t zs_trim(struct zs_pool *pool)
 				__ATOMIC_ACQUIRE))
 		return 0;
 	/* The worker may have it, or a walk: they end. */
-	pthread_mutex_lock(&zone->trim_lock);
+	mutex_lock(&zone->trim_lock);
 	/* Without a worker nobody else might do it. */
 	free_empty_zspages(pool);
 	kmem_cache_shrink(&pool->handle_cache);
@@ -124,7 +124,7 @@ size_t zs_trim(struct zs_pool *pool)
 	kmem_cache_shrink(&pool->zspage_cache);
 	uzs_zone_compact(zone);
 	given = uzs_zone_reclaim(zone, 0, true);
-	pthread_mutex_unlock(&zone->trim_lock);
+	mutex_unlock(&zone->trim_lock);
 	__atomic_store_n(&pool->trim_in_progress, false, __ATOMIC_RELEASE);
 	return given;
 }
@@ -209,12 +209,14 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 	pool->meta_bytes = l->end;
 	uzs_init_classes(pool, (struct size_class *)(mem + l->classes));
 	rwlock_init(&pool->lock);
+	lock_set_rank(&pool->lock, RANK_POOL);
 	uzs_zone_init(&pool->zone, mem + l->zone_slots, &zo);
 	uzs_slab_init(&pool->handle_cache, &pool->zone, ZS_HANDLE_SIZE,
 		      mem + l->handle_magazines);
 	uzs_slab_init(&pool->zspage_cache, &pool->zone, sizeof(struct zspage),
 		      mem + l->zspage_magazines);
-	pthread_mutex_init(&pool->free_work_lock, NULL);
+	mutex_init(&pool->free_work_lock);
+	lock_set_rank(&pool->free_work_lock.spin, RANK_FREE_WORK);
 	INIT_WORK(&pool->free_work, async_free_zspage);
 	INIT_WORK(&pool->reclaim_work, reclaim_free_pages);
 	uzs_workqueue_init(&pool->wq, !(o->flags & ZS_POOL_NO_WORKER));
@@ -310,7 +312,6 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 	leaked = uzs_zone_destroy(&pool->zone);
 	VM_BUG_ON(leaked && !pool->forked);
 	(void)leaked;
-	pthread_mutex_destroy(&pool->free_work_lock);
 	uzs_os_unmap(pool, pool->meta_bytes);
 	return live;
 }
@@ -372,7 +373,10 @@ void zs_free(struct zs_pool *pool, unsigned long handle)
 
 	if (unlikely(!handle || zs_is_err(handle)))
 		return;
+	/* What a scope says of itself holds for all that it calls. */
+	uzs_forbid_page_free(pool->scope->frees_late ? RANK_CLASS : 0);
 	kick = pool->scope->free(pool, handle);
+	uzs_forbid_page_free(0);
 	uzs_free_handle(pool, handle);
 	if (unlikely(kick))
 		uzs_kick_free(pool);

@@ -156,6 +156,7 @@ static unsigned int free_run(struct zs_pool *pool, const unsigned long *handles,
 	LIST_HEAD(empty);
 	unsigned int i;
 
+	uzs_forbid_page_free(RANK_CLASS); /* in every scope */
 	/* The order of locks forbids to take pool->lock for the next lookup
 	 * when class->lock is held. So it is held over the run. */
 	if (lookup_locked)
@@ -181,6 +182,7 @@ static unsigned int free_run(struct zs_pool *pool, const unsigned long *handles,
 		read_unlock(&pool->lock);
 	list_for_each_entry_safe(zspage, next, &empty, list)
 		uzs_release_zspage(pool, class, zspage); /* L2 */
+	uzs_forbid_page_free(0);
 	for (unsigned int h = 0; h < i; h++)
 		uzs_free_handle(pool, handles[h]);
 	if (kick)
@@ -201,9 +203,9 @@ void uzs_free_handles(struct zs_pool *pool, const unsigned long *handles,
 }
 
 static const struct lock_scope scopes[] = {
-	{ ZS_SCOPE_HELD, "held", false, free_held },
-	{ ZS_SCOPE_UNLOCKED, "unlocked", false, free_unlocked },
-	{ ZS_SCOPE_CLASS_IDX, "class-idx", true, free_class_idx },
+	{ ZS_SCOPE_HELD, "held", false, false, free_held },
+	{ ZS_SCOPE_UNLOCKED, "unlocked", false, true, free_unlocked },
+	{ ZS_SCOPE_CLASS_IDX, "class-idx", true, true, free_class_idx },
 };
 
 /* Bits of an object index in the densest zspage: objects of 32 bytes in the

@@ -216,9 +216,9 @@ int zs_for_each_live(struct zs_pool *pool,
 	struct live_walk walk = { pool, callback, arg };
 	int rc;
 
-	pthread_mutex_lock(&pool->zone.trim_lock);
+	mutex_lock(&pool->zone.trim_lock);
 	rc = uzs_slab_walk(&pool->handle_cache, show_live, &walk);
-	pthread_mutex_unlock(&pool->zone.trim_lock);
+	mutex_unlock(&pool->zone.trim_lock);
 	return rc;
 }
 

@@ -135,6 +135,7 @@ struct lock_scope {
 	enum zs_lock_scope id;
 	const char *name;
 	bool class_in_obj; /* the obj word carries the class index */
+	bool frees_late; /* pages go back after class->lock is dropped */
 	/* handle is one of the pool's. Return: was the zspage emptied, but
 	 * could not be freed as one of its pages is locked? */
 	bool (*free)(struct zs_pool *pool, unsigned long handle);
@@ -185,7 +186,7 @@ struct zs_pool {
 	/* Held while the async free work runs, so that a check or a fork can
 	 * wait for it: it has zspages in hand that no list shows. Order: below
 	 * trim_lock, above the page locks. */
-	pthread_mutex_t free_work_lock;
+	struct mutex free_work_lock;
 	struct work_struct free_work; /* frees zspages left in group 0 */
 	struct work_struct reclaim_work; /* gives memory back to the OS */
 	struct deferred deferred;

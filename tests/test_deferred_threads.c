@@ -492,7 +492,7 @@ static void test_enable_at_once(void **state)
 		struct gate go = { 0 };
 
 		queue_many(pool, 100, round % 2 * 50);
-		pthread_mutex_lock(&pool->deferred.drain_lock);
+		mutex_lock(&pool->deferred.drain_lock);
 		for (int i = 0; i < 2; i++) {
 			h[i] = (struct helper){ .handles = (void *)&go };
 			helper_start(&h[i], pool, help_enable);
@@ -503,7 +503,7 @@ static void test_enable_at_once(void **state)
 		/* Time enough for both to have seen that there are none. */
 		for (int i = 0; i < 100; i++)
 			cond_resched();
-		pthread_mutex_unlock(&pool->deferred.drain_lock);
+		mutex_unlock(&pool->deferred.drain_lock);
 		helper_join(&h[0]);
 		helper_join(&h[1]);
 		helper_join(&look);

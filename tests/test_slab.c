@@ -58,9 +58,9 @@ static struct zone *new_zone(unsigned int shift)
 
 static void end_zone(struct zone *zone)
 {
-	pthread_mutex_lock(&zone->trim_lock);
+	mutex_lock(&zone->trim_lock);
 	assert_int_equal(uzs_zone_check(zone, tell, NULL), 0);
-	pthread_mutex_unlock(&zone->trim_lock);
+	mutex_unlock(&zone->trim_lock);
 	assert_int_equal(uzs_zone_destroy(zone), 0);
 	free(zone);
 }
@@ -728,9 +728,9 @@ static int walk(struct kmem_cache *cache,
 	int rc;
 
 	w->cache = cache;
-	pthread_mutex_lock(&cache->zone->trim_lock);
+	mutex_lock(&cache->zone->trim_lock);
 	rc = uzs_slab_walk(cache, fn, w);
-	pthread_mutex_unlock(&cache->zone->trim_lock);
+	mutex_unlock(&cache->zone->trim_lock);
 	return rc;
 }
 
@@ -910,7 +910,7 @@ static void test_move(void **state)
 		kmem_cache_shrink(cache);
 		slabs = cache->nr_slabs;
 
-		pthread_mutex_lock(&zone->trim_lock);
+		mutex_lock(&zone->trim_lock);
 		assert_true(uzs_slab_isolate_sparse(cache));
 		assert_set_aside(cache, true);
 		assert_cache_sound(cache);
@@ -934,7 +934,7 @@ static void test_move(void **state)
 		assert_cache_sound(cache);
 		uzs_slab_unisolate(cache);
 		assert_set_aside(cache, false);
-		pthread_mutex_unlock(&zone->trim_lock);
+		mutex_unlock(&zone->trim_lock);
 
 		for (unsigned int i = spare; i < live; i++)
 			assert_true(filled(cache, objs[i], i));
@@ -965,7 +965,7 @@ static void test_move_nothing(void **state)
 	struct kmem_cache *cache = new_cache(zone, 256); /* 16 in a slab */
 	void *objs[16 * 3];
 
-	pthread_mutex_lock(&zone->trim_lock);
+	mutex_lock(&zone->trim_lock);
 	assert_false(uzs_slab_isolate_sparse(cache)); /* nothing at all */
 	take(cache, 16, objs);
 	assert_false(uzs_slab_isolate_sparse(cache)); /* full */
@@ -977,7 +977,7 @@ static void test_move_nothing(void **state)
 	assert_cache_sound(cache);
 	uzs_slab_unisolate(cache); /* of none */
 	assert_cache_sound(cache);
-	pthread_mutex_unlock(&zone->trim_lock);
+	mutex_unlock(&zone->trim_lock);
 	drop(cache, objs[15]);
 	end_cache(cache);
 	end_zone(zone);
@@ -1005,11 +1005,11 @@ static void test_move_without_memory(void **state)
 	kmem_cache_shrink(cache);
 	while ((hoard[n] = alloc_page(zone, GFP_NOWAIT, MIGRATE_UNMOVABLE)))
 		n++;
-	pthread_mutex_lock(&zone->trim_lock);
+	mutex_lock(&zone->trim_lock);
 	assert_true(uzs_slab_isolate_sparse(cache));
 	assert_int_equal(move_sparse(cache, kept, objs, UINT_MAX), 0);
 	uzs_slab_unisolate(cache);
-	pthread_mutex_unlock(&zone->trim_lock);
+	mutex_unlock(&zone->trim_lock);
 	assert_cache_sound(cache);
 	assert_int_equal(cache->nr_slabs, 8);
 	for (unsigned int i = 0; i < kept; i++)
@@ -1018,11 +1018,11 @@ static void test_move_without_memory(void **state)
 	/* With a page, it works. */
 	while (n)
 		__free_page(zone, hoard[--n]);
-	pthread_mutex_lock(&zone->trim_lock);
+	mutex_lock(&zone->trim_lock);
 	assert_true(uzs_slab_isolate_sparse(cache));
 	assert_int_equal(move_sparse(cache, kept, objs, UINT_MAX), kept);
 	uzs_slab_unisolate(cache);
-	pthread_mutex_unlock(&zone->trim_lock);
+	mutex_unlock(&zone->trim_lock);
 	for (unsigned int i = 0; i < kept; i++)
 		assert_true(filled(cache, objs[i], i));
 	kmem_cache_shrink(cache);
@@ -1119,9 +1119,9 @@ static void *run_walk(void *arg)
 	struct traffic *t = arg;
 
 	while (!__atomic_load_n(&stop_threads, __ATOMIC_RELAXED)) {
-		pthread_mutex_lock(&t->cache->zone->trim_lock);
+		mutex_lock(&t->cache->zone->trim_lock);
 		uzs_slab_walk(t->cache, see_no_other, t);
-		pthread_mutex_unlock(&t->cache->zone->trim_lock);
+		mutex_unlock(&t->cache->zone->trim_lock);
 		t->bad += uzs_slab_check(t->cache, "threads", tell, NULL);
 		kmem_cache_shrink(t->cache);
 		uzs_zone_reclaim(t->cache->zone, 0, false);

@@ -183,9 +183,9 @@ static void assert_zone_sound(struct zone *zone)
 {
 	unsigned long bad;
 
-	pthread_mutex_lock(&zone->trim_lock);
+	mutex_lock(&zone->trim_lock);
 	bad = uzs_zone_check(zone, tell, NULL);
-	pthread_mutex_unlock(&zone->trim_lock);
+	mutex_unlock(&zone->trim_lock);
 	assert_int_equal(bad, 0);
 }
 
@@ -1081,11 +1081,11 @@ static void test_head_makes_room(void **state)
 	__free_page(zone, pages[n]);
 	give(zone, n / 2, pages);
 	uzs_zone_drain_pcp(zone);
-	pthread_mutex_lock(&zone->trim_lock);
+	mutex_lock(&zone->trim_lock);
 	os.refuse_unmap = true;
 	uzs_zone_reclaim(zone, 0, true);
 	os.refuse_unmap = false;
-	pthread_mutex_unlock(&zone->trim_lock);
+	mutex_unlock(&zone->trim_lock);
 	assert_int_equal(zone->nr_sections, 2);
 	assert_int_equal(stat_of(zone).bytes_free, 0);
 	zone->limit = stat_of(zone).bytes_resident;
@@ -1762,7 +1762,7 @@ static unsigned long compact(struct zone *zone)
 	unsigned long owner_moved = owner.moved, moved;
 	struct section *section;
 
-	pthread_mutex_lock(&zone->trim_lock);
+	mutex_lock(&zone->trim_lock);
 	/* As compaction begins: what per-CPU lists hold counts as free. */
 	uzs_zone_drain_pcp(zone);
 	owner.nr_steps = 0;
@@ -1778,7 +1778,7 @@ static unsigned long compact(struct zone *zone)
 	list_for_each_entry(section, &zone->sections, list)
 		if (section->type == MIGRATE_ISOLATE)
 			owner.bad++;
-	pthread_mutex_unlock(&zone->trim_lock);
+	mutex_unlock(&zone->trim_lock);
 	assert_int_equal(owner.bad, 0);
 	assert_int_equal(owner.moved - owner_moved, moved);
 	assert_int_equal(zone->pages_migrated - migrated, moved);
@@ -2006,10 +2006,10 @@ static void test_compact_in_vain(void **state)
 	give(zone, 3, fixed);
 	assert_true(pages_in_pcp(zone) > 0);
 	owner.table[1].busy = false;
-	pthread_mutex_lock(&zone->trim_lock);
+	mutex_lock(&zone->trim_lock);
 	owner.nr_steps = 0;
 	assert_int_equal(uzs_zone_compact(zone), 1);
-	pthread_mutex_unlock(&zone->trim_lock);
+	mutex_unlock(&zone->trim_lock);
 	/* but for those that were not needed */
 	assert_true(pages_in_pcp(zone) < zone->pcp_batch);
 	reclaim(zone, 0);
@@ -2373,12 +2373,12 @@ static void *run_mover(void *arg)
 	struct worker *w = arg;
 
 	while (!__atomic_load_n(&stop_threads, __ATOMIC_RELAXED)) {
-		pthread_mutex_lock(&w->zone->trim_lock);
+		mutex_lock(&w->zone->trim_lock);
 		uzs_zone_compact(w->zone);
 		w->bad += uzs_zone_check(w->zone, tell, NULL);
 		if (++w->rounds % 4 == 0)
 			uzs_zone_reclaim(w->zone, 0, true);
-		pthread_mutex_unlock(&w->zone->trim_lock);
+		mutex_unlock(&w->zone->trim_lock);
 		cond_resched();
 	}
 	return NULL;
@@ -2536,9 +2536,9 @@ static unsigned long violations(struct zone *zone)
 {
 	unsigned long told = 0, bad;
 
-	pthread_mutex_lock(&zone->trim_lock);
+	mutex_lock(&zone->trim_lock);
 	bad = uzs_zone_check(zone, tell_nobody, &told);
-	pthread_mutex_unlock(&zone->trim_lock);
+	mutex_unlock(&zone->trim_lock);
 	assert_int_equal(bad != 0, told != 0);
 	return bad;
 }

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #ifdef UZS_TESTING
 static struct {
@@ -29,6 +30,22 @@ bool uzs_should_fail(enum uzs_fault_kind kind)
 	__atomic_fetch_add(&uzs_faults[kind].seen, 1, __ATOMIC_RELAXED);
 	return __atomic_fetch_sub(&uzs_faults[kind].left, 1,
 				  __ATOMIC_RELAXED) == 1;
+}
+
+static const char *trylock_class; /* atomic */
+
+void uzs_fault_set_trylock(const char *class_name, long nth)
+{
+	WRITE_ONCE(trylock_class, class_name);
+	uzs_fault_set(UZS_FAULT_TRYLOCK, nth);
+}
+
+bool uzs_should_fail_trylock(const char *class_name)
+{
+	const char *only = READ_ONCE(trylock_class);
+
+	return (!only || strcmp(only, class_name) == 0) &&
+	       uzs_should_fail(UZS_FAULT_TRYLOCK);
 }
 #endif
 

@@ -15,6 +15,7 @@ enum uzs_fault_kind {
 	UZS_FAULT_OS, /* memory or a thread from the OS */
 	UZS_FAULT_PAGE, /* a page from a zone */
 	UZS_FAULT_SLAB, /* an object from a slab cache */
+	UZS_FAULT_TRYLOCK, /* a lock by trying; in the checked body only */
 	UZS_NR_FAULT_KINDS
 };
 
@@ -25,10 +26,19 @@ void uzs_fault_set(enum uzs_fault_kind kind, long nth);
 /* Attempts of this kind since uzs_fault_set. */
 long uzs_fault_seen(enum uzs_fault_kind kind);
 bool uzs_should_fail(enum uzs_fault_kind kind);
+/* UZS_FAULT_TRYLOCK: only tries of locks of that class count (the name that is
+ * given where they are initialized, without &; NULL: all). */
+void uzs_fault_set_trylock(const char *class_name, long nth);
+bool uzs_should_fail_trylock(const char *class_name);
 #else
 static inline bool uzs_should_fail(enum uzs_fault_kind kind)
 {
 	(void)kind;
+	return false;
+}
+static inline bool uzs_should_fail_trylock(const char *class_name)
+{
+	(void)class_name;
 	return false;
 }
 #endif

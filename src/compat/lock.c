@@ -10,6 +10,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* syscall */
 #endif
+#define UZS_LOCK_NATIVE /* what waits here is below all checks */
 #include "lock.h"
 
 #define NSEC_PER_SEC 1000000000u

@@ -16,6 +16,9 @@
  *
  * Every lock is a u32 on which only atomic operations are used: TSan sees
  * them as they are. All zeroes is an unlocked lock. Slow paths keep errno.
+ *
+ * In the checked body (UZS_CHECKED) a lock also says what it is, and macros of
+ * the same names as the functions here check first: see checked.h.
  */
 #ifndef UZS_COMPAT_LOCK_H
 #define UZS_COMPAT_LOCK_H
@@ -23,6 +26,7 @@
 #include <sched.h>
 
 #include "base.h"
+#include "lockdep.h"
 
 /* How often a waiter looks at a lock before it sleeps: a few microseconds,
  * about the price of sleeping and being woken. */
@@ -70,6 +74,7 @@ void uzs_wake_all(u32 *word);
  */
 typedef struct {
 	u32 word;
+	UZS_LOCK_MAP
 } spinlock_t;
 
 #define UZS_SPIN_LOCKED 1u
@@ -81,6 +86,13 @@ void uzs_spin_lock_slow(spinlock_t *lock);
 void uzs_spin_unlock_slow(spinlock_t *lock);
 
 static inline void spin_lock_init(spinlock_t *lock)
+{
+	__atomic_store_n(&lock->word, 0, __ATOMIC_RELAXED);
+}
+
+/* In the child of a fork, for a lock that the thread which forked had: it is
+ * unlocked, and those who waited for it are not here. */
+static inline void spin_lock_renew(spinlock_t *lock)
 {
 	__atomic_store_n(&lock->word, 0, __ATOMIC_RELAXED);
 }
@@ -120,6 +132,36 @@ static inline void spin_unlock(spinlock_t *lock)
 }
 
 /* ------------------------------------------------------------------------
+ * struct mutex: a spinlock under which one may sleep. Who waits spins briefly
+ * here as well, as the kernel's does while the owner runs.
+ */
+struct mutex {
+	spinlock_t spin;
+};
+
+static inline void mutex_init(struct mutex *lock)
+{
+	spin_lock_init(&lock->spin);
+}
+
+/* May sleep. */
+static inline void mutex_lock(struct mutex *lock)
+{
+	spin_lock(&lock->spin);
+}
+
+/* Return: is it locked now? (pthread_mutex_trylock answers the opposite.) */
+static inline bool mutex_trylock(struct mutex *lock)
+{
+	return spin_trylock(&lock->spin);
+}
+
+static inline void mutex_unlock(struct mutex *lock)
+{
+	spin_unlock(&lock->spin);
+}
+
+/* ------------------------------------------------------------------------
  * rwlock_t: many readers or one writer. Not recursive, not even for readers:
  * a reader queues behind a waiting writer.
  *
@@ -132,6 +174,7 @@ static inline void spin_unlock(spinlock_t *lock)
  */
 typedef struct {
 	u32 word;
+	UZS_LOCK_MAP
 } rwlock_t;
 
 #define UZS_RW_WRITER 0x80000000u
@@ -151,6 +194,12 @@ void uzs_write_lock_slow(rwlock_t *lock);
 void uzs_write_unlock_slow(rwlock_t *lock);
 
 static inline void rwlock_init(rwlock_t *lock)
+{
+	__atomic_store_n(&lock->word, 0, __ATOMIC_RELAXED);
+}
+
+/* As spin_lock_renew. */
+static inline void rwlock_renew(rwlock_t *lock)
 {
 	__atomic_store_n(&lock->word, 0, __ATOMIC_RELAXED);
 }
@@ -323,5 +372,9 @@ static inline void uzs_bit_unlock(u32 *flags, u32 locked_bit, u32 waiters_bit)
 	if (unlikely(v & waiters_bit))
 		uzs_wake_all(flags);
 }
+
+#if UZS_CHECKED && !defined(UZS_LOCK_NATIVE)
+#include "checked.h"
+#endif
 
 #endif

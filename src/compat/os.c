@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fault.h"
+#include "lockdep.h"
 
 /* An obj word has room for physical addresses of 52 bits (as the kernel on
  * x86-64), so memory above that is of no use. No OS gives such addresses
@@ -65,6 +66,7 @@ void *uzs_os_map(size_t size, size_t align)
 
 bool uzs_os_unmap(void *addr, size_t size)
 {
+	uzs_no_locks_in(addr, size);
 	/* Address space is reused: a poisoned shadow must not outlive it. */
 	uzs_unpoison(addr, size);
 	return munmap(addr, size) == 0;

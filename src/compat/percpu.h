@@ -56,17 +56,9 @@ static inline void *uzs_this_cpu(struct uzs_percpu *p)
 
 typedef spinlock_t local_lock_t;
 
-static inline void local_lock_init(local_lock_t *lock)
-{
-	spin_lock_init(lock);
-}
-static inline void local_lock(local_lock_t *lock)
-{
-	spin_lock(lock);
-}
-static inline void local_unlock(local_lock_t *lock)
-{
-	spin_unlock(lock);
-}
+/* Macros, so that the checked body says who called. */
+#define local_lock_init(lock) spin_lock_init(lock)
+#define local_lock(lock) spin_lock(lock)
+#define local_unlock(lock) spin_unlock(lock)
 
 #endif

@@ -11,6 +11,7 @@
 void uzs_shrinker_list_init(struct shrinker_list *l)
 {
 	spin_lock_init(&l->lock);
+	lock_set_rank(&l->lock, UZS_RANK_LEAF);
 	INIT_LIST_HEAD(&l->head);
 }
 
@@ -27,6 +28,7 @@ void uzs_shrinker_unregister(struct shrinker_list *l, struct shrinker *s)
 {
 	u32 users;
 
+	might_sleep();
 	spin_lock(&l->lock);
 	s->leaving = true; /* no new users: waiting comes to an end */
 	while ((users = s->users) != 0) {

@@ -72,9 +72,15 @@ void uzs_slab_init(struct kmem_cache *cache, struct zone *zone,
 	for (unsigned int i = 0; i < cache->magazines.slots; i++) {
 		struct slab_magazine *m = uzs_per_cpu(&cache->magazines, i);
 
-		spin_lock_init(&m->lock);
+		local_lock_init(&m->lock);
+		/* Who needs all locks takes them cache by cache. */
+		lock_set_subclass(&m->lock, zone->nr_caches);
+		lock_set_rank(&m->lock, UZS_RANK_ALLOC);
+		lock_set_order(&m->lock, i + 1);
 	}
 	spin_lock_init(&cache->lock);
+	lock_set_subclass(&cache->lock, zone->nr_caches);
+	lock_set_rank(&cache->lock, UZS_RANK_ALLOC);
 	INIT_LIST_HEAD(&cache->partial);
 	INIT_LIST_HEAD(&cache->full);
 	INIT_LIST_HEAD(&cache->sparse);
@@ -217,6 +223,7 @@ void *uzs_slab_alloc(struct kmem_cache *cache, gfp_t gfp)
 {
 	bool flushed = false;
 
+	might_alloc(gfp);
 	if (uzs_should_fail(UZS_FAULT_SLAB))
 		return NULL;
 	for (;;) {
@@ -488,10 +495,10 @@ void uzs_slab_fork_parent(struct kmem_cache *cache)
 
 void uzs_slab_fork_child(struct kmem_cache *cache)
 {
-	spin_lock_init(&cache->lock);
+	spin_lock_renew(&cache->lock);
 	for (unsigned int i = 0; i < cache->magazines.slots; i++) {
 		struct slab_magazine *m = uzs_per_cpu(&cache->magazines, i);
 
-		spin_lock_init(&m->lock);
+		spin_lock_renew(&m->lock);
 	}
 }

@@ -18,6 +18,7 @@
 #include <signal.h>
 
 #include "fault.h"
+#include "hooks.h"
 #include "os.h"
 
 /* Enough for compaction with all that sanitizers add; touched is less. */
@@ -239,6 +240,8 @@ void uzs_workqueue_init(struct workqueue_struct *wq, bool has_worker)
 	*wq = (struct workqueue_struct){
 		.worker = has_worker ? UZS_WORKER_NONE : UZS_WORKER_NEVER,
 	};
+	spin_lock_init(&wq->lock);
+	lock_set_rank(&wq->lock, UZS_RANK_LEAF);
 	INIT_LIST_HEAD(&wq->queue);
 	INIT_LIST_HEAD(&wq->running);
 }
@@ -247,6 +250,7 @@ void uzs_workqueue_destroy(struct workqueue_struct *wq)
 {
 	bool join;
 
+	might_sleep();
 	spin_lock(&wq->lock);
 	wq->stop = true; /* from here on no thread is created */
 	announce_locked(wq);
@@ -303,6 +307,7 @@ static bool queue_due(struct workqueue_struct *wq, struct work_struct *work,
 	}
 	start_worker_locked(wq);
 	spin_unlock(&wq->lock);
+	uzs_hook(work_scheduled, wq, work, queued);
 	return queued;
 }
 
@@ -321,6 +326,7 @@ bool uzs_flush_work(struct workqueue_struct *wq, struct work_struct *work)
 {
 	bool busy;
 
+	might_sleep();
 	spin_lock(&wq->lock);
 	busy = is_queued_locked(wq, work, UINT64_MAX) ||
 	       find_run_locked(wq, work, UINT64_MAX);
@@ -333,6 +339,7 @@ bool uzs_cancel_work_sync(struct workqueue_struct *wq, struct work_struct *work)
 {
 	bool queued;
 
+	might_sleep();
 	spin_lock(&wq->lock);
 	work->cancelling++;
 	queued = work->pending;
@@ -350,6 +357,7 @@ unsigned long uzs_workqueue_drain(struct workqueue_struct *wq)
 {
 	unsigned long nr;
 
+	might_sleep();
 	spin_lock(&wq->lock);
 	nr = finish_locked(wq, NULL, wq->seq);
 	spin_unlock(&wq->lock);
@@ -358,6 +366,7 @@ unsigned long uzs_workqueue_drain(struct workqueue_struct *wq)
 
 void uzs_workqueue_fork_prepare(struct workqueue_struct *wq)
 {
+	might_sleep();
 	spin_lock(&wq->lock);
 	/* two threads may fork at once: one after the other */
 	while (wq->frozen)
@@ -388,7 +397,7 @@ void uzs_workqueue_fork_parent(struct workqueue_struct *wq)
 
 void uzs_workqueue_fork_child(struct workqueue_struct *wq)
 {
-	spin_lock_init(&wq->lock);
+	spin_lock_renew(&wq->lock);
 	wq->event = 0;
 	wq->sleepers = 0;
 	wq->fork_held = false;

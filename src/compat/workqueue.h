@@ -76,7 +76,7 @@ struct workqueue_struct {
 		    * slept on */
 	unsigned int sleepers; /* threads that wait for event. guard: lock */
 	enum uzs_worker_state worker; /* guard: lock */
-	bool stop; /* the worker leaves when nothing is queued. guard: lock */
+	bool stop; /* the worker leaves once it is idle. guard: lock */
 	bool frozen; /* nothing may start to run. guard: lock */
 	bool fork_held; /* fork_hold took the lock. guard: lock */
 	u64 seq; /* queueings so far. guard: lock */

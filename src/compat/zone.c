@@ -15,6 +15,7 @@
 
 #include "buddy.h"
 #include "fault.h"
+#include "hooks.h"
 #include "os.h"
 
 #if UINTPTR_MAX > UINT32_MAX
@@ -72,17 +73,21 @@ void uzs_zone_init(struct zone *zone, void *mem,
 	zone->retained = options->retained;
 	zone->movable = options->movable;
 	spin_lock_init(&zone->lock);
+	lock_set_rank(&zone->lock, UZS_RANK_ALLOC);
 	INIT_LIST_HEAD(&zone->sections);
 	for (unsigned int o = 0; o < UZS_NR_ORDERS; o++)
 		for (int t = 0; t < MIGRATE_TYPES; t++)
 			INIT_LIST_HEAD(&zone->free_area[o].free_list[t]);
-	pthread_mutex_init(&zone->trim_lock, NULL);
+	mutex_init(&zone->trim_lock);
+	lock_set_rank(&zone->trim_lock.spin, UZS_RANK_TRIM);
 	uzs_shrinker_list_init(&zone->shrinkers);
 	uzs_percpu_init(&zone->slots, mem, sizeof(struct zone_slot));
 	for (unsigned int i = 0; i < zone->slots.slots; i++) {
 		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);
 
-		spin_lock_init(&slot->lock);
+		local_lock_init(&slot->lock);
+		lock_set_rank(&slot->lock, UZS_RANK_ALLOC);
+		lock_set_order(&slot->lock, i + 1); /* uzs_zone_fork_prepare */
 		for (int t = 0; t < MIGRATE_PCPTYPES; t++)
 			INIT_LIST_HEAD(&slot->list[t]);
 	}
@@ -225,10 +230,10 @@ static bool make_room(struct zone *zone)
 {
 	size_t given;
 
-	if (pthread_mutex_trylock(&zone->trim_lock))
+	if (!mutex_trylock(&zone->trim_lock))
 		return false;
 	given = uzs_zone_reclaim(zone, 0, true);
-	pthread_mutex_unlock(&zone->trim_lock);
+	mutex_unlock(&zone->trim_lock);
 	return given > 0;
 }
 
@@ -240,6 +245,7 @@ bool uzs_alloc_pages_bulk(struct zone *zone, gfp_t gfp, enum migratetype type,
 	unsigned int got = 0, want = n;
 	bool may_grow = gfp == GFP_KERNEL, shrunk = false;
 
+	might_alloc(gfp);
 	for (unsigned int i = 0; i < n; i++)
 		if (uzs_should_fail(UZS_FAULT_PAGE))
 			return false;
@@ -281,6 +287,9 @@ void uzs_free_pages_bulk(struct zone *zone, unsigned int n, struct page **pages)
 	struct zone_slot *slot = uzs_this_cpu(&zone->slots);
 	unsigned int high = 2 * zone->pcp_batch;
 
+	uzs_page_is_freed();
+	for (unsigned int i = 0; i < n; i++)
+		uzs_hook(page_freed, zone, pages[i]);
 	local_lock(&slot->lock);
 	for (unsigned int i = 0; i < n; i++) {
 		struct page *page = pages[i];
@@ -350,7 +359,6 @@ unsigned long uzs_zone_destroy(struct zone *zone)
 		if (!uzs_os_unmap(section, UZS_SECTION_SIZE))
 			uzs_os_discard(section, UZS_SECTION_SIZE);
 	}
-	pthread_mutex_destroy(&zone->trim_lock);
 	return used;
 }
 /* ---- for walks ----------------------------------------------------------- */
@@ -490,10 +498,10 @@ void uzs_zone_fork_parent(struct zone *zone)
 
 void uzs_zone_fork_child(struct zone *zone)
 {
-	spin_lock_init(&zone->lock);
+	spin_lock_renew(&zone->lock);
 	for (unsigned int i = 0; i < zone->slots.slots; i++) {
 		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);
 
-		spin_lock_init(&slot->lock);
+		spin_lock_renew(&slot->lock);
 	}
 }

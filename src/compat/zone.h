@@ -28,13 +28,11 @@
  *  Z5 nothing but growing needs memory: freeing, moving and giving back
  *     cannot fail for lack of it.
  *
- * Lock order: page lock, zone->trim_lock above all of the user's; slot lock,
- * then zone->lock below all of them.
+ * Lock order: zone->trim_lock, page lock above all of the user's; slot lock,
+ * then zone->lock below all of them. Ranks: lockdep.h.
  */
 #ifndef UZS_COMPAT_ZONE_H
 #define UZS_COMPAT_ZONE_H
-
-#include <pthread.h>
 
 #include "atomic.h"
 #include "base.h"
@@ -153,7 +151,7 @@ struct zone {
 	unsigned long migrations_busy; /* same */
 	bool reclaim_wanted; /* atomic: more is free than to be retained */
 
-	pthread_mutex_t trim_lock; /* one that unmaps or moves at a time */
+	struct mutex trim_lock; /* one that unmaps or moves at a time */
 	struct shrinker_list shrinkers;
 };
 
@@ -343,5 +341,12 @@ static inline bool PageLocked(const struct page *page)
 {
 	return (page_flags(page) & PG_locked) != 0;
 }
+
+#if UZS_CHECKED && !defined(UZS_LOCK_NATIVE)
+#define trylock_page(page) uzs_checked_trylock_page((page), UZS_HERE)
+#define lock_page(page) uzs_checked_lock_page((page), UZS_HERE)
+#define unlock_page(page) uzs_checked_unlock_page((page), UZS_HERE)
+#define page_clear(page, bits) uzs_checked_page_clear((page), (bits))
+#endif
 
 #endif

@@ -229,13 +229,13 @@ size_t uzs_zone_reclaim(struct zone *zone, size_t target, bool locked)
 	size_t given;
 
 	if (!locked)
-		pthread_mutex_lock(&zone->trim_lock);
+		mutex_lock(&zone->trim_lock);
 	WRITE_ONCE(zone->reclaim_wanted, false);
 	if (!target)
 		uzs_zone_drain_pcp(zone);
 	given = unmap_empty(zone, target);
 	given += uzs_discard_free(zone, target);
 	if (!locked)
-		pthread_mutex_unlock(&zone->trim_lock);
+		mutex_unlock(&zone->trim_lock);
 	return given;
 }
