@@ -129,8 +129,7 @@ static bool drain_array(struct zs_pool *pool, u64 until)
 	while (n < DRAIN_BATCH && d->tail < d->head && d->tail < until)
 		handles[n++] = ring[d->tail++ & (d->capacity - 1)];
 	spin_unlock(&d->lock);
-	for (unsigned int i = 0; i < n; i++)
-		zs_free(pool, handles[i]);
+	uzs_free_handles(pool, handles, n);
 	uzs_count(&d->nr_drained, n);
 	return n != 0;
 }
@@ -141,10 +140,15 @@ static struct defer_buf *take_reserve(struct deferred *d)
 {
 	struct defer_buf *buf;
 
+	/* With nothing left each push comes here: it only reads then. */
+	if (!READ_ONCE(d->nr_reserve))
+		return NULL;
 	spin_lock(&d->bufs_lock);
 	buf = list_first_entry_or_null(&d->reserve, struct defer_buf, list);
-	if (buf)
+	if (buf) {
 		list_del(&buf->list);
+		WRITE_ONCE(d->nr_reserve, d->nr_reserve - 1);
+	}
 	spin_unlock(&d->bufs_lock);
 	return buf;
 }
@@ -265,7 +269,7 @@ bool zs_defer_push(struct zs_pool *pool, unsigned long value)
 	if (likely(stored))
 		uzs_add(&slot->nr_queued, 1);
 	else
-		uzs_count(&d->nr_sync_full, 1);
+		uzs_add(&slot->nr_full, 1);
 	spin_unlock(&slot->lock);
 	return stored;
 }
@@ -292,6 +296,7 @@ static bool drain_buf(struct zs_pool *pool, u64 until)
 	buf->count = 0;
 	spin_lock(&d->bufs_lock);
 	list_add(&buf->list, &d->reserve);
+	WRITE_ONCE(d->nr_reserve, d->nr_reserve + 1);
 	spin_unlock(&d->bufs_lock);
 	return true;
 }
@@ -431,6 +436,7 @@ static int alloc_bufs(struct zs_pool *pool)
 	for (unsigned int i = 0; i < n; i++) {
 		bufs[i].mem = mem + pages + (size_t)i * pool->page_size;
 		list_add_tail(&bufs[i].list, &d->reserve);
+		d->nr_reserve++;
 	}
 	/* Each CPU has a buffer of its own from the start. */
 	for (unsigned int i = 0; i < d->slots.slots; i++) {
@@ -526,6 +532,20 @@ size_t uzs_deferred_bytes(struct zs_pool *pool)
 
 	return (smp_load_acquire(&d->ring) ? ring_bytes(d) : 0) +
 	       (mode_of(d) == ZS_DEFER_PERCPU ? d->mem_bytes : 0);
+}
+
+unsigned long uzs_deferred_full(struct zs_pool *pool)
+{
+	struct deferred *d = &pool->deferred;
+	unsigned long n = READ_ONCE(d->nr_sync_full);
+
+	for (unsigned int i = 0;
+	     mode_of(d) == ZS_DEFER_PERCPU && i < d->slots.slots; i++) {
+		struct defer_slot *slot = uzs_per_cpu(&d->slots, i);
+
+		n += READ_ONCE(slot->nr_full);
+	}
+	return n;
 }
 
 unsigned long uzs_deferred_queued(struct zs_pool *pool)

@@ -26,6 +26,7 @@ struct defer_slot {
 	spinlock_t lock; /* only tried, but by a flush */
 	struct defer_buf *buf; /* may be NULL; guard: lock */
 	unsigned long nr_queued; /* guard: lock; read relaxed */
+	unsigned long nr_full; /* found no room; guard: lock; read relaxed */
 };
 
 struct deferred {
@@ -55,6 +56,7 @@ struct deferred {
 	unsigned int reserve_pages;
 	spinlock_t bufs_lock;
 	struct list_head reserve; /* guard: bufs_lock */
+	unsigned int nr_reserve; /* guard: bufs_lock; read relaxed */
 	struct list_head queue; /* full buffers, FIFO; guard: bufs_lock */
 	u64 queued_bufs; /* so far; guard: bufs_lock */
 	u64 taken_bufs; /* so far; guard: bufs_lock */

@@ -270,6 +270,7 @@ void uzs_deferred_empty(struct zs_pool *pool);
 void uzs_deferred_destroy(struct zs_pool *pool);
 /* Memory of its own; handles or values queued so far. */
 size_t uzs_deferred_bytes(struct zs_pool *pool);
+unsigned long uzs_deferred_full(struct zs_pool *pool);
 unsigned long uzs_deferred_queued(struct zs_pool *pool);
 /* All but drain_lock, which comes first of all locks. */
 void uzs_deferred_fork_prepare(struct zs_pool *pool);

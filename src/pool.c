@@ -43,13 +43,15 @@ void uzs_kick_free(struct zs_pool *pool)
 	queue_work(&pool->wq, &pool->free_work);
 }
 
-/* On every free: one load of a flag that is nearly always false. */
+/* On every free: one load of a flag that is nearly always false. Work that is
+ * queued already is queued again all the same: that asks once more for a
+ * thread that could not be had. */
 void uzs_kick_reclaim(struct zs_pool *pool)
 {
-	if (uzs_zone_wants_reclaim(&pool->zone) &&
-	    !work_pending(&pool->reclaim_work))
-		queue_delayed_work(&pool->wq, &pool->reclaim_work,
-				   RECLAIM_DELAY_NS);
+	if (!uzs_zone_wants_reclaim(&pool->zone))
+		return;
+	WRITE_ONCE(pool->zone.reclaim_wanted, false);
+	queue_delayed_work(&pool->wq, &pool->reclaim_work, RECLAIM_DELAY_NS);
 }
 
 static void reclaim_free_pages(struct work_struct *work)

@@ -28,9 +28,12 @@
  */
 #include "internal.h"
 
-/* Starts fetching what a free will write: neither is near. */
-static void prefetch_object(struct zs_pool *pool, struct size_class *class,
-			    struct zpdesc *zpdesc, unsigned long obj)
+/* Starts fetching what a free will write. (gcc takes a function that only
+ * prefetches for one without effect, and its calls go unless it is inlined.) */
+static __always_inline void prefetch_object(struct zs_pool *pool,
+					    struct size_class *class,
+					    struct zpdesc *zpdesc,
+					    unsigned long obj)
 {
 	unsigned int offset =
 		obj_page_offset(pool, class, obj_to_index(pool, obj));
@@ -142,6 +145,26 @@ static struct size_class *handle_class(struct zs_pool *pool,
 	return zpdesc_class(pool, obj_to_zpdesc(pool, obj));
 }
 
+/* So far ahead of its turn a handle's object is fetched; twice as far ahead
+ * the handle's own word: each is a miss, and one waits for the other. */
+#define AHEAD 8
+
+/* Where the lookup needs pool->lock: while that is held. */
+static __always_inline void prefetch_ahead(struct zs_pool *pool,
+					   const unsigned long *handles,
+					   unsigned int i, unsigned int n)
+{
+	unsigned long obj;
+
+	if (i + 2 * AHEAD < n)
+		__builtin_prefetch((void *)handles[i + 2 * AHEAD], 1);
+	if (i + AHEAD < n) {
+		obj = handle_to_obj(handles[i + AHEAD]);
+		prefetch_object(pool, handle_class(pool, handles[i + AHEAD]),
+				obj_to_zpdesc(pool, obj), obj);
+	}
+}
+
 /* Handles freed under one hold of class->lock: bounds it. */
 #define RUN_MAX 64
 
@@ -168,6 +191,7 @@ static unsigned int free_run(struct zs_pool *pool, const unsigned long *handles,
 
 		if (handle_class(pool, handles[i]) != class)
 			break;
+		prefetch_ahead(pool, handles, i, n);
 		obj = handle_to_obj(handles[i]);
 		zspage = obj_to_zpdesc(pool, obj)->zspage;
 		if (!free_locked(pool, class, zspage, handles[i], obj))

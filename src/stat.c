@@ -104,7 +104,7 @@ int zs_pool_info(struct zs_pool *pool, struct zs_pool_info *info)
 
 	i.deferred_queued = uzs_deferred_queued(pool);
 	i.deferred_sync_busy = READ_ONCE(pool->deferred.nr_sync_busy);
-	i.deferred_sync_full = READ_ONCE(pool->deferred.nr_sync_full);
+	i.deferred_sync_full = uzs_deferred_full(pool);
 	i.deferred_drained = READ_ONCE(pool->deferred.nr_drained);
 	i.deferred_scheduled = READ_ONCE(pool->deferred.nr_scheduled);
 	copy_sized(info, &i, sizeof(i), info->struct_size);

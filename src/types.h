@@ -115,13 +115,14 @@ _Static_assert(sizeof(struct zspage) == ZSPAGE_BYTES,
 	       "counted in the overhead");
 
 struct size_class {
-	spinlock_t lock;
-	/* constant after creation */
+	/* constant after creation; read before the lock is taken, hence on
+	 * cache lines of their own */
 	unsigned int index;
 	unsigned int size; /* bytes */
 	unsigned int objs_per_zspage;
 	unsigned int pages_per_zspage;
 	bool huge;
+	spinlock_t lock __aligned(64);
 	/* guard: lock to write; read relaxed by the shrinker and statistics */
 	unsigned long objs_capacity;
 	unsigned long objs_inuse;

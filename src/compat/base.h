@@ -27,6 +27,9 @@ typedef uint64_t u64;
 #define __must_check __attribute__((warn_unused_result))
 #define __maybe_unused __attribute__((unused))
 #define __aligned(n) __attribute__((aligned(n)))
+#ifndef __always_inline /* glibc has it as well */
+#define __always_inline inline __attribute__((always_inline))
+#endif
 
 #ifndef container_of
 #define container_of(ptr, type, member) \

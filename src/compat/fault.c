@@ -10,14 +10,22 @@
 
 #ifdef UZS_TESTING
 static struct {
-	long left; /* atomic; attempts until one fails, <= 0: none will */
+	long nth; /* atomic; which attempt fails, <= 0: none will */
+	bool on; /* atomic; and all that come after it */
 	long seen; /* atomic */
 } uzs_faults[UZS_NR_FAULT_KINDS];
 
 void uzs_fault_set(enum uzs_fault_kind kind, long nth)
 {
+	WRITE_ONCE(uzs_faults[kind].on, false);
+	WRITE_ONCE(uzs_faults[kind].nth, nth);
 	WRITE_ONCE(uzs_faults[kind].seen, 0);
-	WRITE_ONCE(uzs_faults[kind].left, nth);
+}
+
+void uzs_fault_set_from(enum uzs_fault_kind kind, long nth)
+{
+	uzs_fault_set(kind, nth);
+	WRITE_ONCE(uzs_faults[kind].on, true);
 }
 
 long uzs_fault_seen(enum uzs_fault_kind kind)
@@ -27,9 +35,12 @@ long uzs_fault_seen(enum uzs_fault_kind kind)
 
 bool uzs_should_fail(enum uzs_fault_kind kind)
 {
-	__atomic_fetch_add(&uzs_faults[kind].seen, 1, __ATOMIC_RELAXED);
-	return __atomic_fetch_sub(&uzs_faults[kind].left, 1,
-				  __ATOMIC_RELAXED) == 1;
+	long nth = READ_ONCE(uzs_faults[kind].nth);
+	long seen =
+		__atomic_add_fetch(&uzs_faults[kind].seen, 1, __ATOMIC_RELAXED);
+
+	return seen == nth ||
+	       (nth > 0 && seen > nth && READ_ONCE(uzs_faults[kind].on));
 }
 
 static const char *trylock_class; /* atomic */

@@ -23,6 +23,8 @@ enum uzs_fault_kind {
 /* The nth (from 1) attempt of this kind from now on fails, and only that one.
  * 0: none fails. */
 void uzs_fault_set(enum uzs_fault_kind kind, long nth);
+/* The nth and all after it, until uzs_fault_set. */
+void uzs_fault_set_from(enum uzs_fault_kind kind, long nth);
 /* Attempts of this kind since uzs_fault_set. */
 long uzs_fault_seen(enum uzs_fault_kind kind);
 bool uzs_should_fail(enum uzs_fault_kind kind);
