@@ -129,7 +129,9 @@ static bool drain_array(struct zs_pool *pool, u64 until)
 	while (n < DRAIN_BATCH && d->tail < d->head && d->tail < until)
 		handles[n++] = ring[d->tail++ & (d->capacity - 1)];
 	spin_unlock(&d->lock);
-	uzs_free_handles(pool, handles, n);
+	/* One by one, each as its scope has it: so does the series of April. */
+	for (unsigned int i = 0; i < n; i++)
+		zs_free(pool, handles[i]);
 	uzs_count(&d->nr_drained, n);
 	return n != 0;
 }
