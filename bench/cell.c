@@ -203,6 +203,7 @@ static void time_rounds(struct run *run)
 
 	if (run->cell->work == CELL_QUEUE)
 		step = below_half(run->cell) / threads;
+	locks_reset();
 	cpu = cpu_ns();
 	begin = now_ns();
 	while (next_round(run, step)) {
@@ -215,6 +216,7 @@ static void time_rounds(struct run *run)
 	}
 	result->back_ns = now_ns() - begin;
 	result->cpu_ns = cpu_ns() - cpu;
+	locks_read(&result->locks);
 	if (run->work.opt->retained_bytes != SIZE_MAX) {
 		zs_drain(run->work.target.pool);
 		result->os_ns = now_ns() - begin;

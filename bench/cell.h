@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "locks.h"
 #include "options.h"
 
 enum cell_work { CELL_FREE, CELL_QUEUE, CELL_RELEASE };
@@ -32,6 +33,7 @@ struct cell_result {
 	uint64_t os_ns; /* until the OS has its memory back; 0: it gets none */
 	/* handles; as in struct zs_pool_info */
 	uint64_t queued, sync_busy, sync_full, scheduled;
+	struct lock_rows locks; /* while the objects were freed */
 };
 
 /* Measures a cell in a process of its own. *result is shared memory. Dies

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* modes.h - the two things that uzs-bench measures. */
+/* modes.h - what uzs-bench measures. */
 #ifndef UZS_BENCH_MODES_H
 #define UZS_BENCH_MODES_H
 
@@ -11,6 +11,9 @@ void measure_speed(const struct options *opt,
 		   const struct target_identity *identity);
 void measure_memory(const struct options *opt,
 		    const struct target_identity *identity);
+
+/* The subjects of opt, by turns. */
+void measure_versus(const struct options *opt);
 
 /* "malloc", "replace", ...; op is below OP_NR. */
 const char *op_name(enum bench_op op);

@@ -12,6 +12,8 @@
 enum bench_mode { MODE_SPEED, MODE_MEMORY };
 enum bench_output { OUTPUT_TABLE, OUTPUT_CSV, OUTPUT_JSON };
 
+struct subject;
+
 enum bench_op {
 	OP_MALLOC,
 	OP_MALLOC_WARM,
@@ -26,6 +28,7 @@ enum bench_op {
 };
 
 #define MAX_OPS 32
+#define MAX_SUBJECTS 8
 #define MAX_FREE_LEVELS 16
 #define MAX_REPS 1000u
 
@@ -33,6 +36,11 @@ struct options {
 	enum bench_mode mode;
 	enum bench_output output;
 	bool use_malloc; /* malloc rather than a pool */
+	/* rather than a pool: a table of calls, the kernel's or ours; by turns
+	 * with the others of subjects[], of which the first is the measure */
+	const struct subject *subject;
+	const struct subject *subjects[MAX_SUBJECTS];
+	unsigned int nr_subjects;
 	bool verify;
 	bool no_worker;
 	struct sizes sizes;

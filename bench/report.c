@@ -67,6 +67,12 @@ void row_begin(struct row *row, const struct options *opt,
 		row_none(row, "chain_size");
 		row_none(row, "lock_scope");
 		row_none(row, "defer");
+	} else if (opt->subject) {
+		row_count(row, "page_size", opt->page_size);
+		row_count(row, "chain_size", opt->chain_size);
+		/* the name says it */
+		row_none(row, "lock_scope");
+		row_none(row, "defer");
 	} else {
 		row_count(row, "page_size", opt->page_size);
 		row_count(row, "chain_size", opt->chain_size);

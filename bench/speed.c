@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* speed.c - times each operation on a working set of objects.
  *
- * Callers: uzs-bench.c.   Calls: work.c, target.c, harness.c, report.c.
+ * Callers: uzs-bench.c, versus.c.   Calls: work.c, target.c, harness.c,
+ * report.c.
  * Guarantees: T1 a timed loop runs alone: what it needs was prepared before.
  * T2 `malloc` and `fill` begin in a process that has not used the allocator.
  */
-#include "modes.h"
+#include "speed.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,18 +26,6 @@ enum state {
 	STATE_FILLED,
 	STATE_SPARSE,
 	STATE_COMPACTED
-};
-
-struct result {
-	uint64_t ops;
-	uint64_t bytes;
-	uint64_t wall_ns;
-	uint64_t busy_ns; /* sum over threads */
-	uint64_t cpu_ns; /* of the process: a pool's worker, too */
-	uint64_t faults;
-	uint64_t checksum;
-	uint64_t pages_freed; /* compact only */
-	uint64_t hold_ns_max;
 };
 
 /* Operations opt->ops[first..end), one after the other in one process. */
@@ -106,15 +95,21 @@ static void time_compaction(struct work *work, struct result *result)
 	struct zs_pool_info before, after;
 	uint64_t start, cpu, faults;
 
-	target_info(&work->target, &before);
+	if (work->target.pool)
+		target_info(&work->target, &before);
 	faults = minor_faults();
 	cpu = cpu_ns();
 	start = now_ns();
-	result->pages_freed = zs_compact(work->target.pool);
+	result->pages_freed = target_compact(&work->target);
 	result->wall_ns = now_ns() - start;
 	result->cpu_ns = cpu_ns() - cpu;
 	result->busy_ns = result->wall_ns;
 	result->faults = minor_faults() - faults;
+	if (!work->target.pool) {
+		/* a subject: what it moved it does not tell */
+		result->ops = result->pages_freed;
+		return;
+	}
 	target_info(&work->target, &after);
 	result->ops = after.objs_moved - before.objs_moved;
 	result->bytes = after.bytes_moved - before.bytes_moved;
@@ -148,6 +143,17 @@ static void time_job(struct work *work, enum bench_op op, struct result *result)
 	result->checksum = work_take_sum(work);
 }
 
+/* Some subjects give back only what was freed. */
+static void drop_objects(struct work *work)
+{
+	if (!work->target.subject)
+		return;
+	for (size_t i = 0; i < work->nr; i++)
+		if (work->slots[i].handle)
+			target_free(&work->target, work->slots[i].handle);
+	target_finish_frees(&work->target);
+}
+
 static void run_life(void *arg)
 {
 	const struct life *life = arg;
@@ -176,8 +182,8 @@ static void run_life(void *arg)
 		if (life->opt->verify && state != STATE_ALLOCATED)
 			work_verify(work, ops[op].name);
 	}
-	if (work->target.pool)
-		zs_destroy_pool(work->target.pool);
+	drop_objects(work);
+	target_close(&work->target);
 }
 
 static bool wants_new_process(enum bench_op op)
@@ -185,7 +191,7 @@ static bool wants_new_process(enum bench_op op)
 	return op == OP_MALLOC || op == OP_FILL;
 }
 
-static void run_rep(const struct options *opt, struct result *results)
+void speed_run(const struct options *opt, struct result *results)
 {
 	struct life life = { opt, 0, 0, results };
 
@@ -198,7 +204,7 @@ static void run_rep(const struct options *opt, struct result *results)
 	}
 }
 
-static double per_op(const struct result *result, uint64_t amount)
+double speed_per_op(const struct result *result, uint64_t amount)
 {
 	return result->ops ? (double)amount / (double)result->ops : 0;
 }
@@ -211,9 +217,9 @@ static double mb_per_s(const struct result *result)
 	return (double)result->bytes * 1e3 / (double)result->wall_ns;
 }
 
-static void print_rows(const struct options *opt,
-		       const struct target_identity *identity,
-		       const struct result *results)
+void speed_print_rows(const struct options *opt,
+		      const struct target_identity *identity,
+		      const struct result *results, bool first, bool last)
 {
 	unsigned int rep, i, nr = opt->reps * opt->nr_ops, at = 0;
 	struct row row;
@@ -227,8 +233,10 @@ static void print_rows(const struct options *opt,
 			row_count(&row, "ops", r->ops);
 			row_count(&row, "bytes", r->bytes);
 			row_count(&row, "wall_ns", r->wall_ns);
-			row_ratio(&row, "ns_per_op", per_op(r, r->busy_ns));
-			row_ratio(&row, "cpu_ns_per_op", per_op(r, r->cpu_ns));
+			row_ratio(&row, "ns_per_op",
+				  speed_per_op(r, r->busy_ns));
+			row_ratio(&row, "cpu_ns_per_op",
+				  speed_per_op(r, r->cpu_ns));
 			row_ratio(&row, "mb_per_s", mb_per_s(r));
 			row_count(&row, "minor_faults", r->faults);
 			row_count(&row, "checksum", r->checksum);
@@ -240,9 +248,10 @@ static void print_rows(const struct options *opt,
 				row_none(&row, "hold_ns_max");
 			}
 			if (opt->output == OUTPUT_CSV)
-				print_csv_row(&row, !at);
+				print_csv_row(&row, first && !at);
 			else
-				print_json_row(&row, !at, at + 1 == nr);
+				print_json_row(&row, first && !at,
+					       last && at + 1 == nr);
 		}
 	}
 }
@@ -268,12 +277,13 @@ static void print_table(const struct options *opt,
 		const struct result *r = &results[i];
 
 		for (rep = 0; rep < opt->reps; rep++)
-			values[rep] = per_op(&r[rep * opt->nr_ops],
+			values[rep] =
+				speed_per_op(&r[rep * opt->nr_ops],
 					     r[rep * opt->nr_ops].busy_ns);
 		ns = spread_of(values, opt->reps);
 		for (rep = 0; rep < opt->reps; rep++)
-			values[rep] = per_op(&r[rep * opt->nr_ops],
-					     r[rep * opt->nr_ops].cpu_ns);
+			values[rep] = speed_per_op(&r[rep * opt->nr_ops],
+						   r[rep * opt->nr_ops].cpu_ns);
 		cpu = spread_of(values, opt->reps);
 		for (rep = 0; rep < opt->reps; rep++)
 			values[rep] = mb_per_s(&r[rep * opt->nr_ops]);
@@ -282,7 +292,7 @@ static void print_table(const struct options *opt,
 		       "%7.0f %7.0f %9.3f\n",
 		       op_name(opt->ops[i]), r->ops, ns.min, ns.median, ns.max,
 		       cpu.median, mb.min, mb.median, mb.max,
-		       per_op(r, r->faults));
+		       speed_per_op(r, r->faults));
 	}
 	for (i = 0; i < opt->nr_ops; i++) {
 		uint64_t hold = 0;
@@ -311,12 +321,12 @@ void measure_speed(const struct options *opt,
 
 	for (rep = 0; rep < opt->reps; rep++) {
 		progress("speed, run", rep, opt->reps);
-		run_rep(opt, &results[rep * opt->nr_ops]);
+		speed_run(opt, &results[rep * opt->nr_ops]);
 	}
 	progress(NULL, 0, 0);
 	if (opt->output == OUTPUT_TABLE)
 		print_table(opt, identity, results);
 	else
-		print_rows(opt, identity, results);
+		speed_print_rows(opt, identity, results, true, true);
 	print_end();
 }

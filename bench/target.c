@@ -114,12 +114,30 @@ void target_release_process(void)
 	}
 }
 
+static void open_subject(struct target *target, const struct options *opt)
+{
+	const struct subject *subject = opt->subject;
+
+	target->subject = subject;
+	target->defer = subject->free_deferred != NULL;
+	target->subject_pool = subject->create(opt->page_size, opt->chain_size,
+					       !opt->no_worker);
+	if (!target->subject_pool)
+		die("%s: cannot create a pool (page size %u, chain size %u)",
+		    subject->name, opt->page_size, opt->chain_size);
+}
+
 void target_open(struct target *target, const struct options *opt)
 {
 	struct zs_pool_options pool_opt = ZS_POOL_OPTIONS_INIT;
 
 	target->pool = NULL;
+	target->subject = NULL;
 	target->defer = opt->defer != ZS_DEFER_DEFAULT;
+	if (opt->subject) {
+		open_subject(target, opt);
+		return;
+	}
 	if (opt->use_malloc)
 		return;
 	pool_opt.page_size = opt->page_size;
@@ -135,6 +153,32 @@ void target_open(struct target *target, const struct options *opt)
 		    "lock scope %s): %s",
 		    opt->page_size, opt->chain_size,
 		    scope_names[opt->lock_scope], strerror(errno));
+}
+
+void target_close(struct target *target)
+{
+	if (target->pool)
+		zs_destroy_pool(target->pool);
+	else if (target->subject)
+		target->subject->destroy(target->subject_pool);
+}
+
+unsigned long target_compact(const struct target *target)
+{
+	if (target->subject)
+		return target->subject->compact(target->subject_pool);
+	if (!target->pool)
+		die("malloc cannot compact");
+	return zs_compact(target->pool);
+}
+
+unsigned long target_check(const struct target *target)
+{
+	if (target->pool)
+		return zs_pool_check(target->pool, stderr);
+	if (target->subject && target->subject->check)
+		return target->subject->check(target->subject_pool, stderr);
+	return 0;
 }
 
 void target_info(const struct target *target, struct zs_pool_info *info)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* target.h - the allocator that is measured: a zsmalloc pool, or whatever is
- * behind malloc in this process (LD_PRELOAD chooses it).
+/* target.h - the allocator that is measured: a zsmalloc pool, whatever is
+ * behind malloc in this process (LD_PRELOAD chooses it), or a subject of the
+ * conformance tests: a kernel's mm/zsmalloc.c, or ours behind the same table.
  *
- * The calls of the hot loops are inline, with one branch that is the same
- * every time: what is measured is the allocator.
+ * The calls of the hot loops are inline, with a branch or two that are the
+ * same every time: what is measured is the allocator.
  */
 #ifndef UZS_BENCH_TARGET_H
 #define UZS_BENCH_TARGET_H
@@ -18,16 +19,19 @@
 #include <uzsmalloc.h>
 
 #include "options.h"
+#include "subject.h"
 
 struct target {
-	struct zs_pool *pool; /* NULL: malloc */
+	struct zs_pool *pool; /* NULL: a subject or malloc */
+	const struct subject *subject; /* NULL, and no pool: malloc */
+	struct subject_pool *subject_pool;
 	bool defer; /* objects are freed by zs_free_deferred */
 };
 
 /* What is behind malloc, or the library: name and version for the reader. */
 struct target_identity {
-	char name[16]; /* "zs", "glibc", "jemalloc", "mimalloc", "tcmalloc",
-			* "malloc" for one that we do not know */
+	char name[48]; /* "zs", "glibc", "jemalloc", "mimalloc", "tcmalloc",
+			* "malloc" for one that we do not know; a subject's */
 	char version[48];
 };
 
@@ -40,6 +44,15 @@ void target_identify(bool use_malloc, struct target_identity *identity);
 
 /* Creates the pool if there is to be one. Dies if it cannot be. */
 void target_open(struct target *target, const struct options *opt);
+
+/* Destroys the pool, if there is one. */
+void target_close(struct target *target);
+
+/* Compacts. Return: pages freed. Dies if that is malloc. */
+unsigned long target_compact(const struct target *target);
+
+/* Its own check, telling violations on stderr. Return: how many. */
+unsigned long target_check(const struct target *target);
 
 /* Asks malloc to give back what it can: the part that each thread has to do
  * for itself, and the part that one thread does for all. */
@@ -66,6 +79,12 @@ static inline uintptr_t target_alloc(const struct target *target, size_t bytes)
 			target_alloc_failed(bytes, -zs_err(handle));
 		return handle;
 	}
+	if (target->subject) {
+		handle = target->subject->malloc(target->subject_pool, bytes);
+		if (zs_is_err(handle))
+			target_alloc_failed(bytes, -zs_err(handle));
+		return handle;
+	}
 	p = malloc(bytes);
 	if (!p)
 		target_alloc_failed(bytes, ENOMEM);
@@ -74,8 +93,12 @@ static inline uintptr_t target_alloc(const struct target *target, size_t bytes)
 
 static inline void target_free(const struct target *target, uintptr_t handle)
 {
-	if (!target->pool)
+	if (!target->pool && !target->subject)
 		free((void *)handle);
+	else if (target->subject && target->defer)
+		target->subject->free_deferred(target->subject_pool, handle);
+	else if (target->subject)
+		target->subject->free(target->subject_pool, handle);
 	else if (target->defer)
 		zs_free_deferred(target->pool, handle);
 	else
@@ -85,7 +108,11 @@ static inline void target_free(const struct target *target, uintptr_t handle)
 /* Waits until what was freed is free: a part of the work, whoever does it. */
 static inline void target_finish_frees(const struct target *target)
 {
-	if (target->defer)
+	if (!target->defer)
+		return;
+	if (target->subject)
+		target->subject->flush(target->subject_pool);
+	else
 		zs_free_deferred_flush(target->pool);
 }
 
@@ -96,6 +123,9 @@ static inline void target_write(const struct target *target, uintptr_t handle,
 		/* the kernel's prototype has no const; it does not write */
 		if (zs_obj_write(target->pool, handle, (void *)from, bytes))
 			target_access_failed("zs_obj_write", bytes);
+	} else if (target->subject) {
+		target->subject->write(target->subject_pool, handle, from,
+				       bytes);
 	} else {
 		memcpy((void *)handle, from, bytes);
 	}
@@ -115,6 +145,8 @@ static inline void target_read(const struct target *target, uintptr_t handle,
 		if (p != buf)
 			memcpy(buf, p, bytes);
 		zs_obj_read_end(target->pool, handle, bytes, (void *)p);
+	} else if (target->subject) {
+		target->subject->read(target->subject_pool, handle, buf, bytes);
 	} else {
 		memcpy(buf, (const void *)handle, bytes);
 	}
@@ -122,7 +154,8 @@ static inline void target_read(const struct target *target, uintptr_t handle,
 	__asm__ volatile("" : : "r"(buf) : "memory");
 }
 
-/* Looks at an object where it lies: its first and its last byte. */
+/* Looks at an object where it lies: its first and its last byte. Not with
+ * subjects, of which some can only copy an object that lies in two pages. */
 static inline unsigned int target_peek(const struct target *target,
 				       uintptr_t handle, size_t bytes)
 {

@@ -16,6 +16,8 @@
 #include "modes.h"
 #include "options.h"
 #include "report.h"
+#include "subject_load.h"
+#include "subject_uzs.h"
 #include "target.h"
 #include "work.h"
 
@@ -28,13 +30,14 @@ const char program_name[] = "uzs-bench";
 
 static const char usage_text[] =
 	"Usage: uzs-bench [speed|memory] [OPTION]...\n"
-	"Measures a zsmalloc pool, or malloc doing the same work.\n"
+	"Measures a zsmalloc pool, or malloc doing the same work, or a kernel's\n"
+	"own mm/zsmalloc.c beside ours.\n"
 	"\n"
 	"  speed   time of each operation (the default)\n"
 	"  memory  resident memory for each byte stored\n"
 	"\n"
-	"  --allocator zs|malloc  what is measured; LD_PRELOAD chooses whose\n"
-	"                         malloc it is (default: zs)\n"
+	"  --allocator NAME       what is measured: zs (the default); malloc,\n"
+	"                         LD_PRELOAD chooses whose; or kernel\n"
 	"  --sizes FILE           object sizes: little-endian 16-bit numbers\n"
 	"                         (default: made up like pages of a Python\n"
 	"                         process's memory, compressed with LZ4)\n"
@@ -73,6 +76,14 @@ static const char usage_text[] =
 	"                         end: none, array or percpu (default: off,\n"
 	"                         zs_free)\n"
 	"  --no-worker            a pool without a thread of its own\n"
+	"\n"
+	"kernel only (speed):\n"
+	"  --subject FILE.so      the kernel's, as scripts/kernel-test builds it\n"
+	"                         (the one that ends in -bench.so); gives page\n"
+	"                         size and chain size\n"
+	"  --against LIST         ours, by turns with it: held, unlocked,\n"
+	"                         class-idx, each also with +array or +percpu\n"
+	"                         (default: held,class-idx)\n"
 	"\n"
 	"Example: what replacing costs with jemalloc and with a pool:\n"
 	"  LD_PRELOAD=libjemalloc.so.2 uzs-bench --allocator malloc "
@@ -121,6 +132,8 @@ enum {
 	OPT_SCOPE,
 	OPT_DEFER,
 	OPT_NO_WORKER,
+	OPT_SUBJECT,
+	OPT_AGAINST,
 	OPT_HELP,
 	OPT_VERSION
 };
@@ -144,6 +157,8 @@ static const struct option long_options[] = {
 	{ "scope", required_argument, NULL, OPT_SCOPE },
 	{ "defer", required_argument, NULL, OPT_DEFER },
 	{ "no-worker", no_argument, NULL, OPT_NO_WORKER },
+	{ "subject", required_argument, NULL, OPT_SUBJECT },
+	{ "against", required_argument, NULL, OPT_AGAINST },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 }
@@ -154,6 +169,8 @@ struct given {
 	bool mode, bytes, reps, ops;
 	const char *sizes;
 	const char *speed_only, *memory_only, *zs_only; /* an option's name */
+	bool kernel; /* --allocator kernel */
+	const char *subject, *against, *kernel_only;
 };
 
 static void parse_option(struct options *opt, struct given *given, int option,
@@ -161,10 +178,13 @@ static void parse_option(struct options *opt, struct given *given, int option,
 {
 	switch (option) {
 	case OPT_ALLOCATOR:
-		if (strcmp(arg, "zs") && strcmp(arg, "malloc"))
-			usage_error("--allocator %s: neither zs nor malloc",
-				    arg);
+		if (strcmp(arg, "zs") && strcmp(arg, "malloc") &&
+		    strcmp(arg, "kernel"))
+			usage_error(
+				"--allocator %s: neither zs, malloc nor kernel",
+				arg);
 		opt->use_malloc = arg[0] == 'm';
+		given->kernel = arg[0] == 'k';
 		break;
 	case OPT_SIZES:
 		given->sizes = arg;
@@ -238,6 +258,14 @@ static void parse_option(struct options *opt, struct given *given, int option,
 		opt->no_worker = true;
 		given->zs_only = "--no-worker";
 		break;
+	case OPT_SUBJECT:
+		given->subject = arg;
+		given->kernel_only = "--subject";
+		break;
+	case OPT_AGAINST:
+		given->against = arg;
+		given->kernel_only = "--against";
+		break;
 	case OPT_HELP:
 		fputs(usage_text, stdout);
 		print_end();
@@ -282,9 +310,49 @@ static void set_defaults(struct options *opt, const struct given *given)
 	if (given->ops)
 		return;
 	for (i = 0; i < OP_NR; i++) {
-		if (default_ops[i] != OP_COMPACT || !opt->use_malloc)
-			opt->ops[opt->nr_ops++] = default_ops[i];
+		if (default_ops[i] == OP_COMPACT && opt->use_malloc)
+			continue;
+		if (default_ops[i] == OP_PEEK && given->kernel)
+			continue;
+		opt->ops[opt->nr_ops++] = default_ops[i];
 	}
+}
+
+static void add_subject(void *arg, const char *name)
+{
+	struct options *opt = arg;
+	char error[SUBJECT_ERROR_BYTES];
+
+	if (opt->nr_subjects == MAX_SUBJECTS)
+		usage_error("more than %d subjects", MAX_SUBJECTS);
+	opt->subjects[opt->nr_subjects] =
+		subject_find(name, subject_uzs, SUBJECT_UZS_COUNT, error);
+	if (!opt->subjects[opt->nr_subjects++])
+		usage_error("%s", error);
+}
+
+/* The kernel's first: the others are measured by it. */
+static void find_subjects(struct options *opt, const struct given *given)
+{
+	const struct subject *kernel;
+	unsigned int i;
+
+	if (!given->subject)
+		usage_error("--allocator kernel: no --subject FILE.so");
+	add_subject(opt, given->subject);
+	parse_list("--against",
+		   given->against ? given->against : "held,class-idx",
+		   MAX_SUBJECTS - 1, add_subject, opt);
+	kernel = opt->subjects[0];
+	if (kernel->page_size)
+		opt->page_size = kernel->page_size;
+	if (kernel->chain_size)
+		opt->chain_size = kernel->chain_size;
+	for (i = 1; i < opt->nr_subjects; i++)
+		if (!subject_takes(opt->subjects[i], opt->page_size,
+				   opt->chain_size))
+			usage_error("%s: another page size or chain size",
+				    opt->subjects[i]->name);
 }
 
 static void check_options(const struct options *opt, const struct given *given)
@@ -295,8 +363,17 @@ static void check_options(const struct options *opt, const struct given *given)
 		usage_error("%s: only with memory", given->memory_only);
 	if (opt->mode == MODE_MEMORY && given->speed_only)
 		usage_error("%s: only with speed", given->speed_only);
-	if (opt->use_malloc && given->zs_only)
+	if ((opt->use_malloc || given->kernel) && given->zs_only)
 		usage_error("%s: only with --allocator zs", given->zs_only);
+	if (!given->kernel && given->kernel_only)
+		usage_error("%s: only with --allocator kernel",
+			    given->kernel_only);
+	if (given->kernel && opt->mode != MODE_SPEED)
+		usage_error("memory: not with --allocator kernel");
+	for (i = 0; given->kernel && i < opt->nr_ops; i++) {
+		if (opt->ops[i] == OP_PEEK)
+			usage_error("peek: not with --allocator kernel");
+	}
 	for (i = 0; opt->use_malloc && i < opt->nr_ops; i++) {
 		if (opt->ops[i] == OP_COMPACT)
 			usage_error("malloc cannot compact");
@@ -349,11 +426,17 @@ int main(int argc, char **argv)
 		usage_error("%s: not understood", argv[optind]);
 	set_defaults(&opt, &given);
 	check_options(&opt, &given);
+	if (given.kernel)
+		find_subjects(&opt, &given);
 	if (given.sizes)
 		sizes_load(&opt.sizes, given.sizes);
 	else
 		sizes_built_in(&opt.sizes);
 	check_amount(&opt);
+	if (given.kernel) {
+		measure_versus(&opt);
+		return 0;
+	}
 	target_identify(opt.use_malloc, &identity);
 	if (opt.mode == MODE_SPEED)
 		measure_speed(&opt, &identity);

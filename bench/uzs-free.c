@@ -50,6 +50,8 @@ static const char usage_text[] =
 	"  --page-size N     bytes, 4096 to 65536 (default: 4096)\n"
 	"  --chain-size N    pages, 4 to 16 (default: 8)\n"
 	"  --verify          check every object and the pool; slow\n"
+	"  --locks           instead of times, which locks were taken, waited for\n"
+	"                    and held; needs a checked build (UZS_CHECKED)\n"
 	"  --csv, --json     every round, for programs\n"
 	"  --help, --version\n"
 	"free only:\n"
@@ -95,6 +97,7 @@ struct request {
 	uint64_t objects; /* same */
 	const char *sizes_path;
 	bool random_order;
+	bool locks; /* instead of times */
 };
 
 static void add_choice(void *arg, const char *name)
@@ -147,6 +150,7 @@ enum {
 	OPT_SIZE,
 	OPT_BYTES,
 	OPT_SIZES,
+	OPT_LOCKS,
 	OPT_HELP,
 	OPT_VERSION
 };
@@ -163,6 +167,7 @@ static const struct option long_options[] = {
 	{ "page-size", required_argument, NULL, OPT_PAGE_SIZE },
 	{ "chain-size", required_argument, NULL, OPT_CHAIN_SIZE },
 	{ "verify", no_argument, NULL, OPT_VERIFY },
+	{ "locks", no_argument, NULL, OPT_LOCKS },
 	{ "csv", no_argument, NULL, OPT_CSV },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "classes", required_argument, NULL, OPT_CLASSES },
@@ -216,6 +221,13 @@ static void parse_option(struct request *request, int option, const char *arg)
 		break;
 	case OPT_VERIFY:
 		opt->verify = true;
+		break;
+	case OPT_LOCKS:
+		if (!locks_counted())
+			usage_error("--locks: not in this build, which does "
+				    "not count them (build with "
+				    "-DUZS_CHECKED=ON, static)");
+		request->locks = true;
 		break;
 	case OPT_CSV:
 		opt->output = OUTPUT_CSV;
@@ -389,24 +401,39 @@ static unsigned int make_cells(const struct request *request,
 
 /* ---- printing ------------------------------------------------------------ */
 
+/* Starts a row with what was done. */
+static void begin_row(struct row *row, const struct cell *cell,
+		      const struct target_identity *identity, unsigned int rep)
+{
+	row_begin(row, &cell->opt, identity, rep + 1);
+	row_text(row, "work", work_names[cell->work]);
+	if (cell->work == CELL_FREE) {
+		row_text(row, "class", class_names[!cell->own_class]);
+		row_text(row, "zspages", zspages_names[cell->keep_zspages]);
+	} else {
+		row_none(row, "class");
+		row_none(row, "zspages");
+	}
+	row_text(row, "pages", pages_names[!cell->opt.retained_bytes]);
+	row_text(row, "order", order_names[cell->random_order]);
+}
+
+static void print_any(const struct cell *cell, const struct row *row,
+		      bool first, bool last)
+{
+	if (cell->opt.output == OUTPUT_CSV)
+		print_csv_row(row, first);
+	else
+		print_json_row(row, first, last);
+}
+
 static void print_row(const struct cell *cell, const struct cell_result *r,
 		      const struct target_identity *identity, unsigned int rep,
 		      bool first, bool last)
 {
-	bool free = cell->work == CELL_FREE;
 	struct row row;
 
-	row_begin(&row, &cell->opt, identity, rep + 1);
-	row_text(&row, "work", work_names[cell->work]);
-	if (free) {
-		row_text(&row, "class", class_names[!cell->own_class]);
-		row_text(&row, "zspages", zspages_names[cell->keep_zspages]);
-	} else {
-		row_none(&row, "class");
-		row_none(&row, "zspages");
-	}
-	row_text(&row, "pages", pages_names[!cell->opt.retained_bytes]);
-	row_text(&row, "order", order_names[cell->random_order]);
+	begin_row(&row, cell, identity, rep);
 	row_count(&row, "ops", r->ops);
 	row_count(&row, "bytes", r->bytes);
 	row_count(&row, "call_ns", r->call_ns);
@@ -422,10 +449,32 @@ static void print_row(const struct cell *cell, const struct cell_result *r,
 	row_count(&row, "sync_busy", r->sync_busy);
 	row_count(&row, "sync_full", r->sync_full);
 	row_count(&row, "scheduled", r->scheduled);
-	if (cell->opt.output == OUTPUT_CSV)
-		print_csv_row(&row, first);
-	else
-		print_json_row(&row, first, last);
+	print_any(cell, &row, first, last);
+}
+
+static void print_lock_rows(const struct cell *cell,
+			    const struct cell_result *r,
+			    const struct target_identity *identity,
+			    unsigned int rep, bool first, bool last)
+{
+	for (unsigned int i = 0; i < r->locks.nr; i++) {
+		const struct lock_row *lock = &r->locks.rows[i];
+		struct row row;
+
+		begin_row(&row, cell, identity, rep);
+		row_count(&row, "ops", r->ops);
+		row_text(&row, "lock", lock->name);
+		row_text(&row, "as", lock->reader ? "reader" : "owner");
+		row_count(&row, "taken", lock->taken);
+		row_count(&row, "contended", lock->contended);
+		row_count(&row, "failed", lock->failed);
+		row_count(&row, "wait_ns", lock->wait_ns);
+		row_count(&row, "wait_max_ns", lock->wait_max_ns);
+		row_count(&row, "hold_ns", lock->hold_ns);
+		row_count(&row, "hold_max_ns", lock->hold_max_ns);
+		print_any(cell, &row, first && !i,
+			  last && i + 1 == r->locks.nr);
+	}
 }
 
 /* results[rep * nr + cell] */
@@ -437,8 +486,9 @@ static void print_rows(const struct request *request, const struct cell *cells,
 
 	target_identify(false, &identity);
 	for (unsigned int i = 0; i < of; i++)
-		print_row(&cells[i % nr], &results[i], &identity, i / nr, !i,
-			  i + 1 == of);
+		(request->locks ? print_lock_rows : print_row)(
+			&cells[i % nr], &results[i], &identity, i / nr, !i,
+			i + 1 == of);
 }
 
 enum value {
@@ -538,6 +588,35 @@ static void print_cell(const struct cell *cells, unsigned int nr,
 	printf(" %9.1f  %8.2f\n", median[VALUE_SYNC].median, ratio.median);
 }
 
+/* Of the first round. */
+static void print_lock_table(const struct cell *cells, unsigned int nr,
+			     const struct cell_result *results)
+{
+	printf("zs %s, the first round; times in us\n", zs_version());
+	for (unsigned int i = 0; i < nr; i++) {
+		const struct cell *cell = &cells[i];
+
+		printf("\n%s, %u threads, %s, %s: %" PRIu64 " objects\n"
+		       "%-40s %-6s %9s %9s %9s %10s %8s %10s %8s\n",
+		       work_names[cell->work], cell->opt.threads,
+		       scope_names[cell->opt.lock_scope],
+		       defer_names[cell->opt.defer], results[i].ops, "lock", "",
+		       "taken", "contended", "failed", "wait", "max", "hold",
+		       "max");
+		for (unsigned int l = 0; l < results[i].locks.nr; l++) {
+			const struct lock_row *r = &results[i].locks.rows[l];
+
+			printf("%-40s %-6s %9" PRIu64 " %9" PRIu64 " %9" PRIu64
+			       " %10" PRIu64 " %8" PRIu64 " %10" PRIu64
+			       " %8" PRIu64 "\n",
+			       r->name, r->reader ? "reader" : "", r->taken,
+			       r->contended, r->failed, r->wait_ns / 1000,
+			       r->wait_max_ns / 1000, r->hold_ns / 1000,
+			       r->hold_max_ns / 1000);
+		}
+	}
+}
+
 static void print_table(const struct request *request, const struct cell *cells,
 			unsigned int nr, const struct cell_result *results)
 {
@@ -578,10 +657,12 @@ static void measure_all(const struct request *request)
 		cell_measure(&cells[cell], &results[rep * nr + cell]);
 	}
 	progress(NULL, 0, 0);
-	if (request->opt.output == OUTPUT_TABLE)
-		print_table(request, cells, nr, results);
-	else
+	if (request->opt.output != OUTPUT_TABLE)
 		print_rows(request, cells, nr, results);
+	else if (request->locks)
+		print_lock_table(cells, nr, results);
+	else
+		print_table(request, cells, nr, results);
 	print_end();
 }
 

@@ -333,9 +333,7 @@ void work_verify(struct work *work, const char *after)
 			    "what was written to it",
 			    after, i, (unsigned int)slot->bytes);
 	}
-	if (!work->target.pool)
-		return;
-	violations = zs_pool_check(work->target.pool, stderr);
+	violations = target_check(&work->target);
 	if (violations)
 		die("after %s: the pool violates %lu invariants", after,
 		    violations);

@@ -32,16 +32,16 @@ class Parser(argparse.ArgumentParser):
         die(f"{message} (see {NAME} --help)", 2)
 
 
-def find_program(program, path):
+def find_program(program, path, preset="release"):
     """The program at path, or, without one, built."""
     if path:
         if not os.access(path, os.X_OK):
             die(f"{path}: no such program", 2)
         return Path(path).resolve()
-    built = ROOT / "build/release/bench" / program
-    say(f"building {program} (release)")
-    for command in (["cmake", "--preset", "release"],
-                    ["cmake", "--build", "--preset", "release",
+    built = ROOT / "build" / preset / "bench" / program
+    say(f"building {program} ({preset})")
+    for command in (["cmake", "--preset", preset],
+                    ["cmake", "--build", "--preset", preset,
                      "--target", program]):
         try:
             done = subprocess.run(command, cwd=ROOT, text=True,

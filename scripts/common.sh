@@ -65,6 +65,18 @@ need_test_libraries() {
 	need_header cmocka.h libcmocka-dev
 }
 
+# What the programs in examples/ are built with, and tested by.
+need_example_programs() {
+	need_header lzo/lzo1x.h liblzo2-dev
+	need_header nbdkit-plugin.h nbdkit-plugin-dev
+	need_command nbdkit nbdkit
+	need_command nbdcopy libnbd-bin
+	need_command qemu-img qemu-utils
+	need_command fio fio
+	need_command mke2fs e2fsprogs
+	need_command python3 python3-minimal
+}
+
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then
 		"$@"

@@ -602,6 +602,5 @@ void uzs_deferred_fork_child(struct zs_pool *pool)
 		spin_lock_renew(&slot->lock);
 	}
 	spin_lock_renew(&d->lock);
-	/* The thread that locked it is here. */
-	mutex_unlock(&d->drain_lock);
+	mutex_renew(&d->drain_lock);
 }

@@ -12,8 +12,10 @@
 /* What an array of handles has room for: as many as there are pages in 128
  * MiB. The pages of per-CPU buffers in reserve: 256 KiB. (The series of April
  * 2026, v2, and of May 2026, v3.) */
+#ifndef DEFER_ARRAY_BYTES /* the lab's are small */
 #define DEFER_ARRAY_BYTES ((size_t)128 << 20)
 #define DEFER_RESERVE_BYTES ((size_t)256 << 10)
+#endif
 
 /* A page of values. */
 struct defer_buf {

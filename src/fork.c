@@ -59,9 +59,8 @@ void zs_fork_child(struct zs_pool *pool)
 		if (uzs_class_is_own(pool, i))
 			spin_lock_renew(&pool->size_class[i]->lock);
 	rwlock_renew(&pool->lock);
-	/* The thread that locked these is here. */
-	mutex_unlock(&pool->free_work_lock);
-	mutex_unlock(&pool->zone.trim_lock);
+	mutex_renew(&pool->free_work_lock);
+	mutex_renew(&pool->zone.trim_lock);
 	/* A thread that was inside a callback is not here to leave it. */
 	uzs_shrinker_list_init(&pool->zone.shrinkers);
 	uzs_register_shrinker(pool);

@@ -138,6 +138,7 @@ static bool relocate_zspage(struct zs_pool *pool, struct zpdesc *zpdesc)
 		list_replace(&zspage->list, &moved->list);
 		for (; zpdesc; zpdesc = get_next_zpdesc(zpdesc))
 			zpdesc->zspage = moved;
+		pin_write_unlock(&zspage->lock);
 	} else {
 		zspage = moved;
 	}

@@ -927,31 +927,6 @@ static void test_nothing_to_do(void **state)
 	assert_int_equal(zs_destroy_pool(pool), 0);
 }
 
-/* How much is asked for does not matter: all that can be freed is. */
-static void test_shrink_ignores_nr(void **state)
-{
-	static const unsigned long nrs[] = { 0, 1, ULONG_MAX };
-	unsigned long freed[ARRAY_SIZE(nrs)];
-
-	for (size_t i = 0; i < ARRAY_SIZE(nrs); i++) {
-		struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
-		unsigned long handles[256];
-
-		for (size_t h = 0; h < ARRAY_SIZE(handles); h++)
-			handles[h] = must_malloc(pool, 1500);
-		for (size_t h = 0; h < ARRAY_SIZE(handles); h++)
-			if (h % 4)
-				zs_free(pool, handles[h]);
-		freed[i] = zs_shrink_scan(pool, nrs[i]);
-		assert_true(freed[i] > 10 && freed[i] != ZS_SHRINK_STOP);
-		assert_int_equal(freed[i], freed[0]);
-		assert_int_equal(zs_shrink_count(pool), 0);
-		assert_int_equal(zs_shrink_scan(pool, nrs[i]), ZS_SHRINK_STOP);
-		assert_sound(pool);
-		zs_destroy_pool(pool);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -979,7 +954,6 @@ int main(void)
 		cmocka_unit_test(test_for_each_zspage_arguments),
 		cmocka_unit_test(test_lookup_class_index),
 		cmocka_unit_test(test_nothing_to_do),
-		cmocka_unit_test(test_shrink_ignores_nr),
 	};
 
 	return cmocka_run_group_tests_name("arguments", tests, NULL, NULL);

@@ -2,7 +2,7 @@
 /* test_class.c - class.c: the class table against its definition, fullness
  * groups, and the lists that decide which zspage is chosen. No pool is made:
  * a table needs no pages, a list no zspage with contents. (The tables of the
- * real allocator are compared in test_golden.c.)
+ * real allocator are compared in conformance/.)
  */
 #include "test_util.h"
 

@@ -637,64 +637,6 @@ static void test_contended(void **state)
 	drop(&s);
 }
 
-/* ---- all classes --------------------------------------------------------- */
-
-/* Random holes in every class: afterwards nothing is freeable, the data is
- * right, each class has as many zspages as it needs. */
-static void check_geometry(unsigned int page_size, unsigned int chain_size)
-{
-	unsigned int n = 6000;
-	struct {
-		unsigned long handle;
-		size_t size;
-	} *o = calloc(n, sizeof(*o));
-	struct zs_pool *pool =
-		make_pool(page_size, chain_size, ZS_POOL_NO_WORKER);
-	unsigned long pages, freed, count;
-	struct rng rng;
-
-	assert_non_null(o);
-	rng_seed(&rng, page_size + chain_size);
-	for (unsigned int i = 0; i < n; i++) {
-		/* Small ones more often: they take many to fill a zspage. */
-		unsigned int most = rng_below(&rng, 2) ? page_size : 300;
-
-		o[i].size = rng_range(&rng, 1, most);
-		o[i].handle = must_malloc(pool, o[i].size);
-		assert_true(object_fill(pool, o[i].handle, o[i].size, i));
-	}
-	for (unsigned int i = 0; i < n; i++)
-		if (rng_below(&rng, 4)) {
-			zs_free(pool, o[i].handle);
-			o[i].handle = 0;
-		}
-	pages = zs_get_total_pages(pool);
-	count = zs_shrink_count(pool);
-	freed = zs_compact(pool);
-	assert_true(freed > 0);
-	assert_int_equal(freed, count);
-	assert_int_equal(zs_get_total_pages(pool), pages - freed);
-	assert_int_equal(zs_shrink_count(pool), 0);
-	assert_sound(pool);
-	for (unsigned int i = 0; i < n; i++) {
-		if (!o[i].handle)
-			continue;
-		assert_true(object_ok(pool, o[i].handle, o[i].size, i));
-		zs_free(pool, o[i].handle);
-	}
-	assert_int_equal(zs_destroy_pool(pool), 0);
-	free(o);
-}
-
-static void test_all_classes(void **state)
-{
-	for (unsigned int chain = 4; chain <= 16; chain += 4)
-		check_geometry(4096, chain);
-	check_geometry(8192, 7);
-	check_geometry(16384, 8);
-	check_geometry(65536, 8);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -714,7 +656,6 @@ int main(void)
 		cmocka_unit_test(test_second_compactor),
 		cmocka_unit_test(test_order_of_classes),
 		cmocka_unit_test(test_contended),
-		cmocka_unit_test(test_all_classes),
 	};
 
 	return run_in_every_scope(tests);

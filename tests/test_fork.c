@@ -496,6 +496,71 @@ static void test_old_pool(void **state)
 	}
 }
 
+/* Forks as if threads slept for each lock. */
+static pid_t fork_with_waiters(struct zs_pool *pool)
+{
+	const u32 asleep = UZS_SPIN_WAITERS | UZS_SPIN_HANDOVER;
+	spinlock_t *const locks[] = {
+		&pool->deferred.drain_lock.spin,
+		&pool->deferred.lock,
+		&pool->deferred.bufs_lock,
+		&pool->free_work_lock.spin,
+		&pool->zone.trim_lock.spin,
+		&pool->zone.lock,
+		&pool->handle_cache.lock,
+		&pool->zspage_cache.lock,
+		&pool->wq.lock,
+		&pool->size_class[0]->lock,
+	};
+	pid_t pid;
+
+	zs_fork_prepare(pool);
+	for (size_t i = 0; i < ARRAY_SIZE(locks); i++) {
+		assert_true(spin_is_locked(locks[i]));
+		__atomic_fetch_or(&locks[i]->word, asleep, __ATOMIC_RELAXED);
+	}
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		child_begin();
+		zs_fork_child(pool);
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(locks); i++)
+		__atomic_fetch_and(&locks[i]->word, ~asleep, __ATOMIC_RELAXED);
+	zs_fork_parent(pool);
+	return pid;
+}
+
+/* Threads that slept for a lock when the parent forked, so often in vain that
+ * it is to be handed over to one of them, are not here to take it. */
+static void test_waiters_stay_behind(void **state)
+{
+	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+	struct zs_pool *pool;
+	unsigned long handle;
+	pid_t pid;
+
+	o.flags = ZS_POOL_NO_WORKER;
+	o.defer = ZS_DEFER_PERCPU;
+	pool = zs_create_pool_with("waiters", &o);
+	assert_non_null(pool);
+	handle = must_malloc(pool, 100);
+	assert_true(zs_free_deferred(pool, must_malloc(pool, 100)));
+	pid = fork_with_waiters(pool);
+	if (!pid) {
+		zs_free_deferred_flush(pool);
+		zs_free(pool, handle);
+		CHILD_CHECK(info_in_child(pool).objs_inuse == 0);
+		zs_trim(pool);
+		CHILD_CHECK(zs_pool_check(pool, stderr) == 0);
+		CHILD_CHECK(zs_destroy_pool(pool) == 0);
+		child_exit(0);
+	}
+	assert_child_well(pid);
+	assert_int_equal(zs_destroy_pool(pool), 1);
+}
+
 /* A child is a parent as well. */
 static void test_grandchild(void **state)
 {
@@ -908,6 +973,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_new_pools),
 		cmocka_unit_test(test_old_pool),
+		cmocka_unit_test(test_waiters_stay_behind),
 		cmocka_unit_test(test_grandchild),
 		cmocka_unit_test(test_failed_fork),
 		cmocka_unit_test(test_keeps_out),

@@ -353,27 +353,6 @@ static void test_bad_handles(void **state)
 	zs_destroy_pool(pool);
 }
 
-/* An object has at least the room that was asked for, for every size there
- * is. Handed out from merged classes too. */
-static void test_room_for_every_size(void **state)
-{
-	for (unsigned int page_size = 4096; page_size <= 65536;
-	     page_size *= 4) {
-		struct zs_pool *pool =
-			make_pool(page_size, 8, ZS_POOL_NO_WORKER);
-		unsigned int step = page_size / 4096;
-
-		for (size_t size = 1; size <= page_size; size += step) {
-			unsigned long handle = must_malloc(pool, size);
-
-			assert_true(object_fill(pool, handle, size, size));
-			assert_true(object_ok(pool, handle, size, size));
-			zs_free(pool, handle);
-		}
-		assert_int_equal(zs_destroy_pool(pool), 0);
-	}
-}
-
 /* ---- pins ---------------------------------------------------------------- */
 
 /* O1's counting: each begin pins once, until its own end; the whole zspage,
@@ -487,7 +466,6 @@ int main(void)
 		cmocka_unit_test(test_split_positions),
 		cmocka_unit_test(test_bad_lengths),
 		cmocka_unit_test(test_bad_handles),
-		cmocka_unit_test(test_room_for_every_size),
 		cmocka_unit_test(test_pins),
 		cmocka_unit_test(test_copy),
 	};

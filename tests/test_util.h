@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_util.h - what the tests share: how much to do, random numbers,
- * patterns, where the reference data is.
+/* test_util.h - what the tests share: how much to do, objects
+ * with patterns, where the reference data is.
  */
 #ifndef UZS_TEST_UTIL_H
 #define UZS_TEST_UTIL_H
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "test_random.h"
 #include "uzsmalloc.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -31,95 +32,6 @@ static inline int uzs_test_scale(int n)
 	if (scaled > INT32_MAX)
 		return INT32_MAX;
 	return scaled < 1 ? 1 : (int)scaled;
-}
-
-/* ---- random numbers ------------------------------------------------------ */
-
-/* xorshift64*: the same numbers for the same seed, everywhere. */
-struct rng {
-	uint64_t state;
-};
-
-static inline void rng_seed(struct rng *rng, uint64_t seed)
-{
-	/* Near seeds must not give near numbers, and 0 is no state. */
-	seed = (seed + 1) * 0x9e3779b97f4a7c15u;
-	seed ^= seed >> 32;
-	rng->state = seed ? seed : 1;
-}
-
-static inline uint64_t rng_next(struct rng *rng)
-{
-	rng->state ^= rng->state >> 12;
-	rng->state ^= rng->state << 25;
-	rng->state ^= rng->state >> 27;
-	return rng->state * 0x2545f4914f6cdd1du;
-}
-
-/* 0 to n - 1. */
-static inline unsigned int rng_below(struct rng *rng, unsigned int n)
-{
-	return (unsigned int)((rng_next(rng) >> 32) * n >> 32);
-}
-
-/* low to high, both included. */
-static inline unsigned int rng_range(struct rng *rng, unsigned int low,
-				     unsigned int high)
-{
-	return low + rng_below(rng, high - low + 1);
-}
-
-/* ---- patterns ------------------------------------------------------------ */
-
-/* Bytes 8 * n to 8 * n + 7 of the pattern `key`, the lowest first. Neighbouring
- * bytes, positions one page apart and different keys differ: data that is
- * shifted, torn at a page border or another object's shows. */
-static inline uint64_t pattern_word(uint64_t key, size_t n)
-{
-	uint64_t x = (key + 1) * 0x9e3779b97f4a7c15u + n;
-
-	x ^= x >> 29;
-	x *= 0xbf58476d1ce4e5b9u;
-	return x ^ x >> 32;
-}
-
-static inline unsigned char pattern_byte(uint64_t key, size_t pos)
-{
-	return (unsigned char)(pattern_word(key, pos / 8) >> pos % 8 * 8);
-}
-
-static inline void pattern_fill(void *mem, size_t len, uint64_t key)
-{
-	unsigned char *bytes = mem;
-	uint64_t word = 0;
-
-	for (size_t i = 0; i < len; i++, word >>= 8) {
-		if (i % 8 == 0)
-			word = pattern_word(key, i / 8);
-		bytes[i] = (unsigned char)word;
-	}
-}
-
-/* Where `mem`, which should hold the pattern from position `start` on, first
- * differs from it: len if nowhere. */
-static inline size_t pattern_differs(const void *mem, size_t start, size_t len,
-				     uint64_t key)
-{
-	const unsigned char *bytes = mem;
-	uint64_t word = pattern_word(key, start / 8) >> start % 8 * 8;
-
-	for (size_t i = 0; i < len; i++, word >>= 8) {
-		if ((start + i) % 8 == 0)
-			word = pattern_word(key, (start + i) / 8);
-		if (bytes[i] != (unsigned char)word)
-			return i;
-	}
-	return len;
-}
-
-static inline bool pattern_ok(const void *mem, size_t len, uint64_t key)
-{
-	return pattern_differs(mem, 0, len, key) == len;
 }
 
 /* Writes the pattern into an object of a pool. Return: was it written? */

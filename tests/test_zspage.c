@@ -311,10 +311,19 @@ static void test_trylock(void **state)
 	}
 }
 
+/* Return: how many of its pages it then has locked. */
 static void *lock_in_thread(void *arg)
 {
-	uzs_lock_zspage(arg);
-	return NULL;
+	struct zspage *zspage = arg;
+	struct zpdesc *zpdesc = zspage->first_zpdesc;
+	uintptr_t n = 0;
+
+	uzs_lock_zspage(zspage);
+	for (; zpdesc; zpdesc = get_next_zpdesc(zpdesc)) {
+		n += PageLocked(zpdesc_page(zpdesc));
+		unlock_page(zpdesc_page(zpdesc));
+	}
+	return (void *)n;
 }
 
 static void test_lock_waits(void **state)
@@ -327,6 +336,7 @@ static void test_lock_waits(void **state)
 	for (unsigned int busy = 0; busy < n; busy++) {
 		struct page *page = page_at(zspage, busy);
 		pthread_t thread;
+		void *locked;
 
 		lock_page(page);
 		assert_int_equal(pthread_create(&thread, NULL, lock_in_thread,
@@ -340,12 +350,9 @@ static void test_lock_waits(void **state)
 		for (unsigned int i = busy + 1; i < n; i++)
 			assert_false(PageLocked(page_at(zspage, i)));
 		unlock_page(page);
-		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_int_equal(pthread_join(thread, &locked), 0);
+		assert_int_equal((uintptr_t)locked, n);
 		assert_int_equal(pin_readers(&zspage->lock), 0);
-		for (unsigned int i = 0; i < n; i++) {
-			assert_true(PageLocked(page_at(zspage, i)));
-			unlock_page(page_at(zspage, i));
-		}
 	}
 	free_unlisted(pool, zspage);
 	zs_destroy_pool(pool);

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <string.h>
 
+const char *const uzs_program = "uzs";
+
 static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -15,6 +17,8 @@ static const struct command {
 	{ "classes", uzs_cmd_classes, "print the table of size classes" },
 	{ "replay", uzs_cmd_replay,
 	  "replay a trace of operations and print what comes of it" },
+	{ "lab", uzs_cmd_lab,
+	  "run the library on virtual CPUs, in every order of steps" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

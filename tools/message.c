@@ -20,7 +20,7 @@ static void print_line(const char *format, va_list args, const char *tail)
 		if (*c < ' ' || *c == 0x7f)
 			*c = '?';
 	}
-	fprintf(stderr, "uzs: %s%s\n", line, tail);
+	fprintf(stderr, "%s: %s%s\n", uzs_program, line, tail);
 }
 
 int uzs_fail(const char *format, ...)
@@ -38,7 +38,7 @@ int uzs_usage(const char *command, const char *format, ...)
 	char tail[64];
 	va_list args;
 
-	snprintf(tail, sizeof(tail), " (see uzs%s%s --help)",
+	snprintf(tail, sizeof(tail), " (see %s%s%s --help)", uzs_program,
 		 *command ? " " : "", command);
 	va_start(args, format);
 	print_line(format, args, tail);

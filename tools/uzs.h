@@ -29,10 +29,14 @@
 int uzs_cmd_store(int argc, char **argv);
 int uzs_cmd_classes(int argc, char **argv);
 int uzs_cmd_replay(int argc, char **argv);
+int uzs_cmd_lab(int argc, char **argv);
 
 /* message.c */
 
-/* Prints "uzs: ..." as one line on stderr; control characters, which a file
+/* What the program is called; each program defines it beside its main(). */
+extern const char *const uzs_program;
+
+/* Prints "PROGRAM: ..." as one line on stderr; control characters, which a file
  * name may have, become '?'. Return: UZS_FAILED. */
 int uzs_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same, with "(see uzs COMMAND --help)". Return: UZS_USAGE. */

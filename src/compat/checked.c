@@ -5,7 +5,7 @@
  * Kernel origin: kernel/locking/spinlock.c's LOCK_CONTENDED; differs: one
  * shape for all kinds of locks.
  * Callers: everyone, through checked.h. Calls: lock.h's own functions,
- * lockdep.c, lockstat.c, hooks.c, fault.c.
+ * lockdep.c, lockclass.c, lockstat.c, hooks.c, fault.c.
  * Locks: as the call says. May sleep: as the native call.
  *
  * Each kind has the same steps, so that they are written once: begin (rules,
@@ -17,7 +17,7 @@
 
 #include "fault.h"
 #include "hooks.h"
-#include "lockstat.h"
+#include "lockclass.h"
 #include "zone.h"
 
 struct taking {
@@ -25,13 +25,14 @@ struct taking {
 	struct uzs_lock_class *class;
 	const struct uzs_place *here;
 	u64 since; /* ns; of the waiting */
+	u64 held_ns;
 	u32 order;
 	enum uzs_lock_kind kind;
 };
 
 static struct uzs_lockstat *stat_of(const struct taking *t)
 {
-	return uzs_lock_class_stat(t->class, t->kind == UZS_LOCK_READ);
+	return &t->class->stat[t->kind == UZS_LOCK_READ];
 }
 
 static struct uzs_lock_event event_of(const struct taking *t)
@@ -107,44 +108,46 @@ static bool end_try(const struct taking *t, bool got)
 }
 
 /* Return: false if it is not to be given back. */
-static bool drop(const struct taking *t)
+static bool drop(struct taking *t)
 {
 	struct uzs_held was;
 
 	if (!uzs_lockdep_drop(t->lock, t->kind, t->here, &was))
 		return false;
-	uzs_lockstat_count_hold(stat_of(t), uzs_lockstat_now() - was.since);
+	t->held_ns = uzs_lockstat_now() - was.since;
 	return true;
 }
 
+/* Counts only now, as counting is no part of what is counted. */
 static void dropped(const struct taking *t)
 {
 	struct uzs_lock_event e = event_of(t);
 
+	uzs_lockstat_count_hold(stat_of(t), t->held_ns);
 	uzs_hook(lock_released, &e);
 }
 
-#define LOCK(taking, try, wait)                 \
-	do {                                    \
-		if (!begin(taking))             \
-			break;                  \
-		if (!(try)) {                   \
-			begin_wait(taking);     \
-			(wait);                 \
-			end_wait(taking);       \
-		}                               \
-		end(taking);                    \
+#define LOCK(taking, try, wait)             \
+	do {                                \
+		if (!begin(taking))         \
+			break;              \
+		if (!(try)) {               \
+			begin_wait(taking); \
+			(wait);             \
+			end_wait(taking);   \
+		}                           \
+		end(taking);                \
 	} while (0)
 
 #define TRYLOCK(taking, try) (!fails(taking) && end_try((taking), (try)))
 
 /* The lock's memory may be gone once it is given back (L3). */
-#define UNLOCK(taking, unlock)              \
-	do {                                \
-		if (!drop(taking))          \
-			break;              \
-		(unlock);                   \
-		dropped(taking);            \
+#define UNLOCK(taking, unlock)     \
+	do {                       \
+		if (!drop(taking)) \
+			break;     \
+		(unlock);          \
+		dropped(taking);   \
 	} while (0)
 
 /* ---- spinlock_t, struct mutex -------------------------------------------- */
@@ -266,7 +269,7 @@ void uzs_checked_write_unlock(rwlock_t *lock, const struct uzs_place *here)
 void uzs_checked_pin_read_lock(pinlock_t *lock, const struct uzs_place *here)
 {
 	struct taking t = about(lock, NULL, UZS_LOCK_PIN, here);
-	struct uzs_lockstat *stat = uzs_lock_class_stat(t.class, true);
+	struct uzs_lockstat *stat = &t.class->stat[true];
 	bool waits = READ_ONCE(lock->word) & UZS_PIN_WRITER;
 	u64 since = waits ? uzs_lockstat_now() : 0;
 

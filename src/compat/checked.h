@@ -50,11 +50,11 @@ void uzs_checked_page_clear(struct page *page, u32 bits);
 
 #ifndef UZS_LOCK_NATIVE
 
-#define UZS_CHECKED_INIT(init, lock, name)                               \
-	do {                                                             \
-		static struct uzs_lock_key key_ = UZS_LOCK_KEY(name);    \
-                                                                         \
-		init((lock), &key_, UZS_HERE);                           \
+#define UZS_CHECKED_INIT(init, lock, name)                            \
+	do {                                                          \
+		static struct uzs_lock_key key_ = UZS_LOCK_KEY(name); \
+                                                                      \
+		init((lock), &key_, UZS_HERE);                        \
 	} while (0)
 
 #define spin_lock_init(lock) \
@@ -69,6 +69,7 @@ void uzs_checked_page_clear(struct page *page, u32 bits);
 
 #define mutex_init(lock) \
 	UZS_CHECKED_INIT(uzs_checked_spin_init, &(lock)->spin, #lock)
+#define mutex_renew(lock) uzs_checked_spin_renew(&(lock)->spin)
 #define mutex_lock(lock) uzs_checked_mutex_lock((lock), UZS_HERE)
 #define mutex_trylock(lock) uzs_checked_mutex_trylock((lock), UZS_HERE)
 #define mutex_unlock(lock) uzs_checked_mutex_unlock((lock), UZS_HERE)

@@ -15,7 +15,9 @@ enum uzs_fault_kind {
 	UZS_FAULT_OS, /* memory or a thread from the OS */
 	UZS_FAULT_PAGE, /* a page from a zone */
 	UZS_FAULT_SLAB, /* an object from a slab cache */
-	UZS_FAULT_TRYLOCK, /* a lock by trying; in the checked body only */
+	UZS_NR_ALLOC_FAULTS,
+	/* a lock by trying; in the checked body only */
+	UZS_FAULT_TRYLOCK = UZS_NR_ALLOC_FAULTS,
 	UZS_NR_FAULT_KINDS
 };
 

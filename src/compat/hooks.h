@@ -51,15 +51,15 @@ void uzs_set_hooks(const struct uzs_hooks *hooks);
 const struct uzs_hooks *uzs_hooks_enter(void);
 void uzs_hooks_leave(void);
 
-#define uzs_hook(name, ...)                                           \
-	do {                                                          \
-		const struct uzs_hooks *hooks_ = uzs_hooks_enter();   \
-                                                                      \
-		if (hooks_) {                                         \
-			if (hooks_->name)                             \
+#define uzs_hook(name, ...)                                             \
+	do {                                                            \
+		const struct uzs_hooks *hooks_ = uzs_hooks_enter();     \
+                                                                        \
+		if (hooks_) {                                           \
+			if (hooks_->name)                               \
 				hooks_->name(hooks_->arg, __VA_ARGS__); \
-			uzs_hooks_leave();                            \
-		}                                                     \
+			uzs_hooks_leave();                              \
+		}                                                       \
 	} while (0)
 
 #else

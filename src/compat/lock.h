@@ -144,6 +144,12 @@ static inline void mutex_init(struct mutex *lock)
 	spin_lock_init(&lock->spin);
 }
 
+/* As spin_lock_renew. */
+static inline void mutex_renew(struct mutex *lock)
+{
+	spin_lock_renew(&lock->spin);
+}
+
 /* May sleep. */
 static inline void mutex_lock(struct mutex *lock)
 {
@@ -375,6 +381,9 @@ static inline void uzs_bit_unlock(u32 *flags, u32 locked_bit, u32 waiters_bit)
 
 #if UZS_CHECKED && !defined(UZS_LOCK_NATIVE)
 #include "checked.h"
+#endif
+#if UZS_LAB && !defined(UZS_LOCK_NATIVE)
+#include "lab_lock.h"
 #endif
 
 #endif

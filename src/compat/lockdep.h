@@ -40,15 +40,23 @@
 
 #if UZS_CHECKED
 
+/* A test that holds a lock while it calls others stands for another thread:
+ * what is taken in files compiled with this has no place in the order. */
+#ifndef UZS_LOCKS_OF_OTHERS
+#define UZS_LOCKS_OF_OTHERS 0
+#endif
+
 /* A place in the source. */
 struct uzs_place {
 	const char *file;
 	int line;
+	bool for_others;
 };
-#define UZS_HERE                                                              \
-	({                                                                    \
-		static const struct uzs_place here_ = { __FILE__, __LINE__ }; \
-		&here_;                                                       \
+#define UZS_HERE                                                               \
+	({                                                                     \
+		static const struct uzs_place here_ = { __FILE__, __LINE__,    \
+							UZS_LOCKS_OF_OTHERS }; \
+		&here_;                                                        \
 	})
 
 #define UZS_LOCK_SUBCLASSES 4
@@ -61,9 +69,9 @@ struct uzs_lock_key {
 	struct uzs_place init;
 	struct uzs_lock_class *class[UZS_LOCK_SUBCLASSES]; /* set once, atomic */
 };
-#define UZS_LOCK_KEY(text)                                       \
-	{                                                        \
-		.name = (text), .init = { __FILE__, __LINE__ }, \
+#define UZS_LOCK_KEY(text)                                             \
+	{                                                              \
+		.name = (text), .init = { __FILE__, __LINE__, false }, \
 	}
 
 /* In every lock. All zeroes: of no known class, and in no order. */
@@ -111,8 +119,7 @@ bool uzs_holds(const void *lock);
 unsigned int uzs_count_held(const char *name);
 
 #define uzs_assert_held(lock) uzs_check_held((lock), #lock, true, UZS_HERE)
-#define uzs_assert_not_held(lock) \
-	uzs_check_held((lock), #lock, false, UZS_HERE)
+#define uzs_assert_not_held(lock) uzs_check_held((lock), #lock, false, UZS_HERE)
 #define might_sleep() uzs_check_sleep(UZS_HERE)
 #define might_alloc(gfp) uzs_check_alloc((gfp), UZS_HERE)
 /* Until the next call this thread must free no page while it holds a lock of
@@ -177,10 +184,6 @@ struct uzs_held {
 
 void uzs_lock_register(struct uzs_lock_map *map, const void *lock,
 		       struct uzs_lock_key *key, const struct uzs_place *here);
-/* Never NULL. */
-struct uzs_lock_class *uzs_lock_class_of(const struct uzs_lock_map *map,
-					 enum uzs_lock_kind kind);
-const char *uzs_lock_class_name(const struct uzs_lock_class *class);
 /* Before waiting. False: the thread has it, do not take it. */
 bool uzs_lockdep_take(const void *lock, struct uzs_lock_class *class, u32 order,
 		      enum uzs_lock_kind kind, const struct uzs_place *here);
@@ -192,6 +195,12 @@ bool uzs_lockdep_drop(const void *lock, enum uzs_lock_kind kind,
 		      const struct uzs_place *here, struct uzs_held *was);
 /* In a child: forgets that it is held, if it is. */
 void uzs_lockdep_forget(const void *lock);
+
+/* For the lab, whose fibers are threads to lockdep. */
+void *uzs_lockdep_new(void); /* what is known of one */
+void uzs_lockdep_switch(void *thread); /* NULL: the real thread's */
+void uzs_lockdep_drop_all(void *thread); /* it holds nothing; NULL: we */
+void uzs_lockdep_forget_order(void);
 
 #else /* the native body */
 

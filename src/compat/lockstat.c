@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* lockstat.c - adds up and prints the figures of lock classes, which lockdep.c
- * owns.
+/* lockstat.c - adds up and prints the figures of lock classes, which
+ * lockclass.c owns.
  *
  * Kernel origin: kernel/locking/lockdep_proc.c; differs: see lockstat.h.
- * Callers: checked.c, programs that measure. Calls: lockdep.c, the clock.
+ * Callers: checked.c, programs that measure. Calls: lockclass.c, the clock.
  * Locks: none. Sleeps: no.
  */
 #include "lockstat.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "lockdep.h"
+#include "lockclass.h"
 #include "os.h"
 
 #define NAME_MAX_BYTES 64
@@ -99,9 +100,23 @@ bool uzs_lockstat_get(const char *name, bool reader, struct uzs_lockstat *stat)
 		if (strcmp(uzs_lock_class_name(class), name) != 0)
 			continue;
 		found = true;
-		add_up(stat, uzs_lock_class_stat(class, reader));
+		add_up(stat, &class->stat[reader]);
 	}
 	return found;
+}
+
+bool uzs_lockstat_at(unsigned int n, char *name, size_t size, bool *reader,
+		     struct uzs_lockstat *stat)
+{
+	struct uzs_lock_class *class = uzs_lock_class_at(n / 2);
+
+	if (!class)
+		return false;
+	*reader = n % 2;
+	memset(stat, 0, sizeof(*stat));
+	add_up(stat, &class->stat[*reader]);
+	uzs_lock_class_describe(class, name, size);
+	return true;
 }
 
 static void clear(struct uzs_lockstat *s)
@@ -124,8 +139,8 @@ void uzs_lockstat_reset(void)
 	struct uzs_lock_class *class;
 
 	for (unsigned int i = 0; (class = uzs_lock_class_at(i)); i++) {
-		clear(uzs_lock_class_stat(class, false));
-		clear(uzs_lock_class_stat(class, true));
+		clear(&class->stat[0]);
+		clear(&class->stat[1]);
 	}
 }
 
@@ -147,13 +162,11 @@ static void print_histogram(FILE *out, const char *what, const u32 *buckets)
 	fputc('\n', out);
 }
 
-static void print_class(FILE *out, struct uzs_lock_class *class, bool reader,
-			const struct uzs_lockstat *s)
+static void print_figures(FILE *out, const char *name, bool reader,
+			  const struct uzs_lockstat *s)
 {
-	char name[NAME_MAX_BYTES];
-
-	uzs_lock_class_describe(class, name, sizeof(name));
-	fprintf(out, "%-44s %-5s %10llu %10llu %10llu %14llu %12llu %14llu %12llu\n",
+	fprintf(out,
+		"%-44s %-5s %10llu %10llu %10llu %14llu %12llu %14llu %12llu\n",
 		name, reader ? "read" : "", (unsigned long long)s->taken,
 		(unsigned long long)s->contended,
 		(unsigned long long)s->tries_failed,
@@ -169,16 +182,33 @@ static void print_class(FILE *out, struct uzs_lock_class *class, bool reader,
 
 void uzs_lockstat_print(FILE *out)
 {
-	struct uzs_lock_class *class;
+	struct uzs_lockstat stat;
+	char name[NAME_MAX_BYTES];
+	bool reader;
 
 	fprintf(out, "%-44s %-5s %10s %10s %10s %14s %12s %14s %12s\n", "lock",
 		"", "taken", "contended", "failed", "wait ns", "max", "hold ns",
 		"max");
-	for (unsigned int i = 0; (class = uzs_lock_class_at(i / 2)); i++) {
-		struct uzs_lockstat stat = { 0 };
-
-		add_up(&stat, uzs_lock_class_stat(class, i % 2));
+	for (unsigned int i = 0;
+	     uzs_lockstat_at(i, name, sizeof(name), &reader, &stat); i++)
 		if (stat.taken || stat.tries_failed)
-			print_class(out, class, i % 2, &stat);
-	}
+			print_figures(out, name, reader, &stat);
+}
+
+/* For programs that know nothing of this: UZS_LOCKSTAT=FILE, or - for
+ * stderr. */
+__attribute__((destructor)) static void print_at_end(void)
+{
+	const char *path = getenv("UZS_LOCKSTAT");
+	bool to_stderr = path && strcmp(path, "-") == 0;
+	FILE *out;
+
+	if (!path || !*path)
+		return;
+	out = to_stderr ? stderr : fopen(path, "w");
+	if (out)
+		uzs_lockstat_print(out);
+	if (!out || (!to_stderr && fclose(out)))
+		fprintf(stderr, "uzsmalloc: UZS_LOCKSTAT=%s: %s\n", path,
+			strerror(errno));
 }

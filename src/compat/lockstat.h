@@ -4,7 +4,9 @@
  *
  * Kernel origin: kernel/locking/lockdep_proc.c (/proc/lock_stat); differs:
  * histograms; no list of the places that contend.
- * The figures are the process's, of all pools, and atomic one by one.
+ * The figures are the process's, of all pools, and atomic one by one. When a
+ * program ends they are printed to the file that UZS_LOCKSTAT names (-:
+ * stderr).
  * Known limits: a pinlock's readers give it back in any thread, so how long
  * they hold it is not known. The clock is read twice for each taking, which
  * adds some 50 ns to the times shown.
@@ -37,6 +39,12 @@ struct uzs_lockstat {
  * Return: was there one? */
 bool uzs_lockstat_get(const char *name, bool reader, struct uzs_lockstat *stat);
 
+/* The n-th set of figures, each class's twice: as a reader, and otherwise; and
+ * the class's name, with the place where its locks are initialized.
+ * Return: false behind the last. */
+bool uzs_lockstat_at(unsigned int n, char *name, size_t size, bool *reader,
+		     struct uzs_lockstat *stat);
+
 /* A table of all classes that were taken, or tried. Times of the histograms are
  * the least of their bucket. */
 void uzs_lockstat_print(FILE *out);
@@ -53,14 +61,5 @@ void uzs_lockstat_count_taken(struct uzs_lockstat *stat);
 void uzs_lockstat_count_failed(struct uzs_lockstat *stat);
 void uzs_lockstat_count_wait(struct uzs_lockstat *stat, u64 ns);
 void uzs_lockstat_count_hold(struct uzs_lockstat *stat, u64 ns);
-/* The class's figures. */
-struct uzs_lock_class;
-struct uzs_lockstat *uzs_lock_class_stat(struct uzs_lock_class *class,
-					 bool reader);
-/* Walks the classes: NULL at the end. */
-struct uzs_lock_class *uzs_lock_class_at(unsigned int n);
-/* Writes "name (file:line)", with the subclass if there is one, into buf. */
-void uzs_lock_class_describe(const struct uzs_lock_class *class, char *buf,
-			     size_t size);
 
 #endif

@@ -38,6 +38,12 @@ u64 uzs_clock_ns(void);
 #endif
 #ifdef UZS_ASAN
 #include <sanitizer/asan_interface.h>
+#endif
+#if UZS_LAB /* which can put it back as it was */
+#include "lab.h"
+#define uzs_poison(addr, size) uzs_lab_poison((addr), (size))
+#define uzs_unpoison(addr, size) uzs_lab_unpoison((addr), (size))
+#elif defined(UZS_ASAN)
 #define uzs_poison(addr, size) __asan_poison_memory_region((addr), (size))
 #define uzs_unpoison(addr, size) __asan_unpoison_memory_region((addr), (size))
 #else
@@ -54,7 +60,11 @@ static inline
 	unsigned long
 	uzs_peek_word(const void *addr)
 {
+#if UZS_LAB /* not a step, which asks about the poison */
+	return *(const volatile unsigned long *)addr;
+#else
 	return READ_ONCE(*(const unsigned long *)addr);
+#endif
 }
 
 #endif

@@ -20,7 +20,9 @@
 #define UZS_PERCPU_ALIGN 128u
 
 /* More CPUs than this share slots. */
+#ifndef UZS_MAX_CPU_SLOTS
 #define UZS_MAX_CPU_SLOTS 64u
+#endif
 
 struct uzs_percpu {
 	char *base; /* guard: const after init */

@@ -20,10 +20,17 @@
 #ifndef UZS_COMPAT_RCU_H
 #define UZS_COMPAT_RCU_H
 
-#include <urcu/urcu-bp.h>
-
 #include "base.h"
 #include "list.h"
+
+#if UZS_LAB
+#include "lab.h"
+
+#define rcu_read_lock() uzs_lab_rcu_read_lock(UZS_HERE)
+#define rcu_read_unlock() uzs_lab_rcu_read_unlock(UZS_HERE)
+#define synchronize_rcu() uzs_lab_synchronize_rcu(UZS_HERE)
+#else
+#include <urcu/urcu-bp.h>
 
 #if defined(__SANITIZE_THREAD__)
 #define UZS_RCU_TSAN 1
@@ -72,6 +79,7 @@ static inline void synchronize_rcu(void)
 	urcu_bp_synchronize_rcu();
 	UZS_RCU_HAPPENS_AFTER(uzs_rcu_readers_done);
 }
+#endif
 
 #define rcu_dereference(p) __atomic_load_n(&(p), __ATOMIC_ACQUIRE)
 #define rcu_assign_pointer(p, v) __atomic_store_n(&(p), (v), __ATOMIC_RELEASE)

@@ -19,7 +19,8 @@
 #include "os.h"
 
 #if UINTPTR_MAX > UINT32_MAX
-_Static_assert(sizeof(struct page) == 32, "descriptor size is the overhead");
+_Static_assert(sizeof(struct page) == 32 + UZS_PAGE_OWNER_BYTES,
+	       "descriptor size is the overhead");
 #endif
 _Static_assert(sizeof(struct section) <= UZS_SECTION_HEADER, "header");
 
@@ -282,12 +283,12 @@ bool uzs_alloc_pages_bulk(struct zone *zone, gfp_t gfp, enum migratetype type,
 	return true;
 }
 
+#undef uzs_free_pages_bulk /* the checked body's macro */
 void uzs_free_pages_bulk(struct zone *zone, unsigned int n, struct page **pages)
 {
 	struct zone_slot *slot = uzs_this_cpu(&zone->slots);
 	unsigned int high = 2 * zone->pcp_batch;
 
-	uzs_page_is_freed();
 	for (unsigned int i = 0; i < n; i++)
 		uzs_hook(page_freed, zone, pages[i]);
 	local_lock(&slot->lock);

@@ -41,14 +41,18 @@
 #include "percpu.h"
 #include "shrinker.h"
 
+#ifndef UZS_SECTION_SHIFT /* the lab has smaller ones */
 #define UZS_SECTION_SHIFT 22
+#endif
 #define UZS_SECTION_SIZE ((size_t)1 << UZS_SECTION_SHIFT)
 #define UZS_SECTION_HEADER 128
 /* Orders of a section of 4 KiB pages. */
 #define UZS_NR_ORDERS 11
 /* Bytes that a per-CPU list takes or gives at once; twice as many may lie
  * there. */
+#ifndef UZS_PCP_BATCH_BYTES
 #define UZS_PCP_BATCH_BYTES (128u << 10)
+#endif
 
 /* Bits of page->flags. All changes are atomic: bits have different owners. */
 #define PG_locked (1u << 0) /* page lock */
@@ -66,6 +70,10 @@
 #define PG_CACHE_SHIFT 24
 #define PG_SLAB_MASK (PG_slab | 0xffu << PG_CACHE_SHIFT)
 
+#ifndef UZS_PAGE_OWNER_BYTES
+#define UZS_PAGE_OWNER_BYTES 0
+#endif
+
 /* A page's descriptor. While the page is allocated, all but flags belongs to
  * its owner. 32 bytes on 64-bit. */
 struct page {
@@ -73,6 +81,9 @@ struct page {
 	u32 aux; /* free block: order; guard: zone->lock */
 	struct list_head lru; /* free: free list, or per-CPU list */
 	unsigned long private; /* free block: number of warm pages in it */
+	/* Builds whose owners need a larger descriptor (kernel/): theirs while
+	 * allocated. */
+	unsigned char owner[UZS_PAGE_OWNER_BYTES];
 };
 
 enum migratetype {
@@ -95,7 +106,8 @@ struct free_area {
 	struct list_head free_list[MIGRATE_TYPES];
 };
 
-/* Kernel: struct movable_operations. All are called with the page locked. */
+/* Kernel: struct movable_operations. The first three are called with the page
+ * locked. */
 struct movable_operations {
 	/* May this page be moved? It then stays as it is until migrate or
 	 * putback. */
@@ -106,6 +118,12 @@ struct movable_operations {
 			    struct page *src);
 	/* isolate_page's opposite: the page was not moved. */
 	void (*putback_page)(struct zone *zone, struct page *page);
+	/* For owners that count references to their pages; else both are
+	 * NULL. get_page is called before the page lock is tried (false: the
+	 * page is just being freed), put_page when all is done; a page that
+	 * was moved away is then freed by whoever has the last reference. */
+	bool (*get_page)(struct zone *zone, struct page *page);
+	void (*put_page)(struct zone *zone, struct page *page);
 };
 
 struct zone_slot {
@@ -347,6 +365,10 @@ static inline bool PageLocked(const struct page *page)
 #define lock_page(page) uzs_checked_lock_page((page), UZS_HERE)
 #define unlock_page(page) uzs_checked_unlock_page((page), UZS_HERE)
 #define page_clear(page, bits) uzs_checked_page_clear((page), (bits))
+#define uzs_free_pages_bulk(zone, n, pages) \
+	(uzs_page_is_freed(), uzs_free_pages_bulk((zone), (n), (pages)))
+#define __free_page(zone, page) \
+	(uzs_page_is_freed(), __free_page((zone), (page)))
 #endif
 
 #endif

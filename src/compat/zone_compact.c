@@ -120,8 +120,8 @@ static bool have_target(struct compact_control *cc)
 	return cc->nr_pages > 0;
 }
 
-/* Moves one page. Return: did it move? */
-static bool migrate_one(struct zone *zone, struct page *dst, struct page *src)
+/* Moves one page that is held in place. Return: did it move? */
+static bool migrate_held(struct zone *zone, struct page *dst, struct page *src)
 {
 	int rc;
 
@@ -141,10 +141,26 @@ static bool migrate_one(struct zone *zone, struct page *dst, struct page *src)
 	page_clear(src, PG_isolated);
 	unlock_page(dst);
 	unlock_page(src);
-	if (rc)
+	return !rc;
+}
+
+/* Moves one page. Return: did it move? */
+static bool migrate_one(struct zone *zone, struct page *dst, struct page *src)
+{
+	const struct movable_operations *ops = zone->movable;
+	bool moved;
+
+	if (!ops->get_page) {
+		moved = migrate_held(zone, dst, src);
+		if (moved)
+			__free_page(zone, src);
+		return moved;
+	}
+	if (!ops->get_page(zone, src))
 		return false;
-	__free_page(zone, src);
-	return true;
+	moved = migrate_held(zone, dst, src);
+	ops->put_page(zone, src);
+	return moved;
 }
 
 /* Moves the pages of the source away. Return: pages moved. */

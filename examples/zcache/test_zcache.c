@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* test_zcache.c - the cache against a plain table, at its limit, and under
+ * threads. Also shows how it is used. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "zcache.h"
+
+#define MIB (1024 * 1024)
+
+static uint32_t next_random(uint32_t *state)
+{
+	*state = *state * 1664525u + 1013904223u;
+	return *state >> 8;
+}
+
+/* UZS_TEST_SCALE: percent of the work that shall be done. */
+static unsigned int scaled(unsigned int n)
+{
+	const char *percent = getenv("UZS_TEST_SCALE");
+
+	return percent ? n / 100 * (unsigned int)atoi(percent) : n;
+}
+
+static size_t make_key(char *key, unsigned int id)
+{
+	return (size_t)sprintf(key, "key of a record, number %u", id);
+}
+
+/* A value says whose it is. Every fourth does not compress. */
+static size_t make_value(char *value, unsigned int id, unsigned int version)
+{
+	uint32_t state = id * 2654435761u + version;
+	size_t bytes = next_random(&state) % 4000, at = 0;
+
+	if (version % 4 == 0)
+		for (; at < bytes; at++)
+			value[at] = (char)(next_random(&state) >> 7);
+	while (at < bytes) {
+		char line[64];
+		int n = sprintf(line, "record %u, version %u, at %zu\n", id,
+				version, at);
+
+		for (int i = 0; i < n && at < bytes; i++)
+			value[at++] = line[i];
+	}
+	return bytes;
+}
+
+/* What a table would know. */
+#define MODEL_KEYS 3000
+static unsigned int model[MODEL_KEYS]; /* version; 0: not there */
+
+static void check_value(struct zcache *cache, unsigned int id,
+			unsigned int version)
+{
+	char key[64], expected[4000], value[4000];
+	size_t bytes = make_value(expected, id, version);
+	ssize_t got =
+		zcache_get(cache, key, make_key(key, id), value, sizeof(value));
+
+	assert_int_equal(got, bytes);
+	assert_memory_equal(value, expected, bytes);
+}
+
+static void test_model(void **state)
+{
+	struct zcache *cache = zcache_create(64 * MIB, MODEL_KEYS);
+	struct zcache_stats stats;
+	char key[64], value[4000];
+	size_t entries = 0, value_bytes = 0;
+	uint32_t random = 1;
+
+	(void)state;
+	assert_non_null(cache);
+	memset(model, 0, sizeof(model));
+	for (unsigned int step = 1; step <= scaled(40000); step++) {
+		unsigned int id = next_random(&random) % MODEL_KEYS;
+		size_t key_bytes = make_key(key, id);
+
+		switch (next_random(&random) % 4) {
+		case 0:
+		case 1:
+			assert_int_equal(
+				zcache_set(cache, key, key_bytes, value,
+					   make_value(value, id, step)),
+				0);
+			model[id] = step;
+			break;
+		case 2:
+			assert_int_equal(zcache_delete(cache, key, key_bytes),
+					 model[id] != 0);
+			model[id] = 0;
+			break;
+		default:
+			if (model[id])
+				check_value(cache, id, model[id]);
+			else
+				assert_int_equal(zcache_get(cache, key,
+							    key_bytes, value,
+							    sizeof(value)),
+						 -ENOENT);
+		}
+	}
+	for (unsigned int id = 0; id < MODEL_KEYS; id++) {
+		if (!model[id])
+			continue;
+		check_value(cache, id, model[id]);
+		entries++;
+		value_bytes += make_value(value, id, model[id]);
+	}
+	zcache_stats(cache, &stats);
+	assert_int_equal(stats.entries, entries);
+	assert_int_equal(stats.value_bytes, value_bytes);
+	assert_int_equal(stats.evictions, 0);
+	zcache_destroy(cache);
+}
+
+static void test_arguments(void **state)
+{
+	static char big[ZCACHE_ENTRY_MAX];
+	struct zcache *cache = zcache_create(4 * MIB, 100);
+	struct zcache_stats stats;
+	uint32_t random = 1;
+	char small[4];
+
+	(void)state;
+	assert_non_null(cache);
+	for (size_t i = 0; i < sizeof(big); i++)
+		big[i] = (char)(next_random(&random) >> 7);
+	assert_int_equal(zcache_set(cache, "k", 1, big, sizeof(big) - 1), 0);
+	assert_int_equal(zcache_get(cache, "k", 1, small, 4), -ERANGE);
+	/* Too long: an error, and no old value in its place. */
+	assert_int_equal(zcache_set(cache, "k", 1, big, sizeof(big)), -EINVAL);
+	assert_int_equal(zcache_get(cache, "k", 1, big, sizeof(big)), -ENOENT);
+	assert_int_equal(zcache_set(cache, "", 0, "x", 1), -EINVAL);
+	/* A value may be empty, and a key a whole object. */
+	assert_int_equal(zcache_set(cache, "e", 1, "", 0), 0);
+	assert_int_equal(zcache_get(cache, "e", 1, small, 4), 0);
+	assert_int_equal(zcache_set(cache, big, sizeof(big), "", 0), 0);
+	assert_int_equal(zcache_get(cache, big, sizeof(big), small, 4), 0);
+	zcache_stats(cache, &stats);
+	assert_int_equal(stats.entries, 2);
+	zcache_destroy(cache);
+
+	errno = 0;
+	assert_null(zcache_create(1000, 100));
+	assert_int_equal(errno, EINVAL);
+	errno = 0;
+	assert_null(zcache_create(MIB, 0));
+	assert_int_equal(errno, EINVAL);
+}
+
+/* More is set than there is room for: memory stays within the limit, what is
+ * found is right, and keys that are used stay. */
+static void test_limit(void **state)
+{
+	const size_t limit = 4 * MIB;
+	struct zcache *cache = zcache_create(limit, 20000);
+	struct zcache_stats stats;
+	char key[64], value[4000], expected[4000];
+	unsigned int hot_hits = 0, cold_hits = 0;
+
+	(void)state;
+	assert_non_null(cache);
+	for (unsigned int id = 0; id < 12000; id++) {
+		assert_int_equal(zcache_set(cache, key, make_key(key, id),
+					    value,
+					    make_value(value, id, id + 1)),
+				 0);
+		if (id % 8 == 0)
+			for (unsigned int hot = 0; hot < 50; hot++)
+				zcache_get(cache, key, make_key(key, hot),
+					   value, sizeof(value));
+		if (id % 256 == 0) {
+			zcache_stats(cache, &stats);
+			assert_true(stats.memory_bytes <= limit);
+		}
+	}
+	zcache_stats(cache, &stats);
+	assert_true(stats.evictions > 1000);
+	assert_true(stats.entries + stats.evictions == 12000);
+	assert_true(stats.memory_bytes <= limit);
+	for (unsigned int id = 0; id < 12000; id++) {
+		size_t bytes = make_value(expected, id, id + 1);
+		ssize_t got = zcache_get(cache, key, make_key(key, id), value,
+					 sizeof(value));
+
+		if (got == -ENOENT)
+			continue;
+		assert_int_equal(got, bytes);
+		assert_memory_equal(value, expected, bytes);
+		hot_hits += id < 50;
+		cold_hits += id >= 50 && id < 1050;
+	}
+	assert_true(hot_hits >= 45);
+	assert_true(cold_hits < 100);
+	zcache_destroy(cache);
+
+	/* The index can be full before the memory is. */
+	cache = zcache_create(64 * MIB, 10);
+	assert_non_null(cache);
+	for (unsigned int id = 0; id < 100; id++)
+		assert_int_equal(zcache_set(cache, key, make_key(key, id),
+					    value, make_value(value, id, 1)),
+				 0);
+	check_value(cache, 99, 1);
+	zcache_stats(cache, &stats);
+	assert_int_equal(stats.entries, 10);
+	assert_int_equal(stats.evictions, 90);
+	zcache_destroy(cache);
+}
+
+struct worker {
+	pthread_t thread;
+	struct zcache *cache;
+	uint32_t random;
+	unsigned int found, wrong;
+};
+
+static void *work(void *arg)
+{
+	struct worker *worker = arg;
+	char key[64], value[4000], expected[4000];
+
+	for (unsigned int i = 0; i < scaled(15000); i++) {
+		unsigned int id = next_random(&worker->random) % 2000;
+		unsigned int version = next_random(&worker->random) % 3 + 1;
+		unsigned int what = next_random(&worker->random) % 8;
+		size_t key_bytes = make_key(key, id);
+		ssize_t got;
+
+		if (what < 3) {
+			worker->wrong +=
+				zcache_set(worker->cache, key, key_bytes, value,
+					   make_value(value, id, version)) != 0;
+			continue;
+		}
+		if (what == 3) {
+			zcache_delete(worker->cache, key, key_bytes);
+			continue;
+		}
+		got = zcache_get(worker->cache, key, key_bytes, value,
+				 sizeof(value));
+		if (got == -ENOENT)
+			continue;
+		/* One of the versions that there are, and whole. */
+		for (version = 1; version <= 3; version++)
+			if (make_value(expected, id, version) == (size_t)got &&
+			    !memcmp(value, expected, (size_t)got))
+				break;
+		worker->found++;
+		worker->wrong += version > 3;
+	}
+	return NULL;
+}
+
+static void test_threads(void **state)
+{
+	struct zcache *cache = zcache_create(2 * MIB, 1500);
+	struct worker worker[4];
+	struct zcache_stats stats;
+
+	(void)state;
+	assert_non_null(cache);
+	for (int i = 0; i < 4; i++) {
+		worker[i] = (struct worker){ .cache = cache,
+					     .random = (uint32_t)i };
+		assert_int_equal(pthread_create(&worker[i].thread, NULL, work,
+						&worker[i]),
+				 0);
+	}
+	for (int i = 0; i < 4; i++) {
+		pthread_join(worker[i].thread, NULL);
+		assert_int_equal(worker[i].wrong, 0);
+		assert_true(worker[i].found > 100);
+	}
+	zcache_stats(cache, &stats);
+	assert_true(stats.evictions > 0);
+	assert_true(stats.memory_bytes <= 2 * MIB);
+	zcache_destroy(cache);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_arguments),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_threads),
+	};
+
+	return cmocka_run_group_tests_name("zcache", tests, NULL, NULL);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* backing.c - the backing file and its bitmap. */
+#define _GNU_SOURCE
+#include "backing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void backing_init(struct backing *backing)
+{
+	*backing = (struct backing){ .fd = -1 };
+	pthread_mutex_init(&backing->lock, NULL);
+}
+
+void backing_close(struct backing *backing)
+{
+	if (backing->fd >= 0)
+		close(backing->fd);
+	backing->fd = -1;
+	free(backing->used);
+	backing->used = NULL;
+	pthread_mutex_destroy(&backing->lock);
+}
+
+int backing_open(struct backing *backing, const char *path, size_t block,
+		 uint64_t create_bytes, const char **why)
+{
+	int flags = O_RDWR | O_CLOEXEC | (create_bytes ? O_CREAT : 0);
+	off_t bytes;
+
+	*why = "cannot be opened";
+	backing->fd = open(path, flags, 0600);
+	if (backing->fd < 0)
+		return -errno;
+	*why = "is in use by another device";
+	if (flock(backing->fd, LOCK_EX | LOCK_NB))
+		return -errno;
+	/* the end, not st_size: it may be a block device */
+	*why = "is no file that can be used";
+	bytes = lseek(backing->fd, 0, SEEK_END);
+	if (bytes < 0)
+		return -errno;
+	if ((uint64_t)bytes < create_bytes) {
+		*why = "cannot be made as long as backing_size";
+		if (ftruncate(backing->fd, (off_t)create_bytes))
+			return -errno;
+		bytes = (off_t)create_bytes;
+	}
+	*why = "has no room for one block (see backing_size)";
+	backing->block = block;
+	backing->nr = (uint64_t)bytes / block;
+	if (!backing->nr)
+		return -EINVAL;
+	*why = "needs a bitmap";
+	backing->used = calloc(backing->nr / 64 + 1, sizeof(uint64_t));
+	return backing->used ? 0 : -ENOMEM;
+}
+
+size_t backing_alloc(struct backing *backing)
+{
+	size_t words = backing->nr / 64 + 1, found = BACKING_NONE;
+
+	pthread_mutex_lock(&backing->lock);
+	if (backing->nr_used == backing->nr)
+		goto out;
+	for (size_t i = 0; i <= words; i++) {
+		size_t word = (backing->next / 64 + i) % words;
+		uint64_t free_bits = ~backing->used[word];
+
+		if (!free_bits)
+			continue;
+		found = word * 64 + (size_t)__builtin_ctzll(free_bits);
+		/* bits beyond the end are in the last word only */
+		if (found < backing->nr)
+			break;
+		found = BACKING_NONE;
+	}
+	if (found != BACKING_NONE) {
+		backing->used[found / 64] |= UINT64_C(1) << found % 64;
+		backing->nr_used++;
+		backing->next = found + 1 < backing->nr ? found + 1 : 0;
+	}
+out:
+	pthread_mutex_unlock(&backing->lock);
+	return found;
+}
+
+void backing_free(struct backing *backing, size_t nr)
+{
+	pthread_mutex_lock(&backing->lock);
+	backing->used[nr / 64] &= ~(UINT64_C(1) << nr % 64);
+	backing->nr_used--;
+	pthread_mutex_unlock(&backing->lock);
+}
+
+int backing_read(struct backing *backing, size_t nr, void *buf, size_t len,
+		 size_t at)
+{
+	off_t offset = (off_t)nr * (off_t)backing->block + (off_t)at;
+
+	for (size_t done = 0; done < len;) {
+		ssize_t n = pread(backing->fd, (char *)buf + done, len - done,
+				  offset + (off_t)done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int backing_write(struct backing *backing, size_t nr, const void *buf)
+{
+	off_t offset = (off_t)nr * (off_t)backing->block;
+
+	for (size_t done = 0; done < backing->block;) {
+		ssize_t n = pwrite(backing->fd, (const char *)buf + done,
+				   backing->block - done, offset + (off_t)done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		done += (size_t)n;
+	}
+	return 0;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* backing.h - the backing file: which of its blocks are in use, and reading
+ * and writing them.
+ *
+ * Kernel origin: alloc_block_bdev, free_block_bdev and the backing_dev
+ * attribute of drivers/block/zram/zram_drv.c.
+ * Locks: its own for the bitmap, inside a slot's lock.
+ * Known limit: nothing survives the device. The file is only room.
+ */
+#ifndef UZRAM_BACKING_H
+#define UZRAM_BACKING_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BACKING_NONE ((size_t)-1)
+
+struct backing {
+	int fd; /* -1: there is no backing file */
+	size_t block; /* bytes */
+	size_t nr; /* blocks */
+	pthread_mutex_t lock;
+	uint64_t *used; /* guard: lock. A bit for each block */
+	size_t nr_used; /* guard: lock */
+	size_t next; /* guard: lock. Where to look first */
+};
+
+/* No file. */
+void backing_init(struct backing *backing);
+/* @create_bytes: makes the file that long if it is shorter; 0: as it is.
+ * Return: 0 or a negative errno; with `why` telling what failed. */
+int backing_open(struct backing *backing, const char *path, size_t block,
+		 uint64_t create_bytes, const char **why);
+void backing_close(struct backing *backing);
+
+/* Return: a block's number, or BACKING_NONE when all are in use. */
+size_t backing_alloc(struct backing *backing);
+void backing_free(struct backing *backing, size_t nr);
+
+/* `len` bytes from byte `at` of a block.
+ * Return: 0 or a negative errno; -EIO when the file ends early. */
+int backing_read(struct backing *backing, size_t nr, void *buf, size_t len,
+		 size_t at);
+/* A whole block. Return: 0 or a negative errno. */
+int backing_write(struct backing *backing, size_t nr, const void *buf);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* control.h - the control socket: its thread, and the commands it takes.
+ *
+ * One request for each connection: a line of words. The answer is a line "ok"
+ * or "error: " and why, then what there is to print.
+ */
+#ifndef UZRAM_CONTROL_H
+#define UZRAM_CONTROL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#define CONTROL_LINE 256 /* bytes of a request, its end included */
+
+struct uzram;
+struct control;
+
+/* Makes the socket at `path`. One left by a server that is gone is removed.
+ * Return: 0 or a negative errno. */
+int control_listen(const char *path, struct control **control);
+/* Starts the thread that serves it. Return: 0 or a negative errno. */
+int control_start(struct control *control, struct uzram *dev);
+/* Ends the thread, also in a long command, and removes the socket. */
+void control_stop(struct control *control);
+
+/* commands.c. Does what `line` says (and changes it), prints to `out`.
+ * Return: 0, or -1 with the reason in `why`. */
+int command_run(struct uzram *dev, char *line, const _Atomic bool *stop,
+		FILE *out, char *why, size_t why_bytes);
+
+#endif

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* plugin.c - uzram.so: the device as a plugin of nbdkit, with its options.
+ *
+ * The pool is made after nbdkit has forked into the background: its worker
+ * thread lives in the process that serves.
+ */
+#define _GNU_SOURCE
+#define NBDKIT_API_VERSION 2
+#include <nbdkit-plugin.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "size.h"
+#include "zram.h"
+
+#define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
+
+static struct uzram_config config = { .block = 4096, .defer = ZS_DEFER_NONE };
+static char *backing_path, *stats_path, *control_path;
+static struct control *control;
+static struct uzram *dev;
+/* The memory limit was told of; not again before the limit is changed. */
+static _Atomic unsigned long told_limit;
+
+/* ---- options ------------------------------------------------------------ */
+
+static int read_size(const char *key, const char *value, uint64_t *bytes)
+{
+	int64_t size = nbdkit_parse_size(value);
+
+	(void)key;
+	if (size < 0)
+		return -1; /* nbdkit told why */
+	*bytes = (uint64_t)size;
+	return 0;
+}
+
+static int read_path(const char *value, char **path)
+{
+	free(*path);
+	/* nbdkit leaves the directory that it was started in */
+	*path = nbdkit_absolute_path(value);
+	return *path ? 0 : -1;
+}
+
+static int read_algo(const char *key, const char *value,
+		     struct codec_choice *algo)
+{
+	if (codec_parse(value, algo) == 0)
+		return 0;
+	nbdkit_error("%s is one of %s, not '%s'", key, codec_list(), value);
+	return -1;
+}
+
+static int read_block(const char *key, const char *value)
+{
+	int64_t block = nbdkit_parse_size(value);
+
+	if (block != 4096 && block != 16384 && block != 32768 &&
+	    block != 65536) {
+		nbdkit_error("%s is 4096, 16384, 32768 or 65536, not '%s'", key,
+			     value);
+		return -1;
+	}
+	config.block = (unsigned int)block;
+	return 0;
+}
+
+static int read_word(const char *key, const char *value,
+		     const char *const *words, int nr, int *found)
+{
+	for (*found = 0; *found < nr; ++*found)
+		if (!strcmp(value, words[*found]))
+			return 0;
+	nbdkit_error("%s does not take '%s' (see nbdkit --help uzram.so)", key,
+		     value);
+	return -1;
+}
+
+static int uzram_config(const char *key, const char *value)
+{
+	static const char *const defers[] = { "none", "array", "percpu" };
+	static const char *const scopes[] = { "held", "unlocked", "class-idx" };
+	static const char *const classes[] = { "planned", "all" };
+	int n;
+
+	if (!strcmp(key, "size"))
+		return read_size(key, value, &config.size);
+	if (!strcmp(key, "algo"))
+		return read_algo(key, value, &config.algo);
+	if (!strcmp(key, "recomp_algo"))
+		return read_algo(key, value, &config.recomp_algo);
+	if (!strcmp(key, "block"))
+		return read_block(key, value);
+	if (!strcmp(key, "mem_limit"))
+		return read_size(key, value, &config.mem_limit);
+	if (!strcmp(key, "backing"))
+		return read_path(value, &backing_path);
+	if (!strcmp(key, "backing_size"))
+		return read_size(key, value, &config.backing_size);
+	if (!strcmp(key, "stats"))
+		return read_path(value, &stats_path);
+	if (!strcmp(key, "control"))
+		return read_path(value, &control_path);
+	if (!strcmp(key, "defer")) {
+		if (read_word(key, value, defers, 3, &n))
+			return -1;
+		config.defer = (enum zs_defer_mode)(ZS_DEFER_NONE + n);
+		return 0;
+	}
+	if (!strcmp(key, "scope")) {
+		if (read_word(key, value, scopes, 3, &n))
+			return -1;
+		config.scope = (enum zs_lock_scope)(ZS_SCOPE_HELD + n);
+		return 0;
+	}
+	if (!strcmp(key, "classes")) {
+		if (read_word(key, value, classes, 2, &n))
+			return -1;
+		config.all_classes = n == 1;
+		return 0;
+	}
+	if (!strcmp(key, "chain"))
+		return nbdkit_parse_unsigned(key, value, &config.chain_size);
+	nbdkit_error("unknown option '%s'", key);
+	return -1;
+}
+
+static int uzram_config_complete(void)
+{
+	if (!config.size) {
+		nbdkit_error("size=SIZE is missing: the size of the device");
+		return -1;
+	}
+	if (config.chain_size &&
+	    (config.chain_size < 4 || config.chain_size > 16)) {
+		nbdkit_error("chain is from 4 to 16, not %u",
+			     config.chain_size);
+		return -1;
+	}
+	if (!config.algo.codec)
+		codec_parse("lz4", &config.algo);
+	if (config.backing_size && !backing_path) {
+		nbdkit_error("backing_size=SIZE without backing=FILE");
+		return -1;
+	}
+	config.backing = backing_path;
+	return 0;
+}
+
+static const char config_help[] =
+	"[size=]SIZE        (required) size of the device, such as 1G\n"
+	"algo=ALGO          lz4[:ACCELERATION], lz4hc[:1..12], lzo or\n"
+	"                   zstd[:1..19]; lz4\n"
+	"block=BYTES        what is compressed at a time: 4096, 16384, 32768\n"
+	"                   or 65536; 4096\n"
+	"mem_limit=SIZE     the most memory for compressed data; 0: no limit\n"
+	"recomp_algo=ALGO   a second algorithm, for uzramctl recompress\n"
+	"backing=FILE       where uzramctl writeback puts blocks; overwritten\n"
+	"backing_size=SIZE  makes FILE, and makes it that long\n"
+	"control=SOCKET     makes a Unix socket there, for uzramctl\n"
+	"stats=FILE         writes the statistics there at the end\n"
+	"defer=KIND         none, array, percpu: trim requests free at once,\n"
+	"                   or as a freed swap slot does; none\n"
+	"scope=SCOPE        held, unlocked, class-idx: the pool's locks\n"
+	"chain=PAGES        4 to 16: pages in a zspage; 8\n"
+	"classes=WHICH      planned: the size classes that suit the device's\n"
+	"                   size; all: as the kernel; planned\n"
+	"example: nbdkit -U disk.sock ./uzram.so 1G algo=zstd control=ctl.sock";
+
+/* ---- life --------------------------------------------------------------- */
+
+static int uzram_get_ready(void)
+{
+	int err;
+
+	if (!control_path)
+		return 0;
+	err = control_listen(control_path, &control);
+	if (!err)
+		return 0;
+	nbdkit_error("control=%s: %s", control_path, strerror(-err));
+	return -1;
+}
+
+static int uzram_after_fork(void)
+{
+	char why[512];
+	int err = uzram_create(&config, &dev, why, sizeof(why));
+
+	if (err) {
+		nbdkit_error("%s", why);
+		return -1;
+	}
+	err = control ? control_start(control, dev) : 0;
+	if (err)
+		nbdkit_error("control thread: %s", strerror(-err));
+	return err ? -1 : 0;
+}
+
+static void write_stats(void)
+{
+	FILE *out = fopen(stats_path, "w");
+
+	if (!out) {
+		nbdkit_error("stats=%s: %s", stats_path, strerror(errno));
+		return;
+	}
+	uzram_print_table(dev, out);
+	fprintf(out, "\nmm_stat  ");
+	uzram_print_mm_stat(dev, out);
+	fprintf(out, "io_stat  ");
+	uzram_print_io_stat(dev, out);
+	fprintf(out, "bd_stat  ");
+	uzram_print_bd_stat(dev, out);
+	if (fclose(out))
+		nbdkit_error("stats=%s: %s", stats_path, strerror(errno));
+}
+
+static void uzram_unload(void)
+{
+	control_stop(control);
+	if (dev && stats_path)
+		write_stats();
+	uzram_destroy(dev);
+	free(backing_path);
+	free(stats_path);
+	free(control_path);
+}
+
+/* ---- a connection ------------------------------------------------------- */
+
+static void *uzram_nbd_open(int readonly)
+{
+	(void)readonly;
+	uzram_open(dev);
+	return dev;
+}
+
+static void uzram_nbd_close(void *handle)
+{
+	uzram_close(handle);
+}
+
+static int64_t uzram_get_size(void *handle)
+{
+	(void)handle;
+	return (int64_t)config.size;
+}
+
+static int uzram_block_size(void *handle, uint32_t *minimum,
+			    uint32_t *preferred, uint32_t *maximum)
+{
+	(void)handle;
+	*minimum = 1;
+	*preferred = config.block;
+	*maximum = 0xffffffff; /* none of ours; nbdkit has its own */
+	return 0;
+}
+
+static int yes(void *handle)
+{
+	(void)handle;
+	return 1;
+}
+
+static int fua_native(void *handle)
+{
+	(void)handle;
+	return NBDKIT_FUA_NATIVE;
+}
+
+/* ---- requests ----------------------------------------------------------- */
+
+static int answer(int err, const char *what, uint64_t offset)
+{
+	unsigned long limit;
+
+	if (!err)
+		return 0;
+	/* a full device fails every write: told once */
+	limit = count_of(&dev->limit_pages) + 1;
+	if (err != -ENOSPC || atomic_exchange(&told_limit, limit) != limit)
+		nbdkit_error("%s at %llu: %s", what, (unsigned long long)offset,
+			     err != -ENOSPC ? strerror(-err)
+			     : limit == 1   ? "no memory"
+					    : "mem_limit is reached");
+	nbdkit_set_error(-err);
+	return -1;
+}
+
+static bool in_device(uint32_t count, uint64_t offset)
+{
+	if (offset <= config.size && count <= config.size - offset)
+		return true;
+	count_add(&dev->counters.invalid_io, 1);
+	return false;
+}
+
+static int uzram_pread(void *handle, void *buf, uint32_t count, uint64_t offset,
+		       uint32_t flags)
+{
+	(void)flags;
+	if (!in_device(count, offset))
+		return answer(-EINVAL, "read", offset);
+	return answer(uzram_read(handle, buf, count, offset), "read", offset);
+}
+
+static int uzram_pwrite(void *handle, const void *buf, uint32_t count,
+			uint64_t offset, uint32_t flags)
+{
+	(void)flags;
+	if (!in_device(count, offset))
+		return answer(-EINVAL, "write", offset);
+	return answer(uzram_write(handle, buf, count, offset), "write", offset);
+}
+
+/* What is written is in memory, where it stays. */
+static int uzram_flush(void *handle, uint32_t flags)
+{
+	(void)handle;
+	(void)flags;
+	return 0;
+}
+
+static int uzram_nbd_trim(void *handle, uint32_t count, uint64_t offset,
+			  uint32_t flags)
+{
+	(void)flags;
+	if (!in_device(count, offset))
+		return answer(-EINVAL, "trim", offset);
+	uzram_trim(handle, count, offset);
+	return 0;
+}
+
+static int uzram_nbd_zero(void *handle, uint32_t count, uint64_t offset,
+			  uint32_t flags)
+{
+	if (!in_device(count, offset))
+		return answer(-EINVAL, "zero", offset);
+	return answer(uzram_zero(handle, count, offset,
+				 flags & NBDKIT_FLAG_MAY_TRIM),
+		      "zero", offset);
+}
+
+static int uzram_extents(void *handle, uint32_t count, uint64_t offset,
+			 uint32_t flags, struct nbdkit_extents *extents)
+{
+	static const uint32_t types[] = {
+		[UZRAM_DATA] = 0,
+		[UZRAM_ZERO] = NBDKIT_EXTENT_ZERO,
+		[UZRAM_HOLE] = NBDKIT_EXTENT_HOLE | NBDKIT_EXTENT_ZERO,
+	};
+	uint64_t end = offset + count, block = config.block;
+
+	if (!in_device(count, offset))
+		return answer(-EINVAL, "extents", offset);
+	while (offset < end) {
+		enum uzram_extent type = uzram_extent(handle, offset / block);
+		uint64_t next = offset - offset % block;
+
+		do
+			next += block;
+		while (next < end &&
+		       uzram_extent(handle, next / block) == type);
+		if (next > config.size)
+			next = config.size;
+		if (nbdkit_add_extent(extents, offset, next - offset,
+				      types[type]))
+			return -1;
+		if (flags & NBDKIT_FLAG_REQ_ONE)
+			break;
+		offset = next;
+	}
+	return 0;
+}
+
+static struct nbdkit_plugin plugin = {
+	.name = "uzram",
+	.longname = "compressed RAM disk on uzsmalloc",
+	.description = "A RAM disk that compresses: zram in userspace.",
+	.magic_config_key = "size",
+	.config = uzram_config,
+	.config_complete = uzram_config_complete,
+	.config_help = config_help,
+	.get_ready = uzram_get_ready,
+	.after_fork = uzram_after_fork,
+	.unload = uzram_unload,
+	.open = uzram_nbd_open,
+	.close = uzram_nbd_close,
+	.get_size = uzram_get_size,
+	.block_size = uzram_block_size,
+	.can_write = yes,
+	.can_flush = yes,
+	.can_trim = yes,
+	.can_zero = yes,
+	.can_fast_zero = yes,
+	.can_extents = yes,
+	.can_multi_conn = yes, /* all connections see the same at all times */
+	.can_fua = fua_native,
+	.pread = uzram_pread,
+	.pwrite = uzram_pwrite,
+	.flush = uzram_flush,
+	.trim = uzram_nbd_trim,
+	.zero = uzram_nbd_zero,
+	.extents = uzram_extents,
+};
+
+NBDKIT_REGISTER_PLUGIN(plugin)

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* postproc.c - blocks that are dealt with later: marked idle, written to the
+ * backing file, compressed again with another algorithm.
+ *
+ * Kernel origin: drivers/block/zram/zram_drv.c mark_idle, zram_writeback_slots,
+ * recompress_slot. Differs: compressing again, too, is done without the slot's
+ * lock; slots are taken in their order, not the largest first.
+ * Guarantee: a block is in memory until it is in the file. Whoever reads or
+ * changes it meanwhile clears SLOT_PP_SLOT, and it stays as it is.
+ */
+#define _GNU_SOURCE
+#include "zram.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+unsigned long uzram_mark_idle(struct uzram *dev, unsigned long seconds)
+{
+	unsigned long marked = 0;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	for (size_t i = 0; i < dev->table.nr; i++) {
+		struct slot *slot = &dev->table.slots[i];
+
+		if (!slot_in_pool(slot_word(slot)))
+			continue;
+		slot_lock(slot);
+		if (slot_in_pool(slot_word(slot)) &&
+		    (uint64_t)now.tv_sec - atomic_load(&slot->used) >=
+			    seconds) {
+			slot_set(slot, SLOT_IDLE);
+			marked++;
+		}
+		slot_unlock(slot);
+	}
+	return marked;
+}
+
+static bool wanted(uint32_t word, const struct uzram_job *job)
+{
+	if (!slot_in_pool(word) || slot_size(word) < job->threshold)
+		return false;
+	switch (job->which) {
+	case UZRAM_ALL:
+		return true;
+	case UZRAM_IDLE:
+		return word & SLOT_IDLE;
+	case UZRAM_HUGE:
+		return word & SLOT_HUGE;
+	case UZRAM_HUGE_IDLE:
+		return (word & SLOT_HUGE) && (word & SLOT_IDLE);
+	case UZRAM_INCOMPRESSIBLE:
+		return word & SLOT_INCOMPRESSIBLE;
+	}
+	return false;
+}
+
+/* Selects a slot: reads its block and marks it.
+ * Return: 1; 0 if it is not wanted (any more); a negative errno. */
+static int select_slot(struct uzram *dev, struct slot *slot,
+		       const struct uzram_job *job, uint32_t unwanted,
+		       void *block, uint32_t *word)
+{
+	int err;
+
+	*word = slot_word(slot);
+	if (!wanted(*word, job) || *word & unwanted)
+		return 0;
+	slot_lock(slot);
+	*word = slot_word(slot);
+	if (!wanted(*word, job) || *word & unwanted) {
+		slot_unlock(slot);
+		return 0;
+	}
+	err = uzram_read_slot(dev, slot, block, dev->config.block, 0);
+	if (!err)
+		slot_set(slot, SLOT_PP_SLOT);
+	slot_unlock(slot);
+	return err ? err : 1;
+}
+
+/* Takes the lock again. Return: with the lock held, is the slot as selected?
+ * The mark is gone then. */
+static bool lock_selected(struct slot *slot)
+{
+	bool same;
+
+	slot_lock(slot);
+	same = slot_word(slot) & SLOT_PP_SLOT;
+	slot_clear(slot, SLOT_PP_SLOT);
+	return same;
+}
+
+static bool stopped(const struct uzram_job *job)
+{
+	return job->stop && atomic_load(job->stop);
+}
+
+/* ---- backing file ------------------------------------------------------- */
+
+static int writeback_slot(struct uzram *dev, struct slot *slot,
+			  const struct uzram_job *job, struct uzram_done *done)
+{
+	unsigned char block[UZRAM_BLOCK_MAX];
+	size_t to;
+	uint32_t word;
+	int err;
+
+	/* asked first: a full file ends the job without reading anything */
+	if (!wanted(slot_word(slot), job))
+		return 0;
+	to = backing_alloc(&dev->backing);
+	if (to == BACKING_NONE)
+		return -ENOSPC;
+	err = select_slot(dev, slot, job, 0, block, &word);
+	if (err <= 0)
+		goto unused;
+	err = backing_write(&dev->backing, to, block);
+	if (!lock_selected(slot) || err) {
+		slot_unlock(slot);
+		done->skipped += !err;
+		goto unused;
+	}
+	uzram_slot_free(dev, slot);
+	uzram_slot_put(dev, slot, &(struct uzram_object){ to, SLOT_WB });
+	count_add(&dev->counters.bd_count, 1);
+	count_add(&dev->counters.bd_writes, 1);
+	slot_unlock(slot);
+	done->blocks++;
+	done->bytes_before += slot_size(word);
+	return 0;
+unused:
+	backing_free(&dev->backing, to);
+	return err;
+}
+
+int uzram_writeback(struct uzram *dev, const struct uzram_job *job,
+		    struct uzram_done *done)
+{
+	int err = 0;
+
+	*done = (struct uzram_done){ 0 };
+	if (dev->backing.fd < 0)
+		return -ENODEV;
+	for (size_t i = 0; i < dev->table.nr && done->blocks < job->max; i++) {
+		err = stopped(job) ? -ECANCELED
+				   : writeback_slot(dev, &dev->table.slots[i],
+						    job, done);
+		if (err)
+			break;
+	}
+	return err;
+}
+
+/* ---- second algorithm --------------------------------------------------- */
+
+static unsigned int class_of(struct uzram *dev, size_t size)
+{
+	return zs_lookup_class_index(
+		dev->pool,
+		(unsigned int)(plan_size(&dev->plan, dev->pool, size) +
+			       sizeof(unsigned long)));
+}
+
+/* Does an object of so many bytes take less memory than the old one? */
+static bool smaller(struct uzram *dev, size_t size, size_t old)
+{
+	return class_of(dev, size) < class_of(dev, old);
+}
+
+static int recompress_slot(struct uzram *dev, struct slot *slot,
+			   const struct uzram_job *job, struct uzram_done *done)
+{
+	unsigned char block[UZRAM_BLOCK_MAX];
+	struct uzram_object object;
+	uint32_t word;
+	bool better, same;
+	int err = select_slot(dev, slot, job, SLOT_RECOMP | SLOT_INCOMPRESSIBLE,
+			      block, &word);
+
+	if (err <= 0)
+		return err;
+	err = uzram_make_object(dev, &dev->recomp_streams, false, block,
+				&object);
+	better = !err && object.handle &&
+		 smaller(dev, slot_size(object.word), slot_size(word));
+	same = lock_selected(slot);
+	if (same && better) {
+		object.word |= SLOT_RECOMP;
+		uzram_slot_free(dev, slot);
+		uzram_slot_put(dev, slot, &object);
+		count_add(&dev->counters.recompressed, 1);
+		done->blocks++;
+		done->bytes_before += slot_size(word);
+		done->bytes_after += slot_size(object.word);
+	} else if (same && !err) {
+		slot_set(slot, SLOT_INCOMPRESSIBLE);
+		slot_clear(slot, SLOT_IDLE);
+	}
+	slot_unlock(slot);
+	if (!err && !(same && better)) {
+		zs_free(dev->pool, object.handle); /* may be none */
+		done->skipped++;
+	}
+	return err;
+}
+
+int uzram_recompress(struct uzram *dev, const struct uzram_job *job,
+		     struct uzram_done *done)
+{
+	int err = 0;
+
+	*done = (struct uzram_done){ 0 };
+	if (!dev->recomp_streams.streams)
+		return -ENODEV;
+	for (size_t i = 0; i < dev->table.nr && done->blocks < job->max; i++) {
+		err = stopped(job) ? -ECANCELED
+				   : recompress_slot(dev, &dev->table.slots[i],
+						     job, done);
+		if (err)
+			break;
+	}
+	return err;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* slots.h - the slot table: what a block of the device is stored as.
+ *
+ *  slot      handle                            word
+ *  -------   -------------------------------   ------------------------------
+ *  empty     0                                 size 0
+ *  SAME      the value that fills the block    size 0
+ *  WB        number of the backing block       size 0
+ *  else      the pool's handle                 compressed size; with HUGE the
+ *                                              block as it is, size = block
+ *
+ * Kernel origin: drivers/block/zram/zram_drv.c, struct zram_table_entry and
+ * the slot lock. Differs: the lock sleeps on a futex, since its holder may
+ * read the backing file.
+ * Locks: each slot's own, never two at once.
+ */
+#ifndef UZRAM_SLOTS_H
+#define UZRAM_SLOTS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The word of a slot. */
+#define SLOT_SIZE_MASK 0x0001ffffu /* compressed bytes, at most 64 KiB */
+#define SLOT_SAME 0x00020000u /* filled with one value */
+#define SLOT_WB 0x00040000u /* written back to the backing file */
+#define SLOT_PP_SLOT \
+	0x00080000u /* selected for post-processing; cleared by
+				  * whoever changes or reads the block */
+#define SLOT_HUGE 0x00100000u /* does not compress: stored raw */
+#define SLOT_IDLE 0x00200000u /* not used since it was marked */
+#define SLOT_INCOMPRESSIBLE 0x00400000u /* recomp_algo did not help either */
+#define SLOT_RECOMP 0x00800000u /* compressed with recomp_algo */
+#define SLOT_LOCKED 0x40000000u
+#define SLOT_WAITERS 0x80000000u /* somebody sleeps for the lock */
+
+struct slot {
+	unsigned long handle; /* guard: slot lock */
+	_Atomic uint32_t word; /* atomic; changed with the slot lock held */
+	_Atomic uint32_t used; /* atomic, relaxed: second of the last access */
+};
+
+struct slot_table {
+	struct slot *slots; /* guard: const after create */
+	size_t nr; /* guard: const after create */
+};
+
+/* Memory for the table is taken as slots are first written.
+ * Return: 0 or -ENOMEM. */
+int slot_table_init(struct slot_table *table, size_t nr);
+void slot_table_destroy(struct slot_table *table);
+
+void slot_lock_wait(struct slot *slot); /* the slow way in */
+void slot_unlock_wake(struct slot *slot); /* the slow way out */
+
+static inline uint32_t slot_word(const struct slot *slot)
+{
+	return atomic_load_explicit(&slot->word, memory_order_relaxed);
+}
+
+static inline bool slot_trylock(struct slot *slot)
+{
+	return !(atomic_fetch_or_explicit(&slot->word, SLOT_LOCKED,
+					  memory_order_acquire) &
+		 SLOT_LOCKED);
+}
+
+static inline void slot_lock(struct slot *slot)
+{
+	if (!slot_trylock(slot))
+		slot_lock_wait(slot);
+}
+
+static inline void slot_unlock(struct slot *slot)
+{
+	uint32_t old = atomic_fetch_and_explicit(&slot->word,
+						 ~(SLOT_LOCKED | SLOT_WAITERS),
+						 memory_order_release);
+
+	if (old & SLOT_WAITERS)
+		slot_unlock_wake(slot);
+}
+
+/* The word of a locked slot: all changes are of single bits or from zero, so
+ * that a waiter's bit is never lost. */
+static inline void slot_set(struct slot *slot, uint32_t flags_and_size)
+{
+	atomic_fetch_or_explicit(&slot->word, flags_and_size,
+				 memory_order_relaxed);
+}
+
+static inline void slot_clear(struct slot *slot, uint32_t flags)
+{
+	atomic_fetch_and_explicit(&slot->word, ~flags, memory_order_relaxed);
+}
+
+/* One masked write: the slot is empty, and as before is returned. */
+static inline uint32_t slot_take_all(struct slot *slot)
+{
+	return atomic_fetch_and_explicit(
+		&slot->word, SLOT_LOCKED | SLOT_WAITERS, memory_order_relaxed);
+}
+
+static inline size_t slot_size(uint32_t word)
+{
+	return word & SLOT_SIZE_MASK;
+}
+
+/* Is anything stored? */
+static inline bool slot_filled(uint32_t word)
+{
+	return word & (SLOT_SIZE_MASK | SLOT_SAME | SLOT_WB);
+}
+
+/* Is an object of the pool behind it? */
+static inline bool slot_in_pool(uint32_t word)
+{
+	return slot_size(word) != 0;
+}
+
+#endif

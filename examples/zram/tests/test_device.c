@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* What the model does not reach: how single blocks are stored, several threads
+ * at once, a failing backing file, the control commands. */
+#include "util.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "control.h"
+
+#define BLOCK 4096
+#define SLICES 4 /* threads that share each block */
+#define SHARED 16 /* blocks */
+#define TURNS 5000
+
+static uint32_t word_of(struct uzram *dev, size_t index)
+{
+	return slot_word(&dev->table.slots[index]);
+}
+
+static void put(struct uzram *dev, size_t index, enum contents kind,
+		uint64_t seed)
+{
+	unsigned char block[BLOCK];
+
+	contents_fill(block, BLOCK, kind, &seed);
+	assert_int_equal(uzram_write(dev, block, BLOCK, index * BLOCK), 0);
+}
+
+static void assert_block(struct uzram *dev, size_t index, enum contents kind,
+			 uint64_t seed)
+{
+	unsigned char block[BLOCK], back[BLOCK];
+
+	contents_fill(block, BLOCK, kind, &seed);
+	assert_int_equal(uzram_read(dev, back, BLOCK, index * BLOCK), 0);
+	assert_memory_equal(block, back, BLOCK);
+}
+
+static void test_kinds(void **state)
+{
+	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
+	struct uzram *dev = test_device(&config);
+	static const unsigned char zeroes[BLOCK];
+
+	put(dev, 0, SAME, 1);
+	put(dev, 1, TEXT, 2);
+	put(dev, 2, NOISE, 3);
+	assert_int_equal(word_of(dev, 0), SLOT_SAME);
+	assert_in_range(word_of(dev, 1), 1, BLOCK / 4);
+	assert_int_equal(word_of(dev, 2), SLOT_HUGE | BLOCK);
+	assert_int_equal(word_of(dev, 3), 0);
+	assert_int_equal(uzram_write(dev, zeroes, BLOCK, 4 * BLOCK), 0);
+	assert_int_equal(uzram_extent(dev, 0), UZRAM_DATA);
+	assert_int_equal(uzram_extent(dev, 3), UZRAM_HOLE);
+	assert_int_equal(uzram_extent(dev, 4), UZRAM_ZERO);
+	assert_int_equal(zs_get_total_pages(dev->pool) > 1, 1);
+	/* zeroes that must stay are stored; those that need not are a hole */
+	assert_int_equal(uzram_zero(dev, BLOCK, 5 * BLOCK, false), 0);
+	assert_int_equal(uzram_extent(dev, 5), UZRAM_ZERO);
+	assert_int_equal(uzram_zero(dev, BLOCK, 5 * BLOCK, true), 0);
+	assert_int_equal(uzram_extent(dev, 5), UZRAM_HOLE);
+	assert_figures(dev);
+	assert_int_equal(count_of(&dev->counters.huge_since), 1);
+	put(dev, 2, TEXT, 4);
+	assert_int_equal(count_of(&dev->counters.huge_since), 1);
+	assert_figures(dev);
+	uzram_destroy(dev);
+}
+
+/* A slot's lock is held: the notify path leaves it and counts, others wait. */
+static void test_notify_misses(void **state)
+{
+	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
+	struct uzram *dev;
+
+	config.defer = ZS_DEFER_ARRAY;
+	dev = test_device(&config);
+	put(dev, 0, MIXED, 1);
+	put(dev, 1, MIXED, 2);
+	slot_lock(&dev->table.slots[0]);
+	uzram_trim(dev, 2 * BLOCK, 0);
+	slot_unlock(&dev->table.slots[0]);
+	assert_int_equal(count_of(&dev->counters.notify_free), 2);
+	assert_int_equal(count_of(&dev->counters.miss_free), 1);
+	assert_block(dev, 0, MIXED, 1);
+	assert_int_equal(uzram_extent(dev, 1), UZRAM_HOLE);
+	uzram_trim(dev, BLOCK, 0);
+	assert_int_equal(uzram_extent(dev, 0), UZRAM_HOLE);
+	assert_figures(dev);
+	uzram_destroy(dev);
+}
+
+/* A read or write between select and store: the block stays as it is then. */
+static void test_idle_and_access(void **state)
+{
+	struct uzram_config config = test_config(BLOCK, "lz4", "zstd");
+	struct uzram_job job = { UZRAM_IDLE, ULONG_MAX, 0, NULL };
+	struct uzram_done done;
+	struct uzram *dev;
+	size_t before;
+
+	config.all_classes = true; /* so that a little smaller counts */
+	dev = test_device(&config);
+	put(dev, 0, MIXED, 1);
+	put(dev, 1, MIXED, 2);
+	put(dev, 2, NOISE, 3);
+	assert_int_equal(uzram_mark_idle(dev, 0), 3);
+	assert_block(dev, 0, MIXED, 1); /* is not idle any more */
+	before = slot_size(word_of(dev, 1));
+	assert_int_equal(uzram_recompress(dev, &job, &done), 0);
+	assert_int_equal(done.blocks, 1);
+	assert_int_equal(word_of(dev, 0) & SLOT_RECOMP, 0);
+	assert_true(word_of(dev, 1) & SLOT_RECOMP);
+	assert_true(slot_size(word_of(dev, 1)) < before);
+	assert_true(word_of(dev, 2) & SLOT_INCOMPRESSIBLE);
+	assert_true(word_of(dev, 2) & SLOT_HUGE);
+	assert_block(dev, 1, MIXED, 2);
+	assert_block(dev, 2, NOISE, 3);
+	/* done once: not again */
+	uzram_mark_idle(dev, 0);
+	job.which = UZRAM_ALL;
+	assert_int_equal(uzram_recompress(dev, &job, &done), 0);
+	assert_int_equal(done.blocks, 1);
+	assert_figures(dev);
+	uzram_destroy(dev);
+}
+
+/* The file cannot be written, is cut short: blocks are in memory or in the
+ * file, and what cannot be read is an error. */
+static void test_failing_file(void **state)
+{
+	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
+	struct uzram_job job = { UZRAM_ALL, ULONG_MAX, 0, NULL };
+	struct rlimit before, small;
+	struct uzram_done done;
+	unsigned char buf[BLOCK];
+	struct uzram *dev;
+	char path[512];
+
+	config.backing = test_file(path, sizeof(path));
+	config.backing_size = 64 * BLOCK;
+	dev = test_device(&config);
+	for (size_t i = 0; i < 12; i++)
+		put(dev, i, MIXED, i);
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = before;
+	small.rlim_cur = 5 * BLOCK + 100; /* in the midst of the sixth */
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(uzram_writeback(dev, &job, &done), -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(done.blocks, 5);
+	assert_figures(dev);
+	for (size_t i = 0; i < 12; i++)
+		assert_block(dev, i, MIXED, i);
+
+	assert_int_equal(uzram_writeback(dev, &job, &done), 0);
+	assert_int_equal(done.blocks, 7);
+	assert_int_equal(zs_get_total_pages(dev->pool), 0);
+	for (size_t i = 0; i < 12; i++)
+		assert_block(dev, i, MIXED, i);
+	assert_figures(dev);
+
+	assert_int_equal(truncate(path, 11 * BLOCK + 7), 0);
+	assert_int_equal(uzram_read(dev, buf, BLOCK, 11 * BLOCK), -EIO);
+	assert_int_equal(uzram_write(dev, buf, 10, 11 * BLOCK), -EIO);
+	assert_int_equal(count_of(&dev->counters.failed_reads), 1);
+	assert_int_equal(count_of(&dev->counters.failed_writes), 1);
+	put(dev, 11, TEXT, 5); /* a whole block needs nothing from there */
+	assert_block(dev, 11, TEXT, 5);
+	for (size_t i = 0; i < 11; i++)
+		assert_block(dev, i, MIXED, i);
+	assert_figures(dev);
+	uzram_destroy(dev);
+	unlink(path);
+}
+
+/* At the limit writes fail and nothing is lost; it can be raised, and what is
+ * freed can be used again, also what waits in the queue. */
+static void test_limit(void **state)
+{
+	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
+	unsigned char block[BLOCK];
+	struct uzram *dev;
+	uint64_t seed;
+	size_t n = 0;
+
+	config.defer = ZS_DEFER_ARRAY;
+	config.size = 1000 * BLOCK;
+	config.mem_limit = 40 * BLOCK;
+	dev = test_device(&config);
+	for (;; n++) {
+		int err;
+
+		seed = n;
+		contents_fill(block, BLOCK, MIXED, &seed);
+		err = uzram_write(dev, block, BLOCK, n * BLOCK);
+		if (err) {
+			assert_int_equal(err, -ENOSPC);
+			break;
+		}
+	}
+	assert_in_range(n, 41, 200);
+	/* an overwrite fails, too, and leaves what was there */
+	contents_fill(block, BLOCK, NOISE, &seed);
+	assert_int_equal(uzram_write(dev, block, BLOCK, 0), -ENOSPC);
+	assert_int_equal(uzram_write(dev, block, BLOCK / 2, 0), -ENOSPC);
+	assert_int_equal(count_of(&dev->counters.failed_writes), 3);
+	for (size_t i = 0; i < n; i++)
+		assert_block(dev, i, MIXED, i);
+	assert_in_range(count_of(&dev->counters.max_used_pages), 30, 40);
+	/* every other one: memory is there only after compaction */
+	for (size_t i = 0; i < n; i += 2)
+		uzram_trim(dev, BLOCK, i * BLOCK);
+	for (size_t i = 0; i < n / 2 - 5; i++)
+		put(dev, 500 + i, MIXED, i);
+	uzram_set_limit(dev, 0);
+	put(dev, 0, NOISE, 1);
+	uzram_reset_max_used(dev);
+	assert_int_equal(count_of(&dev->counters.max_used_pages),
+			 zs_get_total_pages(dev->pool));
+	assert_figures(dev);
+	uzram_destroy(dev);
+}
+
+/* ---- threads ------------------------------------------------------------ */
+
+struct crowd {
+	struct uzram *dev;
+	_Atomic bool stop;
+	_Atomic unsigned int wrong;
+};
+
+struct member {
+	struct crowd *crowd;
+	unsigned int nr;
+};
+
+/* Owns one slice of every shared block: no other's write undoes its own. And
+ * writes whole blocks that others trim. */
+static void *member_thread(void *arg)
+{
+	struct member *me = arg;
+	struct uzram *dev = me->crowd->dev;
+	unsigned char mine[SHARED][BLOCK / SLICES] = { { 0 } }, block[BLOCK];
+	uint64_t seed = me->nr + 100;
+
+	for (int i = 0; i < TURNS; i++) {
+		size_t n = random_below(&seed, SHARED);
+		uint64_t at = n * BLOCK + me->nr * (BLOCK / SLICES);
+		size_t other = SHARED + random_below(&seed, SHARED);
+		enum contents kind =
+			(enum contents)random_below(&seed, NR_CONTENTS);
+
+		contents_fill(mine[n], sizeof(mine[n]), kind, &seed);
+		if (uzram_write(dev, mine[n], sizeof(mine[n]), at) ||
+		    uzram_read(dev, block, sizeof(mine[n]), at) ||
+		    memcmp(block, mine[n], sizeof(mine[n])) != 0)
+			me->crowd->wrong++;
+		/* blocks of numbers: all of one value each, but the first */
+		memset(block, me->nr + 1, BLOCK);
+		block[0] = (unsigned char)i;
+		if (uzram_write(dev, block, BLOCK, other * BLOCK) ||
+		    uzram_read(dev, block, BLOCK, other * BLOCK))
+			me->crowd->wrong++;
+		if (memcmp(block + 1, block + 2, BLOCK - 2) != 0 ||
+		    block[1] > SLICES)
+			me->crowd->wrong++;
+		other = SHARED + random_below(&seed, SHARED);
+		if (i % 3 == 0)
+			uzram_trim(dev, 2 * BLOCK, other * BLOCK);
+		else if (i % 7 == 0 &&
+			 uzram_zero(dev, BLOCK, other * BLOCK, i % 2))
+			me->crowd->wrong++;
+		uzram_extent(dev, other);
+	}
+	for (size_t n = 0; n < SHARED; n++)
+		if (uzram_read(dev, block, sizeof(mine[n]),
+			       n * BLOCK + me->nr * (BLOCK / SLICES)) ||
+		    memcmp(block, mine[n], sizeof(mine[n])) != 0)
+			me->crowd->wrong++;
+	return NULL;
+}
+
+static void *postprocessor(void *arg)
+{
+	struct crowd *crowd = arg;
+	struct uzram_job job = { UZRAM_IDLE, ULONG_MAX, 0, &crowd->stop };
+	struct uzram_done done;
+	FILE *null = fopen("/dev/null", "w");
+
+	while (!crowd->stop) {
+		int err;
+
+		uzram_mark_idle(crowd->dev, 0);
+		err = uzram_recompress(crowd->dev, &job, &done);
+		if (err && err != -ECANCELED)
+			crowd->wrong++;
+		uzram_mark_idle(crowd->dev, 0);
+		err = uzram_writeback(crowd->dev, &job, &done);
+		if (err && err != -ECANCELED && err != -ENOSPC)
+			crowd->wrong++;
+		uzram_compact(crowd->dev);
+		if (null) {
+			uzram_print_table(crowd->dev, null);
+			uzram_print_mm_stat(crowd->dev, null);
+		}
+	}
+	if (null)
+		fclose(null);
+	return NULL;
+}
+
+static void run_crowd(enum zs_defer_mode defer)
+{
+	struct uzram_config config = test_config(BLOCK, "lz4", "zstd");
+	struct member members[SLICES];
+	pthread_t threads[SLICES + 1];
+	struct crowd crowd = { 0 };
+	char path[512];
+
+	config.size = (2 * SHARED + 2) * BLOCK;
+	config.backing = test_file(path, sizeof(path));
+	config.backing_size = SHARED * BLOCK;
+	config.defer = defer;
+	crowd.dev = test_device(&config);
+	for (unsigned int i = 0; i < SLICES; i++) {
+		members[i] = (struct member){ &crowd, i };
+		assert_int_equal(pthread_create(&threads[i], NULL,
+						member_thread, &members[i]),
+				 0);
+	}
+	assert_int_equal(pthread_create(&threads[SLICES], NULL, postprocessor,
+					&crowd),
+			 0);
+	for (int i = 0; i < SLICES; i++)
+		pthread_join(threads[i], NULL);
+	crowd.stop = true;
+	pthread_join(threads[SLICES], NULL);
+	assert_int_equal(crowd.wrong, 0);
+	assert_figures(crowd.dev);
+	assert_int_equal(zs_pool_check(crowd.dev->pool, stderr), 0);
+	uzram_destroy(crowd.dev);
+	unlink(path);
+}
+
+static void test_threads(void **state)
+{
+	run_crowd(ZS_DEFER_NONE);
+	run_crowd(ZS_DEFER_PERCPU);
+}
+
+/* ---- commands ----------------------------------------------------------- */
+
+static char *command(struct uzram *dev, const char *text, int expected)
+{
+	static char printed[65536];
+	char line[CONTROL_LINE], why[256] = "";
+	FILE *out = fmemopen(printed, sizeof(printed), "w");
+
+	assert_non_null(out);
+	snprintf(line, sizeof(line), "%s", text);
+	assert_int_equal(command_run(dev, line, NULL, out, why, sizeof(why)),
+			 expected);
+	fclose(out);
+	assert_int_equal(!!*why, expected != 0);
+	return printed;
+}
+
+static void test_commands(void **state)
+{
+	static const char *const wrong[] = { "",
+					     "stats",
+					     "stat yaml",
+					     "mm_stat 1",
+					     "idle -1",
+					     "idle 1 2",
+					     "limit",
+					     "limit 1X",
+					     "writeback some",
+					     "recompress max",
+					     "writeback threshold=1",
+					     "reset now",
+					     "a b c d e f g h i" };
+	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
+	struct uzram *dev;
+	unsigned long v[9];
+
+	config.mem_limit = 100 * BLOCK;
+	dev = test_device(&config);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		command(dev, wrong[i], -1);
+	put(dev, 0, SAME, 1);
+	put(dev, 1, TEXT, 2);
+	put(dev, 2, NOISE, 3);
+	/* the kernel's columns, in its order */
+	assert_int_equal(sscanf(command(dev, "mm_stat", 0),
+				"%lu %lu %lu %lu %lu %lu %lu %lu %lu", &v[0],
+				&v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7],
+				&v[8]),
+			 9);
+	assert_int_equal(v[0], 3 * BLOCK);
+	assert_int_equal(v[1], BLOCK + slot_size(word_of(dev, 1)));
+	assert_int_equal(v[2], zs_get_total_pages(dev->pool) * BLOCK);
+	assert_int_equal(v[3], 100 * BLOCK);
+	assert_int_equal(v[4], v[2]);
+	assert_int_equal(v[5], 1);
+	assert_int_equal(v[7], 1);
+	assert_int_equal(v[8], 1);
+	uzram_trim(dev, BLOCK, BLOCK);
+	assert_int_equal(sscanf(command(dev, "io_stat", 0), "%lu %lu %lu %lu",
+				&v[0], &v[1], &v[2], &v[3]),
+			 4);
+	assert_int_equal(v[3], 1);
+	command(dev, "bd_stat", 0);
+	assert_non_null(strstr(command(dev, "stat", 0), "orig_data_size"));
+	assert_non_null(
+		strstr(command(dev, "stat json", 0), "\"huge_pages\": 1,"));
+	command(dev, "limit 1M", 0);
+	assert_int_equal(count_of(&dev->limit_pages), 256);
+	command(dev, "writeback", -1);
+	command(dev, "recompress", -1);
+	assert_non_null(strstr(command(dev, "classes", 0), "Total"));
+	command(dev, "check", 0);
+	command(dev, "compact", 0);
+	command(dev, "reset-max", 0);
+	command(dev, "idle 0", 0);
+	command(dev, "reset", 0);
+	assert_int_equal(count_of(&dev->counters.stored), 0);
+	assert_int_equal(count_of(&dev->limit_pages), 100);
+	assert_figures(dev);
+	uzram_destroy(dev);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_notify_misses),
+		cmocka_unit_test(test_idle_and_access),
+		cmocka_unit_test(test_failing_file),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_commands),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* util.h - what the unit tests share: random numbers, contents of blocks, a
+ * device, and whether its figures agree with its slots. */
+#ifndef UZRAM_TEST_UTIL_H
+#define UZRAM_TEST_UTIL_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "zram.h"
+
+/* xorshift64*, which would stay at 0 */
+static inline uint64_t random_next(uint64_t *state)
+{
+	if (!*state)
+		*state = UINT64_C(0x9e3779b97f4a7c15);
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+static inline uint64_t random_below(uint64_t *state, uint64_t n)
+{
+	return random_next(state) % n;
+}
+
+enum contents { SAME, TEXT, NOISE, MIXED, NR_CONTENTS };
+
+/* Bytes that are one value, compress well, not at all, or by about half. */
+static inline void contents_fill(unsigned char *buf, size_t len,
+				 enum contents kind, uint64_t *state)
+{
+	uint64_t value = random_next(state);
+
+	for (size_t i = 0; i < len; i++) {
+		bool noise = kind == NOISE || (kind == MIXED && i % 256 < 110);
+
+		if (noise)
+			buf[i] = (unsigned char)(random_next(state) >> 32);
+		else if (kind == SAME)
+			buf[i] = (unsigned char)value;
+		else
+			buf[i] = (unsigned char)(value >> i % 7);
+	}
+}
+
+static inline struct uzram_config
+test_config(unsigned int block, const char *algo, const char *recomp)
+{
+	struct uzram_config config = { .block = block,
+				       .size = (uint64_t)block * 64,
+				       .defer = ZS_DEFER_NONE };
+
+	assert_int_equal(codec_parse(algo, &config.algo), 0);
+	if (recomp)
+		assert_int_equal(codec_parse(recomp, &config.recomp_algo), 0);
+	return config;
+}
+
+static inline struct uzram *test_device(const struct uzram_config *config)
+{
+	struct uzram *dev = NULL;
+	char why[512] = "";
+
+	if (uzram_create(config, &dev, why, sizeof(why)))
+		fail_msg("%s", why);
+	return dev;
+}
+
+/* An empty file that is gone with its last descriptor's path. */
+static inline char *test_file(char *path, size_t bytes)
+{
+	const char *dir = getenv("TMPDIR");
+	int fd;
+
+	snprintf(path, bytes, "%s/uzram-test.XXXXXX", dir ? dir : "/tmp");
+	fd = mkstemp(path);
+	assert_true(fd >= 0);
+	close(fd);
+	return path;
+}
+
+/* Every figure is what the slots say, and the pool holds their objects. */
+static inline void assert_figures(struct uzram *dev)
+{
+	unsigned long stored = 0, same = 0, huge = 0, wb = 0, pool = 0;
+	struct zs_pool_info info = ZS_POOL_INFO_INIT;
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < dev->table.nr; i++) {
+		uint32_t word = slot_word(&dev->table.slots[i]);
+
+		/* no lock is left behind, nor a mark of post-processing */
+		assert_int_equal(
+			word & (SLOT_LOCKED | SLOT_WAITERS | SLOT_PP_SLOT), 0);
+		stored += slot_filled(word);
+		same += !!(word & SLOT_SAME);
+		huge += !!(word & SLOT_HUGE);
+		wb += !!(word & SLOT_WB);
+		pool += slot_in_pool(word);
+		bytes += slot_size(word);
+		if (word & SLOT_HUGE)
+			assert_int_equal(slot_size(word), dev->config.block);
+		if (!slot_filled(word)) {
+			assert_int_equal(word, 0);
+			assert_int_equal(dev->table.slots[i].handle, 0);
+		}
+	}
+	assert_int_equal(count_of(&dev->counters.stored), stored);
+	assert_int_equal(count_of(&dev->counters.same), same);
+	assert_int_equal(count_of(&dev->counters.huge), huge);
+	assert_int_equal(count_of(&dev->counters.bd_count), wb);
+	assert_int_equal(count_of(&dev->counters.compr_bytes), bytes);
+	if (dev->backing.fd >= 0)
+		assert_int_equal(dev->backing.nr_used, wb);
+	zs_free_deferred_flush(dev->pool);
+	zs_pool_info(dev->pool, &info);
+	assert_int_equal(info.objs_inuse, pool);
+}
+
+#endif

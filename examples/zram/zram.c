@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* zram.c - blocks of the device: compressing into the pool, reading, freeing.
+ *
+ * Kernel origin: drivers/block/zram/zram_drv.c zram_read_page,
+ * zram_write_page, zram_free_page and the deferred series' slot_free_extract,
+ * slot_free, slot_free_notify.
+ * Differs: a request smaller than a block holds the slot's lock from reading
+ * to writing, so that two clients' halves of one block both arrive. At the
+ * memory limit the pool is compacted before the error.
+ * Guarantees: A. a write that fails leaves the block as it was. B. no lock is
+ * held while a whole block is compressed.
+ */
+#define _GNU_SOURCE
+#include "zram.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- helpers ------------------------------------------------------------ */
+
+static uint32_t now_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint32_t)now.tv_sec;
+}
+
+/* Somebody uses the block: it is not idle, and whoever post-processes it
+ * leaves it alone. */
+static void slot_accessed(struct slot *slot)
+{
+	uint32_t now = now_seconds();
+
+	if (slot_word(slot) & (SLOT_IDLE | SLOT_PP_SLOT))
+		slot_clear(slot, SLOT_IDLE | SLOT_PP_SLOT);
+	if (atomic_load_explicit(&slot->used, memory_order_relaxed) != now)
+		atomic_store_explicit(&slot->used, now, memory_order_relaxed);
+}
+
+static bool same_filled(const void *block, size_t len, unsigned long *value)
+{
+	const unsigned char *bytes = block;
+	size_t rest = len - sizeof(*value);
+
+	/* the last word first: most blocks end otherwise than they begin */
+	if (memcmp(bytes, bytes + rest, sizeof(*value)) != 0 ||
+	    memcmp(bytes, bytes + sizeof(*value), rest) != 0)
+		return false;
+	memcpy(value, bytes, sizeof(*value));
+	return true;
+}
+
+static void fill(unsigned char *buf, size_t len, size_t at, unsigned long value)
+{
+	unsigned char bytes[sizeof(value)];
+
+	memcpy(bytes, &value, sizeof(value));
+	if (value == bytes[0] * (~0UL / 0xff)) {
+		memset(buf, bytes[0], len);
+		return;
+	}
+	for (size_t i = 0; i < len; i++)
+		buf[i] = bytes[(at + i) % sizeof(value)];
+}
+
+/* The part of one block that a range touches. */
+struct part {
+	size_t index; /* of the block */
+	size_t at, len; /* bytes in the block */
+};
+
+static bool next_part(const struct uzram *dev, uint64_t *offset, uint64_t *left,
+		      struct part *part)
+{
+	unsigned int block = dev->config.block;
+
+	if (!*left)
+		return false;
+	part->index = (size_t)(*offset / block);
+	part->at = (size_t)(*offset % block);
+	part->len = block - part->at;
+	if (part->len > *left)
+		part->len = (size_t)*left;
+	*offset += part->len;
+	*left -= part->len;
+	return true;
+}
+
+/* ---- freeing ------------------------------------------------------------ */
+
+/* All the bookkeeping of a slot that becomes empty, without the free itself.
+ * Locks: the slot's. Return: the handle to free, 0 if there is none. */
+static unsigned long slot_free_extract(struct uzram *dev, struct slot *slot)
+{
+	struct uzram_counters *counters = &dev->counters;
+	unsigned long handle = slot->handle;
+	/* idle, incompressible, post-processing: one masked write */
+	uint32_t old = slot_take_all(slot);
+
+	if (!slot_filled(old))
+		return 0;
+	if (old & SLOT_HUGE)
+		count_sub(&counters->huge, 1);
+	if (old & SLOT_WB) {
+		backing_free(&dev->backing, handle);
+		count_sub(&counters->bd_count, 1);
+		handle = 0;
+	} else if (old & SLOT_SAME) {
+		count_sub(&counters->same, 1);
+		handle = 0;
+	} else {
+		count_sub(&counters->compr_bytes, slot_size(old));
+	}
+	count_sub(&counters->stored, 1);
+	slot->handle = 0;
+	return handle;
+}
+
+void uzram_slot_free(struct uzram *dev, struct slot *slot)
+{
+	zs_free(dev->pool, slot_free_extract(dev, slot));
+}
+
+/* A freed swap slot: whoever tells of it must not be held up. */
+static void slot_free_notify(struct uzram *dev, struct slot *slot)
+{
+	unsigned long handle;
+
+	count_add(&dev->counters.notify_free, 1);
+	if (!slot_trylock(slot)) {
+		count_add(&dev->counters.miss_free, 1);
+		return;
+	}
+	handle = slot_free_extract(dev, slot);
+	slot_unlock(slot);
+	zs_free_deferred(dev->pool, handle);
+}
+
+/* ---- storing ------------------------------------------------------------ */
+
+static void note_used(struct uzram *dev, unsigned long pages)
+{
+	unsigned long max = count_of(&dev->counters.max_used_pages);
+
+	while (pages > max &&
+	       !atomic_compare_exchange_weak_explicit(
+		       &dev->counters.max_used_pages, &max, pages,
+		       memory_order_relaxed, memory_order_relaxed))
+		;
+}
+
+static bool over_limit(struct uzram *dev, unsigned long *pages)
+{
+	unsigned long limit = count_of(&dev->limit_pages);
+
+	*pages = zs_get_total_pages(dev->pool);
+	return limit && *pages > limit;
+}
+
+/* Return: a handle or an error value. Takes no more than the limit. */
+static unsigned long alloc_object(struct uzram *dev, size_t size)
+{
+	unsigned long pages, handle;
+	bool over;
+
+	handle = zs_malloc(dev->pool, plan_size(&dev->plan, dev->pool, size),
+			   GFP_KERNEL, NUMA_NO_NODE);
+	if (zs_is_err(handle))
+		return (unsigned long)-ENOSPC;
+	over = over_limit(dev, &pages);
+	if (over) {
+		pthread_mutex_lock(&dev->compact_lock);
+		over = over_limit(dev, &pages);
+		if (over && dev->config.defer != ZS_DEFER_NONE) {
+			zs_free_deferred_flush(dev->pool);
+			over = over_limit(dev, &pages);
+		}
+		if (over && zs_shrink_count(dev->pool)) {
+			zs_compact(dev->pool);
+			over = over_limit(dev, &pages);
+		}
+		pthread_mutex_unlock(&dev->compact_lock);
+	}
+	if (over) {
+		zs_free(dev->pool, handle);
+		return (unsigned long)-ENOSPC;
+	}
+	note_used(dev, pages);
+	return handle;
+}
+
+int uzram_make_object(struct uzram *dev, struct streams *streams, bool raw,
+		      const void *block, struct uzram_object *object)
+{
+	const struct codec *codec = streams->algo.codec;
+	size_t len = dev->config.block, size;
+	struct stream *stream = streams_get(streams);
+
+	size = codec->compress(stream->state, streams->algo.level, block, len,
+			       stream->out, dev->huge_size - 1);
+	object->word = size ? (uint32_t)size : (uint32_t)len | SLOT_HUGE;
+	if (!size) { /* raw: nothing more is wanted of the stream */
+		streams_put(stream);
+		stream = NULL;
+		size = len;
+		object->handle = 0;
+		if (!raw)
+			return 0;
+	}
+	object->handle = alloc_object(dev, size);
+	if (!zs_is_err(object->handle))
+		zs_obj_write(dev->pool, object->handle,
+			     stream ? stream->out : (void *)(uintptr_t)block,
+			     size);
+	if (stream)
+		streams_put(stream);
+	return zs_err(object->handle);
+}
+
+void uzram_slot_put(struct uzram *dev, struct slot *slot,
+		    const struct uzram_object *object)
+{
+	struct uzram_counters *counters = &dev->counters;
+
+	slot->handle = object->handle;
+	slot_set(slot, object->word);
+	count_add(&counters->stored, 1);
+	if (object->word & SLOT_SAME)
+		count_add(&counters->same, 1);
+	if (object->word & SLOT_HUGE) {
+		count_add(&counters->huge, 1);
+		count_add(&counters->huge_since, 1);
+	}
+	count_add(&counters->compr_bytes, slot_size(object->word));
+}
+
+/* A whole block as it is to be stored: same-filled, compressed or raw. */
+static int make_block(struct uzram *dev, const void *block,
+		      struct uzram_object *object)
+{
+	if (same_filled(block, dev->config.block, &object->handle)) {
+		object->word = SLOT_SAME;
+		return 0;
+	}
+	return uzram_make_object(dev, &dev->streams, true, block, object);
+}
+
+static void replace(struct uzram *dev, struct slot *slot,
+		    const struct uzram_object *object)
+{
+	uzram_slot_free(dev, slot);
+	uzram_slot_put(dev, slot, object);
+	slot_accessed(slot);
+}
+
+static int write_block(struct uzram *dev, struct slot *slot, const void *block)
+{
+	struct uzram_object object;
+	int err = make_block(dev, block, &object);
+
+	if (err)
+		return err;
+	slot_lock(slot);
+	replace(dev, slot, &object);
+	slot_unlock(slot);
+	return 0;
+}
+
+/* Part of a block; data NULL: zeroes. */
+static int write_part(struct uzram *dev, const struct part *part,
+		      const void *data)
+{
+	struct slot *slot = &dev->table.slots[part->index];
+	unsigned char block[UZRAM_BLOCK_MAX];
+	struct uzram_object object;
+	int err;
+
+	slot_lock(slot);
+	err = uzram_read_slot(dev, slot, block, dev->config.block, 0);
+	if (err)
+		goto out;
+	if (data)
+		memcpy(block + part->at, data, part->len);
+	else
+		memset(block + part->at, 0, part->len);
+	err = make_block(dev, block, &object);
+	if (!err)
+		replace(dev, slot, &object);
+out:
+	slot_unlock(slot);
+	return err;
+}
+
+/* ---- reading ------------------------------------------------------------ */
+
+static int read_object(struct uzram *dev, struct slot *slot, uint32_t word,
+		       unsigned char *buf, size_t len, size_t at)
+{
+	struct streams *streams = word & SLOT_RECOMP ? &dev->recomp_streams
+						     : &dev->streams;
+	struct stream *stream = streams_get(streams);
+	bool part = len != dev->config.block, ok = true;
+	size_t size = slot_size(word);
+	unsigned char *object;
+
+	object = zs_obj_read_begin(dev->pool, slot->handle, size, stream->copy);
+	if (!object) {
+		ok = false;
+	} else if (word & SLOT_HUGE) {
+		memcpy(buf, object + at, len);
+	} else {
+		ok = streams->algo.codec->decompress(stream->state, object,
+						     size,
+						     part ? stream->block : buf,
+						     dev->config.block);
+		if (ok && part)
+			memcpy(buf, (unsigned char *)stream->block + at, len);
+	}
+	zs_obj_read_end(dev->pool, slot->handle, size, object);
+	streams_put(stream);
+	return ok ? 0 : -EIO;
+}
+
+int uzram_read_slot(struct uzram *dev, struct slot *slot, void *buf, size_t len,
+		    size_t at)
+{
+	uint32_t word = slot_word(slot);
+
+	if (slot_in_pool(word))
+		return read_object(dev, slot, word, buf, len, at);
+	if (word & SLOT_WB) {
+		count_add(&dev->counters.bd_reads, 1);
+		return backing_read(&dev->backing, slot->handle, buf, len, at);
+	}
+	/* same-filled; 0 when empty */
+	fill(buf, len, at, slot->handle);
+	return 0;
+}
+
+/* ---- requests ----------------------------------------------------------- */
+
+int uzram_read(struct uzram *dev, void *buf, size_t count, uint64_t offset)
+{
+	uint64_t left = count;
+	struct part part;
+	int err = 0;
+
+	count_add(&dev->counters.reads, 1);
+	while (!err && next_part(dev, &offset, &left, &part)) {
+		struct slot *slot = &dev->table.slots[part.index];
+
+		slot_lock(slot);
+		err = uzram_read_slot(dev, slot, buf, part.len, part.at);
+		if (slot_filled(slot_word(slot)))
+			slot_accessed(slot);
+		slot_unlock(slot);
+		buf = (char *)buf + part.len;
+	}
+	if (err)
+		count_add(&dev->counters.failed_reads, 1);
+	return err;
+}
+
+int uzram_write(struct uzram *dev, const void *buf, size_t count,
+		uint64_t offset)
+{
+	uint64_t left = count;
+	struct part part;
+	int err = 0;
+
+	count_add(&dev->counters.writes, 1);
+	while (!err && next_part(dev, &offset, &left, &part)) {
+		if (part.len == dev->config.block)
+			err = write_block(dev, &dev->table.slots[part.index],
+					  buf);
+		else
+			err = write_part(dev, &part, buf);
+		buf = (const char *)buf + part.len;
+	}
+	if (err)
+		count_add(&dev->counters.failed_writes, 1);
+	return err;
+}
+
+/* Is there anything to free? Without the lock: a write at the same time is
+ * before or after. */
+static bool worth_freeing(struct slot *slot)
+{
+	return slot_word(slot) & ~SLOT_WAITERS;
+}
+
+int uzram_zero(struct uzram *dev, uint64_t count, uint64_t offset,
+	       bool may_trim)
+{
+	static const struct uzram_object zeroes = { 0, SLOT_SAME };
+	struct part part;
+	int err = 0;
+
+	count_add(&dev->counters.writes, 1);
+	while (!err && next_part(dev, &offset, &count, &part)) {
+		struct slot *slot = &dev->table.slots[part.index];
+
+		if (part.len != dev->config.block) {
+			/* zeroes in an empty block change nothing */
+			if (worth_freeing(slot) || !may_trim)
+				err = write_part(dev, &part, NULL);
+			continue;
+		}
+		if (may_trim && !worth_freeing(slot))
+			continue;
+		slot_lock(slot);
+		if (may_trim)
+			uzram_slot_free(dev, slot);
+		else
+			replace(dev, slot, &zeroes);
+		slot_unlock(slot);
+	}
+	if (err)
+		count_add(&dev->counters.failed_writes, 1);
+	return err;
+}
+
+void uzram_trim(struct uzram *dev, uint64_t count, uint64_t offset)
+{
+	struct part part;
+
+	while (next_part(dev, &offset, &count, &part)) {
+		struct slot *slot = &dev->table.slots[part.index];
+
+		if (part.len != dev->config.block || !worth_freeing(slot))
+			continue;
+		if (dev->config.defer != ZS_DEFER_NONE) {
+			slot_free_notify(dev, slot);
+			continue;
+		}
+		count_add(&dev->counters.notify_free, 1);
+		slot_lock(slot);
+		uzram_slot_free(dev, slot);
+		slot_unlock(slot);
+	}
+}
+
+enum uzram_extent uzram_extent(struct uzram *dev, size_t index)
+{
+	struct slot *slot = &dev->table.slots[index];
+	uint32_t word = slot_word(slot);
+	enum uzram_extent extent = UZRAM_DATA;
+
+	if (!slot_filled(word))
+		return UZRAM_HOLE;
+	if (!(word & SLOT_SAME))
+		return UZRAM_DATA;
+	slot_lock(slot);
+	word = slot_word(slot);
+	if (!slot_filled(word))
+		extent = UZRAM_HOLE;
+	else if (word & SLOT_SAME && !slot->handle)
+		extent = UZRAM_ZERO;
+	slot_unlock(slot);
+	return extent;
+}
+
+/* ---- control ------------------------------------------------------------ */
+
+unsigned long uzram_compact(struct uzram *dev)
+{
+	unsigned long pages;
+
+	pthread_mutex_lock(&dev->compact_lock);
+	zs_free_deferred_flush(dev->pool);
+	pages = zs_compact(dev->pool);
+	pthread_mutex_unlock(&dev->compact_lock);
+	return pages;
+}
+
+void uzram_set_limit(struct uzram *dev, uint64_t bytes)
+{
+	uint64_t pages = (bytes + dev->config.block - 1) / dev->config.block;
+
+	atomic_store(&dev->limit_pages,
+		     pages > ~0UL ? ~0UL : (unsigned long)pages);
+}
+
+void uzram_reset_max_used(struct uzram *dev)
+{
+	atomic_store(&dev->counters.max_used_pages,
+		     zs_get_total_pages(dev->pool));
+}
+
+static void empty_all(struct uzram *dev)
+{
+	for (size_t i = 0; i < dev->table.nr; i++) {
+		struct slot *slot = &dev->table.slots[i];
+
+		if (!worth_freeing(slot))
+			continue;
+		slot_lock(slot);
+		uzram_slot_free(dev, slot);
+		slot_unlock(slot);
+	}
+}
+
+int uzram_reset(struct uzram *dev)
+{
+	struct zs_pool_info info = ZS_POOL_INFO_INIT;
+	int err = 0;
+
+	pthread_mutex_lock(&dev->open_lock);
+	if (dev->connections) {
+		err = -EBUSY;
+		goto out;
+	}
+	empty_all(dev);
+	zs_free_deferred_flush(dev->pool);
+	zs_compact(dev->pool);
+	zs_trim(dev->pool);
+	zs_pool_info(dev->pool, &info);
+	if (info.objs_inuse || count_of(&dev->counters.stored) ||
+	    count_of(&dev->counters.compr_bytes))
+		err = -EUCLEAN;
+	memset(&dev->counters, 0, sizeof(dev->counters));
+	uzram_set_limit(dev, dev->config.mem_limit);
+out:
+	pthread_mutex_unlock(&dev->open_lock);
+	return err;
+}
+
+/* ---- life --------------------------------------------------------------- */
+
+__attribute__((format(printf, 3, 4))) static void
+explain(char *why, size_t bytes, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, bytes, format, args);
+	va_end(args);
+}
+
+void uzram_open(struct uzram *dev)
+{
+	pthread_mutex_lock(&dev->open_lock);
+	dev->connections++;
+	pthread_mutex_unlock(&dev->open_lock);
+}
+
+void uzram_close(struct uzram *dev)
+{
+	pthread_mutex_lock(&dev->open_lock);
+	dev->connections--;
+	pthread_mutex_unlock(&dev->open_lock);
+}
+
+int uzram_create(const struct uzram_config *config, struct uzram **out,
+		 char *why, size_t why_bytes)
+{
+	struct zs_pool_options options = ZS_POOL_OPTIONS_INIT;
+	struct uzram *dev = calloc(1, sizeof(*dev));
+	const char *reason;
+	uint64_t nr;
+	int err = -ENOMEM;
+
+	explain(why, why_bytes, "no memory for the device");
+	if (!dev)
+		return -ENOMEM;
+	dev->config = *config;
+	backing_init(&dev->backing);
+	pthread_mutex_init(&dev->compact_lock, NULL);
+	pthread_mutex_init(&dev->open_lock, NULL);
+	uzram_set_limit(dev, config->mem_limit);
+
+	options.page_size = config->block;
+	options.chain_size = config->chain_size;
+	options.lock_scope = config->scope;
+	options.defer = config->defer;
+	dev->pool = zs_create_pool_with("uzram", &options);
+	if (!dev->pool) {
+		err = -errno;
+		explain(why, why_bytes, "cannot make a pool: %s",
+			strerror(errno));
+		goto fail;
+	}
+	dev->huge_size = zs_huge_class_size(dev->pool);
+
+	nr = config->size / config->block +
+	     (config->size % config->block ? 1 : 0);
+	if (nr > SIZE_MAX ||
+	    (!config->all_classes &&
+	     plan_init(&dev->plan, dev->pool, config->block, nr)) ||
+	    slot_table_init(&dev->table, (size_t)nr) ||
+	    streams_init(&dev->streams, &config->algo, config->block,
+			 dev->huge_size - 1) ||
+	    (config->recomp_algo.codec &&
+	     streams_init(&dev->recomp_streams, &config->recomp_algo,
+			  config->block, dev->huge_size - 1)))
+		goto fail;
+	if (config->backing) {
+		err = backing_open(&dev->backing, config->backing,
+				   config->block, config->backing_size,
+				   &reason);
+		if (err) {
+			explain(why, why_bytes, "%s: %s: %s", config->backing,
+				reason, strerror(-err));
+			goto fail;
+		}
+	}
+	*out = dev;
+	return 0;
+fail:
+	uzram_destroy(dev);
+	return err;
+}
+
+void uzram_destroy(struct uzram *dev)
+{
+	if (!dev)
+		return;
+	zs_destroy_pool(dev->pool);
+	streams_destroy(&dev->streams);
+	streams_destroy(&dev->recomp_streams);
+	backing_close(&dev->backing);
+	slot_table_destroy(&dev->table);
+	plan_destroy(&dev->plan);
+	pthread_mutex_destroy(&dev->compact_lock);
+	pthread_mutex_destroy(&dev->open_lock);
+	free(dev);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* zram.h - a compressed block device in memory: what the plugin and the
+ * control socket call, and what the files of the device share.
+ *
+ *   plugin.c, control.c    NBD requests, commands
+ *   stats.c, postproc.c    figures; idle, writeback, recompress
+ *   zram.c                 reading, writing, freeing of blocks
+ *   slots.c plan.c streams.c backing.c
+ *   codec.c
+ *
+ * Lock order: open_lock, slot lock, stream, compact_lock; slot lock, lock of the backing
+ * file's bitmap. All calls may run at once, but uzram_destroy.
+ */
+#ifndef UZRAM_ZRAM_H
+#define UZRAM_ZRAM_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uzsmalloc.h>
+
+#include "backing.h"
+#include "codec.h"
+#include "plan.h"
+#include "slots.h"
+#include "stats.h"
+#include "streams.h"
+
+#define UZRAM_BLOCK_MAX 65536
+
+struct uzram_config {
+	uint64_t size; /* bytes, at least 1 */
+	unsigned int block; /* 4096, 16384, 32768 or 65536 */
+	struct codec_choice algo;
+	struct codec_choice recomp_algo; /* codec NULL: none */
+	uint64_t mem_limit; /* bytes; 0: none */
+	const char *backing; /* a file, or NULL */
+	uint64_t backing_size; /* bytes; 0: the file is long enough */
+	/* ZS_DEFER_NONE: trim requests free at once; else they take the path
+	 * of a freed swap slot */
+	enum zs_defer_mode defer;
+	enum zs_lock_scope scope;
+	unsigned int chain_size; /* pages; 0: the library's default */
+	bool all_classes; /* as the kernel: no plan */
+};
+
+struct uzram {
+	struct uzram_config config; /* guard: const after create */
+	struct zs_pool *pool; /* guard: const after create */
+	size_t huge_size; /* bytes; stored raw from here. const */
+	struct plan plan; /* guard: const after create */
+	struct slot_table table;
+	struct streams streams, recomp_streams;
+	struct backing backing;
+	struct uzram_counters counters;
+	_Atomic unsigned long limit_pages; /* 0: none */
+	/* held while compacting for the limit: who comes next finds the
+	 * memory that the one before made free */
+	pthread_mutex_t compact_lock;
+	pthread_mutex_t open_lock; /* held for the whole of a reset */
+	unsigned int connections; /* guard: open_lock */
+};
+
+/* Return: 0 or a negative errno, with a line in `why`. */
+int uzram_create(const struct uzram_config *config, struct uzram **dev,
+		 char *why, size_t why_bytes);
+void uzram_destroy(struct uzram *dev);
+
+/* A client comes and goes: between the two there is no reset. */
+void uzram_open(struct uzram *dev);
+void uzram_close(struct uzram *dev);
+
+/* Requests. The range lies in the device.
+ * Return: 0 or a negative errno: -ENOSPC when the memory limit is reached or
+ * the OS has no memory; nothing that was stored before is lost then, and
+ * blocks before the one that failed may be written. */
+int uzram_read(struct uzram *dev, void *buf, size_t count, uint64_t offset);
+int uzram_write(struct uzram *dev, const void *buf, size_t count,
+		uint64_t offset);
+/* Zeroes; whole blocks are given back if may_trim, else stored as
+ * same-filled. */
+int uzram_zero(struct uzram *dev, uint64_t count, uint64_t offset,
+	       bool may_trim);
+/* Gives whole blocks back; what was in them reads as zeroes or as before. */
+void uzram_trim(struct uzram *dev, uint64_t count, uint64_t offset);
+
+enum uzram_extent { UZRAM_DATA, UZRAM_ZERO, UZRAM_HOLE };
+/* What the block at `index` is for a client that asks for extents. */
+enum uzram_extent uzram_extent(struct uzram *dev, size_t index);
+
+/* Control. */
+unsigned long uzram_compact(struct uzram *dev); /* pages freed */
+/* Empties all blocks, sets the figures to zero and the limit as configured.
+ * Return: 0; -EBUSY while a client is connected; -EUCLEAN when objects were
+ * left in the pool, which is an error of this program. */
+int uzram_reset(struct uzram *dev);
+void uzram_set_limit(struct uzram *dev, uint64_t bytes);
+void uzram_reset_max_used(struct uzram *dev);
+
+/* Post-processing. */
+enum uzram_which {
+	UZRAM_ALL,
+	UZRAM_IDLE,
+	UZRAM_HUGE,
+	UZRAM_HUGE_IDLE,
+	UZRAM_INCOMPRESSIBLE
+};
+struct uzram_job {
+	enum uzram_which which;
+	unsigned long max; /* blocks */
+	size_t threshold; /* recompress: blocks of at least that many bytes */
+	const _Atomic bool *stop; /* give up when it becomes true */
+};
+struct uzram_done {
+	unsigned long blocks; /* changed */
+	unsigned long skipped; /* wanted, but used meanwhile or not smaller */
+	size_t bytes_before, bytes_after; /* compressed */
+};
+/* Marks what was not used in the last `seconds` (0: all). Return: blocks. */
+unsigned long uzram_mark_idle(struct uzram *dev, unsigned long seconds);
+/* Return: 0, -ENODEV without backing file or recomp_algo, -ENOSPC when the
+ * file or the memory limit is full, -ECANCELED, or an error of the file. What
+ * could not be moved is in memory as before. */
+int uzram_writeback(struct uzram *dev, const struct uzram_job *job,
+		    struct uzram_done *done);
+int uzram_recompress(struct uzram *dev, const struct uzram_job *job,
+		     struct uzram_done *done);
+
+/* ---- between zram.c, postproc.c and stats.c ---------------------------- */
+
+/* What is to be put in a slot. */
+struct uzram_object {
+	unsigned long handle;
+	uint32_t word; /* size and flags */
+};
+
+/* Compresses a block into a new object of the pool. Needs no slot.
+ * @raw: what does not compress is stored as it is; else the handle is 0.
+ * Return: 0 or a negative errno. */
+int uzram_make_object(struct uzram *dev, struct streams *streams, bool raw,
+		      const void *block, struct uzram_object *object);
+/* `len` bytes of a slot's block, from byte `at`. Locks: the slot's. */
+int uzram_read_slot(struct uzram *dev, struct slot *slot, void *buf, size_t len,
+		    size_t at);
+/* Frees what is in a slot, at once. Locks: the slot's. */
+void uzram_slot_free(struct uzram *dev, struct slot *slot);
+/* Fills a free slot. Locks: the slot's. */
+void uzram_slot_put(struct uzram *dev, struct slot *slot,
+		    const struct uzram_object *object);
+
+static inline uint64_t uzram_pages_to_bytes(struct uzram *dev,
+					    unsigned long pages)
+{
+	return (uint64_t)pages * dev->config.block;
+}
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* internal.h - what zswap.c, pool.c and writeback.c share.
+ *
+ * LOCK ORDER, outer first:
+ *   an entry's lock     a thread holds one at a time; elsewhere only tried
+ *   a codec context's   never across I/O
+ *   lru_lock, pools_lock, worker_lock, cache.lock, index.wait_lock: innermost,
+ *   none within another, except that worker_lock is taken under pools_lock
+ */
+#ifndef ZSWAP_INTERNAL_H
+#define ZSWAP_INTERNAL_H
+
+#include "codec.h"
+#include "entry.h"
+#include "zswap.h"
+
+/* A pool of objects and what compresses them. Each entry with an object has a
+ * reference, and so has z->current. */
+struct zswap_pool {
+	struct zs_pool *zs;
+	struct codec codec;
+	size_t poor_bytes; /* objects from here on take a whole page */
+	atomic_ulong refs;
+	struct zswap_pool *next; /* guard: pools_lock, and only the worker
+				  * removes pools */
+};
+
+struct zswap {
+	/* const after create */
+	struct zswap_options options;
+	uint64_t max_pool_size, accept_pool_size; /* bytes */
+
+	struct entry_cache cache;
+	struct entry_index index;
+
+	pthread_mutex_t lru_lock;
+	struct cds_list_head lru; /* coldest first. guard: lru_lock */
+
+	struct zswap_pool *current; /* writes: pools_lock; readers: RCU */
+	pthread_mutex_t pools_lock;
+	struct zswap_pool *pools; /* all, current or not. guard: pools_lock */
+
+	atomic_bool reached_full; /* hysteresis: stores fail */
+
+	pthread_mutex_t worker_lock; /* guards the rest of the paragraph */
+	pthread_cond_t worker_wake, worker_idle;
+	pthread_t worker;
+	bool worker_started, worker_stop, worker_busy;
+	bool shrink_wanted, tidy_wanted;
+
+	/* statistics: atomic, relaxed */
+	atomic_uint_least64_t stored_pages, same_filled_pages, stored_bytes,
+		written_back_pages, pool_limit_hit, reject_reclaim_fail,
+		reject_alloc_fail, reject_kmemcache_fail, reject_compress_fail,
+		reject_compress_poor, decompress_fail, duplicate_entry, stores,
+		loads, load_misses, invalidates;
+	atomic_ulong fitted; /* buckets of the index */
+};
+
+#define stat_add(counter, n) \
+	atomic_fetch_add_explicit(counter, n, memory_order_relaxed)
+#define stat_sub(counter, n) \
+	atomic_fetch_sub_explicit(counter, n, memory_order_relaxed)
+#define stat_read(counter) atomic_load_explicit(counter, memory_order_relaxed)
+
+/* ---- zswap.c ---- */
+/* Tears an entry down. Locks: needs the entry's, which is gone then. */
+void zswap_entry_free(struct zswap *z, struct zswap_entry *entry,
+		      bool deferred);
+/* Makes the page of an entry. Locks: needs the entry's. */
+int zswap_decompress(struct zswap_entry *entry, void *page,
+		     unsigned int page_size);
+
+/* ---- pool.c ---- */
+/* Return: a pool with a reference more, for an entry. */
+struct zswap_pool *zswap_pool_get(struct zswap *z);
+void zswap_pool_put(struct zswap *z, struct zswap_pool *pool);
+/* Bytes of all pools. */
+uint64_t zswap_pool_size(struct zswap *z);
+/* Calls for all pools; under pools_lock. */
+void zswap_for_each_pool(struct zswap *z,
+			 void (*call)(struct zswap_pool *pool, void *arg),
+			 void *arg);
+/* Destroys pools that nothing refers to any more; all with @all. */
+void zswap_tidy_pools(struct zswap *z, bool all);
+
+/* ---- writeback.c ---- */
+void zswap_worker_init(struct zswap *z);
+void zswap_worker_stop(struct zswap *z);
+void zswap_worker_destroy(struct zswap *z);
+/* Asks the worker to shrink the pool, or to see to pools and index. */
+void zswap_kick(struct zswap *z, bool shrink);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* pool.c - the pools of a zswap: one in use, and one more for each compressor
+ * that was used before, until its last entry is gone.
+ *
+ * Kernel origin: mm/zswap.c zswap_pool_create, zswap_pool_get/put,
+ * zswap_total_pages.
+ * Locks: takes pools_lock. A reference taken under RCU from z->current is
+ * good because pools are destroyed a grace period after their last reference.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "internal.h"
+
+static struct zswap_pool *pool_create(struct zswap *z, const char *compressor,
+				      int *err)
+{
+	struct zs_pool_options opts = ZS_POOL_OPTIONS_INIT;
+	struct zswap_pool *pool = calloc(1, sizeof(*pool));
+
+	*err = -ENOMEM;
+	if (!pool)
+		return NULL;
+	*err = codec_init(&pool->codec, compressor, z->options.page_size);
+	if (*err) {
+		free(pool);
+		return NULL;
+	}
+	opts.page_size = z->options.page_size;
+	opts.lock_scope = z->options.lock_scope;
+	opts.defer = z->options.defer;
+	opts.memory_limit = z->options.memory_limit;
+	errno = 0;
+	pool->zs = zs_create_pool_with("zswap", &opts);
+	if (!pool->zs) {
+		*err = -errno;
+		codec_destroy(&pool->codec);
+		free(pool);
+		return NULL;
+	}
+	pool->poor_bytes = zs_huge_class_size(pool->zs);
+	atomic_init(&pool->refs, 1);
+	return pool;
+}
+
+static void pool_destroy(struct zswap_pool *pool)
+{
+	zs_destroy_pool(pool->zs);
+	codec_destroy(&pool->codec);
+	free(pool);
+}
+
+int zswap_set_compressor(struct zswap *z, const char *compressor)
+{
+	struct zswap_pool *pool, *old;
+	int err;
+
+	pool = pool_create(z, compressor, &err);
+	if (!pool)
+		return err;
+	pthread_mutex_lock(&z->pools_lock);
+	old = z->current;
+	pool->next = z->pools;
+	z->pools = pool;
+	__atomic_store_n(&z->current, pool, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&z->pools_lock);
+	if (old)
+		zswap_pool_put(z, old);
+	return 0;
+}
+
+struct zswap_pool *zswap_pool_get(struct zswap *z)
+{
+	struct zswap_pool *pool;
+	unsigned long refs;
+
+	rcu_lock();
+	do {
+		pool = __atomic_load_n(&z->current, __ATOMIC_ACQUIRE);
+		refs = atomic_load(&pool->refs);
+		/* 0: it is current no more, and was the last that knew it. */
+		while (refs && !atomic_compare_exchange_weak(&pool->refs, &refs,
+							     refs + 1))
+			;
+	} while (!refs);
+	rcu_unlock();
+	return pool;
+}
+
+void zswap_pool_put(struct zswap *z, struct zswap_pool *pool)
+{
+	/* The worker destroys it: that may take long, and this may be a path
+	 * that somebody waits for. */
+	if (atomic_fetch_sub(&pool->refs, 1) == 1)
+		zswap_kick(z, false);
+}
+
+void zswap_for_each_pool(struct zswap *z,
+			 void (*call)(struct zswap_pool *pool, void *arg),
+			 void *arg)
+{
+	pthread_mutex_lock(&z->pools_lock);
+	for (struct zswap_pool *pool = z->pools; pool; pool = pool->next)
+		call(pool, arg);
+	pthread_mutex_unlock(&z->pools_lock);
+}
+
+static void add_size(struct zswap_pool *pool, void *size)
+{
+	*(uint64_t *)size +=
+		(uint64_t)zs_get_total_pages(pool->zs) * pool->codec.page_size;
+}
+
+uint64_t zswap_pool_size(struct zswap *z)
+{
+	uint64_t size = 0;
+
+	zswap_for_each_pool(z, add_size, &size);
+	return size;
+}
+
+void zswap_tidy_pools(struct zswap *z, bool all)
+{
+	struct zswap_pool *dead = NULL, **link, *pool;
+
+	pthread_mutex_lock(&z->pools_lock);
+	link = &z->pools;
+	while ((pool = *link)) {
+		if (!all && atomic_load(&pool->refs)) {
+			link = &pool->next;
+			continue;
+		}
+		*link = pool->next;
+		pool->next = dead;
+		dead = pool;
+	}
+	pthread_mutex_unlock(&z->pools_lock);
+	if (!dead)
+		return;
+	urcu_bp_synchronize_rcu();
+	rcu_grace_period_passed();
+	while ((pool = dead)) {
+		dead = pool->next;
+		pool_destroy(pool);
+	}
+}

@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* test_uzswap.c - regions: what is written is read, whatever was taken away
+ * meanwhile, by one thread or many, and when the swap file fails. */
+#include "util.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "uzswap.h"
+
+static bool not_permitted;
+
+static struct uzswap *create(size_t resident, size_t budget,
+			     unsigned int handlers, const char *path,
+			     const struct swap_io *io)
+{
+	struct uzswap_options options = {
+		.resident_bytes = resident,
+		.max_bytes = 256 * MIB,
+		.handlers = handlers,
+		.zswap = { .budget_bytes = budget, .max_pool_percent = 100 },
+		.path = path,
+		.io = io,
+	};
+	char message[200];
+	struct uzswap *u;
+
+	if (not_permitted)
+		skip();
+	u = uzswap_create(&options, message, sizeof(message));
+	if (!u)
+		fail_msg("%s", message);
+	return u;
+}
+
+/* As many pages as fit, and counters that add up. */
+static void check_stats(struct uzswap *u, size_t limit, uint64_t touched)
+{
+	struct uzswap_stats stats;
+
+	uzswap_stats(u, &stats);
+	assert_true(stats.resident_peak <= limit / PAGE);
+	assert_int_equal(stats.resident_pages + stats.out_pages, touched);
+	assert_true(stats.limbo_pages <= stats.resident_pages);
+	assert_int_equal(stats.load_errors, 0);
+	assert_int_equal(stats.store_errors, 0);
+	assert_in_range(stats.new_faults, 1, touched);
+}
+
+/* Pages in memory, as the system says. */
+static size_t resident_of(void *p, size_t bytes)
+{
+	static unsigned char map[64 * 1024];
+	size_t n = 0;
+
+	assert_true(bytes / PAGE <= sizeof(map));
+	assert_int_equal(mincore(p, bytes, map), 0);
+	for (size_t i = 0; i < bytes / PAGE; i++)
+		n += map[i] & 1;
+	return n;
+}
+
+static void test_write_and_read(void **state)
+{
+	const size_t limit = 4 * MIB, nr = 4 * limit / PAGE;
+	struct uzswap *u = create(limit, 256 * MIB, 1, NULL, NULL);
+	struct uzswap_stats stats;
+	char *p = uzswap_alloc(u, nr * PAGE);
+	uint32_t random = 1;
+
+	(void)state;
+	assert_non_null(p);
+	/* Random pages do not compress, and there is no file: none of them. */
+	for (size_t i = 0; i < nr; i++)
+		make_page(p + i * PAGE, i, i % 2 ? 3 : 8);
+	check_stats(u, limit, nr);
+	assert_true(resident_of(p, nr * PAGE) <= limit / PAGE);
+	for (size_t i = 0; i < nr; i++)
+		assert_page(p + i * PAGE, i, i % 2 ? 3 : 8);
+	/* Here and there, a byte: first a write, or first a read. */
+	for (unsigned int i = 0; i < scaled(20000); i++) {
+		size_t page = next_random(&random) % nr;
+		char *byte = p + page * PAGE + next_random(&random) % PAGE;
+		char old = *(volatile char *)byte;
+
+		*(volatile char *)byte = (char)(old ^ 1);
+		if (i % 2)
+			p[next_random(&random) % nr * PAGE] ^= 0;
+		*(volatile char *)byte = old;
+	}
+	for (size_t i = 0; i < nr; i++)
+		assert_page(p + i * PAGE, i, i % 2 ? 3 : 8);
+	check_stats(u, limit, nr);
+	uzswap_stats(u, &stats);
+	assert_true(stats.soft_faults > 0);
+	assert_true(stats.hard_faults + stats.read_ahead > nr);
+	assert_true(stats.taken > nr);
+
+	/* All away, and back. */
+	assert_int_equal(uzswap_pageout(u, p), 0);
+	assert_int_equal(resident_of(p, nr * PAGE), 0);
+	uzswap_stats(u, &stats);
+	assert_int_equal(stats.resident_pages, 0);
+	for (size_t i = 0; i < nr; i++)
+		assert_page(p + i * PAGE, i, i % 2 ? 3 : 8);
+	uzswap_free(u, p);
+	uzswap_stats(u, &stats);
+	assert_int_equal(stats.resident_pages + stats.out_pages, 0);
+	zswap_flush(swap_zswap(uzswap_swap(u)));
+	assert_int_equal(zswap_check(swap_zswap(uzswap_swap(u))), 0);
+	uzswap_destroy(u);
+}
+
+/* What is used again and again stays, read or written, while others pass. */
+static void test_aging(void **state)
+{
+	const size_t limit = 8 * MIB, nr = 3 * limit / PAGE;
+	const size_t hot = limit / PAGE / 3;
+	struct uzswap *u = create(limit, 256 * MIB, 1, NULL, NULL);
+	struct uzswap_stats before, after;
+	char *p = uzswap_alloc(u, nr * PAGE);
+	size_t hot_faults = 0;
+
+	(void)state;
+	assert_non_null(p);
+	for (size_t i = 0; i < nr; i++)
+		make_page(p + i * PAGE, i, 3);
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = hot; i < nr; i++) {
+			(void)*(volatile char *)&p[i * PAGE];
+			/* Hot pages are only read. */
+			for (size_t j = 0; j < 4; j++) {
+				size_t page = (4 * i + j) % hot;
+
+				uzswap_stats(u, &before);
+				(void)*(volatile char *)&p[page * PAGE];
+				uzswap_stats(u, &after);
+				hot_faults += round &&
+					      after.hard_faults !=
+						      before.hard_faults;
+			}
+		}
+	}
+	uzswap_stats(u, &after);
+	/* Of some 33000 touches; without aging it is some thousands. */
+	assert_true(hot_faults < 300);
+	assert_true(after.soft_faults > 0);
+	assert_true(after.kept_referenced > 0);
+	uzswap_destroy(u);
+}
+
+/* ---- threads ------------------------------------------------------------- */
+
+struct toucher {
+	pthread_t thread;
+	struct uzswap *u;
+	char *p;
+	size_t nr;
+	unsigned int id, threads;
+	unsigned int wrong;
+};
+
+/* Each thread has a word of its own in all pages. */
+static void *touch(void *arg)
+{
+	struct toucher *t = arg;
+	uint64_t *count = calloc(t->nr, sizeof(*count));
+	uint32_t random = t->id;
+
+	for (unsigned int i = 0; i < scaled(40000); i++) {
+		size_t page = next_random(&random) % t->nr;
+		volatile uint64_t *word =
+			(uint64_t *)(t->p + page * PAGE) + t->id;
+
+		t->wrong += *word != count[page];
+		*word = ++count[page];
+		if (t->id == 0 && i % 4096 == 0)
+			uzswap_pageout(t->u, t->p);
+		/* Regions come and go beside this one. */
+		if (t->id == 1 && i % 2048 == 0) {
+			size_t bytes = (1 + next_random(&random) % 300) * PAGE;
+			char *other = uzswap_alloc(t->u, bytes);
+
+			for (size_t at = 0; other && at < bytes; at += PAGE) {
+				t->wrong += other[at] != 0;
+				other[at] = (char)(1 + at / PAGE % 100);
+			}
+			for (size_t at = 0; other && at < bytes; at += PAGE)
+				t->wrong += other[at] !=
+					    (char)(1 + at / PAGE % 100);
+			uzswap_free(t->u, other);
+			t->wrong += !other;
+		}
+	}
+	for (size_t page = 0; page < t->nr; page++)
+		t->wrong += ((uint64_t *)(t->p + page * PAGE))[t->id] !=
+			    count[page];
+	free(count);
+	return NULL;
+}
+
+static void test_threads(void **state)
+{
+	const size_t limit = 2 * MIB, nr = 3 * limit / PAGE;
+	struct uzswap *u = create(limit, 256 * MIB, 2, NULL, NULL);
+	char *p = uzswap_alloc(u, nr * PAGE);
+	struct toucher toucher[4];
+	struct uzswap_stats stats;
+
+	(void)state;
+	assert_non_null(p);
+	for (unsigned int i = 0; i < 4; i++) {
+		toucher[i] = (struct toucher){
+			.u = u, .p = p, .nr = nr, .id = i, .threads = 4
+		};
+		assert_int_equal(pthread_create(&toucher[i].thread, NULL, touch,
+						&toucher[i]),
+				 0);
+	}
+	for (int i = 0; i < 4; i++) {
+		pthread_join(toucher[i].thread, NULL);
+		assert_int_equal(toucher[i].wrong, 0);
+	}
+	uzswap_stats(u, &stats);
+	assert_true(stats.resident_peak <= limit / PAGE);
+	assert_int_equal(stats.load_errors + stats.store_errors, 0);
+	uzswap_free(u, p);
+	uzswap_stats(u, &stats);
+	assert_int_equal(stats.resident_pages + stats.out_pages, 0);
+	uzswap_destroy(u);
+}
+
+/* ---- system calls, fork -------------------------------------------------- */
+
+static void test_system_calls(void **state)
+{
+	struct uzswap *u = create(MIB, 64 * MIB, 1, NULL, NULL);
+	char *p = uzswap_alloc(u, 2 * PAGE);
+	char copy[PAGE];
+	int fd[2], status;
+	pid_t child;
+
+	(void)state;
+	assert_non_null(p);
+	make_page(p, 1, 3);
+	assert_int_equal(pipe(fd), 0);
+	assert_int_equal(uzswap_pageout(u, p), 0);
+	/* The kernel meets a page that is away, for reading and for writing. */
+	if (write(fd[1], p, PAGE) != PAGE) {
+		assert_int_equal(errno, EFAULT);
+		print_message("system calls cannot be served here\n");
+	} else {
+		assert_int_equal(uzswap_pageout(u, p), 0);
+		assert_int_equal(read(fd[0], p + PAGE, PAGE), PAGE);
+		memcpy(copy, p + PAGE, PAGE);
+		assert_page(copy, 1, 3);
+	}
+	close(fd[0]);
+	close(fd[1]);
+
+	/* A child does not find wrong data in its place, but none. */
+	child = fork();
+	if (!child) {
+		signal(SIGSEGV, SIG_DFL);
+		_exit(*(volatile char *)p ? 1 : 2);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) > 2);
+	assert_page(p, 1, 3);
+	uzswap_destroy(u);
+}
+
+/* ---- failing files ------------------------------------------------------- */
+
+static atomic_int write_error, read_error;
+
+static ssize_t test_pread(int fd, void *buf, size_t bytes, off_t at)
+{
+	if (!read_error)
+		return pread(fd, buf, bytes, at);
+	errno = read_error;
+	return -1;
+}
+
+static ssize_t test_pwrite(int fd, const void *buf, size_t bytes, off_t at)
+{
+	if (!write_error)
+		return pwrite(fd, buf, bytes, at);
+	errno = write_error;
+	return -1;
+}
+
+static const struct swap_io test_io = { test_pread, test_pwrite };
+
+/* Nothing can be stored: the program goes on, beyond the limit, and nothing is
+ * lost; once it can, the limit holds again. */
+static void test_full(void **state)
+{
+	const size_t limit = MIB, nr = 3 * limit / PAGE;
+	/* A pool of one page, so to say: all goes to the file. */
+	struct uzswap *u = create(limit, PAGE, 1, "/tmp", &test_io);
+	char *p = uzswap_alloc(u, nr * PAGE);
+	struct uzswap_stats stats;
+
+	(void)state;
+	assert_non_null(p);
+	write_error = ENOSPC;
+	for (size_t i = 0; i < nr; i++)
+		make_page(p + i * PAGE, i, 3);
+	uzswap_stats(u, &stats);
+	assert_true(stats.resident_peak > limit / PAGE);
+	assert_true(stats.store_errors > 0);
+	assert_int_equal(stats.last_error, -ENOSPC);
+	assert_int_equal(uzswap_pageout(u, p), -ENOSPC);
+	for (size_t i = 0; i < nr; i++)
+		assert_page(p + i * PAGE, i, 3);
+	write_error = 0;
+	assert_int_equal(uzswap_pageout(u, p), 0);
+	assert_int_equal(resident_of(p, nr * PAGE), 0);
+	for (size_t i = 0; i < nr; i++)
+		assert_page(p + i * PAGE, i, 3);
+	for (int tries = 0; tries < 1000; tries++) {
+		uzswap_stats(u, &stats);
+		if (stats.resident_pages <= limit / PAGE)
+			break;
+		usleep(1000);
+	}
+	assert_true(stats.resident_pages <= limit / PAGE);
+	uzswap_destroy(u);
+}
+
+static sigjmp_buf at_sigbus;
+
+static void on_sigbus(int sig)
+{
+	(void)sig;
+	siglongjmp(at_sigbus, 1);
+}
+
+/* A page that cannot be read back: SIGBUS, not zeroes; and it is still there
+ * when the file can be read again. */
+static void test_read_error(void **state)
+{
+	struct uzswap *u = create(MIB, PAGE, 1, "/tmp", &test_io);
+	struct sigaction action = { .sa_handler = on_sigbus }, old;
+	char *p = uzswap_alloc(u, 64 * PAGE);
+	struct uzswap_stats stats;
+	volatile int caught = 0;
+
+	(void)state;
+	assert_non_null(p);
+	for (size_t i = 0; i < 64; i++)
+		make_page(p + i * PAGE, i, 1 + i % 2);
+	assert_int_equal(uzswap_pageout(u, p), 0);
+	sigaction(SIGBUS, &action, &old);
+	read_error = EIO;
+	if (!sigsetjmp(at_sigbus, 1))
+		assert_int_equal(*(volatile char *)p, 12345);
+	else
+		caught = 1;
+	read_error = 0;
+	sigaction(SIGBUS, &old, NULL);
+	assert_true(caught);
+	uzswap_stats(u, &stats);
+	assert_true(stats.load_errors > 0);
+	assert_int_equal(stats.last_error, -EIO);
+	for (size_t i = 0; i < 64; i++)
+		assert_page(p + i * PAGE, i, 1 + i % 2);
+	uzswap_destroy(u);
+}
+
+static void test_arguments(void **state)
+{
+	struct uzswap_options options = { .resident_bytes = 1000 };
+	char message[200];
+	struct uzswap *u;
+
+	(void)state;
+	assert_null(uzswap_create(&options, message, sizeof(message)));
+	assert_int_equal(errno, EINVAL);
+	assert_non_null(strstr(message, "1 MiB"));
+	u = create(MIB, MIB, 1, NULL, NULL);
+	assert_null(uzswap_alloc(u, 0));
+	assert_null(uzswap_alloc(u, SIZE_MAX));
+	assert_null(uzswap_alloc(u, 257 * MIB)); /* max_bytes is 256 MiB */
+	assert_int_equal(errno, ENOMEM);
+	uzswap_free(u, NULL);
+	uzswap_destroy(u);
+	options.resident_bytes = MIB;
+	options.zswap.budget_bytes = MIB;
+	options.path = "/nowhere/at/all";
+	assert_null(uzswap_create(&options, message, sizeof(message)));
+	assert_non_null(strstr(message, "/nowhere/at/all"));
+}
+
+/* ---- not permitted ------------------------------------------------------- */
+
+#ifndef USERFAULTFD_IOC_NEW
+#define USERFAULTFD_IOC_NEW _IO(0xAA, 0x00)
+#endif
+
+/* From now on, and in programs that are executed, there is no userfaultfd. */
+static int forbid_userfaultfd(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_userfaultfd, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, USERFAULTFD_IOC_NEW, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {
+		.len = sizeof(code) / sizeof(code[0]),
+		.filter = code,
+	};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static void test_not_permitted(void **state)
+{
+	const struct uzswap_options options = {
+		.resident_bytes = MIB,
+		.zswap = { .budget_bytes = MIB },
+	};
+	char message[200];
+	int status;
+	pid_t child;
+
+	(void)state;
+	child = fork();
+	if (!child) {
+		if (forbid_userfaultfd())
+			_exit(77);
+		errno = 0;
+		if (uzswap_create(&options, message, sizeof(message)))
+			_exit(1);
+		if (errno != EPERM)
+			_exit(2);
+		_exit(strcmp(message,
+			     "userfaultfd is not permitted on this machine: Operation not permitted")
+			      ? 3
+			      : 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(status, 0);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_write_and_read),
+		cmocka_unit_test(test_aging),
+		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_system_calls),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_read_error),
+		cmocka_unit_test(test_arguments),
+		cmocka_unit_test(test_not_permitted),
+	};
+	struct uzswap_options options = {
+		.resident_bytes = MIB,
+		.zswap = { .budget_bytes = MIB },
+	};
+	char message[200];
+	struct uzswap *u;
+
+	/* For the script: how a program takes it. */
+	if (argc > 2 && !strcmp(argv[1], "--without-userfaultfd")) {
+		if (forbid_userfaultfd())
+			return 77;
+		execv(argv[2], argv + 2);
+		return 127;
+	}
+	u = uzswap_create(&options, message, sizeof(message));
+	if (*message)
+		printf("%s\n", message);
+	/* Only for that reason tests may be left out. */
+	not_permitted = !u && errno == EPERM;
+	uzswap_destroy(u);
+	return cmocka_run_group_tests_name("uzswap", tests, NULL, NULL);
+}

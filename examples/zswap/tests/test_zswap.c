@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* test_zswap.c - zswap against a table of what it must know. */
+#include "util.h"
+
+#include "zswap.h"
+
+#define OFFSETS 2000
+
+/* What is where: version of the page at each offset, 0 for none. */
+static uint32_t in_zswap[OFFSETS], in_backing[OFFSETS];
+static int backing_error;
+static unsigned long backing_writes;
+
+/* A backing that notes which version it is given. */
+static int note_write(void *arg, uint64_t offset, const void *page)
+{
+	(void)arg;
+	if (backing_error)
+		return backing_error;
+	assert_true(offset < OFFSETS);
+	assert_int_not_equal(in_zswap[offset], 0);
+	assert_page(page, offset, in_zswap[offset]);
+	in_backing[offset] = in_zswap[offset];
+	backing_writes++;
+	return 0;
+}
+
+static struct zswap *create(size_t budget, enum zs_defer_mode defer)
+{
+	struct zswap_options options = {
+		.budget_bytes = budget,
+		.max_pool_percent = 50,
+		.defer = defer,
+		.backing = { note_write, NULL },
+	};
+	struct zswap *z = zswap_create(&options);
+
+	assert_non_null(z);
+	memset(in_zswap, 0, sizeof(in_zswap));
+	memset(in_backing, 0, sizeof(in_backing));
+	backing_error = 0;
+	backing_writes = 0;
+	return z;
+}
+
+static unsigned long count(const uint32_t *table)
+{
+	unsigned long n = 0;
+
+	for (int i = 0; i < OFFSETS; i++)
+		n += table[i] != 0;
+	return n;
+}
+
+/* Writeback moved pages: those that were written since. */
+static void note_written_back(void)
+{
+	for (int i = 0; i < OFFSETS; i++)
+		if (in_backing[i])
+			in_zswap[i] = 0;
+}
+
+static void random_operations(enum zs_defer_mode defer, uint32_t random)
+{
+	struct zswap *z = create(1024 * MIB, defer);
+	struct zswap_stats stats;
+	unsigned char page[PAGE];
+	uint64_t poor = 0, duplicates = 0;
+
+	for (uint32_t step = 1; step <= scaled(30000); step++) {
+		uint64_t offset = next_random(&random) % OFFSETS;
+		unsigned int what = next_random(&random) % 100;
+
+		if (what < 45) {
+			make_page(page, offset, step);
+			duplicates += in_zswap[offset] &&
+				      kind_of(step) != RANDOM;
+			if (kind_of(step) == RANDOM) {
+				assert_int_equal(zswap_store(z, offset, page),
+						 -E2BIG);
+				in_zswap[offset] = 0;
+				poor++;
+			} else {
+				assert_int_equal(zswap_store(z, offset, page),
+						 0);
+				in_zswap[offset] = step;
+				in_backing[offset] = 0;
+			}
+		} else if (what < 70) {
+			memset(page, 0x55, PAGE);
+			assert_int_equal(zswap_load(z, offset, page),
+					 in_zswap[offset] ? 0 : -ENOENT);
+			if (in_zswap[offset])
+				assert_page(page, offset, in_zswap[offset]);
+			in_zswap[offset] = 0;
+		} else if (what < 90) {
+			assert_int_equal(zswap_invalidate(z, offset),
+					 in_zswap[offset] != 0);
+			in_zswap[offset] = 0;
+		} else if (what < 92) {
+			uint64_t nr = next_random(&random) % 50, found = 0;
+			uint64_t dropped = zswap_invalidate_area(z, offset, nr);
+
+			for (; nr && offset < OFFSETS; nr--, offset++) {
+				found += in_zswap[offset] != 0;
+				in_zswap[offset] = 0;
+			}
+			assert_int_equal(dropped, found);
+		} else if (what < 96) {
+			memset(in_backing, 0, sizeof(in_backing));
+			long nr = zswap_writeback(z, 5);
+
+			note_written_back();
+			assert_true(nr == (long)count(in_backing) ||
+				    (nr == -ENOENT && !count(in_backing)));
+		} else if (step % 64 == 0) {
+			assert_int_equal(
+				zswap_set_compressor(z, step % 128 ? "lz4"
+								   : "zstd"),
+				0);
+		}
+		if (step % 2000 == 0)
+			assert_int_equal(zswap_check(z), 0);
+	}
+	zswap_stats(z, &stats);
+	assert_int_equal(stats.stored_pages, count(in_zswap));
+	assert_int_equal(stats.reject_compress_poor, poor);
+	assert_int_equal(stats.duplicate_entry, duplicates);
+	assert_int_equal(stats.written_back_pages, backing_writes);
+	assert_true(stats.written_back_pages > 0);
+	assert_true(stats.stored_bytes <= stats.pool_total_size);
+	/* Only what is asked for: a whole area much larger than the rest. */
+	assert_int_equal(zswap_invalidate_area(z, 0, (uint64_t)1 << 40),
+			 count(in_zswap));
+	zswap_flush(z);
+	zswap_stats(z, &stats);
+	assert_int_equal(stats.stored_pages, 0);
+	assert_int_equal(stats.same_filled_pages, 0);
+	assert_int_equal(stats.stored_bytes, 0);
+	assert_int_equal(zswap_check(z), 0);
+	zswap_destroy(z);
+}
+
+static void test_model(void **state)
+{
+	(void)state;
+	random_operations(ZS_DEFER_NONE, 1);
+	random_operations(ZS_DEFER_ARRAY, 2);
+	random_operations(ZS_DEFER_PERCPU, 3);
+}
+
+/* The limit: stores fail from there on until the pool is down to the
+ * threshold; the worker writes the coldest back, and only as far as that. */
+static void test_limit(void **state)
+{
+	struct zswap *z = create(2 * MIB, ZS_DEFER_NONE);
+	struct zswap_stats stats;
+	unsigned char page[PAGE];
+	uint64_t offset = 0;
+	uint64_t first_rejected;
+	int err = 0;
+
+	(void)state;
+	backing_error = -EIO; /* nothing leaves yet */
+	for (; !err; offset++) {
+		assert_true(offset < OFFSETS);
+		make_page_of(page, TEXT, offset, 20);
+		in_zswap[offset] = 20;
+		err = zswap_store(z, offset, page);
+	}
+	assert_int_equal(err, -EDQUOT);
+	first_rejected = offset - 1;
+	in_zswap[first_rejected] = 0;
+	zswap_flush(z);
+	zswap_stats(z, &stats);
+	assert_int_equal(stats.max_pool_size, MIB);
+	assert_true(stats.pool_total_size >= MIB);
+	assert_true(stats.pool_total_size < MIB + MIB / 16);
+	assert_true(stats.reject_reclaim_fail > 0);
+	assert_int_equal(stats.written_back_pages, 0);
+	assert_int_equal(stats.stored_pages, first_rejected);
+
+	/* Just below the limit is not enough. */
+	for (offset = 0; stats.pool_total_size >= MIB - MIB / 32; offset++) {
+		assert_true(zswap_invalidate(z, offset));
+		in_zswap[offset] = 0;
+		zswap_stats(z, &stats);
+	}
+	assert_true(stats.pool_total_size > MIB * 9 / 10);
+	make_page_of(page, TEXT, OFFSETS - 1, 20);
+	assert_int_equal(zswap_store(z, OFFSETS - 1, page), -EDQUOT);
+
+	/* The backing works again: the worker gets it down to 90 %. */
+	zswap_flush(z);
+	backing_error = 0;
+	assert_int_equal(zswap_store(z, OFFSETS - 1, page), -EDQUOT);
+	zswap_flush(z);
+	zswap_stats(z, &stats);
+	assert_true(stats.written_back_pages > 0);
+	assert_int_equal(stats.written_back_pages, backing_writes);
+	assert_true(stats.pool_total_size <= MIB * 9 / 10);
+	assert_true(stats.pool_total_size > MIB * 8 / 10);
+	assert_int_equal(zswap_store(z, OFFSETS - 1, page), 0);
+	in_zswap[OFFSETS - 1] = 20;
+
+	/* Each page is in one place, and those are the coldest (but for those
+	 * whose write failed and that went to the warm end). */
+	for (offset = 0; offset < OFFSETS; offset++) {
+		if (!in_zswap[offset])
+			continue;
+		err = zswap_load(z, offset, page);
+		if (in_backing[offset]) {
+			assert_int_equal(err, -ENOENT);
+		} else {
+			unsigned char expected[PAGE];
+
+			assert_int_equal(err, 0);
+			make_page_of(expected, TEXT, offset, 20);
+			assert_memory_equal(page, expected, PAGE);
+		}
+	}
+	zswap_destroy(z);
+}
+
+/* Writes go to the coldest first, same-filled pages too. */
+static void test_coldest_first(void **state)
+{
+	struct zswap *z = create(64 * MIB, ZS_DEFER_NONE);
+	unsigned char page[PAGE];
+
+	(void)state;
+	for (uint32_t offset = 0; offset < 100; offset++) {
+		in_zswap[offset] = 8 * offset + (offset % 2 ? 2 : 0);
+		if (!offset)
+			in_zswap[offset] = 8;
+		make_page(page, offset, in_zswap[offset]);
+		assert_int_equal(zswap_store(z, offset, page), 0);
+	}
+	/* Stored anew, and so warm. */
+	make_page(page, 3, in_zswap[3]);
+	assert_int_equal(zswap_store(z, 3, page), 0);
+	assert_int_equal(zswap_writeback(z, 10), 10);
+	for (uint32_t offset = 0; offset < 100; offset++)
+		assert_int_equal(in_backing[offset] != 0,
+				 offset < 11 && offset != 3);
+	/* An error is reported, and the page stays. */
+	backing_error = -ENOSPC;
+	assert_int_equal(zswap_writeback(z, 1), -ENOSPC);
+	backing_error = 0;
+	assert_int_equal(zswap_load(z, 11, page), 0);
+	assert_page(page, 11, in_zswap[11]);
+	assert_int_equal(zswap_check(z), 0);
+	zswap_destroy(z);
+}
+
+static void test_no_memory(void **state)
+{
+	struct zswap_options options = {
+		.budget_bytes = 1024 * MIB,
+		.memory_limit = MIB,
+	};
+	struct zswap *z = zswap_create(&options);
+	struct zswap_stats stats;
+	unsigned char page[PAGE];
+	uint64_t offset = 0;
+	int err;
+
+	(void)state;
+	assert_non_null(z);
+	do {
+		make_page_of(page, TEXT, offset, 2);
+		err = zswap_store(z, offset++, page);
+	} while (!err && offset < 100000);
+	assert_int_equal(err, -ENOMEM);
+	zswap_stats(z, &stats);
+	assert_int_equal(stats.reject_alloc_fail, 1);
+	assert_int_equal(stats.stored_pages, offset - 1);
+	/* The page that was there before a failed store is gone, too. */
+	make_page_of(page, RANDOM, 7, 1);
+	assert_int_equal(zswap_store(z, 7, page), -E2BIG);
+	assert_int_equal(zswap_load(z, 7, page), -ENOENT);
+	/* Without a backing nothing is written back. */
+	assert_int_equal(zswap_writeback(z, 1), -ENODEV);
+	/* What is dropped makes room, although its memory is freed later. */
+	for (uint64_t i = 0; i < offset; i++)
+		zswap_invalidate(z, i);
+	make_page_of(page, TEXT, 1, 2);
+	assert_int_equal(zswap_store(z, 1, page), 0);
+	assert_int_equal(zswap_check(z), 0);
+	zswap_destroy(z);
+}
+
+/* No memory for an entry: calloc and malloc of the library fail (linked with
+ * --wrap), the Nth from now on. */
+static int fail_at;
+void *__real_malloc(size_t bytes);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_malloc(size_t bytes)
+{
+	if (fail_at && !--fail_at)
+		return NULL;
+	return __real_malloc(bytes);
+}
+
+void *__real_calloc(size_t n, size_t bytes);
+void *__wrap_calloc(size_t n, size_t bytes);
+void *__wrap_calloc(size_t n, size_t bytes)
+{
+	if (fail_at && !--fail_at)
+		return NULL;
+	return __real_calloc(n, bytes);
+}
+
+static void test_allocation_failures(void **state)
+{
+	struct zswap_options options = { .budget_bytes = 64 * MIB };
+	struct zswap_stats stats;
+	unsigned char page[PAGE];
+	struct zswap *z;
+	int nth = 0;
+
+	(void)state;
+	do {
+		fail_at = ++nth;
+		errno = 0;
+		z = zswap_create(&options);
+		assert_true(z || errno == ENOMEM);
+	} while (!z);
+	fail_at = 0;
+	assert_true(nth > 4);
+
+	make_page(page, 1, 2);
+	fail_at = 1;
+	assert_int_equal(zswap_store(z, 1, page), -ENOMEM);
+	fail_at = 0;
+	zswap_stats(z, &stats);
+	assert_int_equal(stats.reject_kmemcache_fail, 1);
+	assert_int_equal(zswap_store(z, 1, page), 0);
+	assert_int_equal(zswap_check(z), 0);
+	zswap_destroy(z);
+}
+
+static void test_options(void **state)
+{
+	struct zswap_options options = { 0 };
+
+	(void)state;
+	assert_null(zswap_create(&options)); /* no budget */
+	assert_int_equal(errno, EINVAL);
+	options.budget_bytes = MIB;
+	options.max_pool_percent = 101;
+	assert_null(zswap_create(&options));
+	assert_int_equal(errno, EINVAL);
+	options.max_pool_percent = 0;
+	for (int i = 0; i < 4; i++) {
+		static const char *const names[] = { "", "lz5", "zstd:x",
+						     "zstd:99" };
+
+		options.compressor = names[i];
+		assert_null(zswap_create(&options));
+		assert_int_equal(errno, EINVAL);
+	}
+	options.compressor = "zstd:3";
+	options.page_size = 5000;
+	assert_null(zswap_create(&options));
+	assert_int_equal(errno, EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_coldest_first),
+		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_allocation_failures),
+		cmocka_unit_test(test_options),
+	};
+
+	return cmocka_run_group_tests_name("zswap", tests, NULL, NULL);
+}

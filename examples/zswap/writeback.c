@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* writeback.c - makes room: writes the coldest pages to the backing, and the
+ * worker that does so when the limit was reached.
+ *
+ * Kernel origin: mm/zswap.c zswap_writeback_entry, shrink_worker; there the
+ * page goes through the swap cache, here the entry stays locked while it is
+ * written. Added: compaction comes first if it can free much, as the limit
+ * counts the pool's pages, not the objects in them.
+ * Locks: takes an entry's, lru_lock, worker_lock.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "internal.h"
+
+#define MAX_FAILURES 16 /* as the kernel's MAX_RECLAIM_RETRIES */
+#define BATCH 64
+
+/* The coldest entry that nobody has locked, locked. It goes to the warm end:
+ * if it cannot be written, it is not the next to be tried. */
+static struct zswap_entry *lock_coldest(struct zswap *z)
+{
+	struct zswap_entry *entry = NULL;
+
+	pthread_mutex_lock(&z->lru_lock);
+	if (!cds_list_empty(&z->lru)) {
+		entry = cds_list_first_entry(&z->lru, struct zswap_entry, lru);
+		cds_list_del(&entry->lru);
+		cds_list_add_tail(&entry->lru, &z->lru);
+		/* On the list it cannot be freed. */
+		if (!entry_trylock(entry))
+			entry = NULL;
+	}
+	pthread_mutex_unlock(&z->lru_lock);
+	return entry;
+}
+
+/* Return: 0, or why not; -EAGAIN: the entry was locked. */
+static int write_coldest(struct zswap *z, void *page)
+{
+	const struct zswap_backing *backing = &z->options.backing;
+	struct zswap_entry *entry;
+	int err;
+
+	if (!stat_read(&z->stored_pages))
+		return -ENOENT;
+	entry = lock_coldest(z);
+	if (!entry)
+		return -EAGAIN;
+	err = zswap_decompress(entry, page, z->options.page_size);
+	if (err)
+		stat_add(&z->decompress_fail, 1);
+	else
+		err = backing->write(backing->arg, entry->offset, page);
+	if (err) {
+		stat_add(&z->reject_reclaim_fail, 1);
+		entry_unlock(&z->index, entry);
+		return err;
+	}
+	zswap_entry_free(z, entry, false);
+	stat_add(&z->written_back_pages, 1);
+	return 0;
+}
+
+long zswap_writeback(struct zswap *z, unsigned long nr)
+{
+	int failures = 0, err = 0, last = 0;
+	long written = 0;
+	void *page;
+
+	if (!z->options.backing.write)
+		return -ENODEV;
+	page = malloc(z->options.page_size);
+	if (!page)
+		return -ENOMEM;
+	for (; nr && err != -ENOENT; nr--) {
+		err = write_coldest(z, page);
+		if (!err) {
+			written++;
+			continue;
+		}
+		last = err;
+		if (++failures == MAX_FAILURES)
+			break;
+	}
+	free(page);
+	return written ? written : last;
+}
+
+/* The worker's only: nobody else removes pools. */
+static void compact(struct zswap *z)
+{
+	struct zswap_pool *pool;
+
+	pthread_mutex_lock(&z->pools_lock);
+	pool = z->pools;
+	pthread_mutex_unlock(&z->pools_lock);
+	/* For less than 1/32 of a pool it is not worth to move anything. */
+	for (; pool; pool = pool->next)
+		if (zs_shrink_count(pool->zs) >
+		    zs_get_total_pages(pool->zs) / 32)
+			zs_compact(pool->zs);
+}
+
+static bool stopping(struct zswap *z)
+{
+	bool stop;
+
+	pthread_mutex_lock(&z->worker_lock);
+	stop = z->worker_stop;
+	pthread_mutex_unlock(&z->worker_lock);
+	return stop;
+}
+
+static void shrink(struct zswap *z)
+{
+	uint64_t excess;
+	int failures = 0;
+	long result;
+
+	while (!stopping(z)) {
+		compact(z);
+		excess = zswap_pool_size(z);
+		if (excess <= z->accept_pool_size)
+			break;
+		excess -= z->accept_pool_size;
+		/* A page of the excess is more than one entry's. */
+		excess /= z->options.page_size;
+		result =
+			zswap_writeback(z, excess < BATCH ? excess + 1 : BATCH);
+		if (result == -ENODEV || result == -ENOENT)
+			break;
+		if (result < 0 && ++failures == MAX_FAILURES)
+			break;
+	}
+}
+
+static void *work(void *arg)
+{
+	struct zswap *z = arg;
+
+	pthread_mutex_lock(&z->worker_lock);
+	while (!z->worker_stop) {
+		bool shrink_wanted = z->shrink_wanted;
+
+		if (!shrink_wanted && !z->tidy_wanted) {
+			z->worker_busy = false;
+			pthread_cond_broadcast(&z->worker_idle);
+			pthread_cond_wait(&z->worker_wake, &z->worker_lock);
+			continue;
+		}
+		z->shrink_wanted = z->tidy_wanted = false;
+		z->worker_busy = true;
+		pthread_mutex_unlock(&z->worker_lock);
+		if (shrink_wanted)
+			shrink(z);
+		entry_cache_reclaim(&z->cache);
+		zswap_tidy_pools(z, false);
+		index_fit(&z->index, stat_read(&z->stored_pages));
+		atomic_store(&z->fitted, z->index.buckets);
+		pthread_mutex_lock(&z->worker_lock);
+	}
+	pthread_mutex_unlock(&z->worker_lock);
+	return NULL;
+}
+
+/* Signals are the program's own threads' business. */
+static int start_worker(struct zswap *z)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&z->worker, NULL, work, z);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return err;
+}
+
+void zswap_kick(struct zswap *z, bool shrink_wanted)
+{
+	pthread_mutex_lock(&z->worker_lock);
+	if (shrink_wanted)
+		z->shrink_wanted = true;
+	else
+		z->tidy_wanted = true;
+	if (!z->worker_stop) {
+		/* Without a thread, the next one who asks tries again. */
+		if (!z->worker_started)
+			z->worker_started = !start_worker(z);
+		pthread_cond_signal(&z->worker_wake);
+	}
+	pthread_mutex_unlock(&z->worker_lock);
+}
+
+static void flush_pool(struct zswap_pool *pool, void *arg)
+{
+	(void)arg;
+	zs_free_deferred_flush(pool->zs);
+}
+
+void zswap_flush(struct zswap *z)
+{
+	pthread_mutex_lock(&z->worker_lock);
+	while (z->worker_started &&
+	       (z->worker_busy || z->shrink_wanted || z->tidy_wanted))
+		pthread_cond_wait(&z->worker_idle, &z->worker_lock);
+	pthread_mutex_unlock(&z->worker_lock);
+	zswap_for_each_pool(z, flush_pool, NULL);
+}
+
+void zswap_worker_init(struct zswap *z)
+{
+	pthread_mutex_init(&z->worker_lock, NULL);
+	pthread_cond_init(&z->worker_wake, NULL);
+	pthread_cond_init(&z->worker_idle, NULL);
+}
+
+/* Asking it for anything is still allowed, and does nothing. */
+void zswap_worker_stop(struct zswap *z)
+{
+	pthread_mutex_lock(&z->worker_lock);
+	z->worker_stop = true;
+	pthread_cond_signal(&z->worker_wake);
+	pthread_mutex_unlock(&z->worker_lock);
+	if (z->worker_started)
+		pthread_join(z->worker, NULL);
+}
+
+void zswap_worker_destroy(struct zswap *z)
+{
+	pthread_mutex_destroy(&z->worker_lock);
+	pthread_cond_destroy(&z->worker_wake);
+	pthread_cond_destroy(&z->worker_idle);
+}

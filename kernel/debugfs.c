@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* debugfs.c - owns the tree of directories and files that the kernel file
+ * makes in debugfs, kept in memory.
+ *
+ * Kernel origin: fs/debugfs, fs/seq_file.c; differs: a file is written to a
+ * stream as a whole; no modes, no file operations but show.
+ * Callers: the kernel file through linux/debugfs.h; subject.c.
+ * Locks: tree_lock; held while a file's show runs, so that its directory is
+ * not removed meanwhile.
+ */
+#include "kernel.h"
+
+#include <pthread.h>
+
+#include <linux/debugfs.h>
+#include <linux/slab.h>
+
+struct dentry {
+	struct list_head siblings; /* guard, for all: tree_lock */
+	struct list_head children;
+	char *name;
+	void *data;
+	const struct file_operations *ops; /* NULL: a directory */
+};
+
+static pthread_mutex_t tree_lock = PTHREAD_MUTEX_INITIALIZER;
+static LIST_HEAD(root);
+
+struct dentry *uzs_k_debugfs_add(const char *name, struct dentry *parent,
+				 void *data, const struct file_operations *ops)
+{
+	struct dentry *d = uzs_k_zalloc(sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->name = uzs_k_strdup(name);
+	if (!d->name) {
+		uzs_k_free(d);
+		return NULL;
+	}
+	d->data = data;
+	d->ops = ops;
+	INIT_LIST_HEAD(&d->children);
+	pthread_mutex_lock(&tree_lock);
+	list_add_tail(&d->siblings, parent ? &parent->children : &root);
+	pthread_mutex_unlock(&tree_lock);
+	return d;
+}
+
+/* Locks: tree_lock. */
+static void remove_locked(struct dentry *d)
+{
+	struct dentry *child, *next;
+
+	list_for_each_entry_safe(child, next, &d->children, siblings)
+		remove_locked(child);
+	list_del(&d->siblings);
+	uzs_k_free(d->name);
+	uzs_k_free(d);
+}
+
+void uzs_k_debugfs_remove(struct dentry *d)
+{
+	if (IS_ERR_OR_NULL(d))
+		return;
+	pthread_mutex_lock(&tree_lock);
+	remove_locked(d);
+	pthread_mutex_unlock(&tree_lock);
+}
+
+int uzs_k_debugfs_show(struct dentry *dir, const char *name, FILE *out)
+{
+	struct dentry *d;
+	int rc = -ENOENT;
+
+	if (IS_ERR_OR_NULL(dir))
+		return rc;
+	pthread_mutex_lock(&tree_lock);
+	list_for_each_entry(d, &dir->children, siblings) {
+		struct seq_file s = { .out = out, .private = d->data };
+
+		if (!d->ops || strcmp(d->name, name) != 0)
+			continue;
+		rc = d->ops->show(&s, NULL);
+		if (!rc && ferror(out))
+			rc = -EIO;
+		break;
+	}
+	pthread_mutex_unlock(&tree_lock);
+	return rc;
+}

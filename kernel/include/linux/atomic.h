@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* linux/atomic.h - compat's. */
+#ifndef UZS_KERNEL_LINUX_ATOMIC_H
+#define UZS_KERNEL_LINUX_ATOMIC_H
+
+#include <uzs/compat.h>
+#include <linux/types.h>
+
+#endif

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* linux/err.h - compat's ERR_PTR and kin. */
+#ifndef UZS_KERNEL_LINUX_ERR_H
+#define UZS_KERNEL_LINUX_ERR_H
+
+#include <uzs/compat.h>
+
+#endif

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* linux/init.h - see module.h. */
+#ifndef UZS_KERNEL_LINUX_INIT_H
+#define UZS_KERNEL_LINUX_INIT_H
+
+#include <uzs/compat.h>
+#include <linux/module.h>
+
+#endif

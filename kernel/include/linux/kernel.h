@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* linux/kernel.h - the small words: compat's, and what this folder adds. */
+#ifndef UZS_KERNEL_LINUX_KERNEL_H
+#define UZS_KERNEL_LINUX_KERNEL_H
+
+#include <linux/bug.h>
+#include <linux/const.h>
+#include <linux/err.h>
+#include <linux/math.h>
+#include <linux/minmax.h>
+#include <linux/printk.h>
+#include <linux/types.h>
+#include <uzs/compat.h>
+#include <uzs/config.h>
+
+#endif

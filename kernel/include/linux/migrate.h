@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* linux/migrate.h - page migration; page.c drives it from compat's compaction. */
+#ifndef UZS_KERNEL_LINUX_MIGRATE_H
+#define UZS_KERNEL_LINUX_MIGRATE_H
+
+#include <uzs/compat.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+
+enum migrate_mode {
+	MIGRATE_ASYNC,
+	MIGRATE_SYNC_LIGHT,
+	MIGRATE_SYNC,
+	MIGRATE_SYNC_NO_COPY,
+};
+typedef unsigned int isolate_mode_t;
+#define MIGRATEPAGE_SUCCESS 0
+
+struct movable_operations {
+	bool (*isolate_page)(struct page *page, isolate_mode_t mode);
+	int (*migrate_page)(struct page *dst, struct page *src,
+			    enum migrate_mode mode);
+	void (*putback_page)(struct page *page);
+};
+
+#define UZS_K_MAPPING_MOVABLE 2ul
+
+/* Until 6.16: each page has its operations. */
+static inline void __SetPageMovable(struct page *page,
+				    const struct movable_operations *ops)
+{
+	VM_BUG_ON(!PageLocked(page));
+	page->mapping = (void *)((unsigned long)ops | UZS_K_MAPPING_MOVABLE);
+	page_set(uzs_page_of(page), PG_movable);
+}
+static inline void __ClearPageMovable(struct page *page)
+{
+	page_clear(uzs_page_of(page), PG_movable);
+	page->mapping = (void *)UZS_K_MAPPING_MOVABLE;
+}
+static inline bool PageMovable(const struct page *page)
+{
+	return (page_flags(uzs_page_of(page)) & PG_movable) != 0;
+}
+
+/* Since then: each page type has. The flag stays until the page is freed. */
+int uzs_k_set_movable_ops(const struct movable_operations *ops,
+			  enum pagetype type);
+#define set_movable_ops(ops, type) uzs_k_set_movable_ops((ops), (type))
+static inline void SetPageMovableOps(struct page *page)
+{
+	page_set(uzs_page_of(page), PG_movable);
+}
+#define PageMovableOps(page) PageMovable(page)
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* linux/mmdebug.h - as with CONFIG_DEBUG_VM in builds that test; VM_BUG_ON()
+ * is compat's. */
+#ifndef UZS_KERNEL_LINUX_MMDEBUG_H
+#define UZS_KERNEL_LINUX_MMDEBUG_H
+
+#include <uzs/compat.h>
+#include <linux/bug.h>
+
+#define VM_BUG_ON_PAGE(cond, page) VM_BUG_ON(cond)
+#define VM_BUG_ON_FOLIO(cond, folio) VM_BUG_ON(cond)
+#define VM_WARN_ON(cond) ((void)(UZS_DEBUG && WARN_ON(cond)))
+#define VM_WARN_ON_ONCE(cond) ((void)(UZS_DEBUG && WARN_ON(cond)))
+#define VM_WARN_ON_ONCE_PAGE(cond, page) VM_WARN_ON_ONCE(cond)
+#define VM_WARN_ON_ONCE_FOLIO(cond, folio) VM_WARN_ON_ONCE(cond)
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* linux/percpu.h - copies of a variable for each CPU slot. */
+#ifndef UZS_KERNEL_LINUX_PERCPU_H
+#define UZS_KERNEL_LINUX_PERCPU_H
+
+#include <uzs/compat.h>
+/* Variables of one CPU are the templates of this section of the file; sys.c
+ * makes a copy for each slot. A slot is pinned while a local lock is held or
+ * preemption is off: the thread then finds the same one, though nothing keeps
+ * it on its CPU. */
+#define UZS_PERCPU_SECTION __attribute__((section("uzs_percpu"), used))
+#define DEFINE_PER_CPU(type, name) UZS_PERCPU_SECTION __typeof__(type) name
+#define DECLARE_PER_CPU(type, name) extern __typeof__(type) name
+
+/* In a thread: the pinned slot, and how often. */
+struct uzs_k_pin {
+	unsigned int depth;
+	unsigned int slot;
+};
+extern __thread struct uzs_k_pin uzs_k_pin
+	__attribute__((tls_model("initial-exec")));
+extern unsigned int uzs_k_slots;
+extern char *uzs_k_percpu[UZS_MAX_CPU_SLOTS];
+extern char __start_uzs_percpu[] __attribute__((visibility("hidden"), weak));
+extern char __stop_uzs_percpu[] __attribute__((visibility("hidden"), weak));
+
+static inline unsigned int uzs_k_pin_slot(void)
+{
+	if (!uzs_k_pin.depth++)
+		uzs_k_pin.slot = uzs_cpu_slot(uzs_k_slots);
+	return uzs_k_pin.slot;
+}
+static inline void uzs_k_unpin_slot(void)
+{
+	uzs_k_pin.depth--;
+}
+static inline unsigned int uzs_k_slot(void)
+{
+	return uzs_k_pin.depth ? uzs_k_pin.slot : uzs_cpu_slot(uzs_k_slots);
+}
+static inline void *uzs_k_per_cpu(void *tmpl, unsigned int slot)
+{
+	return uzs_k_percpu[slot] + ((char *)tmpl - __start_uzs_percpu);
+}
+
+#define per_cpu_ptr(ptr, cpu) ((__typeof__(ptr))uzs_k_per_cpu((ptr), (cpu)))
+#define per_cpu(name, cpu) (*per_cpu_ptr(&(name), (cpu)))
+#define this_cpu_ptr(ptr) per_cpu_ptr((ptr), uzs_k_slot())
+#define raw_cpu_ptr(ptr) this_cpu_ptr(ptr)
+#define get_cpu_ptr(ptr) per_cpu_ptr((ptr), uzs_k_pin_slot())
+#define put_cpu_ptr(ptr) ((void)(ptr), uzs_k_unpin_slot())
+#define smp_processor_id() ((int)uzs_k_slot())
+#define get_cpu() ((int)uzs_k_pin_slot())
+#define put_cpu() uzs_k_unpin_slot()
+#define for_each_possible_cpu(cpu) \
+	for ((cpu) = 0; (unsigned int)(cpu) < uzs_k_slots; (cpu)++)
+#define for_each_online_cpu(cpu) for_each_possible_cpu(cpu)
+#define num_possible_cpus() uzs_k_slots
+#define num_online_cpus() uzs_k_slots
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* linux/shrinker.h - shrinkers are registered with the zone that pages come
+ * from, and asked when it has none left. */
+#ifndef UZS_KERNEL_LINUX_SHRINKER_H
+#define UZS_KERNEL_LINUX_SHRINKER_H
+
+#include <uzs/compat.h>
+#include <linux/types.h>
+
+struct mem_cgroup;
+struct shrink_control {
+	gfp_t gfp_mask;
+	int nid;
+	unsigned long nr_to_scan;
+	unsigned long nr_scanned;
+	struct mem_cgroup *memcg;
+};
+
+struct shrinker {
+	unsigned long (*count_objects)(struct shrinker *shrinker,
+				       struct shrink_control *sc);
+	unsigned long (*scan_objects)(struct shrinker *shrinker,
+				      struct shrink_control *sc);
+	long batch;
+	int seeks;
+	unsigned int flags;
+	void *private_data;
+	struct uzs_shrinker uzs;
+	bool registered;
+};
+
+#define DEFAULT_SEEKS 2
+
+struct shrinker *uzs_k_shrinker_alloc(unsigned int flags);
+void uzs_k_shrinker_register(struct shrinker *shrinker);
+void uzs_k_shrinker_unregister(struct shrinker *shrinker);
+void uzs_k_shrinker_free(struct shrinker *shrinker);
+/* Names are for debugfs in the kernel, and not kept. */
+#define shrinker_alloc(flags, ...) uzs_k_shrinker_alloc(flags)
+#define shrinker_register(shrinker) uzs_k_shrinker_register(shrinker)
+#define shrinker_free(shrinker) uzs_k_shrinker_free(shrinker)
+/* Until 6.6: in the owner's structure. */
+#define register_shrinker(shrinker, ...) (uzs_k_shrinker_register(shrinker), 0)
+#define unregister_shrinker(shrinker) uzs_k_shrinker_unregister(shrinker)
+
+#endif

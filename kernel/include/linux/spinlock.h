@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* linux/spinlock.h - compat's locks. */
+#ifndef UZS_KERNEL_LINUX_SPINLOCK_H
+#define UZS_KERNEL_LINUX_SPINLOCK_H
+
+#include <uzs/compat.h>
+#include <linux/lockdep.h>
+
+#define __acquires(lock)
+#define __releases(lock)
+#define __must_hold(lock)
+#define SINGLE_DEPTH_NESTING 1
+#define raw_spinlock_t spinlock_t
+#define DEFINE_SPINLOCK(name) spinlock_t name = { 0 }
+#define DEFINE_RWLOCK(name) rwlock_t name = { 0 }
+#define spin_lock_irqsave(lock, flags) ((void)(flags = 0), spin_lock(lock))
+#define spin_unlock_irqrestore(lock, flags) ((void)(flags), spin_unlock(lock))
+#define spin_lock_irq(lock) spin_lock(lock)
+#define spin_unlock_irq(lock) spin_unlock(lock)
+#define spin_lock_bh(lock) spin_lock(lock)
+#define spin_unlock_bh(lock) spin_unlock(lock)
+
+/* Does somebody wait for it? Those who still spin do not count. */
+static inline bool spin_is_contended(const spinlock_t *lock)
+{
+	return READ_ONCE(lock->word) & UZS_SPIN_WAITERS;
+}
+
+/* Two locks of one class at once: the caller says that their order is right,
+ * so it is taken by trying, which the checked body does not order. */
+#define spin_lock_nested(lock, subclass)    \
+	do {                                \
+		while (!spin_trylock(lock)) \
+			cond_resched();     \
+	} while ((void)(subclass), 0)
+#define write_lock_nested(lock, subclass)    \
+	do {                                 \
+		while (!write_trylock(lock)) \
+			cond_resched();      \
+	} while ((void)(subclass), 0)
+
+#endif

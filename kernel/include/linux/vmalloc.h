@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* linux/vmalloc.h - what is used of it is in slab.h. */
+#ifndef UZS_KERNEL_LINUX_VMALLOC_H
+#define UZS_KERNEL_LINUX_VMALLOC_H
+
+#include <uzs/compat.h>
+#include <linux/slab.h>
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* kernel.h - what the sources of this folder have from each other.
+ *
+ * The machine that a kernel file believes to run on lives from the first pool
+ * to the last one (uzs_k_enter, uzs_k_leave): a zone, the copies of per-CPU
+ * variables, the module's own state. A pool has a queue for its work items.
+ */
+#ifndef UZS_KERNEL_H
+#define UZS_KERNEL_H
+
+#include <linux/mm.h>
+#include <linux/workqueue.h>
+
+#include "tests/conformance/subject.h"
+
+/* ---- sys.c --------------------------------------------------------------- */
+
+/* A pool's surroundings. */
+struct uzs_k_env {
+	struct uzs_workqueue_struct queue;
+};
+
+/* Brings the machine up if this is the first pool, makes the pool's
+ * surroundings and uses them for what this thread initializes until
+ * uzs_k_entered. Return: false: no memory. */
+bool uzs_k_enter(struct uzs_k_env *env, bool worker);
+void uzs_k_entered(void);
+/* Runs what is queued, and takes the machine down if this was the last pool.
+ * Return: how much the module left behind: pages, objects, counters. */
+unsigned long uzs_k_leave(struct uzs_k_env *env);
+
+struct shrinker;
+unsigned long uzs_k_shrink_count(struct shrinker *shrinker);
+unsigned long uzs_k_shrink_scan(struct shrinker *shrinker, unsigned long nr);
+
+/* ---- page.c -------------------------------------------------------------- */
+
+bool uzs_k_zone_init(void);
+/* Return: pages that are still out. */
+unsigned long uzs_k_zone_destroy(void);
+struct zone *uzs_k_zone(void);
+/* Moves pages of zspages of that pool, each to another one. Return: pages
+ * moved. */
+struct zs_pool;
+unsigned long uzs_k_move_pages(struct zs_pool *pool, unsigned long most);
+/* Moves pages so that sections become empty, and gives free memory back to
+ * the OS. Return: pages moved. */
+unsigned long uzs_k_compact_zone(void);
+
+/* ---- slab.c -------------------------------------------------------------- */
+
+/* Slabs with live objects that destroyed caches had, since the last call. */
+unsigned long uzs_k_lost_slabs(void);
+
+/* ---- peek.c: the only one that sees the kernel file's structures --------- */
+
+struct dentry;
+
+extern const unsigned int uzs_k_groups;
+extern const unsigned int uzs_k_chain_size;
+unsigned int uzs_k_class_count(void);
+void uzs_k_class_info(struct zs_pool *pool, unsigned int index,
+		      struct subject_class *info);
+unsigned int uzs_k_lookup_class_index(struct zs_pool *pool, unsigned int size);
+int uzs_k_for_each_zspage(struct zs_pool *pool, unsigned int index,
+			  int (*callback)(const struct subject_zspage *,
+					  void *),
+			  void *arg);
+unsigned long uzs_k_check(struct zs_pool *pool, FILE *out);
+struct shrinker *uzs_k_pool_shrinker(struct zs_pool *pool);
+struct dentry *uzs_k_pool_dentry(struct zs_pool *pool);
+/* Whose page is it? It is locked and movable. */
+struct zs_pool *uzs_k_page_owner(struct page *page);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* page.c - owns the zone that the kernel file's pages come from: allocation,
+ * references, migration.
+ *
+ * Kernel origin: mm/page_alloc.c, mm/swap.c (__folio_put), mm/migrate.c
+ * (isolate_movable_ops_page, migrate_movable_ops_page); differs: one zone for
+ * all pools of the process, nothing but movable_ops pages is migrated, a page
+ * is locked from isolation to putback.
+ * Callers: the kernel file through linux/gfp.h, page_ref.h, migrate.h; compat's
+ * zone_compact.c; subject.c. Calls: compat's zone.
+ * Locks: takes trim_lock, page locks. Sleeps: in migration.
+ * Guarantees:
+ *  K1 who has a reference to a page finds it neither freed nor reused, also
+ *     when it was moved away meanwhile.
+ *  K2 a page goes back to the zone without flags, type and references.
+ */
+#include "kernel.h"
+
+#include <linux/migrate.h>
+
+static struct zone zone;
+static void *zone_memory;
+/* Of pages whose type has operations, rather than each page. */
+static const struct movable_operations *type_ops;
+
+struct zone *uzs_k_zone(void)
+{
+	return &zone;
+}
+
+/* ---- allocation and references ------------------------------------------- */
+
+static void reset(struct page *page)
+{
+	page->mapping = NULL;
+	page->index = 0;
+	page->private = 0;
+	page->page_type = ~0u;
+	page->memcg_data = 0;
+}
+
+struct page *uzs_k_alloc_page(gfp_t gfp)
+{
+	struct uzs_page *p = uzs_zone_alloc_page(
+		&zone, uzs_k_may(gfp),
+		gfp & __GFP_MOVABLE ? MIGRATE_MOVABLE : MIGRATE_UNMOVABLE);
+	struct page *page;
+
+	if (!p)
+		return NULL;
+	page = uzs_page_as_kernel(p);
+	reset(page);
+	if (gfp & __GFP_ZERO)
+		memset(page_address(page), 0, PAGE_SIZE);
+	/* Seen by get_page_unless_zero of who walks the section. */
+	__atomic_store_n(&page->_refcount.counter, 1, __ATOMIC_RELEASE);
+	return page;
+}
+
+/* The last reference is gone. */
+void uzs_k_put_last(struct page *page)
+{
+	VM_BUG_ON(PagePrivate(page));
+	page_clear(uzs_page_of(page),
+		   PG_movable | UZS_K_PRIVATE_2 | UZS_K_OWNER_PRIV_1);
+	uzs_zone_free_page(page_zone(page), uzs_page_of(page));
+}
+
+void uzs_k_free_page(struct page *page)
+{
+	put_page(page);
+}
+
+void uzs_k_wait_on_page_locked(struct page *page)
+{
+	u32 flags;
+
+	while ((flags = page_flags(uzs_page_of(page))) & PG_locked) {
+		/* Unlocking wakes whoever it sees waiting. */
+		if (!(flags & PG_waiters) &&
+		    !__atomic_compare_exchange_n(
+			    &page->uzs_flags, &flags, flags | PG_waiters, false,
+			    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			continue;
+		uzs_wait_on(&page->uzs_flags, flags | PG_waiters);
+	}
+}
+
+/* ---- migration ----------------------------------------------------------- */
+
+int uzs_k_set_movable_ops(const struct movable_operations *ops,
+			  enum pagetype type)
+{
+	(void)type;
+	if (ops && type_ops)
+		return -EBUSY;
+	type_ops = ops;
+	return 0;
+}
+
+static const struct movable_operations *ops_of(const struct page *page)
+{
+	unsigned long mapping = (unsigned long)page->mapping;
+
+	if (mapping > UZS_K_MAPPING_MOVABLE)
+		return (void *)(mapping & ~UZS_K_MAPPING_MOVABLE);
+	return type_ops;
+}
+
+static bool isolate(struct zone *z, struct uzs_page *p)
+{
+	struct page *page = uzs_page_as_kernel(p);
+	const struct movable_operations *ops = ops_of(page);
+
+	(void)z;
+	return ops && ops->isolate_page(page, 0);
+}
+
+static int migrate(struct zone *z, struct uzs_page *to, struct uzs_page *from)
+{
+	struct page *dst = uzs_page_as_kernel(to);
+	struct page *src = uzs_page_as_kernel(from);
+	int rc;
+
+	(void)z;
+	reset(dst);
+	/* The migrator's reference; the owner takes one of its own. */
+	__atomic_store_n(&dst->_refcount.counter, 1, __ATOMIC_RELEASE);
+	rc = ops_of(src)->migrate_page(dst, src, MIGRATE_SYNC);
+	if (rc == MIGRATEPAGE_SUCCESS) {
+		page_clear(from, PG_movable);
+		put_page(dst);
+		return 0;
+	}
+	VM_BUG_ON(page_count(dst) != 1);
+	atomic_set(&dst->_refcount, 0);
+	return rc;
+}
+
+static void putback(struct zone *z, struct uzs_page *p)
+{
+	struct page *page = uzs_page_as_kernel(p);
+
+	(void)z;
+	ops_of(page)->putback_page(page);
+}
+
+static bool get(struct zone *z, struct uzs_page *p)
+{
+	(void)z;
+	return get_page_unless_zero(uzs_page_as_kernel(p));
+}
+
+static void put(struct zone *z, struct uzs_page *p)
+{
+	(void)z;
+	put_page(uzs_page_as_kernel(p));
+}
+
+static const struct uzs_movable_operations zone_ops = {
+	.isolate_page = isolate,
+	.migrate_page = migrate,
+	.putback_page = putback,
+	.get_page = get,
+	.put_page = put,
+};
+
+/* Moves one page to a fresh one. `src` is held by a reference. Return: 1 if it
+ * moved, 0 if not, -ENOMEM. */
+static int move_held(struct zs_pool *pool, struct page *src)
+{
+	struct uzs_page *from = uzs_page_of(src), *to;
+	int rc;
+
+	if (!trylock_page(src))
+		return 0;
+	if (!PageMovable(src) || uzs_k_page_owner(src) != pool ||
+	    !isolate(&zone, from)) {
+		unlock_page(src);
+		return 0;
+	}
+	page_set(from, PG_isolated);
+	to = uzs_zone_alloc_page(&zone, UZS_MAY_MAP, MIGRATE_MOVABLE);
+	rc = -ENOMEM;
+	if (to) {
+		lock_page(uzs_page_as_kernel(to));
+		rc = migrate(&zone, to, from);
+		unlock_page(uzs_page_as_kernel(to));
+	}
+	if (rc)
+		putback(&zone, from);
+	page_clear(from, PG_isolated);
+	unlock_page(src);
+	if (!to)
+		return -ENOMEM;
+	if (rc)
+		uzs_zone_free_page(&zone, to);
+	return !rc;
+}
+
+unsigned long uzs_k_move_pages(struct zs_pool *pool, unsigned long most)
+{
+	struct section *section = NULL;
+	unsigned long moved = 0;
+	int rc = 0;
+
+	mutex_lock(&zone.trim_lock);
+	while ((section = uzs_zone_next_section(&zone, section)))
+		for (unsigned int i = zone.first; i < zone.nr_pages; i++) {
+			struct page *src = uzs_page_as_kernel(
+				uzs_section_page(&zone, section, i));
+
+			if (moved == most || rc < 0)
+				goto out;
+			if (!PageMovable(src) || !get_page_unless_zero(src))
+				continue;
+			rc = move_held(pool, src);
+			moved += rc > 0;
+			put_page(src);
+		}
+out:
+	mutex_unlock(&zone.trim_lock);
+	return moved;
+}
+
+unsigned long uzs_k_compact_zone(void)
+{
+	unsigned long moved;
+
+	mutex_lock(&zone.trim_lock);
+	moved = uzs_zone_compact(&zone);
+	uzs_zone_reclaim(&zone, 0, true);
+	mutex_unlock(&zone.trim_lock);
+	return moved;
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+bool uzs_k_zone_init(void)
+{
+	/* Nothing runs in the background to give memory back. */
+	struct zone_options options = {
+		.page_shift = PAGE_SHIFT,
+		.retained = SIZE_MAX,
+		.movable = &zone_ops,
+	};
+
+	zone_memory = calloc(1, uzs_zone_bytes());
+	if (!zone_memory)
+		return false;
+	uzs_zone_init(&zone, zone_memory, &options);
+	BUG_ON(zone.first != UZS_K_FIRST_PAGE ||
+	       zone.desc_offset != (ptrdiff_t)UZS_K_DESC_OFFSET);
+	return true;
+}
+
+unsigned long uzs_k_zone_destroy(void)
+{
+	unsigned long out;
+
+	uzs_zone_drain_pcp(&zone);
+	out = uzs_zone_destroy(&zone);
+	free(zone_memory);
+	return out;
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* peek.c - the kernel tree's mm/zsmalloc.c, and a look into its structures.
+ *
+ * The file is compiled as a part of this one, unchanged, from where it was
+ * extracted to (UZS_K_SOURCE): what it has is static. uzs-tree.h is written by
+ * scripts/kernel-test from what it found in that tree: names and arguments
+ * that differ from version to version.
+ * Callers: subject.c, page.c. Locks: none; whoever looks sees to it that
+ * nothing else runs in the pool.
+ */
+#include UZS_K_SOURCE
+
+#include "kernel.h"
+#include "uzs-tree.h"
+
+#if UZS_K_ZPDESC
+#define FIRST(zspage) get_first_zpdesc(zspage)
+#define NEXT(desc) get_next_zpdesc(desc)
+#define PAGE_OF(desc) zpdesc_page(desc)
+#define DESC_OF(page) page_zpdesc(page)
+typedef struct zpdesc desc_t;
+#else
+#define FIRST(zspage) get_first_page(zspage)
+#define NEXT(desc) get_next_page(desc)
+#define PAGE_OF(desc) (desc)
+#define DESC_OF(page) (page)
+typedef struct page desc_t;
+#endif
+
+const unsigned int uzs_k_groups = UZS_K_GROUPS;
+const unsigned int uzs_k_chain_size = ZS_MAX_PAGES_PER_ZSPAGE;
+
+unsigned int uzs_k_class_count(void)
+{
+	return ZS_SIZE_CLASSES;
+}
+
+/* Another thread may be at them; the figures are exact only without. */
+static unsigned long stat_of(struct size_class *class, int type)
+{
+	return READ_ONCE(class->stats.objs[type]);
+}
+
+void uzs_k_class_info(struct zs_pool *pool, unsigned int index,
+		      struct subject_class *info)
+{
+	struct size_class *class = pool->size_class[index];
+
+	info->index = class->index;
+	info->size = (unsigned int)class->size;
+	info->pages_per_zspage = (unsigned int)class->pages_per_zspage;
+	info->objs_per_zspage = (unsigned int)class->objs_per_zspage;
+	info->huge = info->pages_per_zspage == 1 && info->objs_per_zspage == 1;
+	for (unsigned int i = 0; i < UZS_K_GROUPS; i++)
+		info->zspages[i] = stat_of(class, (int)i);
+	for (unsigned int i = UZS_K_GROUPS; i < SUBJECT_MAX_GROUPS; i++)
+		info->zspages[i] = 0;
+	info->objs_capacity = stat_of(class, UZS_K_STAT_ALLOCATED);
+	info->objs_inuse = stat_of(class, UZS_K_STAT_INUSE);
+	info->freeable_pages = zs_can_compact(class);
+}
+
+unsigned int uzs_k_lookup_class_index(struct zs_pool *pool, unsigned int size)
+{
+#if UZS_K_HAVE_LOOKUP
+	return zs_lookup_class_index(pool, size);
+#else
+	return pool->size_class[get_size_class_index((int)size)]->index;
+#endif
+}
+
+struct shrinker *uzs_k_pool_shrinker(struct zs_pool *pool)
+{
+#if UZS_K_SHRINKER_POINTER
+	return pool->shrinker;
+#else
+	return &pool->shrinker;
+#endif
+}
+
+struct dentry *uzs_k_pool_dentry(struct zs_pool *pool)
+{
+	return pool->stat_dentry;
+}
+
+struct zs_pool *uzs_k_page_owner(struct page *page)
+{
+	/* Trees whose pages stay movable until they are freed: it may just
+	 * be. */
+	if (!page_private(page))
+		return NULL;
+	return get_zspage(DESC_OF(page))->pool;
+}
+
+/* ---- zspages -------------------------------------------------------------- */
+
+/* Where the object with that number begins: page, and address. */
+static desc_t *find_obj(struct zspage *zspage, const struct size_class *class,
+			unsigned int index, void **addr)
+{
+	unsigned long offset = (unsigned long)index * class->size;
+	desc_t *desc = FIRST(zspage);
+
+	for (; offset >= PAGE_SIZE; offset -= PAGE_SIZE)
+		desc = NEXT(desc);
+	*addr = (char *)page_address(PAGE_OF(desc)) + offset;
+	return desc;
+}
+
+struct look {
+	struct subject_zspage out;
+	unsigned long *handles;
+	unsigned int *free_list;
+};
+
+/* Return: entries of the free list; more than there may be: it is broken. */
+static unsigned int look_at(struct zspage *zspage,
+			    const struct size_class *class, struct look *look)
+{
+	unsigned int objs = (unsigned int)class->objs_per_zspage;
+	bool huge = class->pages_per_zspage == 1 && objs == 1;
+	unsigned int next = zspage->freeobj, n = 0;
+	void *addr;
+
+	for (unsigned int i = 0; i < objs; i++) {
+		desc_t *desc = find_obj(zspage, class, i, &addr);
+
+		look->handles[i] = 0;
+		if (!obj_allocated(desc, addr, &look->handles[i]))
+			look->handles[i] = 0;
+	}
+	/* A huge class's object has no link in it. */
+	if (huge && look->handles[0])
+		next = objs;
+	while (next < objs && n < objs) {
+		look->free_list[n++] = next;
+		if (huge)
+			break;
+		find_obj(zspage, class, next, &addr);
+		next = (unsigned int)(*(unsigned long *)addr >> OBJ_TAG_BITS);
+	}
+	look->out.inuse = (unsigned int)zspage->inuse;
+	look->out.objs = objs;
+	look->out.handles = look->handles;
+	look->out.free_list = look->free_list;
+	return n;
+}
+
+int uzs_k_for_each_zspage(struct zs_pool *pool, unsigned int index,
+			  int (*callback)(const struct subject_zspage *,
+					  void *),
+			  void *arg)
+{
+	struct size_class *class = pool->size_class[index];
+	size_t objs = (size_t) class->objs_per_zspage;
+	struct look look = { 0 };
+	struct zspage *zspage;
+	int rc = -ENOMEM;
+
+	look.handles = calloc(objs, sizeof(*look.handles));
+	look.free_list = calloc(objs, sizeof(*look.free_list));
+	if (!look.handles || !look.free_list)
+		goto out;
+	rc = 0;
+	for (unsigned int g = 0; g < UZS_K_GROUPS && !rc; g++)
+		list_for_each_entry(zspage, &class->fullness_list[g], list) {
+			look.out.group = g;
+			look_at(zspage, class, &look);
+			rc = callback(&look.out, arg);
+			if (rc)
+				break;
+		}
+out:
+	free(look.handles);
+	free(look.free_list);
+	return rc;
+}
+
+/* ---- check ---------------------------------------------------------------- */
+
+struct check {
+	FILE *out;
+	unsigned long found;
+};
+
+__attribute__((format(printf, 2, 3))) static void complain(struct check *c,
+							   const char *fmt, ...)
+{
+	va_list ap;
+
+	c->found++;
+	if (!c->out)
+		return;
+	va_start(ap, fmt);
+	vfprintf(c->out, fmt, ap);
+	va_end(ap);
+	fputc('\n', c->out);
+}
+
+static void check_zspage(struct check *c, struct zs_pool *pool,
+			 struct size_class *class, struct zspage *zspage,
+			 unsigned int group, struct look *look)
+{
+	unsigned int n_free = look_at(zspage, class, look), live = 0;
+	unsigned int pages = 0;
+
+	for (desc_t *d = FIRST(zspage); d; d = NEXT(d)) {
+		pages++;
+		if (get_zspage(d) != zspage)
+			complain(c, "class %u: page of another zspage",
+				 class->index);
+		if (!PageMovable(PAGE_OF(d)))
+			complain(c, "class %u: page is not movable",
+				 class->index);
+	}
+	if (pages != (unsigned int)class->pages_per_zspage)
+		complain(c, "class %u: zspage of %u pages", class->index,
+			 pages);
+	if (zspage->pool != pool || zspage->class != class->index)
+		complain(c, "class %u: zspage of another pool or class",
+			 class->index);
+	if (get_fullness_group(class, zspage) != (int)group)
+		complain(c,
+			 "class %u: zspage with %u of %u objects in group %u",
+			 class->index, look->out.inuse, look->out.objs, group);
+	for (unsigned int i = 0; i < look->out.objs; i++) {
+		unsigned int idx;
+		void *addr;
+		desc_t *at, *here = find_obj(zspage, class, i, &addr);
+
+		if (!look->handles[i])
+			continue;
+		live++;
+		obj_to_location(handle_to_obj(look->handles[i]), &at, &idx);
+		if (at != here || idx != i)
+			complain(c,
+				 "class %u: handle %lx of object %u points "
+				 "elsewhere",
+				 class->index, look->handles[i], i);
+	}
+	if (live != look->out.inuse)
+		complain(c, "class %u: %u objects, but inuse is %u",
+			 class->index, live, look->out.inuse);
+	if (live + n_free != look->out.objs)
+		complain(c,
+			 "class %u: %u objects and %u on the free list, of %u",
+			 class->index, live, n_free, look->out.objs);
+}
+
+static unsigned long check_class(struct check *c, struct zs_pool *pool,
+				 struct size_class *class)
+{
+	size_t objs = (size_t) class->objs_per_zspage;
+	unsigned long zspages = 0, inuse = 0;
+	struct look look = { 0 };
+	struct zspage *zspage;
+
+	look.handles = calloc(objs, sizeof(*look.handles));
+	look.free_list = calloc(objs, sizeof(*look.free_list));
+	if (!look.handles || !look.free_list) {
+		complain(c, "no memory to check class %u", class->index);
+		goto out;
+	}
+	for (unsigned int g = 0; g < UZS_K_GROUPS; g++) {
+		unsigned long n = 0;
+
+		list_for_each_entry(zspage, &class->fullness_list[g], list) {
+			check_zspage(c, pool, class, zspage, g, &look);
+			inuse += look.out.inuse;
+			n++;
+		}
+		/* What the async free work of some versions frees stays
+		 * counted in group 0. */
+		if (n != stat_of(class, (int)g) && (UZS_K_ASYNC_COUNTS || g))
+			complain(c,
+				 "class %u: %lu zspages in group %u, "
+				 "counted %lu",
+				 class->index, n, g, stat_of(class, (int)g));
+		zspages += n;
+	}
+	if (zspages * objs != stat_of(class, UZS_K_STAT_ALLOCATED))
+		complain(c, "class %u: room for %zu objects, counted %lu",
+			 class->index, zspages * objs,
+			 stat_of(class, UZS_K_STAT_ALLOCATED));
+	if (inuse != stat_of(class, UZS_K_STAT_INUSE))
+		complain(c, "class %u: %lu objects, counted %lu", class->index,
+			 inuse, stat_of(class, UZS_K_STAT_INUSE));
+out:
+	free(look.handles);
+	free(look.free_list);
+	return zspages * (unsigned long)class->pages_per_zspage;
+}
+
+unsigned long uzs_k_check(struct zs_pool *pool, FILE *out)
+{
+	struct check c = { .out = out };
+	unsigned long pages = 0;
+
+	for (unsigned int i = 0; i < ZS_SIZE_CLASSES; i++)
+		if (pool->size_class[i]->index == i)
+			pages += check_class(&c, pool, pool->size_class[i]);
+	if (pages != zs_get_total_pages(pool))
+		complain(&c, "%lu pages, counted %lu", pages,
+			 zs_get_total_pages(pool));
+	return c.found;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* slab.c - owns the kernel file's caches and its other memory.
+ *
+ * Kernel origin: mm/slub.c, mm/slab_common.c; differs: a cache has a zone of
+ * its own (compat numbers the caches of a zone, up to 255 ever, while a kernel
+ * file makes some for each pool), kmalloc() is the C library's.
+ * Callers: the kernel file through linux/slab.h, string.h, sprintf.h.
+ * Calls: compat's slab and zone.
+ * Locks: none of its own. Sleeps: as compat's allocation.
+ */
+#include "kernel.h"
+
+#include <linux/slab.h>
+#include <linux/sprintf.h>
+
+/* The alignment of larger pieces, as of the kernel's caches for kmalloc(). */
+#define LINE 64
+
+struct kmem_cache {
+	struct uzs_kmem_cache cache;
+	struct zone zone;
+	void *zone_memory;
+	void *cache_memory;
+	size_t size; /* bytes, as asked for */
+	char name[32];
+};
+
+static atomic_long_t lost_slabs;
+
+unsigned long uzs_k_lost_slabs(void)
+{
+	return (unsigned long)atomic_long_xchg(&lost_slabs, 0);
+}
+
+struct kmem_cache *uzs_k_cache_create(const char *name, size_t size,
+				      size_t align)
+{
+	struct zone_options options = { .page_shift = PAGE_SHIFT,
+					.retained = SIZE_MAX };
+	struct kmem_cache *cache = uzs_k_zalloc(sizeof(*cache));
+
+	if (!cache)
+		return NULL;
+	cache->zone_memory = calloc(1, uzs_zone_bytes());
+	cache->cache_memory = calloc(1, uzs_slab_bytes());
+	if (!cache->zone_memory || !cache->cache_memory) {
+		free(cache->zone_memory);
+		free(cache->cache_memory);
+		uzs_k_free(cache);
+		return NULL;
+	}
+	snprintf(cache->name, sizeof(cache->name), "%s", name);
+	cache->size = size;
+	uzs_zone_init(&cache->zone, cache->zone_memory, &options);
+	uzs_slab_init(&cache->cache, &cache->zone,
+		      (unsigned int)round_up(size, align ? align : 8),
+		      cache->cache_memory);
+	return cache;
+}
+
+void uzs_k_cache_destroy(struct kmem_cache *cache)
+{
+	unsigned long slabs;
+
+	if (!cache)
+		return;
+	uzs_slab_shrink(&cache->cache);
+	slabs = READ_ONCE(cache->cache.nr_slabs);
+	if (slabs) {
+		uzs_k_printk(3, "cache %s: %lu slabs with live objects\n",
+			     cache->name, slabs);
+		atomic_long_add((long)slabs, &lost_slabs);
+	}
+	uzs_slab_destroy(&cache->cache);
+	uzs_zone_destroy(&cache->zone);
+	free(cache->zone_memory);
+	free(cache->cache_memory);
+	uzs_k_free(cache);
+}
+
+void *uzs_k_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	void *obj = uzs_slab_alloc(&cache->cache, (gfp_t)uzs_k_may(gfp));
+
+	if (obj && gfp & __GFP_ZERO)
+		memset(obj, 0, cache->size);
+	return obj;
+}
+
+void *uzs_k_cache_zalloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	return uzs_k_cache_alloc(cache, gfp | __GFP_ZERO);
+}
+
+void uzs_k_cache_free(struct kmem_cache *cache, void *obj)
+{
+	if (obj)
+		uzs_slab_free(&cache->cache, obj);
+}
+
+void *uzs_k_malloc(size_t size)
+{
+	if (size < LINE)
+		return malloc(size);
+	if (size > SIZE_MAX - LINE)
+		return NULL;
+	return aligned_alloc(LINE, ALIGN(size, (size_t)LINE));
+}
+
+void *uzs_k_zalloc(size_t size)
+{
+	void *ptr = uzs_k_malloc(size);
+
+	if (ptr)
+		memset(ptr, 0, size);
+	return ptr;
+}
+
+void uzs_k_free(const void *ptr)
+{
+	free((void *)ptr);
+}
+
+char *uzs_k_strdup(const char *s)
+{
+	return s ? strdup(s) : NULL;
+}
+
+char *uzs_k_asprintf(const char *fmt, ...)
+{
+	char *text;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	return n < 0 ? NULL : text;
+}

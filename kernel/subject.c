@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* subject.c - a kernel tree's mm/zsmalloc.c as a subject of the tests
+ * (tests/conformance/subject.h), in whatever generation of its interface.
+ *
+ * Compiled into a shared object for one page size and one chain size, which
+ * exports uzs_kernel_subject() alone. uzs-tree.h, written by
+ * scripts/kernel-test, has the calls whose arguments differ.
+ */
+#include "kernel.h"
+
+#include <linux/debugfs.h>
+#include <linux/zsmalloc.h>
+
+#include "uzs-tree.h"
+
+struct subject_pool {
+	struct zs_pool *zs;
+	struct uzs_k_env env;
+};
+
+/* ---- life ---------------------------------------------------------------- */
+
+static struct subject_pool *create(unsigned int page_size,
+				   unsigned int chain_size, bool worker)
+{
+	struct subject_pool *pool;
+
+	if ((page_size && page_size != PAGE_SIZE) ||
+	    (chain_size && chain_size != uzs_k_chain_size)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	pool = calloc(1, sizeof(*pool));
+	if (!pool || !uzs_k_enter(&pool->env, worker)) {
+		free(pool);
+		errno = ENOMEM;
+		return NULL;
+	}
+	pool->zs = UZS_K_CREATE("subject");
+	uzs_k_entered();
+	if (!pool->zs) {
+		uzs_k_leave(&pool->env);
+		free(pool);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return pool;
+}
+
+static unsigned long live_objects(struct subject_pool *pool)
+{
+	unsigned long live = 0;
+	struct subject_class info;
+
+	for (unsigned int i = 0; i < uzs_k_class_count(); i++) {
+		uzs_k_class_info(pool->zs, i, &info);
+		if (info.index == i)
+			live += info.objs_inuse;
+	}
+	return live;
+}
+
+static unsigned long destroy(struct subject_pool *pool)
+{
+	unsigned long live, left;
+
+	uzs_workqueue_drain(&pool->env.queue);
+	live = live_objects(pool);
+	zs_destroy_pool(pool->zs);
+	left = uzs_k_leave(&pool->env);
+	free(pool);
+	return live ? live : left;
+}
+
+/* ---- objects ------------------------------------------------------------- */
+
+static unsigned long subject_malloc(struct subject_pool *pool, size_t size)
+{
+	/* As zram asks for it. */
+	return UZS_K_MALLOC(pool->zs, size,
+			    GFP_KERNEL | __GFP_HIGHMEM | __GFP_MOVABLE);
+}
+
+static void subject_free(struct subject_pool *pool, unsigned long handle)
+{
+	zs_free(pool->zs, handle);
+}
+
+static void drain(struct subject_pool *pool)
+{
+	uzs_workqueue_drain(&pool->env.queue);
+}
+
+#if UZS_K_HAVE_DEFERRED
+static void free_deferred(struct subject_pool *pool, unsigned long handle)
+{
+	zs_free_deferred(pool->zs, handle);
+}
+
+static void flush(struct subject_pool *pool)
+{
+	zs_free_deferred_flush(pool->zs);
+}
+#endif
+
+/* ---- access -------------------------------------------------------------- */
+
+#if UZS_K_MAP_API
+static const void *read_begin(struct subject_pool *pool, unsigned long handle,
+			      size_t len, void *copy)
+{
+	(void)len;
+	(void)copy;
+	return zs_map_object(pool->zs, handle, ZS_MM_RO);
+}
+
+static void read_end(struct subject_pool *pool, unsigned long handle,
+		     size_t len, const void *data)
+{
+	(void)len;
+	(void)data;
+	zs_unmap_object(pool->zs, handle);
+}
+
+static void subject_read(struct subject_pool *pool, unsigned long handle,
+			 void *buf, size_t len)
+{
+	memcpy(buf, zs_map_object(pool->zs, handle, ZS_MM_RO), len);
+	zs_unmap_object(pool->zs, handle);
+}
+
+static void subject_write(struct subject_pool *pool, unsigned long handle,
+			  const void *buf, size_t len)
+{
+	memcpy(zs_map_object(pool->zs, handle, ZS_MM_WO), buf, len);
+	zs_unmap_object(pool->zs, handle);
+}
+#else
+static const void *read_begin(struct subject_pool *pool, unsigned long handle,
+			      size_t len, void *copy)
+{
+	return UZS_K_READ_BEGIN(pool->zs, handle, len, copy);
+}
+
+static void read_end(struct subject_pool *pool, unsigned long handle,
+		     size_t len, const void *data)
+{
+	UZS_K_READ_END(pool->zs, handle, len, (void *)data);
+}
+
+static void subject_read(struct subject_pool *pool, unsigned long handle,
+			 void *buf, size_t len)
+{
+	const void *data = UZS_K_READ_BEGIN(pool->zs, handle, len, buf);
+
+	if (data != buf)
+		memcpy(buf, data, len);
+	UZS_K_READ_END(pool->zs, handle, len, (void *)data);
+}
+
+static void subject_write(struct subject_pool *pool, unsigned long handle,
+			  const void *buf, size_t len)
+{
+	zs_obj_write(pool->zs, handle, (void *)buf, len);
+}
+#endif
+
+/* ---- giving back, looks --------------------------------------------------- */
+
+static unsigned long compact(struct subject_pool *pool)
+{
+	return zs_compact(pool->zs);
+}
+
+static unsigned long shrink_count(struct subject_pool *pool)
+{
+	return uzs_k_shrink_count(uzs_k_pool_shrinker(pool->zs));
+}
+
+static unsigned long shrink_scan(struct subject_pool *pool,
+				 unsigned long nr_pages)
+{
+	return uzs_k_shrink_scan(uzs_k_pool_shrinker(pool->zs), nr_pages);
+}
+
+static unsigned long move_pages(struct subject_pool *pool, unsigned long most)
+{
+	return uzs_k_move_pages(pool->zs, most);
+}
+
+static unsigned long trim(struct subject_pool *pool)
+{
+	(void)pool;
+	return uzs_k_compact_zone();
+}
+
+static unsigned long total_pages(struct subject_pool *pool)
+{
+	return zs_get_total_pages(pool->zs);
+}
+
+static unsigned long pages_compacted(struct subject_pool *pool)
+{
+	struct zs_pool_stats stats;
+
+	zs_pool_stats(pool->zs, &stats);
+	return (unsigned long)atomic_long_read(&stats.pages_compacted);
+}
+
+static unsigned long huge_class_size(struct subject_pool *pool)
+{
+	return zs_huge_class_size(pool->zs);
+}
+
+static unsigned int lookup_class_index(struct subject_pool *pool,
+				       unsigned int size)
+{
+	return uzs_k_lookup_class_index(pool->zs, size);
+}
+
+static unsigned int class_count(struct subject_pool *pool)
+{
+	(void)pool;
+	return uzs_k_class_count();
+}
+
+static void class_info(struct subject_pool *pool, unsigned int index,
+		       struct subject_class *info)
+{
+	uzs_k_class_info(pool->zs, index, info);
+}
+
+static int for_each_zspage(struct subject_pool *pool, unsigned int index,
+			   int (*callback)(const struct subject_zspage *,
+					   void *arg),
+			   void *arg)
+{
+	return uzs_k_for_each_zspage(pool->zs, index, callback, arg);
+}
+
+static int print_classes(struct subject_pool *pool, FILE *out)
+{
+	return uzs_k_debugfs_show(uzs_k_pool_dentry(pool->zs), "classes", out);
+}
+
+static unsigned long check(struct subject_pool *pool, FILE *out)
+{
+	return uzs_k_check(pool->zs, out);
+}
+
+__attribute__((visibility("default"))) const struct subject *
+uzs_kernel_subject(void)
+{
+	static const struct subject subject = {
+		.abi = SUBJECT_ABI,
+		.struct_size = sizeof(struct subject),
+		.name = UZS_K_NAME,
+		.description = UZS_K_DESCRIPTION,
+		.page_size = PAGE_SIZE,
+		.chain_size = UZS_K_CHAIN_SIZE,
+		.groups = UZS_K_GROUPS,
+		.traits = UZS_K_TRAITS,
+		.create = create,
+		.destroy = destroy,
+		.malloc = subject_malloc,
+		.free = subject_free,
+#if UZS_K_HAVE_DEFERRED
+		.free_deferred = free_deferred,
+		.flush = flush,
+#endif
+		.read = subject_read,
+		.write = subject_write,
+		.read_begin = read_begin,
+		.read_end = read_end,
+		.compact = compact,
+		.shrink_count = shrink_count,
+		.shrink_scan = shrink_scan,
+		.move_pages = move_pages,
+		.drain = drain,
+		.total_pages = total_pages,
+		.pages_compacted = pages_compacted,
+		.huge_class_size = huge_class_size,
+		.lookup_class_index = lookup_class_index,
+		.class_count = class_count,
+		.class_info = class_info,
+		.for_each_zspage = for_each_zspage,
+		.print_classes = print_classes,
+		.check = check,
+		.trim = trim,
+	};
+
+	return &subject;
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* sys.c - owns the life of the machine that a kernel file believes to run on:
+ * its module, copies of per-CPU variables, work queues, shrinkers, messages.
+ *
+ * Kernel origin: kernel/module, mm/percpu.c, kernel/cpu.c, kernel/workqueue.c,
+ * mm/shrinker.c, kernel/printk; differs: see the table in README.md.
+ * Callers: subject.c; the kernel file through linux/module.h, percpu.h,
+ * cpuhotplug.h, workqueue.h, shrinker.h, printk.h. Calls: page.c, compat.
+ * Locks: life_lock, taken when a pool comes or goes, above all others.
+ */
+#include "kernel.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <linux/cpu.h>
+#include <linux/module.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+#include <linux/vmstat.h>
+
+static pthread_mutex_t life_lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned long pools; /* guard: life_lock */
+
+/* Whose surroundings this thread makes a pool in. */
+static __thread struct uzs_k_env *entering;
+
+/* ---- messages ------------------------------------------------------------ */
+
+void uzs_k_printk(int level, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (level > 4)
+		return;
+	fputs("kernel: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+}
+
+void uzs_k_warn(const char *file, int line, const char *what)
+{
+	/* As with panic_on_warn: what a test does not stop at nobody sees. */
+	if (UZS_DEBUG)
+		uzs_bug(file, line, what);
+	fprintf(stderr, "kernel: WARNING: %s:%d: %s\n", file, line, what);
+}
+
+/* ---- per-CPU variables --------------------------------------------------- */
+
+__thread struct uzs_k_pin uzs_k_pin;
+unsigned int uzs_k_slots;
+char *uzs_k_percpu[UZS_MAX_CPU_SLOTS];
+atomic_long_t uzs_k_zone_stat[UZS_NR_ZONE_STATS];
+
+static size_t percpu_bytes(void)
+{
+	return (size_t)(__stop_uzs_percpu - __start_uzs_percpu);
+}
+
+static void percpu_exit(void)
+{
+	for (unsigned int i = 0; i < uzs_k_slots; i++) {
+		uzs_k_free(uzs_k_percpu[i]);
+		uzs_k_percpu[i] = NULL;
+	}
+}
+
+static bool percpu_init(void)
+{
+	uzs_k_slots = uzs_nr_cpu_slots();
+	for (unsigned int i = 0; i < uzs_k_slots; i++) {
+		/* No slot shares a cache line with another. */
+		uzs_k_percpu[i] =
+			uzs_k_malloc(percpu_bytes() + UZS_PERCPU_ALIGN);
+		if (!uzs_k_percpu[i]) {
+			percpu_exit();
+			return false;
+		}
+		if (percpu_bytes())
+			memcpy(uzs_k_percpu[i], __start_uzs_percpu,
+			       percpu_bytes());
+	}
+	return true;
+}
+
+/* The states that are set up; a file has a few. */
+static struct cpuhp {
+	bool used;
+	int (*teardown)(unsigned int cpu);
+} states[CPUHP_UZS]; /* guard: life_lock */
+
+static void tear_down(struct cpuhp *s, unsigned int cpus)
+{
+	while (cpus-- > 0 && s->teardown)
+		s->teardown(cpus);
+}
+
+int uzs_k_cpuhp_setup(enum cpuhp_state state, int (*startup)(unsigned int cpu),
+		      int (*teardown)(unsigned int cpu))
+{
+	struct cpuhp *s = &states[state];
+	int rc;
+
+	s->teardown = teardown;
+	for (unsigned int cpu = 0; startup && cpu < uzs_k_slots; cpu++) {
+		rc = startup(cpu);
+		if (rc) {
+			tear_down(s, cpu);
+			return rc;
+		}
+	}
+	s->used = true;
+	return 0;
+}
+
+void uzs_k_cpuhp_remove(enum cpuhp_state state)
+{
+	struct cpuhp *s = &states[state];
+
+	if (s->used)
+		tear_down(s, uzs_k_slots);
+	s->used = false;
+}
+
+/* ---- work ---------------------------------------------------------------- */
+
+static void run_work(struct uzs_work_struct *uzs)
+{
+	struct work_struct *work = container_of(uzs, struct work_struct, uzs);
+
+	work->func(work);
+}
+
+void uzs_k_init_work(struct work_struct *work, uzs_k_work_fn func)
+{
+	uzs_INIT_WORK(&work->uzs, run_work);
+	work->func = func;
+	/* Items are made with their pool, by the thread that makes it. */
+	BUG_ON(!entering);
+	work->queue = &entering->queue;
+}
+
+/* ---- shrinkers ----------------------------------------------------------- */
+
+unsigned long uzs_k_shrink_count(struct shrinker *shrinker)
+{
+	struct shrink_control sc = { .gfp_mask = GFP_KERNEL };
+
+	return shrinker->count_objects(shrinker, &sc);
+}
+
+unsigned long uzs_k_shrink_scan(struct shrinker *shrinker, unsigned long nr)
+{
+	struct shrink_control sc = {
+		.gfp_mask = GFP_KERNEL,
+		.nr_to_scan = nr,
+	};
+
+	return shrinker->scan_objects(shrinker, &sc);
+}
+
+static unsigned long count(struct uzs_shrinker *uzs)
+{
+	return uzs_k_shrink_count(container_of(uzs, struct shrinker, uzs));
+}
+
+static unsigned long scan(struct uzs_shrinker *uzs, unsigned long nr)
+{
+	return uzs_k_shrink_scan(container_of(uzs, struct shrinker, uzs), nr);
+}
+
+struct shrinker *uzs_k_shrinker_alloc(unsigned int flags)
+{
+	struct shrinker *shrinker = uzs_k_zalloc(sizeof(*shrinker));
+
+	if (shrinker)
+		shrinker->flags = flags;
+	return shrinker;
+}
+
+void uzs_k_shrinker_register(struct shrinker *shrinker)
+{
+	shrinker->uzs.count_objects = count;
+	shrinker->uzs.scan_objects = scan;
+	uzs_shrinker_register(&uzs_k_zone()->shrinkers, &shrinker->uzs);
+	shrinker->registered = true;
+}
+
+void uzs_k_shrinker_unregister(struct shrinker *shrinker)
+{
+	if (shrinker->registered)
+		uzs_shrinker_unregister(&uzs_k_zone()->shrinkers,
+					&shrinker->uzs);
+	shrinker->registered = false;
+}
+
+void uzs_k_shrinker_free(struct shrinker *shrinker)
+{
+	if (!shrinker)
+		return;
+	uzs_k_shrinker_unregister(shrinker);
+	uzs_k_free(shrinker);
+}
+
+/* ---- lock statistics ------------------------------------------------------ */
+
+#if UZS_CHECKED
+static atomic_long_t pages_freed;
+static atomic_long_t pages_freed_under_class_lock;
+
+static void count_freed(void *arg, struct zone *zone, struct uzs_page *page)
+{
+	(void)arg;
+	(void)page;
+	if (zone != uzs_k_zone())
+		return;
+	atomic_long_inc(&pages_freed);
+	if (uzs_count_held("class->lock"))
+		atomic_long_inc(&pages_freed_under_class_lock);
+}
+
+static void lockstat_start(void)
+{
+	static const struct uzs_hooks hooks = { .page_freed = count_freed };
+
+	if (getenv("UZS_LOCKSTAT"))
+		uzs_set_hooks(&hooks);
+}
+
+static void lockstat_write(void)
+{
+	const char *path = getenv("UZS_LOCKSTAT");
+	FILE *out;
+
+	if (!path)
+		return;
+	uzs_set_hooks(NULL);
+	out = fopen(path, "w");
+	if (!out) {
+		uzs_k_printk(3, "%s: %s\n", path, strerror(errno));
+		return;
+	}
+	fprintf(out, "pages freed: %ld, with a class->lock held: %ld\n",
+		atomic_long_read(&pages_freed),
+		atomic_long_read(&pages_freed_under_class_lock));
+	uzs_lockstat_print(out);
+	fclose(out);
+}
+#else
+static void lockstat_start(void)
+{
+}
+
+static void lockstat_write(void)
+{
+}
+#endif
+
+/* ---- life ---------------------------------------------------------------- */
+
+static bool machine_up(void)
+{
+	if (!percpu_init())
+		return false;
+	if (!uzs_k_zone_init()) {
+		percpu_exit();
+		return false;
+	}
+	if (uzs_k_module_init()) {
+		uzs_k_zone_destroy();
+		percpu_exit();
+		return false;
+	}
+	lockstat_start();
+	return true;
+}
+
+/* Return: what is left behind. */
+static unsigned long machine_down(void)
+{
+	unsigned long left;
+
+	lockstat_write();
+	uzs_k_module_exit();
+	left = uzs_k_zone_destroy();
+	percpu_exit();
+	for (int i = 0; i < UZS_NR_ZONE_STATS; i++)
+		if (atomic_long_xchg(&uzs_k_zone_stat[i], 0) && !left)
+			left = 1;
+	return left;
+}
+
+bool uzs_k_enter(struct uzs_k_env *env, bool worker)
+{
+	bool up;
+
+	pthread_mutex_lock(&life_lock);
+	uzs_workqueue_init(&env->queue, worker);
+	entering = env;
+	up = pools || machine_up();
+	if (up)
+		pools++;
+	else
+		entering = NULL;
+	pthread_mutex_unlock(&life_lock);
+	return up;
+}
+
+void uzs_k_entered(void)
+{
+	entering = NULL;
+}
+
+unsigned long uzs_k_leave(struct uzs_k_env *env)
+{
+	unsigned long left;
+
+	uzs_workqueue_destroy(&env->queue);
+	pthread_mutex_lock(&life_lock);
+	left = uzs_k_lost_slabs();
+	if (--pools == 0)
+		left += machine_down();
+	left += uzs_k_lost_slabs();
+	pthread_mutex_unlock(&life_lock);
+	return left;
+}

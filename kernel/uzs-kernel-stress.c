@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* uzs-kernel-stress.c - everything that may run at once in a kernel, at once:
+ * threads that allocate, write, read back and free, one that migrates pages
+ * and gives memory back, one that compacts, shrinks and reads `classes`. Then
+ * the pool's invariants, and that nothing is left of it.
+ *
+ * With --churn two threads only allocate and free, batch by batch, so that
+ * zs_free gives many pages back while the other thread wants the same class's
+ * lock: for lock statistics, which a subject built with compat's checked body
+ * writes to the file that UZS_LOCKSTAT names when its last pool goes.
+ */
+#include <getopt.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/conformance/subject_load.h"
+
+#define WORKERS 3
+#define SLOTS 1000 /* objects of a worker */
+#define STEPS 400000l /* of a worker; fewer with larger pages */
+#define CHURNERS 2
+#define BATCH 2000
+#define ROUNDS 40
+
+static const struct subject *subject;
+static struct subject_pool *pool;
+static bool stop; /* atomic */
+static unsigned long failures; /* atomic */
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "uzs-kernel-stress: %s\n", what);
+	__atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
+}
+
+static bool stopped(void)
+{
+	return __atomic_load_n(&stop, __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&failures, __ATOMIC_RELAXED);
+}
+
+static uint32_t next_random(uint32_t *state)
+{
+	*state = *state * 1664525u + 1013904223u;
+	return *state >> 8;
+}
+
+static bool is_error(unsigned long handle)
+{
+	return handle >= (unsigned long)-4095; /* a negative errno */
+}
+
+/* ---- workers -------------------------------------------------------------- */
+
+struct worker {
+	uint32_t state;
+	unsigned char *buf;
+	unsigned long handle[SLOTS];
+	unsigned int size[SLOTS];
+};
+
+/* What object k of that size is filled with. */
+static int fill(unsigned int k, unsigned int size)
+{
+	return (int)((k * 31 + size) & 0xff);
+}
+
+static void verify(struct worker *w, unsigned int k)
+{
+	int want = fill(k, w->size[k]);
+
+	subject->read(pool, w->handle[k], w->buf, w->size[k]);
+	for (unsigned int i = 0; i < w->size[k]; i++)
+		if (w->buf[i] != want) {
+			fail("an object has other data than was written");
+			return;
+		}
+}
+
+static void step(struct worker *w)
+{
+	unsigned int k = next_random(&w->state) % SLOTS;
+
+	if (w->handle[k]) {
+		verify(w, k);
+		if (next_random(&w->state) % 2) {
+			subject->free(pool, w->handle[k]);
+			w->handle[k] = 0;
+		}
+		return;
+	}
+	w->size[k] = 1 + next_random(&w->state) % subject->page_size;
+	w->handle[k] = subject->malloc(pool, w->size[k]);
+	if (is_error(w->handle[k])) {
+		w->handle[k] = 0;
+		fail("out of memory");
+		return;
+	}
+	memset(w->buf, fill(k, w->size[k]), w->size[k]);
+	subject->write(pool, w->handle[k], w->buf, w->size[k]);
+}
+
+/* UZS_TEST_SCALE: percent of the work. */
+static long scaled(long n)
+{
+	const char *text = getenv("UZS_TEST_SCALE");
+	long percent = text ? strtol(text, NULL, 10) : 100;
+
+	return percent > 0 && percent < 100 ? n * percent / 100 : n;
+}
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	long steps = scaled(STEPS) / (long)(subject->page_size / 4096);
+
+	for (long i = 0; i < steps && !stopped(); i++)
+		step(w);
+	for (unsigned int k = 0; k < SLOTS; k++)
+		subject->free(pool, w->handle[k]);
+	return NULL;
+}
+
+/* ---- beside them ------------------------------------------------------------ */
+
+static void *migrate(void *arg)
+{
+	unsigned long *moved = arg;
+
+	while (!stopped()) {
+		*moved += subject->move_pages(pool, 1000);
+		*moved += subject->trim(pool);
+	}
+	return NULL;
+}
+
+static void *reclaim(void *arg)
+{
+	unsigned long *freed = arg;
+	FILE *null = fopen("/dev/null", "w");
+
+	while (null && !stopped()) {
+		*freed += subject->compact(pool);
+		if (subject->shrink_count(pool) > 8)
+			subject->shrink_scan(pool, 8);
+		subject->print_classes(pool, null);
+	}
+	if (null)
+		fclose(null);
+	return NULL;
+}
+
+static bool start(pthread_t *thread, void *(*fn)(void *), void *arg)
+{
+	if (!pthread_create(thread, NULL, fn, arg))
+		return true;
+	fail("no thread");
+	exit(1);
+}
+
+static void stress(void)
+{
+	static struct worker workers[WORKERS];
+	pthread_t threads[WORKERS], migrator, reclaimer;
+	unsigned long moved = 0, freed = 0;
+
+	for (unsigned int i = 0; i < WORKERS; i++) {
+		workers[i].state = i + 1;
+		workers[i].buf = malloc(subject->page_size);
+		if (!workers[i].buf) {
+			fail("out of memory");
+			return;
+		}
+	}
+	start(&migrator, migrate, &moved);
+	start(&reclaimer, reclaim, &freed);
+	for (unsigned int i = 0; i < WORKERS; i++)
+		start(&threads[i], work, &workers[i]);
+	for (unsigned int i = 0; i < WORKERS; i++) {
+		pthread_join(threads[i], NULL);
+		free(workers[i].buf);
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(migrator, NULL);
+	pthread_join(reclaimer, NULL);
+	printf("%lu pages migrated, %lu freed by compaction\n", moved, freed);
+	if (!moved && !failures)
+		fail("no page was ever migrated");
+}
+
+/* ---- churn ------------------------------------------------------------------ */
+
+static void *churn_some(void *arg)
+{
+	static const uint32_t seed = 12345; /* the same sizes in both */
+	unsigned long *handles = calloc(BATCH, sizeof(*handles));
+	uint32_t state = seed;
+
+	(void)arg;
+	if (!handles)
+		fail("out of memory");
+	for (int round = 0; round < ROUNDS && !stopped(); round++) {
+		for (int i = 0; i < BATCH; i++) {
+			handles[i] = subject->malloc(
+				pool,
+				1 + next_random(&state) % subject->page_size);
+			if (is_error(handles[i]))
+				fail("out of memory");
+		}
+		for (int i = 0; i < BATCH; i++)
+			subject->free(pool, handles[i]);
+	}
+	free(handles);
+	return NULL;
+}
+
+static void churn(void)
+{
+	pthread_t threads[CHURNERS];
+
+	for (unsigned int i = 0; i < CHURNERS; i++)
+		start(&threads[i], churn_some, NULL);
+	for (unsigned int i = 0; i < CHURNERS; i++)
+		pthread_join(threads[i], NULL);
+}
+
+/* ---- command line ----------------------------------------------------------- */
+
+static const char help[] =
+	"usage: uzs-kernel-stress [--churn] SUBJECT.so\n"
+	"Runs all that a kernel may do at once with zsmalloc; --churn: only two\n"
+	"threads that allocate and free, for lock statistics (UZS_LOCKSTAT=FILE).\n"
+	"Example: uzs-kernel-stress build/kernel/kernel/kernel-4096-8.so\n";
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "churn", no_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 }
+	};
+	char error[SUBJECT_ERROR_BYTES];
+	bool churns = false;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (opt == 'c') {
+			churns = true;
+			continue;
+		}
+		fputs(help, opt == 'h' ? stdout : stderr);
+		return opt == 'h' ? 0 : 2;
+	}
+	if (optind != argc - 1) {
+		fputs(help, stderr);
+		return 2;
+	}
+	subject = subject_load(argv[optind], error);
+	if (!subject) {
+		fprintf(stderr, "uzs-kernel-stress: %s\n", error);
+		return 1;
+	}
+	pool = subject->create(subject->page_size, subject->chain_size, true);
+	if (!pool) {
+		perror("uzs-kernel-stress: create");
+		return 1;
+	}
+	if (churns)
+		churn();
+	else
+		stress();
+	if (failures)
+		return 1; /* threads may be gone with objects */
+	subject->drain(pool);
+	if (subject->check(pool, stdout))
+		fail("the pool is not sound");
+	if (subject->destroy(pool))
+		fail("the pool left something behind");
+	return failures ? 1 : 0;
+}

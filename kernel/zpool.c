@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* zpool.c - owns the list of zpool drivers: what a tree that has zpool (until
+ * 6.17) registers.
+ *
+ * Kernel origin: mm/zpool.c; differs: drivers are only kept, nobody makes
+ * pools through them.
+ */
+#include "kernel.h"
+
+#include <pthread.h>
+
+#if __has_include(<linux/zpool.h>)
+#include <linux/zpool.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static LIST_HEAD(drivers);
+
+void zpool_register_driver(struct zpool_driver *driver)
+{
+	pthread_mutex_lock(&lock);
+	list_add(&driver->list, &drivers);
+	pthread_mutex_unlock(&lock);
+}
+
+int zpool_unregister_driver(struct zpool_driver *driver)
+{
+	struct zpool_driver *d;
+	int rc = -ENOENT;
+
+	pthread_mutex_lock(&lock);
+	list_for_each_entry(d, &drivers, list)
+		if (d == driver) {
+			list_del(&d->list);
+			rc = 0;
+			break;
+		}
+	pthread_mutex_unlock(&lock);
+	WARN_ON(rc);
+	return rc;
+}
+#endif

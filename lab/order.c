@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* order.c - owns what is known of the objects that steps touch.
+ *
+ * Objects are known by address: memory has the same addresses in each run.
+ * The table is open, never shrinks, and is emptied by a new scenario.
+ */
+#include "order.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct clock {
+	u32 at[LAB_FIBERS + 1];
+};
+
+struct object {
+	const void *addr; /* NULL: an unused place */
+	u32 run; /* the rest below is of this run */
+	/* of all runs: which fibers, as bits */
+	u8 looked, added, changed;
+	bool conflict; /* frozen */
+	/* of this run */
+	u64 change; /* fingerprint of the last step that changed it */
+	u64 adds; /* sum of those that added since */
+	u64 looks; /* and of those that looked */
+	struct clock released;
+	u8 store_fiber; /* of the last store, + 1; 0: none */
+	u32 store_clock;
+	const struct uzs_place *store_place;
+};
+
+static struct {
+	struct object *table;
+	size_t room; /* a power of two */
+	size_t used;
+	u32 run;
+	bool news; /* a conflict that is not frozen yet */
+	unsigned int conflicts;
+	u64 print[LAB_FIBERS + 1]; /* of each fiber */
+	struct clock clock[LAB_FIBERS + 1];
+	u64 state;
+} order;
+
+static u64 mix(u64 a, u64 b)
+{
+	u64 h = (a ^ (b + 0x9e3779b97f4a7c15u)) * 0xbf58476d1ce4e5b9u;
+
+	h ^= h >> 29;
+	h *= 0x94d049bb133111ebu;
+	return h ^ (h >> 32);
+}
+
+static size_t place_of(const void *addr)
+{
+	return (size_t)(((uintptr_t)addr * 0x9e3779b97f4a7c15u) >> 20) &
+	       (order.room - 1);
+}
+
+static void grow(void)
+{
+	size_t old_room = order.room;
+	struct object *old = order.table;
+
+	order.room = old_room ? 2 * old_room : 1024;
+	order.table = calloc(order.room, sizeof(*order.table));
+	if (!order.table)
+		abort();
+	for (size_t i = 0; i < old_room; i++) {
+		size_t at;
+
+		if (!old[i].addr)
+			continue;
+		at = place_of(old[i].addr);
+		while (order.table[at].addr)
+			at = (at + 1) & (order.room - 1);
+		order.table[at] = old[i];
+	}
+	free(old);
+}
+
+static struct object *find(const void *addr)
+{
+	size_t at = place_of(addr);
+
+	while (order.table[at].addr != addr) {
+		if (!order.table[at].addr)
+			return NULL;
+		at = (at + 1) & (order.room - 1);
+	}
+	return &order.table[at];
+}
+
+static struct object *get(const void *addr)
+{
+	struct object *o;
+	size_t at;
+
+	if (2 * (order.used + 1) > order.room)
+		grow();
+	at = place_of(addr);
+	while (order.table[at].addr && order.table[at].addr != addr)
+		at = (at + 1) & (order.room - 1);
+	o = &order.table[at];
+	if (!o->addr) {
+		o->addr = addr;
+		order.used++;
+	}
+	if (o->run != order.run) {
+		o->run = order.run;
+		o->change = o->adds = o->looks = 0;
+		memset(&o->released, 0, sizeof(o->released));
+		o->store_fiber = 0;
+	}
+	return o;
+}
+
+void lab_order_forget(void)
+{
+	free(order.table);
+	memset(&order, 0, sizeof(order));
+	grow();
+}
+
+void lab_order_begin(void)
+{
+	order.run++;
+	order.state = 0;
+	for (unsigned int i = 0; i <= LAB_FIBERS; i++) {
+		order.print[i] = i + 1;
+		order.state += mix(i, order.print[i]);
+		memset(&order.clock[i], 0, sizeof(order.clock[i]));
+		order.clock[i].at[i] = 1;
+	}
+}
+
+u64 lab_order_state(void)
+{
+	return order.state;
+}
+
+unsigned int lab_order_conflicts(void)
+{
+	return order.conflicts;
+}
+
+static bool several(u8 fibers)
+{
+	return (fibers & (fibers - 1)) != 0;
+}
+
+/* Some two of its steps, by different fibers, cannot change places. */
+static bool is_conflict(const struct object *o)
+{
+	u8 all = o->looked | o->added | o->changed;
+
+	if (!several(all))
+		return false;
+	if (o->changed)
+		return true;
+	return o->looked && o->added;
+}
+
+bool lab_order_matters(const struct uzs_lab_step *step)
+{
+	const struct object *o;
+
+	if (!step->obj ||
+	    (step->access == LAB_NOTHING && step->op != LAB_RELEASED))
+		return false;
+	o = find(step->obj);
+	return o && o->conflict;
+}
+
+bool lab_order_freeze(void)
+{
+	bool news = order.news;
+
+	order.news = false;
+	if (!news)
+		return false;
+	order.conflicts = 0;
+	for (size_t i = 0; i < order.room; i++) {
+		struct object *o = &order.table[i];
+
+		o->conflict = o->addr && is_conflict(o);
+		order.conflicts += o->conflict;
+	}
+	return true;
+}
+
+static void join(struct clock *a, const struct clock *b)
+{
+	for (unsigned int i = 0; i <= LAB_FIBERS; i++)
+		a->at[i] = max(a->at[i], b->at[i]);
+}
+
+/* Fingerprint of the step, and of the object after it. */
+static u64 fingerprint(struct object *o, const struct uzs_lab_step *s,
+		       unsigned int id)
+{
+	u64 h = mix(order.print[id], (uintptr_t)s->obj ^ ((u64)s->op << 56) ^
+					     ((u64)s->outcome << 55));
+
+	if (!o)
+		return h;
+	switch (s->access) {
+	case LAB_LOOKS:
+		h = mix(h, o->change + o->adds);
+		o->looks += h;
+		break;
+	case LAB_ADDS:
+		h = mix(h, o->change + o->looks);
+		o->adds += h;
+		break;
+	default:
+		h = mix(h, o->change + o->adds + o->looks);
+		o->change = h;
+		o->adds = o->looks = 0;
+	}
+	return h;
+}
+
+/* A store that replaces what another fiber stored without having seen it, nor
+ * anything that came after it. */
+static void check_race(struct object *o, const struct uzs_lab_fiber *f,
+		       unsigned int id)
+{
+	const struct uzs_lab_step *s = &f->step;
+
+	if (s->op != LAB_STORE)
+		return;
+	if (o->store_fiber && o->store_fiber != id + 1 &&
+	    o->store_clock > order.clock[id].at[o->store_fiber - 1u])
+		uzs_lab_found(LAB_FOUND_RACE,
+			      "two stores to %s that nothing orders: at %s:%d "
+			      "and, by %s, at %s:%d",
+			      s->what, o->store_place->file,
+			      o->store_place->line, f->name, s->place->file,
+			      s->place->line);
+	o->store_fiber = (u8)(id + 1);
+	o->store_clock = order.clock[id].at[id];
+	o->store_place = s->place;
+}
+
+void lab_order_step(const struct uzs_lab_fiber *f)
+{
+	const struct uzs_lab_step *s = &f->step;
+	unsigned int id = min(f->id, (unsigned int)LAB_FIBERS);
+	struct object *o = NULL;
+	bool known;
+
+	if (s->obj && s->access != LAB_NOTHING) {
+		o = get(s->obj);
+		known = is_conflict(o);
+		if (s->access == LAB_LOOKS)
+			o->looked |= (u8)(1u << id);
+		else if (s->access == LAB_ADDS)
+			o->added |= (u8)(1u << id);
+		else
+			o->changed |= (u8)(1u << id);
+		if (!known && is_conflict(o))
+			order.news = true;
+	}
+	order.state -= mix(id, order.print[id]);
+	order.print[id] = fingerprint(o, s, id);
+	order.state += mix(id, order.print[id]);
+	if (!o)
+		return;
+	if (s->acquire)
+		join(&order.clock[id], &o->released);
+	check_race(o, f, id);
+	if (s->release) {
+		join(&o->released, &order.clock[id]);
+		order.clock[id].at[id]++;
+	}
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* scenario.h - what the explorer runs: a pool set up in some state, a few
+ * virtual CPUs that each call something, and what must be true afterwards.
+ *
+ * docs/lab.md says how to write one. All that the functions here touch lies
+ * in the lab's arena, so each run begins with the same memory.
+ */
+#ifndef UZS_LAB_SCENARIO_H
+#define UZS_LAB_SCENARIO_H
+
+#include "compat/lab.h"
+#include "compat/workqueue.h"
+#include "uzsmalloc.h"
+
+#define LAB_MAX_CPUS 3
+#define LAB_SLOTS 32
+
+/* An object that the scenario knows of. */
+struct lab_object {
+	unsigned long handle; /* 0: none */
+	u32 size; /* bytes; 0: contents are not looked at */
+	u8 fill; /* value of its bytes */
+	bool freed; /* or queued to be freed */
+};
+
+/* What a scenario's functions get. */
+struct lab_world {
+	struct zs_pool *pool;
+	enum zs_lock_scope scope;
+	enum zs_defer_mode defer;
+	struct lab_object object[LAB_SLOTS];
+	unsigned long word[8]; /* the scenario's own */
+	struct work_struct work;
+	spinlock_t lock[2];
+	struct mutex mutex[2];
+	u8 buffer[LAB_MAX_CPUS + 1][4096]; /* one for each CPU */
+};
+
+struct lab_scenario {
+	const char *name;
+	const char *summary;
+	/* Fills the pool. Alone: no steps. */
+	void (*setup)(struct lab_world *w);
+	/* What each CPU does; the third may be NULL. */
+	void (*cpu[LAB_MAX_CPUS])(struct lab_world *w);
+	/* When they are done, before the check: may sleep. May be NULL. */
+	void (*after)(struct lab_world *w);
+	/* Before what is checked after every run. May be NULL. Alone. */
+	void (*check)(struct lab_world *w);
+	/* Deferrals it is meant for, as bits; 0: all. */
+	unsigned int defers;
+	unsigned int flags;
+};
+#define LAB_NO_WORKER 1u
+/* `after` destroys the pool: nothing but leaks is checked. */
+#define LAB_DESTROYS 2u
+/* Belongs to the runs of CI; the others only to the deep ones. */
+#define LAB_QUICK 4u
+#define LAB_DEFER(mode) (1u << (mode))
+
+/* Ends with a name that is NULL. */
+extern const struct lab_scenario *const lab_scenarios[];
+const struct lab_scenario *lab_find_scenario(const char *name);
+
+/* ---- for scenarios ------------------------------------------------------------ */
+
+/* Allocates object `slot` of that many bytes. Setting up also fills it. */
+void lab_alloc(struct lab_world *w, unsigned int slot, size_t size);
+/* With a deferral: zs_free_deferred and a flush, so that the deferral's way of
+ * freeing meets what the other CPUs do. */
+void lab_free(struct lab_world *w, unsigned int slot);
+/* zs_free_deferred */
+void lab_free_later(struct lab_world *w, unsigned int slot);
+/* Writes all of it, with a new value; reads all of it, and looks at it. */
+void lab_write(struct lab_world *w, unsigned int slot, u8 fill);
+void lab_read(struct lab_world *w, unsigned int slot);
+/* Makes the section of pages in which that object lies the sparsest but one:
+ * there is a denser one with room, so that migration will move its page. Takes
+ * the slots from LAB_FILLERS on. To be called when all else is allocated. */
+#define LAB_FILLERS 24
+void lab_make_sparse(struct lab_world *w, unsigned int slot);
+/* Moves pages from sparse sections to dense ones: the middle of zs_trim. */
+void lab_migrate_pages(struct lab_world *w);
+/* The page in which the object begins. */
+struct page *lab_page(struct lab_world *w, unsigned int slot);
+
+/* ---- one run's frame: world.c --------------------------------------------------- */
+
+struct lab_config {
+	const struct lab_scenario *scenario;
+	enum zs_lock_scope scope;
+	enum zs_defer_mode defer;
+	unsigned int cpus; /* 2 or 3 */
+};
+
+const char *lab_scope_name(enum zs_lock_scope scope);
+const char *lab_defer_name(enum zs_defer_mode defer);
+bool lab_parse_scope(const char *name, enum zs_lock_scope *scope);
+bool lab_parse_defer(const char *name, enum zs_defer_mode *defer);
+/* Does the scenario go with that? */
+bool lab_config_fits(const struct lab_config *c);
+
+/* Makes the pool. `again`: and takes a snapshot, for more than one run.
+ * False: a finding. */
+bool lab_begin(const struct lab_config *c, bool again);
+/* Puts everything back and makes the fibers. */
+void lab_rewind(const struct lab_config *c);
+/* What lies at that address after a run, in a word or two. False: who knows.
+ * (names.c) */
+bool lab_name_object(const struct lab_world *w, const void *obj, char *buf,
+		     size_t size);
+/* The same, of the run that was last; not when its pool is gone. */
+bool lab_name_step(const struct lab_config *c, const void *obj, char *buf,
+		   size_t size);
+/* The checks after a run that ended by itself. */
+void lab_check_end(const struct lab_config *c);
+
+#endif

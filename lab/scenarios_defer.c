@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* scenarios_defer.c - scenarios of deferred free. The lab's array has room for
+ * four handles, the reserve of per-CPU buffers for two pages.
+ */
+#include "scenarios.h"
+
+#include "internal.h"
+
+#define HALF 2040
+#define QUEUED (LAB_DEFER(ZS_DEFER_ARRAY) | LAB_DEFER(ZS_DEFER_PERCPU))
+
+static void four_halves(struct lab_world *w)
+{
+	for (unsigned int i = 0; i < 4; i++)
+		lab_alloc(w, i, HALF);
+}
+
+static void later_1(struct lab_world *w)
+{
+	lab_free_later(w, 1);
+}
+
+static void later_2(struct lab_world *w)
+{
+	lab_free_later(w, 2);
+}
+
+static void later_3(struct lab_world *w)
+{
+	lab_free_later(w, 3);
+}
+
+static void later_0_and_1(struct lab_world *w)
+{
+	lab_free_later(w, 0);
+	lab_free_later(w, 1);
+}
+
+static void later_1_and_2(struct lab_world *w)
+{
+	lab_free_later(w, 1);
+	lab_free_later(w, 2);
+}
+
+static void flush(struct lab_world *w)
+{
+	zs_free_deferred_flush(w->pool);
+}
+
+/* After a flush nothing that was queued before it is left. */
+static void flush_and_look(struct lab_world *w)
+{
+	struct deferred *d = &w->pool->deferred;
+
+	zs_free_deferred_flush(w->pool);
+	if (uzs_deferred_queued(w->pool) != d->nr_drained)
+		uzs_lab_found(LAB_FOUND_LOST_HANDLE,
+			      "%lu handles were queued, %lu are freed after a "
+			      "flush",
+			      uzs_deferred_queued(w->pool), d->nr_drained);
+}
+
+/* Of what this CPU queued itself nothing may be left when its flush ends. */
+static void later_then_flush(struct lab_world *w)
+{
+	struct deferred *d = &w->pool->deferred;
+	unsigned long queued;
+
+	lab_free_later(w, 0);
+	queued = uzs_deferred_queued(w->pool);
+	zs_free_deferred_flush(w->pool);
+	if (READ_ONCE(d->nr_drained) < queued)
+		uzs_lab_found(LAB_FOUND_LOST_HANDLE,
+			      "%lu handles were queued before a flush, %lu are "
+			      "freed after it",
+			      queued, READ_ONCE(d->nr_drained));
+}
+
+const struct lab_scenario lab_scenario_push_flush = {
+	.name = "push-flush",
+	.summary = "handles are queued while others flush; the worker drains",
+	.setup = four_halves,
+	.cpu = { later_then_flush, later_1_and_2, later_3 },
+	.after = flush_and_look,
+	.defers = QUEUED,
+	.flags = LAB_QUICK,
+};
+
+static void destroy(struct lab_world *w)
+{
+	zs_destroy_pool(w->pool);
+}
+
+const struct lab_scenario lab_scenario_push_drain_destroy = {
+	.name = "push-drain-destroy",
+	.summary =
+		"the pool is destroyed after pushes, while the worker drains",
+	.setup = four_halves,
+	.cpu = { later_0_and_1, later_2, flush },
+	.after = destroy,
+	.defers = QUEUED,
+	.flags = LAB_QUICK | LAB_DESTROYS,
+};
+
+/* The array has one place left when the run begins. */
+static void nearly_full(struct lab_world *w)
+{
+	for (unsigned int i = 0; i < 6; i++)
+		lab_alloc(w, i, HALF);
+	for (unsigned int i = 3; i < 6; i++)
+		lab_free_later(w, i);
+}
+
+static void drain(struct lab_world *w)
+{
+	zs_drain(w->pool);
+}
+
+const struct lab_scenario lab_scenario_array_full = {
+	.name = "array-full",
+	.summary = "the array is full, or is it drained just now",
+	.setup = nearly_full,
+	.cpu = { later_0_and_1, later_2, drain },
+	.after = flush_and_look,
+	.defers = LAB_DEFER(ZS_DEFER_ARRAY),
+	.flags = LAB_QUICK,
+};
+
+/* ---- per-CPU buffers that change, on CPUs that change --------------------------- */
+
+/* Two values fill a buffer. */
+static enum zs_push_result push_of_two(void *buf, unsigned int count,
+				       unsigned long value)
+{
+	((unsigned long *)buf)[count] = value;
+	return count == 1 ? ZS_PUSH_FULL_QUEUED : ZS_PUSH_OK;
+}
+
+static void drain_values(void *private_data, void *buf, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		zs_free(private_data, ((unsigned long *)buf)[i]);
+}
+
+static const struct zs_deferred_ops of_two = { push_of_two, drain_values };
+
+static void buffers_of_two(struct lab_world *w)
+{
+	for (unsigned int i = 0; i < 6; i++)
+		lab_alloc(w, i, HALF);
+	if (zs_pool_enable_deferred_free(w->pool, &of_two, w->pool))
+		uzs_lab_found(LAB_FOUND_INVARIANT, "no per-CPU buffers");
+}
+
+static void push_or_free(struct lab_world *w, unsigned int slot)
+{
+	w->object[slot].freed = true;
+	if (!zs_defer_push(w->pool, w->object[slot].handle))
+		zs_free(w->pool, w->object[slot].handle);
+}
+
+static void push_two(struct lab_world *w)
+{
+	push_or_free(w, 0);
+	push_or_free(w, 1);
+}
+
+static void push_on_another_cpu(struct lab_world *w)
+{
+	push_or_free(w, 2);
+	uzs_lab_set_cpu(0);
+	push_or_free(w, 3);
+}
+
+static void push_one_and_flush(struct lab_world *w)
+{
+	push_or_free(w, 4);
+	zs_free_deferred_flush(w->pool);
+}
+
+const struct lab_scenario lab_scenario_cpu_change = {
+	.name = "cpu-change",
+	.summary = "a buffer is swapped and drained while a thread changes CPU",
+	.setup = buffers_of_two,
+	.cpu = { push_two, push_on_another_cpu, push_one_and_flush },
+	.after = flush_and_look,
+	.defers = LAB_DEFER(ZS_DEFER_NONE),
+	.flags = LAB_QUICK,
+};
+
+/* ---- flushes ------------------------------------------------------------------------ */
+
+static void two_queued(struct lab_world *w)
+{
+	four_halves(w);
+	lab_free_later(w, 2);
+}
+
+const struct lab_scenario lab_scenario_flush_flush = {
+	.name = "flush-flush",
+	.summary = "two flushes, and a handle that is queued",
+	.setup = two_queued,
+	.cpu = { flush, later_then_flush, flush },
+	.after = flush_and_look,
+	.defers = QUEUED,
+};
+
+static void compact(struct lab_world *w)
+{
+	zs_compact(w->pool);
+}
+
+const struct lab_scenario lab_scenario_flush_compact = {
+	.name = "flush-compact",
+	.summary = "a flush frees what compaction wants to move",
+	.setup = two_queued,
+	.cpu = { later_then_flush, compact, later_1 },
+	.after = flush_and_look,
+	.defers = QUEUED,
+};
+
+/* ---- waking the worker ---------------------------------------------------------- */
+
+/* An array that is half full or more does not wait for somebody to flush. */
+static void check_scheduled(struct lab_world *w)
+{
+	struct deferred *d = &w->pool->deferred;
+	unsigned long left = uzs_deferred_queued(w->pool) - d->nr_drained;
+
+	if (left >= d->capacity / 2 && !work_pending(&d->work))
+		uzs_lab_found(LAB_FOUND_LOST_WAKEUP,
+			      "%lu handles are queued, and the worker sleeps",
+			      left);
+	zs_free_deferred_flush(w->pool); /* what is rightly left */
+}
+
+const struct lab_scenario lab_scenario_push_schedule = {
+	.name = "push-schedule",
+	.summary = "pushes that make the array half full wake the worker",
+	.setup = four_halves,
+	.cpu = { later_0_and_1, later_2, NULL },
+	.check = check_scheduled,
+	.defers = LAB_DEFER(ZS_DEFER_ARRAY),
+	.flags = LAB_QUICK,
+};
+
+static void count_run(struct work_struct *work)
+{
+	struct lab_world *w = container_of(work, struct lab_world, work);
+
+	uzs_lab_yield();
+	WRITE_ONCE(w->word[0], w->word[0] + 1);
+}
+
+static void own_work(struct lab_world *w)
+{
+	lab_alloc(w, 0, HALF);
+	INIT_WORK(&w->work, count_run);
+}
+
+static void queue_and_flush(struct lab_world *w)
+{
+	unsigned long before = READ_ONCE(w->word[0]);
+
+	if (!queue_work(&w->pool->wq, &w->work))
+		before = 0; /* an earlier queueing is waited for */
+	flush_work(&w->pool->wq, &w->work);
+	if (READ_ONCE(w->word[0]) <= before)
+		uzs_lab_found(LAB_FOUND_INVARIANT,
+			      "flush_work returns before the work has run");
+}
+
+static void drain_queue(struct lab_world *w)
+{
+	zs_drain(w->pool);
+}
+
+const struct lab_scenario lab_scenario_work_flush = {
+	.name = "work-flush",
+	.summary = "work is queued and flushed from two CPUs",
+	.setup = own_work,
+	.cpu = { queue_and_flush, queue_and_flush, drain_queue },
+	.defers = LAB_DEFER(ZS_DEFER_NONE),
+	.flags = LAB_QUICK,
+};

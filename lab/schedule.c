@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* schedule.c - schedules as text, and runs as tables. Owns no state. */
+#include "explore.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void lab_print_schedule(const struct lab_config *c,
+			const struct lab_schedule *s, char *text, size_t size)
+{
+	int len = snprintf(text, size, "%s/%s/%s/%u/%s", c->scenario->name,
+			   lab_scope_name(c->scope), lab_defer_name(c->defer),
+			   c->cpus, s->nr ? "" : "-");
+
+	for (unsigned int i = 0; i < s->nr && len < (int)size; i++)
+		len += snprintf(text + len, size - (size_t)len, "%s%u%c",
+				i ? "." : "", s->at[i].step,
+				'a' + (int)s->at[i].fiber);
+}
+
+/* The part of *text up to the next slash, which it steps over. */
+static bool next_part(const char **text, char *part, size_t size)
+{
+	const char *slash = strchr(*text, '/');
+	size_t len = slash ? (size_t)(slash - *text) : 0;
+
+	if (!slash || !len || len >= size)
+		return false;
+	memcpy(part, *text, len);
+	part[len] = '\0';
+	*text = slash + 1;
+	return true;
+}
+
+static bool parse_deviations(const char *text, struct lab_schedule *s)
+{
+	s->nr = 0;
+	if (!strcmp(text, "-"))
+		return true;
+	for (;;) {
+		char *end;
+		unsigned long step = strtoul(text, &end, 10);
+
+		if (end == text || *end < 'a' || *end > 'g' ||
+		    step > UINT32_MAX || s->nr == LAB_MAX_DEVIATIONS)
+			return false;
+		s->at[s->nr++] =
+			(struct lab_deviation){ (u32)step, (u32)(*end - 'a') };
+		text = end + 1;
+		if (!*text)
+			return true;
+		if (*text++ != '.')
+			return false;
+	}
+}
+
+bool lab_parse_schedule(const char *text, struct lab_config *c,
+			struct lab_schedule *s, const char **error)
+{
+	char part[64];
+
+	*error = "it is not SCENARIO/SCOPE/DEFER/CPUS/STEPS";
+	if (!next_part(&text, part, sizeof(part)))
+		return false;
+	c->scenario = lab_find_scenario(part);
+	if (!c->scenario) {
+		*error = "there is no such scenario";
+		return false;
+	}
+	if (!next_part(&text, part, sizeof(part)))
+		return false;
+	if (!lab_parse_scope(part, &c->scope)) {
+		*error = "the scope is none of held, unlocked, class-idx";
+		return false;
+	}
+	if (!next_part(&text, part, sizeof(part)))
+		return false;
+	if (!lab_parse_defer(part, &c->defer)) {
+		*error = "the deferral is none of none, array, percpu";
+		return false;
+	}
+	if (!next_part(&text, part, sizeof(part)))
+		return false;
+	c->cpus = part[1] ? 0 : (unsigned int)(part[0] - '0');
+	if (!lab_config_fits(c)) {
+		*error = "the scenario does not go with that deferral or that "
+			 "number of CPUs";
+		return false;
+	}
+	if (!parse_deviations(text, s)) {
+		*error = "the steps are not numbers with letters a to g, and "
+			 "dots between";
+		return false;
+	}
+	return true;
+}
+
+/* ---- the table ---------------------------------------------------------------- */
+
+#define COLUMN 34 /* characters */
+
+/* Does another fiber touch the object, too? */
+static bool is_shared(const struct lab_trace *t, u32 n)
+{
+	const struct lab_trace_step *s = &t->step[n];
+
+	if (s->step.op == LAB_RESCHED || s->step.op == LAB_RELEASED)
+		return false;
+	if (!s->step.obj || s->step.access == LAB_NOTHING)
+		return true;
+	for (u32 i = 0; i < t->nr; i++)
+		if (t->step[i].fiber != s->fiber &&
+		    t->step[i].step.obj == s->step.obj)
+			return true;
+	return false;
+}
+
+static bool is_try(enum uzs_lab_op op)
+{
+	return op == LAB_TRYLOCK || op == LAB_READ_TRYLOCK ||
+	       op == LAB_WRITE_TRYLOCK || op == LAB_PIN_TRYWRITE ||
+	       op == LAB_TRYLOCK_PAGE;
+}
+
+static bool is_word(enum uzs_lab_op op)
+{
+	return op == LAB_LOAD || op == LAB_STORE || op == LAB_ADD ||
+	       op == LAB_RMW || op == LAB_LOCK_PAGE || op == LAB_TRYLOCK_PAGE ||
+	       op == LAB_UNLOCK_PAGE;
+}
+
+void lab_name_steps(const struct lab_config *c, struct lab_trace *t)
+{
+	for (u32 n = 0; n < t->nr; n++) {
+		struct lab_trace_step *s = &t->step[n];
+		char name[40];
+
+		if (is_word(s->step.op) &&
+		    lab_name_step(c, s->step.obj, name, sizeof(name)))
+			s->step.what = name;
+		uzs_lab_describe_step(&s->step, s->words, sizeof(s->words) - 4);
+		if (is_try(s->step.op) && !s->step.outcome)
+			strcat(s->words, ": no");
+		s->step.what = NULL;
+	}
+}
+
+static void print_row(const struct lab_trace *t, u32 n, FILE *out)
+{
+	const struct lab_trace_step *s = &t->step[n];
+
+	fprintf(out, "%4u  ", n);
+	for (u32 f = 0; f < t->nr_fibers; f++)
+		fprintf(out, "%-*.*s ", COLUMN, COLUMN,
+			f == s->fiber ? s->words : "");
+	if (s->step.place->line)
+		fprintf(out, "%s:%d", s->step.place->file, s->step.place->line);
+	fputc('\n', out);
+}
+
+void lab_print_table(const struct lab_trace *t, bool all, FILE *out)
+{
+	u32 left_out = 0;
+
+	fprintf(out, "step  ");
+	for (u32 f = 0; f < t->nr_fibers; f++)
+		fprintf(out, "%-*s ", COLUMN, t->name[f]);
+	fprintf(out, "source\n");
+	for (u32 n = 0; n < t->nr; n++) {
+		if (all || is_shared(t, n))
+			print_row(t, n, out);
+		else
+			left_out++;
+	}
+	if (left_out)
+		fprintf(out,
+			"(%u steps on objects of one fiber alone are left "
+			"out)\n",
+			left_out);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* sim_force.h - included before all else, after lab_force.h, when the library
+ * is compiled for the simulator: what it fetches ahead costs there as well.
+ * Its loads and stores are told by the compiler (sim_mem.c).
+ */
+#ifndef UZS_LAB_SIM_FORCE_H
+#define UZS_LAB_SIM_FORCE_H
+
+void sim_plain_prefetch(const volatile void *addr, int alone);
+
+#define SIM_PREFETCH_ALONE(addr, alone, ...) (alone)
+#define __builtin_prefetch(...)                              \
+	sim_plain_prefetch(SIM_PREFETCH_ADDR(__VA_ARGS__, 0), \
+			   SIM_PREFETCH_ALONE(__VA_ARGS__, 0, 0))
+#define SIM_PREFETCH_ADDR(addr, ...) (addr)
+
+#endif

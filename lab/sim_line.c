@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* sim_line.c - owns the state of every cache line of the simulated machine;
+ * see sim_line.h.
+ *
+ * Callers: sim_sched.c, sim_mem.c. Calls: the OS.
+ * Known limits: caches have no sets, and drop what was not used for longest
+ * by the clock algorithm; the line behind one that was just missed is taken
+ * for foreseen by the CPU, as a stream, and no other pattern is; a load waits
+ * at once, not where its value is needed.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "sim_line.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define NOBODY 0xff
+#define PAGE_SHIFT 12
+#define NR_STREAMS 32
+#define MAX_MISSES 64
+
+struct line {
+	u64 have[2]; /* CPUs in whose cache it is: bits */
+	u64 used[2]; /* of those, since the clock's hand last passed */
+	u64 listed[2]; /* CPUs in whose ring it is, also after losing it */
+	u64 moves_at; /* may move on from then on */
+	u64 leaves_at; /* prev: to the CPU that has it, from then on */
+	u64 ready_at; /* for ready_cpu: fetched by then */
+	u64 free_at; /* a lock in it */
+	u32 left; /* when it last left a CPU's cache; 0: never */
+	u8 owner; /* has written to it, or had it first and alone */
+	u8 ready_cpu;
+	u8 prev; /* whose it was */
+};
+
+struct cpu {
+	u32 *cache; /* numbers of lines + 1, 0: empty; a ring */
+	u32 hand;
+	u32 *pages; /* of the translations, by hash */
+	u32 stream[NR_STREAMS]; /* lines missed lately */
+	u32 next_stream;
+	u64 miss[MAX_MISSES]; /* when each that is under way will be there */
+	u32 next_miss;
+	u64 stored_at; /* all stores are done by then */
+	struct sim_line_stat stat;
+};
+
+static struct {
+	uintptr_t base;
+	size_t bytes;
+	struct line *lines;
+	size_t table_bytes;
+	struct cpu cpu[SIM_MAX_CPUS];
+	unsigned int cpus;
+	u32 cache_lines, shared_lines, pages, misses;
+	u32 left; /* lines that left a CPU's cache so far */
+	u64 bus_free;
+	u64 line_ps, gap_ps, near_ps, miss_ps, tlb_ps, bus_ps, atomic_ps,
+		retry_ps, ahead_ps;
+	bool drain;
+} m;
+
+static u64 ps(double ns)
+{
+	return (u64)(ns * 1000 + 0.5);
+}
+
+static void *map_zeroed(size_t bytes)
+{
+	void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return mem == MAP_FAILED ? NULL : mem;
+}
+
+bool sim_lines_init(const struct sim_costs *costs, unsigned int cpus,
+		    const void *base, size_t bytes)
+{
+	const double *v = costs->value;
+
+	m.base = (uintptr_t)base;
+	m.bytes = bytes;
+	m.cpus = cpus;
+	m.cache_lines = (u32)v[SIM_cache_lines];
+	m.shared_lines = (u32)v[SIM_shared_lines];
+	m.pages = (u32)v[SIM_tlb_pages];
+	m.misses = (u32)v[SIM_misses];
+	m.line_ps = ps(v[SIM_line]);
+	m.retry_ps = ps(v[SIM_line_retry]);
+	m.gap_ps = ps(v[SIM_line_gap]);
+	m.near_ps = ps(v[SIM_near]);
+	m.ahead_ps = ps(v[SIM_ahead]);
+	m.miss_ps = ps(v[SIM_miss]);
+	m.tlb_ps = ps(v[SIM_tlb]);
+	m.bus_ps = ps(v[SIM_bus]);
+	m.atomic_ps = ps(v[SIM_atomic]);
+	m.drain = v[SIM_drain] != 0;
+	m.table_bytes = (bytes >> SIM_LINE_SHIFT) * sizeof(struct line);
+	m.lines = map_zeroed(m.table_bytes);
+	if (!m.lines)
+		return false;
+	for (unsigned int i = 0; i < cpus; i++) {
+		struct cpu *c = &m.cpu[i];
+
+		c->cache = calloc(m.cache_lines, sizeof(*c->cache));
+		c->pages = calloc(m.pages, sizeof(*c->pages));
+		if (!c->cache || !c->pages)
+			return false;
+	}
+	sim_lines_clear();
+	return true;
+}
+
+void sim_lines_clear(void)
+{
+	madvise(m.lines, m.table_bytes, MADV_DONTNEED);
+	for (unsigned int i = 0; i < m.cpus; i++) {
+		struct cpu old = m.cpu[i];
+
+		memset(old.cache, 0, m.cache_lines * sizeof(*old.cache));
+		memset(old.pages, 0, m.pages * sizeof(*old.pages));
+		m.cpu[i] = (struct cpu){ .cache = old.cache,
+					 .pages = old.pages };
+	}
+	m.left = 0;
+	m.bus_free = 0;
+}
+
+void sim_lines_destroy(void)
+{
+	munmap(m.lines, m.table_bytes);
+	for (unsigned int i = 0; i < m.cpus; i++) {
+		free(m.cpu[i].cache);
+		free(m.cpu[i].pages);
+	}
+	memset(&m, 0, sizeof(m));
+}
+
+bool sim_is_memory(const volatile void *addr)
+{
+	return (uintptr_t)addr - m.base < m.bytes;
+}
+
+static u32 number_of(const volatile void *addr)
+{
+	return (u32)(((uintptr_t)addr - m.base) >> SIM_LINE_SHIFT);
+}
+
+/* ---- who has it --------------------------------------------------------------- */
+
+static bool test(const u64 *bits, unsigned int cpu)
+{
+	return bits[cpu / 64] >> cpu % 64 & 1;
+}
+
+static void set(u64 *bits, unsigned int cpu)
+{
+	bits[cpu / 64] |= 1ull << cpu % 64;
+}
+
+static void clear(u64 *bits, unsigned int cpu)
+{
+	bits[cpu / 64] &= ~(1ull << cpu % 64);
+}
+
+static bool is_alone(const struct line *line, unsigned int cpu)
+{
+	u64 other[2] = { line->have[0], line->have[1] };
+
+	clear(other, cpu);
+	return !other[0] && !other[1];
+}
+
+/* A new line's own zeroes mean: nobody. */
+static unsigned int owner_of(const struct line *line)
+{
+	return line->have[0] | line->have[1] ? line->owner : NOBODY;
+}
+
+static void drop(unsigned int cpu, u32 number)
+{
+	struct line *line = &m.lines[number];
+
+	clear(line->listed, cpu);
+	if (!test(line->have, cpu))
+		return; /* another CPU took it long ago */
+	clear(line->have, cpu);
+	if (line->owner == cpu)
+		line->owner = NOBODY;
+	if (!line->have[0] && !line->have[1])
+		line->left = ++m.left;
+}
+
+/* A line enters the CPU's cache, and another one leaves. */
+static void insert(unsigned int cpu, u32 number)
+{
+	struct cpu *c = &m.cpu[cpu];
+
+	set(m.lines[number].have, cpu);
+	if (test(m.lines[number].listed, cpu))
+		return;
+	set(m.lines[number].listed, cpu);
+	for (;;) {
+		u32 old = c->cache[c->hand];
+
+		if (!old)
+			break;
+		if (!test(m.lines[old - 1].used, cpu)) {
+			drop(cpu, old - 1);
+			break;
+		}
+		clear(m.lines[old - 1].used, cpu);
+		c->hand = (c->hand + 1) % m.cache_lines;
+	}
+	c->cache[c->hand] = number + 1;
+	c->hand = (c->hand + 1) % m.cache_lines;
+}
+
+/* ---- from where it comes --------------------------------------------------------- */
+
+static u64 translate(struct cpu *c, u32 number)
+{
+	u32 page = number >> (PAGE_SHIFT - SIM_LINE_SHIFT);
+	u32 *entry = &c->pages[(page * 2654435761u >> 8) % m.pages];
+
+	if (*entry == page + 1)
+		return 0;
+	*entry = page + 1;
+	return m.tlb_ps;
+}
+
+/* Is it the next line of a stream? Notes it as missed. */
+static bool is_foreseen(struct cpu *c, u32 number)
+{
+	for (unsigned int i = 0; i < NR_STREAMS; i++) {
+		if (c->stream[i] != number)
+			continue;
+		c->stream[i] = number + 1;
+		return true;
+	}
+	c->stream[c->next_stream++ % NR_STREAMS] = number + 1;
+	return false;
+}
+
+static u64 from_memory(struct cpu *c, u64 now)
+{
+	u64 *slot = &c->miss[c->next_miss++ % m.misses];
+	u64 start = max(max(now, *slot), m.bus_free);
+
+	m.bus_free = start + m.bus_ps;
+	*slot = start + m.miss_ps;
+	c->stat.misses++;
+	return *slot;
+}
+
+/* `retry`: lost besides, if others wanted it at the same time. */
+static u64 from_cpu(struct cpu *c, struct line *line, unsigned int owner,
+		    u64 retry, u64 now)
+{
+	u64 start = max(now, line->moves_at);
+
+	start += retry;
+
+	line->prev = (u8)owner;
+	line->leaves_at = start;
+	line->moves_at = start + m.line_ps + m.gap_ps;
+	c->stat.moves++;
+	return start + m.line_ps;
+}
+
+static bool in_shared_cache(const struct line *line)
+{
+	return line->left && m.left - line->left < m.shared_lines;
+}
+
+/* Brings a line into the CPU's cache; `alone`: into no other's. `moved` says
+ * if another CPU had written to it. Return: when it is there. */
+static u64 fetch(unsigned int cpu, u32 number, bool alone, u64 retry,
+		 bool *moved, u64 now)
+{
+	struct line *line = &m.lines[number];
+	struct cpu *c = &m.cpu[cpu];
+	bool have = test(line->have, cpu);
+	unsigned int owner = owner_of(line);
+	u64 done = now;
+
+	*moved = false;
+	/* Promised to another CPU, but not gone yet: what comes first in time
+	 * may come second here. */
+	if (line->prev == cpu && now < line->leaves_at && owner != cpu)
+		return now;
+	if (have) {
+		set(line->used, cpu);
+		if (line->ready_cpu == cpu)
+			done = max(now, line->ready_at);
+		if (!alone || owner == cpu)
+			return done;
+		if (is_alone(line, cpu)) {
+			line->owner = (u8)cpu;
+			return done;
+		}
+		done = from_cpu(c, line, NOBODY, retry, done); /* others must drop it */
+		*moved = true;
+	} else {
+		now += translate(c, number);
+		if (owner != NOBODY || (alone && !is_alone(line, cpu))) {
+			done = from_cpu(c, line, owner, retry, now);
+			*moved = true;
+		} else if (line->have[0] | line->have[1] ||
+			   in_shared_cache(line)) {
+			done = now + m.near_ps;
+		} else if (is_foreseen(c, number)) {
+			c->stat.misses++;
+			done = now + m.ahead_ps;
+		} else {
+			done = from_memory(c, now);
+		}
+	}
+	if (alone) {
+		memset(line->have, 0, sizeof(line->have));
+		line->owner = (u8)cpu;
+	} else if (line->have[0] | line->have[1]) {
+		line->owner = NOBODY;
+	} else {
+		line->owner = (u8)cpu;
+	}
+	if (have)
+		set(line->have, cpu);
+	else
+		insert(cpu, number);
+	line->ready_at = done;
+	line->ready_cpu = (u8)cpu;
+	return done;
+}
+
+static void account(struct cpu *c, bool moved, u64 spent)
+{
+	if (moved)
+		c->stat.moves_ps += spent;
+	else
+		c->stat.memory_ps += spent;
+}
+
+u64 sim_load(unsigned int cpu, const volatile void *addr, u64 now)
+{
+	bool moved;
+	u64 done = fetch(cpu, number_of(addr), false, 0, &moved, now);
+
+	account(&m.cpu[cpu], moved, done - now);
+	return done;
+}
+
+u64 sim_store(unsigned int cpu, const volatile void *addr, u64 now)
+{
+	struct cpu *c = &m.cpu[cpu];
+	bool moved;
+	u64 done = fetch(cpu, number_of(addr), true, 0, &moved, now);
+
+	c->stored_at = max(c->stored_at, done);
+	return now;
+}
+
+u64 sim_atomic(unsigned int cpu, const volatile void *addr, u64 now)
+{
+	struct cpu *c = &m.cpu[cpu];
+	bool moved;
+	u64 done;
+
+	if (m.drain && c->stored_at > now) {
+		c->stat.memory_ps += c->stored_at - now;
+		now = c->stored_at;
+	}
+	done = fetch(cpu, number_of(addr), true, m.retry_ps, &moved, now);
+	account(c, moved, done - now);
+	c->stat.atomic_ps += m.atomic_ps;
+	return done + m.atomic_ps;
+}
+
+u64 sim_prefetch(unsigned int cpu, const volatile void *addr, bool alone,
+		 u64 now)
+{
+	bool moved;
+
+	fetch(cpu, number_of(addr), alone, 0, &moved, now);
+	return now;
+}
+
+u64 sim_free_at(const void *lock)
+{
+	return sim_is_memory(lock) ? m.lines[number_of(lock)].free_at : 0;
+}
+
+void sim_set_free_at(const void *lock, u64 now)
+{
+	if (sim_is_memory(lock))
+		m.lines[number_of(lock)].free_at = now;
+}
+
+const struct sim_line_stat *sim_line_stat(unsigned int cpu)
+{
+	return &m.cpu[cpu].stat;
+}

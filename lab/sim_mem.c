@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* sim_mem.c - every plain load and store of the library, as the compiler
+ * tells them: its sources are compiled with -fsanitize=kernel-address and all
+ * checks as calls, and these are the calls. They check nothing; they take
+ * virtual time. Owns no state.
+ *
+ * Callers: the library's object files. Calls: sim_sched.c.
+ */
+#include "compat/base.h"
+#include "sim_line.h"
+
+void sim_plain(const volatile void *addr, bool write);
+
+static void many(uintptr_t addr, size_t size, bool write)
+{
+	uintptr_t line = addr >> SIM_LINE_SHIFT;
+	uintptr_t last = (addr + size - 1) >> SIM_LINE_SHIFT;
+
+	if (!size)
+		return;
+	for (; line <= last; line++) {
+		sim_plain((const void *)max(addr, line << SIM_LINE_SHIFT),
+			  write);
+	}
+}
+
+/* The names are the compiler's. */
+#define SIM_ACCESS(size)                                                  \
+	void __asan_load##size##_noabort(uintptr_t addr);                 \
+	void __asan_load##size##_noabort(uintptr_t addr)                  \
+	{                                                                 \
+		sim_plain((const void *)addr, false);                     \
+	}                                                                 \
+	void __asan_store##size##_noabort(uintptr_t addr);                \
+	void __asan_store##size##_noabort(uintptr_t addr)                 \
+	{                                                                 \
+		sim_plain((const void *)addr, true);                      \
+	}
+SIM_ACCESS(1)
+SIM_ACCESS(2)
+SIM_ACCESS(4)
+SIM_ACCESS(8)
+SIM_ACCESS(16)
+
+void __asan_loadN_noabort(uintptr_t addr, size_t size);
+void __asan_loadN_noabort(uintptr_t addr, size_t size)
+{
+	many(addr, size, false);
+}
+
+void __asan_storeN_noabort(uintptr_t addr, size_t size);
+void __asan_storeN_noabort(uintptr_t addr, size_t size)
+{
+	many(addr, size, true);
+}
+
+void __asan_handle_no_return(void);
+void __asan_handle_no_return(void)
+{
+}

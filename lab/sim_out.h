@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* sim_out.h - a simulated table of cells, and the forms it is told in. */
+#ifndef UZS_LAB_SIM_OUT_H
+#define UZS_LAB_SIM_OUT_H
+
+#include <stdio.h>
+
+#include "sim_work.h"
+
+/* What is kept of a cell's result. */
+struct sim_outcome {
+	u64 call_ps, back_ps, ops;
+	struct sim_run run;
+	u64 queued, sync_busy, sync_full;
+};
+
+struct sim_timeline {
+	const struct sim_cell *cell;
+	unsigned int nr;
+	struct sim_span *spans;
+	char lock[SIM_MAX_LOCKS][28];
+};
+
+struct sim_table {
+	const struct sim_costs *costs;
+	const char *sizes_name;
+	struct sim_cell *cells; /* variants of one group side by side */
+	struct sim_outcome *outcomes;
+	unsigned int nr;
+	unsigned int variants; /* cells of a group; the first is the base */
+	struct sim_timeline *timelines;
+	unsigned int nr_timelines;
+};
+
+extern const char *const sim_work_names[];
+const char *sim_scope_name(enum zs_lock_scope scope);
+const char *sim_defer_name(enum zs_defer_mode defer);
+
+static inline double sim_ms(u64 ps)
+{
+	return (double)ps * 1e-9;
+}
+/* Time of the group's first cell over this one's; 1 for that itself. */
+double sim_ratio(const struct sim_table *t, unsigned int i);
+/* CPU time of which so many ps were waits, as a share of all callers' time. */
+double sim_share(const struct sim_table *t, unsigned int i, u64 ps);
+
+void sim_print_table(const struct sim_table *t, FILE *out);
+void sim_print_csv(const struct sim_table *t, FILE *out);
+void sim_print_json(const struct sim_table *t, FILE *out);
+/* sim_svg.c: time by CPUs, and lock wait by CPUs. */
+void sim_print_svg(const struct sim_table *t, FILE *out);
+/* sim_html.c. seeded: the explorer's results (a JSON text), or NULL. Return:
+ * 0, or an exit status after a line on stderr. */
+int sim_print_html(const struct sim_table *t, const char *seeded_path,
+		   FILE *out);
+
+#endif

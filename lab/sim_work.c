@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* sim_work.c - sets up the pool of a cell, runs its callers in virtual time and
+ * tells what it took; see sim_work.h. Owns the pool and the handles.
+ *
+ * Callers: sim_main.c. Calls: the library, as its user; sim_sched.c.
+ * Guarantees:
+ *  C1 all handles are freed in the end, and the pool knows it: else there is
+ *     no result.
+ */
+#include "tools/uzs.h"
+
+#include "sim_work.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/harness.h"
+#include "compat/os.h"
+
+#define HOT_OBJECTS 400u
+#define HOT_SIZE 256u
+#define HOT_ROUNDS 4u
+
+static struct {
+	const struct sim_costs *costs;
+	const struct sim_cell *cell;
+	struct sim_result *result;
+	struct zs_pool *pool;
+	unsigned long *handles; /* [caller * objects + i] */
+	u32 *bytes; /* same */
+	unsigned long *counter; /* the caller's own, in the arena */
+	char *scrap; /* memory of the callers' own, in the arena */
+	u64 done[SIM_MAX_CALLERS];
+	u64 freed; /* calls so far */
+} w;
+
+/* In the child: there will be no result. */
+__attribute__((format(printf, 1, 2), noreturn)) static void
+give_up(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(w.result->text, sizeof(w.result->text), format, args);
+	va_end(args);
+	_exit(0);
+}
+
+/* ---- the objects ------------------------------------------------------------------ */
+
+static void draw_sizes(void)
+{
+	const struct sim_cell *c = w.cell;
+	size_t n = (size_t)c->callers * c->objects;
+	u64 rng = c->seed;
+
+	w.handles = calloc(n, sizeof(*w.handles));
+	w.bytes = malloc(n * sizeof(*w.bytes));
+	if (!w.handles || !w.bytes)
+		give_up("no memory for %zu handles", n);
+	for (size_t i = 0; i < n; i++)
+		w.bytes[i] = c->sizes[random_below(&rng, c->nr_sizes)];
+}
+
+/* For each caller the next smaller class. */
+static void set_own_classes(void)
+{
+	const struct sim_cell *c = w.cell;
+	struct zs_class_info info = ZS_CLASS_INFO_INIT;
+	u32 bytes = c->sizes[0];
+	unsigned int index, last;
+
+	index = zs_lookup_class_index(w.pool, bytes + sizeof(unsigned long));
+	zs_class_info(w.pool, index, &info);
+	for (unsigned int t = 0; t < c->callers; t++) {
+		for (unsigned int i = 0; i < c->objects; i++)
+			w.bytes[(size_t)t * c->objects + i] = bytes;
+		last = info.index;
+		while (index && info.index == last)
+			zs_class_info(w.pool, --index, &info);
+		if (info.index == last && t + 1 < c->callers)
+			give_up("objects of %u bytes: too few smaller classes "
+				"for %u callers",
+				c->sizes[0], c->callers);
+		bytes = info.size - (u32)sizeof(unsigned long);
+	}
+}
+
+static void shuffle(void)
+{
+	const struct sim_cell *c = w.cell;
+	u64 rng = c->seed + 1;
+
+	for (unsigned int t = 0; t < c->callers; t++) {
+		unsigned long *h = w.handles + (size_t)t * c->objects;
+
+		for (u32 i = c->objects; i > 1; i--) {
+			u32 j = random_below(&rng, i);
+			unsigned long swap = h[i - 1];
+
+			h[i - 1] = h[j];
+			h[j] = swap;
+		}
+	}
+}
+
+/* ---- what the fibers do ------------------------------------------------------------- */
+
+static void fill_one(unsigned int t)
+{
+	size_t begin = (size_t)t * w.cell->objects;
+
+	for (size_t i = begin; i < begin + w.cell->objects; i++) {
+		w.handles[i] = zs_malloc(w.pool, w.bytes[i], GFP_KERNEL,
+					 NUMA_NO_NODE);
+		if (zs_is_err(w.handles[i]))
+			give_up("zs_malloc of %u bytes: %s", w.bytes[i],
+				strerror(-zs_err(w.handles[i])));
+	}
+}
+
+static void fill(void *arg)
+{
+	unsigned int t = (unsigned int)(uintptr_t)arg;
+
+	if (!w.cell->apart)
+		fill_one(t);
+	else if (!t)
+		for (; t < w.cell->callers; t++)
+			fill_one(t);
+}
+
+/* What a process does around the call: pages, swap entries, the device. */
+static void around_call(unsigned int t, size_t i)
+{
+	const double *v = w.costs->value;
+	unsigned int lines = (unsigned int)v[SIM_caller_lines];
+
+	sim_spend((u64)(v[SIM_caller] * 1000));
+	for (unsigned int n = 0; n < lines; n++) {
+		/* Far from each other: nobody foresees the next one. */
+		size_t at = (i * 4096 + n * 1024 + (size_t)t * 64) %
+			    ((size_t)16 << 20);
+
+		uzs_lab_access(LAB_LOAD, w.scrap + at, __ATOMIC_RELAXED,
+			       UZS_LAB_PLACE("memory of the caller"));
+	}
+	for (unsigned int n = 0; n < (unsigned int)v[SIM_caller_atomics]; n++)
+		sim_shared_count(w.counter);
+}
+
+static void release(void *arg)
+{
+	unsigned int t = (unsigned int)(uintptr_t)arg;
+	const struct sim_cell *c = w.cell;
+	size_t begin = (size_t)t * c->objects;
+
+	for (size_t i = begin; i < begin + c->objects; i++) {
+		if (c->work == SIM_RELEASE)
+			around_call(t, i);
+		if (c->defer == ZS_DEFER_NONE)
+			zs_free(w.pool, w.handles[i]);
+		else
+			zs_free_deferred(w.pool, w.handles[i]);
+		if (++w.freed == w.result->ops / 2 && c->record)
+			sim_record(w.result->spans, SIM_MAX_SPANS);
+	}
+	w.done[t] = sim_now();
+}
+
+static void flush(void *arg)
+{
+	(void)arg;
+	if (w.cell->defer != ZS_DEFER_NONE)
+		zs_free_deferred_flush(w.pool);
+	w.result->back_ps = sim_now();
+}
+
+static void run_hot(void *arg)
+{
+	u64 begin = 0;
+
+	(void)arg;
+	for (unsigned int round = 0; round < HOT_ROUNDS; round++) {
+		fill_one(0);
+		begin = sim_now();
+		for (unsigned int i = 0; i < w.cell->objects; i++)
+			zs_free(w.pool, w.handles[i]);
+	}
+	w.result->call_ps = sim_now() - begin;
+}
+
+/* ---- a cell ------------------------------------------------------------------------------ */
+
+static void run_all(const char *name, void (*fn)(void *arg),
+		    struct sim_run *run)
+{
+	uzs_lab_reset();
+	for (unsigned int t = 0; t < w.cell->callers; t++)
+		if (!uzs_lab_spawn(name, t % w.cell->cpus, fn,
+				   (void *)(uintptr_t)t))
+			give_up("no memory for %u fibers", w.cell->callers);
+	if (fn == release) {
+		struct uzs_lab_fiber *last =
+			uzs_lab_spawn("flush", 0, flush, NULL);
+
+		if (!last)
+			give_up("no memory for a fiber");
+		last->last = true;
+	}
+	if (!sim_run(w.costs, w.cell->cpus, w.cell->work_ps, run))
+		give_up("%s: %s", uzs_lab_finding_name(uzs_lab_finding()),
+			uzs_lab_finding_text());
+}
+
+/* Address space for all objects, with room to spare: zspages of many classes
+ * are partly filled. */
+static size_t arena_bytes(void)
+{
+	const struct sim_cell *c = w.cell;
+	double mean = 0;
+
+	for (u32 i = 0; i < c->nr_sizes; i++)
+		mean += c->sizes[i];
+	mean = mean / c->nr_sizes + 64;
+	return ((size_t)(mean * 1.1 * c->callers * c->objects) +
+		((size_t)128 << 20)) &
+	       ~(((size_t)4 << 20) - 1);
+}
+
+static void open_machine(void)
+{
+	struct uzs_lab_options options = {
+		.arena_bytes = arena_bytes(),
+		.stack_bytes = (size_t)128 << 10,
+		.cpus = w.cell->cpus,
+	};
+	uintptr_t align = (uintptr_t)4 << 20;
+	char *mem;
+
+	if (!uzs_lab_init(&options))
+		give_up("no memory for an arena of %zu MiB",
+			options.arena_bytes >> 20);
+	/* The callers' own: beside the pool in the same memory. */
+	mem = uzs_os_map((size_t)16 << 20, align);
+	w.counter = uzs_os_map(4096, 4096);
+	if (!mem || !w.counter)
+		give_up("the arena is too small");
+	w.scrap = mem;
+	if (!sim_lines_init(w.costs, w.cell->cpus, mem - align,
+			    options.arena_bytes))
+		give_up("no memory for the lines of %zu MiB",
+			options.arena_bytes >> 20);
+}
+
+static void open_pool(void)
+{
+	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+
+	o.lock_scope = w.cell->scope;
+	o.defer = w.cell->defer;
+	o.retained_bytes = SIZE_MAX;
+	w.pool = zs_create_pool_with("sim", &o);
+	if (!w.pool)
+		give_up("cannot create a pool: %s", strerror(errno));
+}
+
+static void check_outcome(void)
+{
+	struct zs_pool_info info = ZS_POOL_INFO_INIT;
+	struct sim_result *r = w.result;
+
+	if (zs_pool_info(w.pool, &info))
+		give_up("the pool tells nothing");
+	r->queued = info.deferred_queued;
+	r->sync_busy = info.deferred_sync_busy;
+	r->sync_full = info.deferred_sync_full;
+	if (info.objs_inuse)
+		give_up("%lu objects are live at the end", info.objs_inuse);
+	if (w.cell->defer != ZS_DEFER_NONE &&
+	    r->queued + r->sync_busy + r->sync_full != r->ops)
+		give_up("%llu of %llu calls are accounted for",
+			(unsigned long long)(r->queued + r->sync_busy +
+					     r->sync_full),
+			(unsigned long long)r->ops);
+}
+
+static void measure(void)
+{
+	struct sim_result *r = w.result;
+	struct sim_run filling;
+
+	open_machine();
+	open_pool();
+	draw_sizes();
+	if (w.cell->own_class)
+		set_own_classes();
+	r->ops = (u64)w.cell->callers * w.cell->objects;
+	if (w.cell->work == SIM_HOT) {
+		run_all("hot", run_hot, &r->run);
+		return;
+	}
+	run_all("fill", fill, &filling);
+	if (w.cell->random_order)
+		shuffle();
+	/* It was long ago: nothing of it is in a cache. */
+	sim_lines_clear();
+	run_all("caller", release, &r->run);
+	for (unsigned int t = 0; t < w.cell->callers; t++)
+		r->call_ps = max(r->call_ps, w.done[t]);
+	r->nr_spans = sim_recorded();
+	check_outcome();
+}
+
+struct sim_result *sim_result_new(void)
+{
+	void *mem = mmap(NULL, sizeof(struct sim_result),
+			 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+			 0);
+
+	if (mem == MAP_FAILED) {
+		uzs_fail("no memory: %s", strerror(errno));
+		return NULL;
+	}
+	return mem;
+}
+
+int sim_measure(const struct sim_costs *costs, const struct sim_cell *cell,
+		struct sim_result *result)
+{
+	int status;
+	pid_t pid;
+
+	memset(result, 0, sizeof(*result));
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return uzs_fail("fork: %s", strerror(errno));
+	if (!pid) {
+		w.costs = costs;
+		w.cell = cell;
+		w.result = result;
+		measure();
+		result->ok = true;
+		_exit(0);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return uzs_fail("waitpid: %s", strerror(errno));
+	if (result->ok)
+		return 0;
+	if (result->text[0])
+		return uzs_fail("%s", result->text);
+	if (WIFSIGNALED(status))
+		return uzs_fail("a simulation ended by signal %d",
+				WTERMSIG(status));
+	return uzs_fail("a simulation ended with status %d",
+			WEXITSTATUS(status));
+}
+
+int sim_work_price(const struct sim_costs *costs, u64 *price)
+{
+	static const u32 size = HOT_SIZE;
+	struct sim_cell cell = {
+		.work = SIM_HOT,
+		.scope = ZS_SCOPE_CLASS_IDX,
+		.defer = ZS_DEFER_NONE,
+		.cpus = 1,
+		.callers = 1,
+		.objects = HOT_OBJECTS,
+		.sizes = &size,
+		.nr_sizes = 1,
+	};
+	double want = costs->value[SIM_free_hot] * 1000 * HOT_OBJECTS;
+	struct sim_result *r = sim_result_new();
+	u64 free_ps, dear_ps;
+	int status;
+
+	if (!r)
+		return UZS_FAILED;
+	status = sim_measure(costs, &cell, r);
+	free_ps = r->call_ps;
+	cell.work_ps = 1000;
+	if (!status)
+		status = sim_measure(costs, &cell, r);
+	dear_ps = r->call_ps;
+	munmap(r, sizeof(*r));
+	if (status)
+		return status;
+	*price = 0;
+	if (want > (double)free_ps)
+		*price = (u64)((want - (double)free_ps) * 1000 /
+			       (double)(dear_ps - free_ps));
+	return 0;
+}

@@ -1,0 +1,438 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
+"""Runs the tests on a kernel tree's own mm/zsmalloc.c, built in userspace on
+compat: the conformance suite, then the differential against ours. See
+docs/kernel-testing.md. Started by scripts/kernel-test, which installs what is
+needed."""
+import argparse
+import csv
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True  # nothing is left in the tree
+sys.argv[0] = "kernel-test"  # in messages
+
+import kernel_tree
+from bench_common import ROOT, Parser, die, say
+from kernel_tree import Tree
+
+BUILD = ROOT / "build"
+VERSIONS = ["6.1", "6.12"]
+PAGE_SIZES = {"4K": 12, "8K": 13, "16K": 14, "32K": 15, "64K": 16}
+SANITIZERS = ["address", "undefined", "thread"]
+EXAMPLE = """
+example: what does this change do to 6.12's file?
+  scripts/kernel-test --debian 6.12 --patch my.patch --page-size 4096
+"""
+
+
+def arguments():
+    parser = Parser(
+        prog="kernel-test", epilog=EXAMPLE, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Builds a kernel tree's own mm/zsmalloc.c in userspace, "
+        "for each page size and chain size, runs the conformance suite and "
+        "the differential against ours on it, and prints a report. Ends with "
+        "1 if anything failed.")
+    what = parser.add_argument_group("the file")
+    what.add_argument("--debian", metavar="VERSION", choices=VERSIONS,
+                      help="from Debian's linux-source-VERSION (6.1, 6.12), "
+                      "which is installed; the default is 6.12")
+    what.add_argument("--tree", type=Path, metavar="DIR",
+                      help="from a kernel tree")
+    what.add_argument("--source", type=Path, metavar="FILE",
+                      help="this mm/zsmalloc.c; the headers are those of the "
+                      "tree that it is in, or of --tree or --debian")
+    what.add_argument("--patch", type=Path, metavar="FILE", action="append",
+                      default=[], help="apply this diff to the copy first; "
+                      "may be given several times")
+    what.add_argument("--cocci", type=Path, metavar="FILE", action="append",
+                      default=[], help="apply this semantic patch, after "
+                      "the diffs")
+    how = parser.add_argument_group("how it is tested")
+    how.add_argument("--page-size", metavar="LIST", default="4K,64K",
+                     help="bytes: 4096 or 4K, 8K ... 64K (default 4K,64K)")
+    how.add_argument("--chain-size", metavar="LIST", default="4,8,16",
+                     help="4 to 16 (default 4,8,16)")
+    how.add_argument("--ops", metavar="N", default="20M",
+                     help="operations of the differential in all, K and M "
+                     "for thousands and millions (default 20M)")
+    how.add_argument("--seed", metavar="N", type=int, default=1,
+                     help="of the differential's traces (default 1)")
+    how.add_argument("--sanitize", choices=SANITIZERS,
+                     help="build everything with this sanitizer; --ops is "
+                     "then 1M if not given")
+    how.add_argument("--tsan-unchanged", action="store_true",
+                     help="with --sanitize thread: leave struct zspage's "
+                     "bit-fields as they are, and see the known reports")
+    how.add_argument("--locks", action="store_true",
+                     help="run two threads in the checked body of compat, "
+                     "which checks the order of locks, and print the lock "
+                     "statistics")
+    how.add_argument("--build-only", action="store_true",
+                     help="stop when it is built")
+    how.add_argument("--keep", action="store_true",
+                     help="keep the copy of the files, and say where")
+    args = parser.parse_args()
+    if args.debian and args.tree:
+        parser.error("--debian and --tree: one of them")
+    args.page_shifts = page_shifts(parser, args.page_size)
+    args.chain_sizes = chain_sizes(parser, args.chain_size)
+    if not re.fullmatch(r"[1-9][0-9]*[KM]?", args.ops):
+        parser.error(f"--ops {args.ops}: not a number")
+    if args.sanitize and "--ops" not in sys.argv:
+        args.ops = "1M"
+    return args
+
+
+def page_shifts(parser, text):
+    shifts = []
+    for word in text.split(","):
+        name = word if word in PAGE_SIZES else (
+            f"{int(word) // 1024}K" if word.isdigit() else "")
+        if name not in PAGE_SIZES or (word.isdigit() and int(word) % 1024):
+            parser.error(f"--page-size {text}: {word or 'nothing'} is none "
+                         "of " + ", ".join(PAGE_SIZES))
+        shifts.append(PAGE_SIZES[name])
+    return shifts
+
+
+def chain_sizes(parser, text):
+    sizes = []
+    for word in text.split(","):
+        if not word.isdigit() or not 4 <= int(word) <= 16:
+            parser.error(f"--chain-size {text}: 4 to 16")
+        sizes.append(int(word))
+    return sizes
+
+
+# ---- the tree -----------------------------------------------------------------
+
+def base_tree(args):
+    """Where the files are: (directory, version, description)."""
+    if args.tree:
+        if not args.tree.is_dir():
+            die(f"--tree {args.tree}: no such directory", 2)
+        version = kernel_tree.kernel_version(args.tree) or args.tree.name
+        return args.tree, version, f"Linux {version} ({args.tree})"
+    if args.source and not args.debian:
+        # mm/zsmalloc.c: the tree is two up
+        tree = args.source.resolve().parent.parent
+        if args.source.is_file() and (tree / kernel_tree.HEADER).is_file():
+            version = kernel_tree.kernel_version(tree) or tree.name
+            return tree, version, f"Linux {version} ({tree})"
+        die(f"--source {args.source}: not in a kernel tree; give --tree or "
+            "--debian for the headers", 2)
+    version = args.debian or "6.12"
+    tree = BUILD / "kernel-trees" / f"debian-{version}"
+    package = kernel_tree.extract_debian(version, tree)
+    version = kernel_tree.kernel_version(tree) or version
+    return tree, version, f"Linux {version} (Debian's {package})"
+
+
+def prepare_tree(args):
+    """The copy that is tested. Its name follows from what is asked for, so
+    that a run of something else at the same time has another one."""
+    if args.source and not args.source.is_file():
+        die(f"--source {args.source}: no such file", 2)
+    base, version, description = base_tree(args)
+    changes = [p.stem for p in args.patch + args.cocci]
+    if args.source:
+        changes.insert(0, args.source.stem)
+        description += f", with {args.source}"
+    label = "-".join([version] + changes)
+    label = re.sub(r"[^A-Za-z0-9._+-]", "_", label)
+    copy = BUILD / "kernel-trees" / f"work-{label}"
+    kernel_tree.copy_files(base, copy, args.source)
+    for patch in args.patch:
+        description += f", {patch}"
+        others = kernel_tree.apply_patch(patch, copy)
+        if others:
+            say(f"{patch}: not for zsmalloc, left out: " + ", ".join(others))
+    for cocci in args.cocci:
+        description += f", {cocci}"
+        kernel_tree.apply_cocci(cocci, copy)
+    split = []
+    if args.sanitize == "thread" and not args.tsan_unchanged:
+        split = kernel_tree.split_bit_fields(copy)
+    tree = Tree(copy, label, description.replace('"', ""))
+    tree.split = split
+    return tree
+
+
+# ---- building -----------------------------------------------------------------
+
+def quietly(what, log, command, **options):
+    began = time.monotonic()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    say(f"{what} ...")
+    with open(log, "w") as out:
+        done = subprocess.run([str(c) for c in command], stdout=out,
+                              stderr=subprocess.STDOUT,
+                              stdin=subprocess.DEVNULL, **options)
+    if done.returncode:
+        tail = log.read_text(errors="replace").splitlines()[-40:]
+        print("\n".join(tail), file=sys.stderr)
+        die(f"{what} failed; the whole output: {log}")
+    return time.monotonic() - began
+
+
+class Build:
+    def __init__(self, args, tree, geometries, kind):
+        self.kind = kind
+        self.path = BUILD / ("kernel" + (f"-{kind}" if kind else ""))
+        self.tree = tree
+        options = [
+            f"-DUZS_KERNEL_TREE={tree.path}",
+            "-DUZS_KERNEL_GEOMETRIES=" + ";".join(
+                f"{shift}:{chain}" for shift, chain in geometries),
+            "-DCMAKE_BUILD_TYPE=" + ("Release" if not kind
+                                     else "RelWithDebInfo"),
+            "-DUZS_SANITIZE=" + (kind if kind in SANITIZERS else ""),
+            "-DUZS_CHECKED=" + ("ON" if kind == "checked" else "OFF"),
+            "-DUZS_WERROR=" + os.environ.get("UZS_WERROR", "OFF"),
+        ]
+        name = self.path.name
+        quietly(f"configuring {name}", BUILD / f"logs/{name}-configure.log",
+                ["cmake", "-S", ROOT, "-B", self.path] + options)
+        self.targets = [self.name(s, c) for s, c in geometries]
+
+    def name(self, shift, chain):
+        return f"kernel-{1 << shift}-{chain}"
+
+    def make(self, targets):
+        name = self.path.name
+        quietly(f"building {name}", BUILD / f"logs/{name}-build.log",
+                ["cmake", "--build", self.path, "-j",
+                 str(os.cpu_count() or 2), "--target", *targets])
+
+    def subject(self, shift, chain):
+        return self.path / "kernel" / f"{self.name(shift, chain)}.so"
+
+    def program(self, name):
+        return self.path / name
+
+
+def suppressions(build):
+    """The file of what ThreadSanitizer is known to say of the kernel's."""
+    names = ["tsan.supp"]
+    if build.tree.has("set_zspage_mapping") and build.tree.split:
+        names.append("tsan-mapping.supp")
+    path = build.path / "kernel-tsan.supp"
+    path.write_text("".join((ROOT / "kernel" / n).read_text() for n in names))
+    return path
+
+
+def environment(build):
+    env = dict(os.environ)
+    kind = build.kind
+    if kind in SANITIZERS:
+        env.setdefault("UZS_TEST_SCALE", "20")
+    if kind == "thread":
+        env["TSAN_OPTIONS"] = (
+            "halt_on_error=1:history_size=7:suppressions="
+            f"{suppressions(build)}")
+    elif kind == "address":
+        env["ASAN_OPTIONS"] = "detect_leaks=1"
+    elif kind == "undefined":
+        env["UBSAN_OPTIONS"] = "print_stacktrace=1"
+    return env
+
+
+# ---- running ------------------------------------------------------------------
+
+class Step:
+    """One thing that was run, for the report."""
+
+    def __init__(self, name, log):
+        self.name = name
+        self.log = log
+        self.good = False
+        self.note = ""
+        self.seconds = 0.0
+
+
+def run(steps, name, build, command, env=None):
+    log = BUILD / "logs" / (
+        "kernel-test-" + re.sub(r"[^a-z0-9]+", "-", name) + ".log")
+    step = Step(name, log)
+    steps.append(step)
+    say(f"{name} ...")
+    began = time.monotonic()
+    variables = environment(build)
+    variables.update(env or {})
+    with open(log, "w") as out:
+        done = subprocess.run([str(c) for c in command], env=variables,
+                              stdin=subprocess.DEVNULL, stdout=out,
+                              stderr=subprocess.STDOUT)
+    step.seconds = time.monotonic() - began
+    step.good = done.returncode == 0
+    if done.returncode < 0:
+        step.note = f"killed by signal {-done.returncode}"
+    return step, log.read_text(errors="replace")
+
+
+def conformance(steps, build, geometries):
+    for shift, chain in geometries:
+        step, text = run(
+            steps, f"conformance, {1 << shift} byte pages, chain {chain}",
+            build, [build.program("tests/conformance/uzs-conformance"), "--subject",
+                    build.subject(shift, chain)])
+        summary = re.findall(r"(?m)^\d+ tests?\b.*$", text)
+        if summary:
+            step.note = summary[-1]
+
+
+def stress(steps, build, geometries):
+    for shift, chain in geometries:
+        step, text = run(
+            steps, f"stress, {1 << shift} byte pages, chain {chain}", build,
+            [build.program("kernel/uzs-kernel-stress"),
+             build.subject(shift, chain)])
+        if step.good and text:
+            step.note = text.splitlines()[0]
+
+
+def differential(steps, build, geometries, args, traces):
+    if build.tree.groups != 12:
+        return []  # the report says so
+    command = [build.program("tests/conformance/uzs-compare"), "--csv", "--ops", args.ops,
+               "--seed", str(args.seed), "--jobs", str(os.cpu_count() or 2),
+               "--move-pages", "2000", "--output", traces]
+    for shift, chain in geometries:
+        command += ["--subject", build.subject(shift, chain)]
+    step, text = run(steps, "differential against ours", build, command)
+    try:
+        start = text.index("subject,against")
+        cells = list(csv.DictReader(io.StringIO(text[start:])))
+    except ValueError:
+        cells = []
+    ops = sum(int(c["ops"]) for c in cells)
+    step.note = f"{ops:,} operations" + (", no mismatch" if step.good else "")
+    return cells
+
+
+def lock_statistics(steps, args, tree, geometries):
+    build = Build(args, tree, geometries[:1], "checked")
+    build.make(build.targets + ["uzs-kernel-stress"])
+    out = BUILD / "logs/kernel-test-locks.txt"
+    out.unlink(missing_ok=True)
+    step, text = run(
+        steps, "two threads in the checked body", build,
+        [build.program("kernel/uzs-kernel-stress"), "--churn",
+         build.subject(*geometries[0])], {"UZS_LOCKSTAT": str(out)})
+    if out.exists():
+        # without the histograms
+        lines = [line for line in out.read_text().splitlines()
+                 if not line.startswith("  ")]
+        return "\n".join(lines + [f"with histograms: {out}"])
+    step.good = False
+    step.note = step.note or "no lock statistics"
+    return ""
+
+
+# ---- the report ---------------------------------------------------------------
+
+def excerpt(log):
+    """What a reader of the report wants of a log: a sanitizer's first finding
+    from its head, else the end."""
+    lines = log.read_text(errors="replace").splitlines()
+    for number, line in enumerate(lines):
+        if re.search(r"WARNING: ThreadSan|ERROR: \w+Sanitizer|runtime error:",
+                     line):
+            return lines[number:number + 30]
+    return lines[-25:]
+
+
+def report(tree, build, steps, cells, locks, args):
+    print(f"kernel-test: {kernel_tree.SOURCE} of {tree.description}")
+    print("  " + "; ".join(tree.facts()))
+    if args.sanitize:
+        print(f"  everything built with -fsanitize={args.sanitize}"
+              + (f"; words of their own for {', '.join(tree.split)} in struct "
+                 "zspage (kernel/README.md)" if tree.split else ""))
+    print()
+    rows = [["step", "result", "seconds", ""]]
+    for s in steps:
+        rows.append([s.name, "passed" if s.good else "FAILED",
+                     f"{s.seconds:.1f}", s.note])
+    width = [max(len(r[i]) for r in rows) for i in range(4)]
+    for r in rows:
+        print(f"{r[0]:{width[0]}}  {r[1]:{width[1]}}  {r[2]:>{width[2]}}  "
+              f"{r[3]}".rstrip())
+    if tree.groups != 12:
+        print(f"\nNo differential: with {tree.groups} fullness groups objects "
+              "are placed elsewhere than by ours.\nThe conformance suite "
+              "compares them with its model as far as they agree.")
+    if cells:
+        print("\ndifferential: page size, chain size, operations, states "
+              "compared, pages freed by compaction, pages migrated")
+        for c in cells:
+            print("  {page_size:>6} {chain_size:>3} {ops:>12} "
+                  "{states_compared:>12} {pages_compacted:>10} "
+                  "{pages_moved:>8}".format(**c))
+    if locks:
+        print("\n" + locks.rstrip())
+    failed = [s for s in steps if not s.good]
+    for s in failed:
+        print(f"\n{s.name} FAILED; from {s.log}:")
+        print("\n".join("  " + line for line in excerpt(s.log)))
+    print()
+    if failed:
+        print(f"FAILED: {len(failed)} of {len(steps)} steps")
+    else:
+        print(f"passed: {len(steps)} steps, "
+              f"{sum(s.seconds for s in steps):.0f} s")
+    return 1 if failed else 0
+
+
+def main():
+    args = arguments()
+    tree = prepare_tree(args)
+    tree.write_config()
+    kernel_tree.check(tree)
+    if tree.fixed_chain:
+        if "--chain-size" in sys.argv and \
+                args.chain_sizes != [tree.fixed_chain]:
+            say(f"this version's chain size is {tree.fixed_chain}")
+        args.chain_sizes = [tree.fixed_chain]
+    geometries = [(s, c) for s in args.page_shifts for c in args.chain_sizes]
+
+    build = Build(args, tree, geometries, args.sanitize or "")
+    status = 0
+    if args.build_only:
+        bench = [name + "-bench" for name in build.targets]
+        build.make(build.targets + bench)
+        for name in build.targets + bench:
+            print(build.path / "kernel" / f"{name}.so")
+    else:
+        build.make(build.targets + ["uzs-conformance", "uzs-compare",
+                                    "uzs-kernel-stress"])
+        traces = BUILD / "kernel-traces"
+        traces.mkdir(parents=True, exist_ok=True)
+        steps = []
+        conformance(steps, build, geometries)
+        stress(steps, build, geometries)
+        cells = differential(steps, build, geometries, args, traces)
+        locks = ""
+        if args.locks:
+            locks = lock_statistics(steps, args, tree, geometries)
+        status = report(tree, build, steps, cells, locks, args)
+    if args.keep:
+        print(f"the copy that was tested: {tree.path}")
+    elif not args.build_only:
+        shutil.rmtree(tree.path)
+    return status
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

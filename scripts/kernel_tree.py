@@ -1,0 +1,436 @@
+# SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
+"""A kernel tree's zsmalloc for scripts/kernel-test: getting the files, applying
+patches to a copy, finding out what its interface is, and what it needs that
+kernel/include does not have. Needs python3's standard library, tar, patch and
+spatch."""
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+from bench_common import ROOT, die, say
+
+SOURCE = "mm/zsmalloc.c"
+HEADER = "include/linux/zsmalloc.h"
+# Optional: what some versions have.
+OTHERS = ["mm/zpdesc.h", "include/linux/zpool.h"]
+FILES = [SOURCE, HEADER] + OTHERS
+CONFIG = "uzs-tree.h"
+
+
+# ---- getting the files ------------------------------------------------------
+
+def debian_version(package):
+    done = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Version}", package],
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return done.stdout.strip()
+
+
+def extract_debian(version, to):
+    """The files of Debian's linux-source-VERSION, kept from run to run as
+    finding them in the archive takes a while. Returns a description."""
+    package = f"linux-source-{version}"
+    archive = Path(f"/usr/src/{package}.tar.xz")
+    if not archive.exists():
+        die(f"{archive}: no such file: package {package} is not installed")
+    stamp = to / ".from"
+    facts = archive.stat()
+    key = f"{archive} {facts.st_size} {facts.st_mtime_ns}"
+    if not stamp.exists() or stamp.read_text() != key:
+        say(f"extracting zsmalloc from {archive}")
+        shutil.rmtree(to, ignore_errors=True)
+        wanted = {f"{package}/{name}": name for name in FILES + ["Makefile"]}
+        with tarfile.open(archive, "r|xz") as tar:
+            for member in tar:
+                name = wanted.pop(member.name, None)
+                if name is None:
+                    continue
+                (to / name).parent.mkdir(parents=True, exist_ok=True)
+                (to / name).write_bytes(tar.extractfile(member).read())
+                if not wanted:
+                    break
+        if not (to / SOURCE).exists():
+            die(f"{archive} has no {SOURCE}")
+        stamp.write_text(key)
+    return f"{package} {debian_version(package)}".strip()
+
+
+def kernel_version(tree):
+    """From the tree's Makefile, e.g. 6.12.117; None without one."""
+    try:
+        text = (tree / "Makefile").read_text(errors="replace")
+    except OSError:
+        return None
+    parts = dict(re.findall(
+        r"^(VERSION|PATCHLEVEL|SUBLEVEL|EXTRAVERSION) *=[ \t]*(\S*)",
+        text, re.M))
+    if not parts.get("VERSION"):
+        return None
+    numbers = [parts.get(n, "") for n in ("VERSION", "PATCHLEVEL", "SUBLEVEL")]
+    version = ".".join(n for n in numbers if n)
+    return version + parts.get("EXTRAVERSION", "")
+
+
+def copy_files(tree, to, source=None):
+    """Copies the files of a tree, with another mm/zsmalloc.c if given."""
+    shutil.rmtree(to, ignore_errors=True)
+    for name in FILES:
+        path = source if source and name == SOURCE else tree / name
+        if not path.is_file():
+            if name in OTHERS:
+                continue
+            die(f"{path}: no such file"
+                + ("; --source takes the rest from the tree that it is in, "
+                   "or from --tree or --debian" if source else
+                   "; is it a kernel tree?"))
+        (to / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, to / name)
+
+
+# ---- changing the copy --------------------------------------------------------
+
+def split_patch(text):
+    """The parts of a diff by file: [(name, text)]; the name without a/, b/."""
+    parts = re.split(r"(?m)^(?=--- )", text)[1:]
+    found = []
+    for part in parts:
+        names = re.match(r"--- (\S+).*\n\+\+\+ (\S+)", part)
+        if not names:
+            continue
+        name = names[2] if names[2] != "/dev/null" else names[1]
+        found.append((re.sub(r"^[^/]+/", "", name), part))
+    return found
+
+
+def apply_patch(patch, tree):
+    """Applies what the patch has for the files at hand. Returns the names of
+    other files that it changes."""
+    try:
+        parts = split_patch(patch.read_text(errors="replace"))
+    except OSError as error:
+        die(f"{patch}: {error.strerror}", 2)
+    if not parts:
+        die(f"{patch}: not a unified diff", 2)
+    ours = [part for name, part in parts if name in FILES]
+    if not ours:
+        die(f"{patch} changes none of {', '.join(FILES)}")
+    done = subprocess.run(
+        ["patch", "-p1", "--forward", "--no-backup-if-mismatch"], cwd=tree,
+        input="".join(ours), text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT)
+    if done.returncode:
+        die(f"{patch} does not apply:\n{done.stdout.rstrip()}")
+    return sorted({name for name, _ in parts if name not in FILES})
+
+
+def apply_cocci(cocci, tree):
+    if not cocci.is_file():
+        die(f"{cocci}: no such file", 2)
+    before = (tree / SOURCE).read_bytes()
+    done = subprocess.run(
+        ["spatch", "--very-quiet", "--no-includes", "--in-place",
+         "--sp-file", str(cocci.resolve()), SOURCE], cwd=tree, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        die(f"{cocci}: spatch failed:\n{done.stdout.rstrip()}")
+    if (tree / SOURCE).read_bytes() == before:
+        die(f"{cocci} changes nothing in {SOURCE} of this tree")
+
+
+def split_bit_fields(tree):
+    """Gives those bit-fields of struct zspage that are written after it was
+    made a word each: the others in their word are read without the lock, which
+    ThreadSanitizer cannot tell apart. Returns their names."""
+    path = tree / SOURCE
+    names = []
+
+    def split(match):
+        names.append(match[1])
+        return f"unsigned int {match[1]};"
+
+    text = path.read_text(errors="replace")
+    fields = "fullness|class|isolated" if "set_zspage_mapping" in text \
+        else "fullness"
+    text = re.sub(rf"\bunsigned int ({fields}):[A-Z][A-Z_ +0-9]*;", split,
+                  text)
+    path.write_text(text)
+    return names
+
+
+# ---- what its interface is ------------------------------------------------------
+
+def without_comments(text):
+    return re.sub(r"/\*.*?\*/|//[^\n]*", " ", text, flags=re.S)
+
+
+def prototypes(text):
+    """Functions that a header declares: {name: [parameter, ...]}."""
+    found = {}
+    for name, params in re.findall(r"\b(zs_\w+)\s*\(([^()]*)\)\s*;",
+                                   without_comments(text)):
+        params = [" ".join(p.split()) for p in params.split(",")]
+        found[name] = [] if params in ([""], ["void"]) else params
+    return found
+
+
+def function_body(text, name):
+    """From the head to the closing brace in the first column."""
+    found = re.search(r"(?ms)^[^\n;]*\b" + name + r"\([^;{]*\)\s*\n\{.*?^\}",
+                      text)
+    return found[0] if found else ""
+
+
+def padded(values, params):
+    """Arguments for params: values, then 0 of whatever type, no NUMA node."""
+    extra = [("NUMA_NO_NODE" if re.search(r"\bn(ode|id)\b", p) else "0")
+             for p in params[len(values):]]
+    return ", ".join(values + extra)
+
+
+class Tree:
+    """What differs from version to version, read from the files."""
+
+    def __init__(self, path, label, description):
+        self.path = path
+        self.label = label
+        self.description = description
+        self.calls = prototypes((path / HEADER).read_text(errors="replace"))
+        self.source = without_comments(
+            (path / SOURCE).read_text(errors="replace"))
+        for name in ("zs_create_pool", "zs_destroy_pool", "zs_malloc",
+                     "zs_free", "zs_compact", "zs_get_total_pages",
+                     "zs_pool_stats", "zs_huge_class_size"):
+            if name not in self.calls:
+                die(f"{HEADER} does not declare {name}()")
+        self.map_api = "zs_map_object" in self.calls
+        if not self.map_api and not {"zs_obj_read_begin", "zs_obj_read_end",
+                                     "zs_obj_write"} <= self.calls.keys():
+            die(f"{HEADER} declares neither zs_map_object() nor "
+                "zs_obj_read_begin(), zs_obj_read_end(), zs_obj_write()")
+        self.groups = 12 if self.has("ZS_INUSE_RATIO_0") else 4
+        self.zpdesc = self.has("get_first_zpdesc")
+        order = re.search(r"#define\s+ZS_MAX_ZSPAGE_ORDER\s+(\d+)",
+                          self.source)
+        self.fixed_chain = (None if self.has("CONFIG_ZSMALLOC_CHAIN_SIZE")
+                            else 1 << int(order[1]) if order else 4)
+        self.deferred = "zs_free_deferred" in self.calls
+
+    def has(self, word):
+        return re.search(rf"\b{word}\b", self.source) is not None
+
+    def traits(self):
+        lookup = function_body(self.source, "zs_lookup_class_index")
+        if "lookup_size_class" in lookup:
+            lookup += function_body(self.source, "lookup_size_class")
+        found = {
+            "ONE_OPEN_OBJECT": self.map_api,
+            "FOUR_GROUPS": self.groups == 4,
+            "PERCENT_CHAINS": self.has("usedpc"),
+            "LARGE_IS_EINVAL": not self.has("ENOSPC"),
+            "LEAKS_LIVE": True,
+            "UNCHECKED_ACCESS": True,
+            "LOOKUP_ADDS_HANDLE": "ZS_HANDLE_SIZE" in lookup,
+        }
+        return [name for name, yes in found.items() if yes]
+
+    def facts(self):
+        """For the report."""
+        args = self.calls["zs_create_pool"]
+        return [
+            "access by " + ("zs_map_object/zs_unmap_object" if self.map_api
+                            else "zs_obj_read_begin/_end, zs_obj_write"),
+            "pages are " + ("zpdesc" if self.zpdesc else "struct page"),
+            f"{self.groups} fullness groups",
+            "zs_create_pool with " + ("one argument" if len(args) == 1 else
+                                      f"{len(args)} arguments"),
+            "chain size " + (f"{self.fixed_chain}, fixed" if self.fixed_chain
+                             else "configured"),
+        ] + (["deferred free"] if self.deferred else [])
+
+    def config(self):
+        """The text of uzs-tree.h."""
+        calls = self.calls
+
+        def macro(name, parameters, call, values, result=""):
+            values = [f"({v})" for v in values]
+            return (f"#define {name}({parameters}) \\\n\t{result}{call}("
+                    + padded(values, calls[call]) + ")")
+
+        traits = " | ".join("SUBJECT_" + t for t in self.traits())
+        allocated = ("ZS_OBJS_ALLOCATED" if self.has("ZS_OBJS_ALLOCATED")
+                     else "OBJ_ALLOCATED")
+        # 6.1's does not take the zspages that it frees off the statistics.
+        async_free = function_body(self.source, "async_free_zspage")
+        inuse = "ZS_OBJS_INUSE" if self.has("ZS_OBJS_INUSE") else "OBJ_USED"
+        pointer = re.search(r"\bpool->shrinker->", self.source) is not None
+        lines = [
+            "/* Written by scripts/kernel-test. */",
+            f'#define UZS_K_NAME "kernel-{self.label}"',
+            f'#define UZS_K_DESCRIPTION "{SOURCE} of {self.description}"',
+            f"#define UZS_K_GROUPS {self.groups}",
+            f"#define UZS_K_STAT_ALLOCATED {allocated}",
+            f"#define UZS_K_STAT_INUSE {inuse}",
+            f"#define UZS_K_ZPDESC {int(self.zpdesc)}",
+            "#define UZS_K_HAVE_LOOKUP "
+            f"{int('zs_lookup_class_index' in calls)}",
+            f"#define UZS_K_SHRINKER_POINTER {int(pointer)}",
+            f"#define UZS_K_MAP_API {int(self.map_api)}",
+            "#define UZS_K_ASYNC_COUNTS "
+            f"{int('class_stat' in async_free)}",
+            f"#define UZS_K_HAVE_DEFERRED {int(self.deferred)}",
+            f"#define UZS_K_TRAITS ({traits})",
+            macro("UZS_K_CREATE", "name", "zs_create_pool", ["name"]),
+            macro("UZS_K_MALLOC", "pool, size, gfp", "zs_malloc",
+                  ["pool", "size", "gfp"]),
+        ]
+        if not self.map_api:
+            # 6.15 has no length; later ones put it before the memory.
+            begin, end = ["pool", "handle"], ["pool", "handle"]
+            if len(calls["zs_obj_read_begin"]) > 3:
+                begin.append("len")
+            if len(calls["zs_obj_read_end"]) > 3:
+                end.append("len")
+            lines += [
+                macro("UZS_K_READ_BEGIN", "pool, handle, len, copy",
+                      "zs_obj_read_begin", begin + ["copy"]),
+                macro("UZS_K_READ_END", "pool, handle, len, data",
+                      "zs_obj_read_end", end + ["data"]),
+            ]
+        return "\n".join(lines) + "\n"
+
+    def write_config(self):
+        path = self.path / CONFIG
+        text = self.config()
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+
+
+# ---- what it needs that is not there ----------------------------------------------
+
+# What a compiler (gcc, clang) says of it: (kind, pattern).
+MESSAGES = [
+    ("functions", r"implicit declaration of function '(\w+)'"),
+    ("functions", r"call to undeclared function '(\w+)'"),
+    ("types", r"unknown type name '(\w+)'"),
+    ("types", r"field '\w+' has incomplete type '([^']+)'"),
+    ("types", r"field '(\w+)' has incomplete type"),
+    ("types", r"parameter \d+ \('(\w+)'\) has incomplete type"),
+    ("types", r"invalid use of undefined type '([^']+)'"),
+    ("types", r"incomplete (?:definition of )?type '([^']+)'"),
+    ("types", r"storage size of '(\w+)' isn't known"),
+    ("types", r"'(\w+)' has (?:an )?(?:initializer but )?incomplete type"),
+    ("names", r"'(\w+)' undeclared"),
+    ("names", r"use of undeclared identifier '(\w+)'"),
+    ("members", r"'([^']+)' has no member named '(\w+)'"),
+    ("members", r"no member named '(\w+)' in '([^']+)'"),
+    ("calls with other arguments",
+     r"too (?:few|many) arguments to function '?(\w+)"),
+    ("calls with other arguments", r'macro "(\w+)" (?:passed|requires)'),
+    ("calls with other arguments", r"conflicting types for '(\w+)'"),
+    ("calls with other arguments", r"incompatible .*type for argument \d+ of "
+                                   r"'(\w+)'"),
+]
+
+
+def compile_command(tree, file, extra=()):
+    return ["cc", "-std=gnu11", "-fsyntax-only",
+            "-Werror=implicit-function-declaration", "-Werror=implicit-int",
+            "-Werror=incompatible-pointer-types", "-D_GNU_SOURCE",
+            "-DUZS_PAGE_OWNER_BYTES=32", "-DUZS_K_PAGE_SHIFT=12",
+            f"-DUZS_K_CHAIN_SIZE={tree.fixed_chain or 8}",
+            f"-I{ROOT}/kernel/include", f"-I{tree.path}",
+            f"-I{tree.path}/include", f"-I{ROOT}/src", f"-I{ROOT}",
+            *extra, str(file)]
+
+
+def compile_errors(command):
+    done = subprocess.run(command, text=True, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE,
+                          env={"PATH": "/usr/local/bin:/usr/bin:/bin",
+                               "LC_ALL": "C"})
+    return [] if done.returncode == 0 else done.stderr.splitlines()
+
+
+def what_is_missing(tree, file, extra=()):
+    """Compiles a file and reads the errors. Returns ({kind: {name: line}},
+    other errors)."""
+    missing, other = {}, []
+    with tempfile.TemporaryDirectory() as stubs:
+        command = compile_command(tree, file, list(extra) + [f"-I{stubs}"])
+        # A header that is not there ends the compilation: with an empty one
+        # in its place the next one shows.
+        while True:
+            lines = compile_errors(command)
+            header = None
+            for line in lines:
+                header = (re.search(r"fatal error: (\S+): No such file", line)
+                          or re.search(r"fatal error: '([^']+)' file not",
+                                       line))
+                if header:
+                    break
+            if not header:
+                break
+            stub = Path(stubs) / header[1]
+            if stub.exists():
+                break
+            missing.setdefault("headers", {})[header[1]] = line.split(":")[1]
+            stub.parent.mkdir(parents=True, exist_ok=True)
+            stub.touch()
+    for line in lines:
+        place = re.match(r"(\S+?):(\d+):(?:\d+:)? (?:fatal )?error: (.*)", line)
+        if not place:
+            continue
+        text = place[3].replace("‘", "'").replace("’", "'")
+        for kind, pattern in MESSAGES:
+            found = re.search(pattern, text)
+            if not found:
+                continue
+            words = [g for g in found.groups() if g]
+            if kind == "members" and "no member named" in text:
+                if text.startswith("no member"):
+                    words.reverse()
+                name = ".".join(words)
+            else:
+                name = words[0] if words else text
+            missing.setdefault(kind, {}).setdefault(name, place[2])
+            break
+        else:
+            other.append(f"{Path(place[1]).name}:{place[2]}: {place[3]}")
+    if lines and not missing and not other:
+        other = lines[:10]
+    return missing, other
+
+
+def print_missing(title, missing, other):
+    print(title)
+    for kind, names in missing.items():
+        print(f"  {kind}:")
+        for name, line in names.items():
+            print(f"    {name}  (line {line})")
+    if other:
+        print("  other errors:")
+        for line in other[:10]:
+            print(f"    {line}")
+        if len(other) > 10:
+            print(f"    ... and {len(other) - 10} more")
+
+
+def check(tree):
+    """Can the file be built? If not, says what it needs and ends."""
+    missing, other = what_is_missing(tree, tree.path / SOURCE)
+    if missing or other:
+        print_missing(f"{SOURCE} needs what kernel/include does not have:"
+                      if missing else f"{SOURCE} does not compile:",
+                      missing, other)
+        die("the file cannot be built" + (
+            "; see kernel/README.md for what to add" if missing else ""))
+    source = f'-DUZS_K_SOURCE="{tree.path}/{SOURCE}"'
+    missing, other = what_is_missing(tree, ROOT / "kernel/peek.c", [source])
+    if missing or other:
+        print_missing(f"{SOURCE} builds, but kernel/peek.c, which looks into "
+                      "its structures for the tests, does not find:",
+                      missing, other)
+        die("the tests do not know this version's structures")

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* lab_lock.c - the locks of checked.h, and sleeping on a word, in the lab.
+ * Owns no state: a lock's word says who has it.
+ *
+ * Kernel origin: as lock.h. Nobody spins or queues here: a fiber is chosen
+ * only when the lock is free (T1 in lab.h), and which of several gets it is
+ * for the scheduler to say; so every order that the real locks allow can be
+ * had, and some that their fairness would delay.
+ * Differs: a reader does not queue behind a writer that waits. That this could
+ * lock up is lockdep's to find, which counts readers as writers.
+ * Callers: everyone, through checked.h and lock.h. Calls: lab.c, lockdep.c.
+ *
+ * word of a spinlock: 0 or UZS_SPIN_LOCKED; of the others as in lock.h, less
+ * what is for waiting.
+ */
+#define UZS_LOCK_NATIVE
+#include "checked.h"
+
+#include "lab_lock.h"
+#include "lockclass.h"
+#include "zone.h"
+
+static const char *name_of(const struct uzs_lock_map *map,
+			   enum uzs_lock_kind kind)
+{
+	return uzs_lock_class_name(uzs_lock_class_of(map, kind));
+}
+
+/* Does anybody wait for it? Nobody sleeps, but some may be at a step that they
+ * cannot do. */
+static bool is_contended(const void *lock)
+{
+	for (unsigned int i = 0; i < uzs_lab_nr_fibers(); i++) {
+		const struct uzs_lab_fiber *f = uzs_lab_fiber(i);
+
+		if (f != uzs_lab_current && f->state == LAB_READY &&
+		    f->step.obj == lock &&
+		    (f->step.op == LAB_READ_LOCK ||
+		     f->step.op == LAB_WRITE_LOCK))
+			return true;
+	}
+	return false;
+}
+
+bool uzs_lab_step_succeeds(const struct uzs_lab_step *step)
+{
+	const u32 *word = step->obj;
+
+	switch (step->op) {
+	case LAB_LOCK:
+	case LAB_TRYLOCK:
+	case LAB_WRITE_LOCK:
+	case LAB_WRITE_TRYLOCK:
+	case LAB_PIN_TRYWRITE:
+		return *word == 0;
+	case LAB_READ_LOCK:
+	case LAB_READ_TRYLOCK:
+		return !(*word & UZS_RW_WRITER);
+	case LAB_PIN:
+		return !(*word & UZS_PIN_WRITER);
+	case LAB_LOCK_PAGE:
+	case LAB_TRYLOCK_PAGE:
+		return !(((const struct page *)step->obj)->flags & PG_locked);
+	case LAB_CONTENDED:
+		return is_contended(step->obj);
+	default:
+		return true;
+	}
+}
+
+struct taking {
+	const void *lock;
+	struct uzs_lock_class *class;
+	const struct uzs_place *here;
+	u32 order;
+	enum uzs_lock_kind kind;
+};
+
+static struct taking about(const void *lock, const struct uzs_lock_map *map,
+			   enum uzs_lock_kind kind,
+			   const struct uzs_place *here)
+{
+	return (struct taking){
+		.lock = lock,
+		.class = uzs_lock_class_of(map, kind),
+		.here = here,
+		.order = map ? map->order : 0,
+		.kind = kind,
+	};
+}
+
+static enum uzs_lab_access access_of(enum uzs_lock_kind kind)
+{
+	return kind == UZS_LOCK_READ ? LAB_ADDS : LAB_CHANGES;
+}
+
+/* Outside of a run nobody else is there to give it back. */
+static void check_alone(const struct taking *t, enum uzs_lab_op op)
+{
+	struct uzs_lab_step step = { .op = op, .obj = t->lock };
+
+	if (!uzs_lab_current && !uzs_lab_step_succeeds(&step))
+		uzs_lab_found(LAB_FOUND_DEADLOCK,
+			      "%s, wanted at %s:%d, was never given back",
+			      uzs_lock_class_name(t->class), t->here->file,
+			      t->here->line);
+}
+
+static void point(const struct taking *t, enum uzs_lab_op op)
+{
+	uzs_lab_check_memory(t->lock, sizeof(u32), t->here);
+	uzs_lab_point(op, access_of(t->kind), t->lock,
+		      uzs_lock_class_name(t->class), t->here);
+}
+
+/* Return: false if the fiber has it already. */
+static bool wait_for(const struct taking *t, enum uzs_lab_op op)
+{
+	if (!uzs_lockdep_take(t->lock, t->class, t->order, t->kind, t->here))
+		return false;
+	point(t, op);
+	check_alone(t, op);
+	return true;
+}
+
+static bool try_for(const struct taking *t, enum uzs_lab_op op)
+{
+	struct uzs_lab_step step = { .op = op, .obj = t->lock };
+
+	point(t, op);
+	return uzs_lab_step_succeeds(&step);
+}
+
+static void taken(const struct taking *t)
+{
+	uzs_lockdep_taken(t->lock, t->class, t->order, t->kind, t->here, 0);
+}
+
+static bool drop(const struct taking *t, enum uzs_lab_op op)
+{
+	struct uzs_held was;
+
+	if (!uzs_lockdep_drop(t->lock, t->kind, t->here, &was))
+		return false;
+	point(t, op);
+	return true;
+}
+
+static void dropped(const struct taking *t)
+{
+	uzs_lab_point(LAB_RELEASED, LAB_NOTHING, t->lock,
+		      uzs_lock_class_name(t->class), t->here);
+}
+
+/* ---- spinlock_t, struct mutex -------------------------------------------- */
+
+void uzs_checked_spin_init(spinlock_t *lock, struct uzs_lock_key *key,
+			   const struct uzs_place *here)
+{
+	lock->word = 0;
+	uzs_lock_register(&lock->map, lock, key, here);
+}
+
+void uzs_checked_spin_renew(spinlock_t *lock)
+{
+	uzs_lockdep_forget(lock);
+	lock->word = 0;
+}
+
+static void lock_spin(spinlock_t *lock, enum uzs_lock_kind kind,
+		      const struct uzs_place *here)
+{
+	struct taking t = about(lock, &lock->map, kind, here);
+
+	if (!wait_for(&t, LAB_LOCK))
+		return;
+	lock->word = UZS_SPIN_LOCKED;
+	taken(&t);
+}
+
+static bool trylock_spin(spinlock_t *lock, enum uzs_lock_kind kind,
+			 const struct uzs_place *here)
+{
+	struct taking t = about(lock, &lock->map, kind, here);
+
+	if (!try_for(&t, LAB_TRYLOCK))
+		return false;
+	lock->word = UZS_SPIN_LOCKED;
+	taken(&t);
+	return true;
+}
+
+static void unlock_spin(spinlock_t *lock, enum uzs_lock_kind kind,
+			const struct uzs_place *here)
+{
+	struct taking t = about(lock, &lock->map, kind, here);
+
+	if (!drop(&t, LAB_UNLOCK))
+		return;
+	lock->word = 0;
+	dropped(&t);
+}
+
+void uzs_checked_spin_lock(spinlock_t *lock, const struct uzs_place *here)
+{
+	lock_spin(lock, UZS_LOCK_SPIN, here);
+}
+
+bool uzs_checked_spin_trylock(spinlock_t *lock, const struct uzs_place *here)
+{
+	return trylock_spin(lock, UZS_LOCK_SPIN, here);
+}
+
+void uzs_checked_spin_unlock(spinlock_t *lock, const struct uzs_place *here)
+{
+	unlock_spin(lock, UZS_LOCK_SPIN, here);
+}
+
+void uzs_checked_mutex_lock(struct mutex *lock, const struct uzs_place *here)
+{
+	lock_spin(&lock->spin, UZS_LOCK_MUTEX, here);
+}
+
+bool uzs_checked_mutex_trylock(struct mutex *lock, const struct uzs_place *here)
+{
+	return trylock_spin(&lock->spin, UZS_LOCK_MUTEX, here);
+}
+
+void uzs_checked_mutex_unlock(struct mutex *lock, const struct uzs_place *here)
+{
+	unlock_spin(&lock->spin, UZS_LOCK_MUTEX, here);
+}
+
+/* ---- rwlock_t ------------------------------------------------------------ */
+
+void uzs_checked_rw_init(rwlock_t *lock, struct uzs_lock_key *key,
+			 const struct uzs_place *here)
+{
+	lock->word = 0;
+	uzs_lock_register(&lock->map, lock, key, here);
+}
+
+void uzs_checked_rw_renew(rwlock_t *lock)
+{
+	uzs_lockdep_forget(lock);
+	lock->word = 0;
+}
+
+void uzs_checked_read_lock(rwlock_t *lock, const struct uzs_place *here)
+{
+	struct taking t = about(lock, &lock->map, UZS_LOCK_READ, here);
+
+	if (!wait_for(&t, LAB_READ_LOCK))
+		return;
+	lock->word++;
+	taken(&t);
+}
+
+bool uzs_checked_read_trylock(rwlock_t *lock, const struct uzs_place *here)
+{
+	struct taking t = about(lock, &lock->map, UZS_LOCK_READ, here);
+
+	if (!try_for(&t, LAB_READ_TRYLOCK))
+		return false;
+	lock->word++;
+	taken(&t);
+	return true;
+}
+
+void uzs_checked_read_unlock(rwlock_t *lock, const struct uzs_place *here)
+{
+	struct taking t = about(lock, &lock->map, UZS_LOCK_READ, here);
+
+	if (!drop(&t, LAB_READ_UNLOCK))
+		return;
+	lock->word--;
+	dropped(&t);
+}
+
+void uzs_checked_write_lock(rwlock_t *lock, const struct uzs_place *here)
+{
+	struct taking t = about(lock, &lock->map, UZS_LOCK_WRITE, here);
+
+	if (!wait_for(&t, LAB_WRITE_LOCK))
+		return;
+	lock->word = UZS_RW_WRITER;
+	taken(&t);
+}
+
+bool uzs_checked_write_trylock(rwlock_t *lock, const struct uzs_place *here)
+{
+	struct taking t = about(lock, &lock->map, UZS_LOCK_WRITE, here);
+
+	if (!try_for(&t, LAB_WRITE_TRYLOCK))
+		return false;
+	lock->word = UZS_RW_WRITER;
+	taken(&t);
+	return true;
+}
+
+void uzs_checked_write_unlock(rwlock_t *lock, const struct uzs_place *here)
+{
+	struct taking t = about(lock, &lock->map, UZS_LOCK_WRITE, here);
+
+	if (!drop(&t, LAB_WRITE_UNLOCK))
+		return;
+	lock->word = 0;
+	dropped(&t);
+}
+
+bool uzs_lab_rwlock_is_contended(const rwlock_t *lock,
+				 const struct uzs_place *here)
+{
+	if (!uzs_lab_current)
+		return false;
+	uzs_lab_point(LAB_CONTENDED, LAB_LOOKS, lock,
+		      name_of(&lock->map, UZS_LOCK_READ), here);
+	return uzs_lab_current->step.outcome;
+}
+
+/* ---- pinlock_t ----------------------------------------------------------- */
+
+void uzs_checked_pin_read_lock(pinlock_t *lock, const struct uzs_place *here)
+{
+	uzs_lab_check_memory(lock, sizeof(*lock), here);
+	uzs_lab_point(LAB_PIN, LAB_ADDS, lock, name_of(NULL, UZS_LOCK_PIN),
+		      here);
+	lock->word++;
+}
+
+void uzs_lab_pin_read_unlock(pinlock_t *lock, const struct uzs_place *here)
+{
+	uzs_lab_check_memory(lock, sizeof(*lock), here);
+	uzs_lab_point(LAB_UNPIN, LAB_ADDS, lock, name_of(NULL, UZS_LOCK_PIN),
+		      here);
+	VM_BUG_ON(!(lock->word & UZS_PIN_READERS));
+	lock->word--;
+}
+
+bool uzs_checked_pin_write_trylock(pinlock_t *lock,
+				   const struct uzs_place *here)
+{
+	struct taking t = about(lock, NULL, UZS_LOCK_PIN, here);
+
+	if (!try_for(&t, LAB_PIN_TRYWRITE))
+		return false;
+	lock->word = UZS_PIN_WRITER;
+	taken(&t);
+	return true;
+}
+
+void uzs_checked_pin_write_unlock(pinlock_t *lock, const struct uzs_place *here)
+{
+	struct taking t = about(lock, NULL, UZS_LOCK_PIN, here);
+
+	if (!drop(&t, LAB_PIN_UNWRITE))
+		return;
+	lock->word &= ~UZS_PIN_WRITER;
+	dropped(&t);
+}
+
+/* ---- page lock ----------------------------------------------------------- */
+
+void uzs_checked_lock_page(struct page *page, const struct uzs_place *here)
+{
+	struct taking t = about(page, NULL, UZS_LOCK_PAGE, here);
+
+	if (!wait_for(&t, LAB_LOCK_PAGE))
+		return;
+	page->flags |= PG_locked;
+	taken(&t);
+}
+
+bool uzs_checked_trylock_page(struct page *page, const struct uzs_place *here)
+{
+	struct taking t = about(page, NULL, UZS_LOCK_PAGE, here);
+
+	if (!try_for(&t, LAB_TRYLOCK_PAGE))
+		return false;
+	page->flags |= PG_locked;
+	taken(&t);
+	return true;
+}
+
+void uzs_checked_unlock_page(struct page *page, const struct uzs_place *here)
+{
+	struct taking t = about(page, NULL, UZS_LOCK_PAGE, here);
+
+	if (!drop(&t, LAB_UNLOCK_PAGE))
+		return;
+	page->flags &= ~PG_locked;
+	dropped(&t);
+}
+
+void uzs_checked_page_clear(struct page *page, u32 bits)
+{
+	if (uzs_lab_current)
+		uzs_lab_access(LAB_RMW, &page->flags, __ATOMIC_RELEASE,
+			       UZS_LAB_PLACE("page_clear"));
+	page->flags &= ~bits;
+}
+
+/* ---- sleeping on a word ---------------------------------------------------- */
+
+void uzs_lab_wait_on(u32 *word, u32 expected, u64 ns,
+		     const struct uzs_lab_place *here)
+{
+	/* Looking and going to sleep is one step, as futex does it. */
+	uzs_lab_point(LAB_WAIT, LAB_CHANGES, word, here->what, &here->at);
+	if (!uzs_lab_current) {
+		if (*word == expected)
+			uzs_lab_found(LAB_FOUND_LOST_WAKEUP,
+				      "sleeps at %s:%d, and nobody is there to "
+				      "wake it",
+				      here->at.file, here->at.line);
+		return;
+	}
+	if (*word != expected)
+		return;
+	uzs_lab_current->woken = false;
+	uzs_lab_current->due = ns ? uzs_lab_clock_ns + ns : 0;
+	uzs_lab_point(LAB_WOKEN, LAB_CHANGES, word, here->what, &here->at);
+}
+
+void uzs_lab_wake_on(u32 *word, bool all, const struct uzs_lab_place *here)
+{
+	uzs_lab_point(LAB_WAKE, LAB_CHANGES, word, here->what, &here->at);
+	uzs_lab_wake(word, all);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* lab_lock.h - the calls of lock.h that checked.h leaves as they are, in the
+ * lab. Included at the end of lock.h.
+ */
+#ifndef UZS_COMPAT_LAB_LOCK_H
+#define UZS_COMPAT_LAB_LOCK_H
+
+#include "lab.h"
+
+bool uzs_lab_rwlock_is_contended(const rwlock_t *lock,
+				 const struct uzs_place *here);
+void uzs_lab_pin_read_unlock(pinlock_t *lock, const struct uzs_place *here);
+
+#define uzs_wait_on(word, expected) \
+	uzs_lab_wait_on((word), (expected), 0, UZS_LAB_PLACE(#word))
+#define uzs_wait_on_for(word, expected, ns) \
+	uzs_lab_wait_on((word), (expected), (ns), UZS_LAB_PLACE(#word))
+#define uzs_wake_one(word) uzs_lab_wake_on((word), false, UZS_LAB_PLACE(#word))
+#define uzs_wake_all(word) uzs_lab_wake_on((word), true, UZS_LAB_PLACE(#word))
+#define cond_resched() uzs_lab_resched(UZS_HERE)
+#define rwlock_is_contended(lock) uzs_lab_rwlock_is_contended((lock), UZS_HERE)
+#define pin_read_unlock(lock) uzs_lab_pin_read_unlock((lock), UZS_HERE)
+
+#endif

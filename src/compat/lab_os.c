@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* lab_os.c - os.h in the lab: one arena that all memory comes from, which can
+ * be put back as it was. Owns the arena, its copy and what is poisoned.
+ *
+ *   arena:  | header | what uzs_os_map gave ...        | poison, a byte a word |
+ *   copy:   | pages of the arena as they were at the snapshot                 |
+ *
+ * A snapshot write-protects the arena. The first write to a page traps: the
+ * page is copied, made writable, and is "hot" from then on. Restoring copies
+ * the hot pages back; as the runs from one snapshot write to much the same
+ * pages, there are no more traps after the first few.
+ *
+ * Callers: zone.c, pool.c, deferred.c through os.h; lab.c. Calls: the OS.
+ * Known limits: the arena has the size it was made with; memory given back is
+ * used again for pieces of the same size only.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lab.h"
+#include "lab_os.h"
+#include "os.h"
+
+#define GRAIN sizeof(unsigned long) /* bytes to a byte of poison */
+#define PAGE 4096u
+#define MAX_SPARE 256
+
+/* Of memory that was given back, by uzs_os_unmap. */
+struct spare {
+	uintptr_t addr;
+	size_t size;
+};
+
+/* At the arena's start, so that it is restored with it. */
+struct header {
+	size_t used; /* bytes, from the arena's start */
+	size_t mapped; /* bytes */
+	unsigned int nr_spare;
+	struct spare spare[MAX_SPARE];
+};
+
+static struct {
+	char *base;
+	size_t bytes; /* all of it */
+	size_t usable; /* bytes before the poison */
+	u8 *poison;
+	char *copy;
+	bool track;
+	bool snapshot; /* there is one */
+	u32 *hot; /* numbers of pages */
+	u32 nr_hot;
+	u8 *is_hot;
+} arena;
+
+static struct header *header(void)
+{
+	return (struct header *)arena.base;
+}
+
+static void *map(size_t bytes, int prot)
+{
+	void *mem = mmap(NULL, bytes, prot,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return mem == MAP_FAILED ? NULL : mem;
+}
+
+/* The same place in each process, so that what is found is found again there,
+ * even if it comes of using a wrong pointer. Somewhere else if it is taken. */
+static char *map_arena(size_t bytes, size_t align)
+{
+	char *mem;
+#if defined(MAP_FIXED_NOREPLACE) && UINTPTR_MAX > UINT32_MAX
+	static const uintptr_t places[] = { 0x200000000000u, 0x4000000000u };
+
+	for (int i = 0; i < 2; i++) {
+		mem = mmap((void *)places[i], bytes, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+				   MAP_FIXED_NOREPLACE,
+			   -1, 0);
+		if (mem == (char *)places[i])
+			return mem;
+		if (mem != MAP_FAILED)
+			munmap(mem, bytes); /* an old kernel's own choice */
+	}
+#endif
+	mem = map(bytes + align, PROT_READ | PROT_WRITE);
+	return mem ? (char *)ALIGN((uintptr_t)mem, align) : NULL;
+}
+
+bool uzs_lab_os_init(size_t bytes, bool track)
+{
+	size_t align = (size_t)4 << 20;
+	size_t room = ALIGN(bytes, align);
+
+	arena.usable = room;
+	arena.bytes = room + (track ? ALIGN(room / GRAIN, (size_t)PAGE) : 0);
+	arena.base = map_arena(arena.bytes, align);
+	if (!arena.base)
+		return false;
+	arena.track = track;
+	if (track) {
+		size_t pages = arena.bytes / PAGE;
+
+		arena.poison = (u8 *)arena.base + arena.usable;
+		arena.copy = map(arena.bytes, PROT_READ | PROT_WRITE);
+		arena.hot = map(pages * sizeof(u32), PROT_READ | PROT_WRITE);
+		arena.is_hot = map(pages, PROT_READ | PROT_WRITE);
+		if (!arena.copy || !arena.hot || !arena.is_hot)
+			return false;
+	}
+	uzs_lab_clear();
+	return true;
+}
+
+/* ---- snapshot and restore -------------------------------------------------- */
+
+static void cool_down(void)
+{
+	for (u32 i = 0; i < arena.nr_hot; i++)
+		arena.is_hot[arena.hot[i]] = 0;
+	arena.nr_hot = 0;
+}
+
+void uzs_lab_snapshot(void)
+{
+	uzs_lab_catch_faults();
+	cool_down();
+	arena.snapshot = true;
+	mprotect(arena.base, arena.bytes, PROT_READ);
+}
+
+void uzs_lab_restore(void)
+{
+	for (u32 i = 0; i < arena.nr_hot; i++) {
+		size_t at = (size_t)arena.hot[i] * PAGE;
+
+		memcpy(arena.base + at, arena.copy + at, PAGE);
+	}
+}
+
+size_t uzs_lab_restore_bytes(void)
+{
+	return (size_t)arena.nr_hot * PAGE;
+}
+
+size_t uzs_lab_mapped_bytes(void)
+{
+	return header()->mapped;
+}
+
+bool uzs_lab_os_trap(void *addr)
+{
+	size_t at = (uintptr_t)addr - (uintptr_t)arena.base;
+	u32 page;
+
+	if (at >= arena.bytes || !arena.snapshot)
+		return false;
+	page = (u32)(at / PAGE);
+	if (arena.is_hot[page])
+		return false;
+	at = (size_t)page * PAGE;
+	memcpy(arena.copy + at, arena.base + at, PAGE);
+	arena.is_hot[page] = 1;
+	arena.hot[arena.nr_hot++] = page;
+	return mprotect(arena.base + at, PAGE, PROT_READ | PROT_WRITE) == 0;
+}
+
+void uzs_lab_clear(void)
+{
+	cool_down();
+	arena.snapshot = false;
+	mprotect(arena.base, arena.bytes, PROT_READ | PROT_WRITE);
+	madvise(arena.base, arena.bytes, MADV_DONTNEED);
+	header()->used = ALIGN(sizeof(struct header), (size_t)PAGE);
+	header()->nr_spare = 0;
+	header()->mapped = 0;
+}
+
+/* ---- poison ------------------------------------------------------------------ */
+
+static bool in_arena(const volatile void *addr, size_t size)
+{
+	size_t at = (uintptr_t)addr - (uintptr_t)arena.base;
+
+	return arena.track && at < arena.usable && size <= arena.usable - at;
+}
+
+static u8 *poison_of(const volatile void *addr)
+{
+	return arena.poison + ((uintptr_t)addr - (uintptr_t)arena.base) / GRAIN;
+}
+
+/* 1: poisoned. 2, in the first byte of a page: and filled with FILL. */
+#define FILL 0xdbu
+
+void uzs_lab_fill_freed(void *addr, size_t size)
+{
+	if (!in_arena(addr, size))
+		return;
+	if (*poison_of(addr))
+		uzs_lab_found(LAB_FOUND_DOUBLE_FREE,
+			      "the page at %p is freed twice", addr);
+	memset(addr, FILL, size);
+	*poison_of(addr) = 2;
+}
+
+void uzs_lab_poison(const volatile void *addr, size_t size)
+{
+	u8 *poison = poison_of(addr);
+	u8 first = 1;
+
+	if (!in_arena(addr, size))
+		return;
+	if (size >= PAGE && *poison == 2)
+		first = 2;
+	/* A slab cache lifts the poison of the first word before it gives an
+	 * object back; so here it is a user's. */
+	if (size < PAGE && *poison)
+		uzs_lab_found(LAB_FOUND_DOUBLE_FREE,
+			      "%zu bytes at %p are freed twice", size,
+			      (const void *)addr);
+	memset(poison, 1, size / GRAIN);
+	*poison = first;
+}
+
+/* Has somebody written to a page since it was freed? Found when it is handed
+ * out again. */
+static void check_fill(const volatile void *addr, size_t size)
+{
+	const u8 *mem = (const u8 *)addr;
+
+	for (size_t i = 0; i < size; i += sizeof(u64)) {
+		u64 word;
+
+		memcpy(&word, mem + i, sizeof(word));
+		if (likely(word == 0x0101010101010101u * FILL))
+			continue;
+		uzs_lab_found(LAB_FOUND_FREED_MEMORY,
+			      "byte %zu of the page at %p was written to after "
+			      "the page was freed",
+			      i, (const void *)mem);
+		return;
+	}
+}
+
+void uzs_lab_unpoison(const volatile void *addr, size_t size)
+{
+	u8 *poison = poison_of(addr);
+
+	if (!in_arena(addr, size))
+		return;
+	if (unlikely(size >= PAGE && *poison == 2))
+		check_fill(addr, size);
+	memset(poison, 0, size / GRAIN);
+}
+
+/* Its contents change: nothing is known of them any more. */
+static void forget_fill(const void *addr, size_t size)
+{
+	u8 *poison = poison_of(addr);
+
+	if (!in_arena(addr, size))
+		return;
+	for (size_t i = 0; i < size; i += PAGE)
+		if (poison[i / GRAIN] == 2)
+			poison[i / GRAIN] = 1;
+}
+
+bool uzs_lab_is_poisoned(const volatile void *addr, size_t size)
+{
+	const u8 *poison, *end;
+
+	if (!in_arena(addr, size))
+		return false;
+	poison = poison_of(addr);
+	end = poison + ((uintptr_t)addr % GRAIN + size + GRAIN - 1) / GRAIN;
+	for (; poison < end; poison++)
+		if (*poison)
+			return true;
+	return false;
+}
+
+void uzs_lab_check_memory(const volatile void *addr, size_t size,
+			  const struct uzs_place *place)
+{
+	if (unlikely(uzs_lab_is_poisoned(addr, size)))
+		uzs_lab_found(LAB_FOUND_FREED_MEMORY,
+			      "%zu bytes at %p, which are free, used at %s:%d",
+			      size, (const void *)addr, place->file,
+			      place->line);
+}
+
+/* ---- os.h ---------------------------------------------------------------------- */
+
+size_t uzs_os_page_size(void)
+{
+	return PAGE;
+}
+
+static char *take_spare(size_t size, size_t align)
+{
+	struct header *h = header();
+
+	for (unsigned int i = h->nr_spare; i-- > 0;) {
+		uintptr_t addr = h->spare[i].addr;
+
+		if (h->spare[i].size != size || addr % align)
+			continue;
+		h->spare[i] = h->spare[--h->nr_spare];
+		return (char *)addr;
+	}
+	return NULL;
+}
+
+void *uzs_os_map(size_t size, size_t align)
+{
+	struct header *h = header();
+	size_t at = ALIGN(h->used, align);
+	char *mem;
+
+	size = ALIGN(size, (size_t)PAGE);
+	mem = take_spare(size, align);
+	if (!mem) {
+		if (at > arena.usable || size > arena.usable - at)
+			return NULL;
+		mem = arena.base + at;
+		h->used = at + size;
+	}
+	h->mapped += size;
+	uzs_lab_unpoison(mem, size);
+	return mem;
+}
+
+bool uzs_os_unmap(void *addr, size_t size)
+{
+	struct header *h = header();
+
+	uzs_no_locks_in(addr, size);
+	size = ALIGN(size, (size_t)PAGE);
+	uzs_os_discard(addr, size);
+	uzs_lab_poison(addr, size);
+	h->mapped -= size;
+	/* What does not fit is lost until the arena is cleared. */
+	if (h->nr_spare < MAX_SPARE)
+		h->spare[h->nr_spare++] =
+			(struct spare){ (uintptr_t)addr, size };
+	return true;
+}
+
+bool uzs_os_discard(void *addr, size_t size)
+{
+	forget_fill(addr, size);
+	/* Restoring is cheaper without system calls. */
+	if (arena.snapshot || size < (size_t)1 << 20)
+		memset(addr, 0, size);
+	else
+		madvise(addr, size, MADV_DONTNEED);
+	return true;
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* subject_uzs.c - our own allocator behind the table of subject.h, through
+ * the public interface; only moving pages one by one, which that has not,
+ * needs the internals of the test build.
+ */
+#include "subject_uzs.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "uzsmalloc.h"
+
+#ifdef UZS_TESTING
+#include "internal.h"
+#include "move_pages.h"
+#endif
+
+#define pool_of subject_uzs_pool
+
+static struct subject_pool *create(unsigned int page_size,
+				   unsigned int chain_size, bool worker,
+				   enum zs_lock_scope scope,
+				   enum zs_defer_mode defer)
+{
+	struct zs_pool_options opt = ZS_POOL_OPTIONS_INIT;
+
+	opt.page_size = page_size;
+	opt.chain_size = chain_size;
+	opt.lock_scope = scope;
+	opt.defer = defer;
+	opt.flags = worker ? 0 : ZS_POOL_NO_WORKER;
+	/* Giving memory back to the OS is not what is compared. */
+	opt.retained_bytes = SIZE_MAX;
+	return (struct subject_pool *)(void *)zs_create_pool_with("subject",
+								  &opt);
+}
+
+static unsigned long subject_destroy(struct subject_pool *pool)
+{
+	struct zs_pool_info info = ZS_POOL_INFO_INIT;
+	unsigned long left = 0;
+
+	zs_drain(pool_of(pool));
+	zs_trim(pool_of(pool)); /* and the slabs that are empty */
+	zs_pool_info(pool_of(pool), &info);
+	if (!info.objs_inuse)
+		left = info.pages + info.slab_pages;
+	return left + zs_destroy_pool(pool_of(pool));
+}
+
+static unsigned long subject_malloc(struct subject_pool *pool, size_t size)
+{
+	return zs_malloc(pool_of(pool), size, GFP_KERNEL, NUMA_NO_NODE);
+}
+
+static void subject_free(struct subject_pool *pool, unsigned long handle)
+{
+	zs_free(pool_of(pool), handle);
+}
+
+static void subject_free_deferred(struct subject_pool *pool,
+				  unsigned long handle)
+{
+	zs_free_deferred(pool_of(pool), handle);
+}
+
+static void subject_flush(struct subject_pool *pool)
+{
+	zs_free_deferred_flush(pool_of(pool));
+}
+
+static void subject_read(struct subject_pool *pool, unsigned long handle,
+			 void *buf, size_t len)
+{
+	void *data = zs_obj_read_begin(pool_of(pool), handle, len, buf);
+
+	if (data && data != buf)
+		memcpy(buf, data, len);
+	zs_obj_read_end(pool_of(pool), handle, len, data);
+}
+
+static void subject_write(struct subject_pool *pool, unsigned long handle,
+			  const void *buf, size_t len)
+{
+	/* the kernel's prototype has no const; it does not write */
+	zs_obj_write(pool_of(pool), handle, (void *)(uintptr_t)buf, len);
+}
+
+static const void *subject_read_begin(struct subject_pool *pool,
+				      unsigned long handle, size_t len,
+				      void *copy)
+{
+	return zs_obj_read_begin(pool_of(pool), handle, len, copy);
+}
+
+static void subject_read_end(struct subject_pool *pool, unsigned long handle,
+			     size_t len, const void *data)
+{
+	zs_obj_read_end(pool_of(pool), handle, len, (void *)(uintptr_t)data);
+}
+
+static unsigned long subject_compact(struct subject_pool *pool)
+{
+	return zs_compact(pool_of(pool));
+}
+
+static unsigned long subject_shrink_count(struct subject_pool *pool)
+{
+	return zs_shrink_count(pool_of(pool));
+}
+
+static unsigned long subject_shrink_scan(struct subject_pool *pool,
+					 unsigned long nr_pages)
+{
+	return zs_shrink_scan(pool_of(pool), nr_pages);
+}
+
+static void subject_drain(struct subject_pool *pool)
+{
+	zs_free_deferred_flush(pool_of(pool));
+	zs_drain(pool_of(pool));
+}
+
+#ifdef UZS_TESTING
+static unsigned long move_pages(struct subject_pool *pool, unsigned long most)
+{
+	return subject_move_pages(&pool_of(pool)->zone, most);
+}
+#define MOVE_PAGES move_pages
+#else
+#define MOVE_PAGES NULL
+#endif
+
+static unsigned long total_pages(struct subject_pool *pool)
+{
+	return zs_get_total_pages(pool_of(pool));
+}
+
+static unsigned long pages_compacted(struct subject_pool *pool)
+{
+	struct zs_pool_stats stats;
+
+	zs_pool_stats(pool_of(pool), &stats);
+	return stats.pages_compacted;
+}
+
+static unsigned long huge_class_size(struct subject_pool *pool)
+{
+	return zs_huge_class_size(pool_of(pool));
+}
+
+static unsigned int lookup_class_index(struct subject_pool *pool,
+				       unsigned int size)
+{
+	return zs_lookup_class_index(pool_of(pool), size);
+}
+
+static unsigned int class_count(struct subject_pool *pool)
+{
+	return zs_class_count(pool_of(pool));
+}
+
+#ifdef UZS_TESTING
+/* Without the lock that zs_class_info() takes: nothing else runs, and the
+ * differential looks at every class after every operation. */
+static void class_info(struct subject_pool *pool, unsigned int index,
+		       struct subject_class *info)
+{
+	struct size_class *class = pool_of(pool)->size_class[index];
+
+	info->index = class->index;
+	info->size = class->size;
+	info->pages_per_zspage = class->pages_per_zspage;
+	info->objs_per_zspage = class->objs_per_zspage;
+	info->huge = class->huge;
+	memcpy(info->zspages, class->zspages, sizeof(info->zspages));
+	info->objs_capacity = class->objs_capacity;
+	info->objs_inuse = class->objs_inuse;
+	info->freeable_pages = uzs_freeable_pages(class);
+}
+#else
+static void class_info(struct subject_pool *pool, unsigned int index,
+		       struct subject_class *info)
+{
+	struct zs_class_info i = ZS_CLASS_INFO_INIT;
+
+	zs_class_info(pool_of(pool), index, &i);
+	info->index = i.index;
+	info->size = i.size;
+	info->pages_per_zspage = i.pages_per_zspage;
+	info->objs_per_zspage = i.objs_per_zspage;
+	info->huge = i.huge;
+	memcpy(info->zspages, i.zspages, sizeof(info->zspages));
+	info->objs_capacity = i.objs_capacity;
+	info->objs_inuse = i.objs_inuse;
+	info->freeable_pages = i.freeable_pages;
+}
+#endif
+
+struct walk {
+	int (*callback)(const struct subject_zspage *zspage, void *arg);
+	void *arg;
+};
+
+static int walk_zspage(const struct zs_zspage_info *info, void *arg)
+{
+	struct walk *walk = arg;
+	struct subject_zspage zspage = {
+		.group = info->group,
+		.inuse = info->inuse,
+		.objs = info->objs,
+		.handles = info->handles,
+		.free_list = info->free_list,
+	};
+
+	return walk->callback(&zspage, walk->arg);
+}
+
+static int for_each_zspage(struct subject_pool *pool, unsigned int index,
+			   int (*callback)(const struct subject_zspage *zspage,
+					   void *arg),
+			   void *arg)
+{
+	struct walk walk = { callback, arg };
+
+	return zs_for_each_zspage(pool_of(pool), index, walk_zspage, &walk);
+}
+
+static int print_classes(struct subject_pool *pool, FILE *out)
+{
+	return zs_print_classes(pool_of(pool), out);
+}
+
+static unsigned long check(struct subject_pool *pool, FILE *out)
+{
+	return zs_pool_check(pool_of(pool), out);
+}
+
+static unsigned long trim(struct subject_pool *pool)
+{
+	struct zs_pool_info before = ZS_POOL_INFO_INIT, after = before;
+
+	zs_pool_info(pool_of(pool), &before);
+	zs_trim(pool_of(pool));
+	zs_pool_info(pool_of(pool), &after);
+	return after.pages_migrated - before.pages_migrated;
+}
+
+#define CREATE(function, scope, defer)                                        \
+	static struct subject_pool *function(                                 \
+		unsigned int page_size, unsigned int chain_size, bool worker) \
+	{                                                                     \
+		return create(page_size, chain_size, worker, scope, defer);   \
+	}
+
+CREATE(held, ZS_SCOPE_HELD, ZS_DEFER_NONE)
+CREATE(held_array, ZS_SCOPE_HELD, ZS_DEFER_ARRAY)
+CREATE(held_percpu, ZS_SCOPE_HELD, ZS_DEFER_PERCPU)
+CREATE(unlocked, ZS_SCOPE_UNLOCKED, ZS_DEFER_NONE)
+CREATE(unlocked_array, ZS_SCOPE_UNLOCKED, ZS_DEFER_ARRAY)
+CREATE(unlocked_percpu, ZS_SCOPE_UNLOCKED, ZS_DEFER_PERCPU)
+CREATE(class_idx, ZS_SCOPE_CLASS_IDX, ZS_DEFER_NONE)
+CREATE(class_idx_array, ZS_SCOPE_CLASS_IDX, ZS_DEFER_ARRAY)
+CREATE(class_idx_percpu, ZS_SCOPE_CLASS_IDX, ZS_DEFER_PERCPU)
+
+#define SUBJECT(name_, create_, defer_)                                       \
+	{                                                                     \
+		.abi = SUBJECT_ABI, .struct_size = sizeof(struct subject),    \
+		.name = name_, .description = "uzsmalloc " name_,             \
+		.groups = ZS_NR_FULLNESS_GROUPS, .create = create_,           \
+		.destroy = subject_destroy, .malloc = subject_malloc,         \
+		.free = subject_free,                                         \
+		.free_deferred = (defer_) ? subject_free_deferred : NULL,     \
+		.flush = (defer_) ? subject_flush : NULL,                     \
+		.read = subject_read, .write = subject_write,                 \
+		.read_begin = subject_read_begin,                             \
+		.read_end = subject_read_end, .compact = subject_compact,     \
+		.shrink_count = subject_shrink_count,                         \
+		.shrink_scan = subject_shrink_scan, .move_pages = MOVE_PAGES, \
+		.drain = subject_drain, .total_pages = total_pages,           \
+		.pages_compacted = pages_compacted,                           \
+		.huge_class_size = huge_class_size,                           \
+		.lookup_class_index = lookup_class_index,                     \
+		.class_count = class_count, .class_info = class_info,         \
+		.for_each_zspage = for_each_zspage,                           \
+		.print_classes = print_classes, .check = check, .trim = trim, \
+	}
+
+const struct subject subject_uzs[SUBJECT_UZS_COUNT] = {
+	SUBJECT("held", held, false),
+	SUBJECT("held+array", held_array, true),
+	SUBJECT("held+percpu", held_percpu, true),
+	SUBJECT("unlocked", unlocked, false),
+	SUBJECT("unlocked+array", unlocked_array, true),
+	SUBJECT("unlocked+percpu", unlocked_percpu, true),
+	SUBJECT("class-idx", class_idx, false),
+	SUBJECT("class-idx+array", class_idx_array, true),
+	SUBJECT("class-idx+percpu", class_idx_percpu, true),
+};

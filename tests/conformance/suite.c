@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* suite.c - see suite.h. */
+#include "suite.h"
+
+struct suite suite;
+
+struct subject_pool *suite_pool(bool worker)
+{
+	struct subject_pool *pool =
+		suite.s->create(suite.page_size, suite.chain_size, worker);
+
+	assert_non_null(pool);
+	return pool;
+}
+
+void suite_end(struct subject_pool *pool)
+{
+	suite_settle(pool);
+	suite_sound(pool);
+	suite_empty(pool);
+	assert_int_equal(suite.s->destroy(pool), 0);
+}
+
+unsigned long suite_malloc(struct subject_pool *pool, size_t size)
+{
+	unsigned long handle = suite.s->malloc(pool, size);
+
+	if (zs_is_err(handle))
+		fail_msg("an object of %zu bytes: error %d", size,
+			 zs_err(handle));
+	assert_int_not_equal(handle, 0);
+	return handle;
+}
+
+void suite_free(struct subject_pool *pool, unsigned long handle)
+{
+	if (suite.s->free_deferred)
+		suite.s->free_deferred(pool, handle);
+	else
+		suite.s->free(pool, handle);
+}
+
+void suite_settle(struct subject_pool *pool)
+{
+	if (suite.s->flush)
+		suite.s->flush(pool);
+	suite.s->drain(pool);
+}
+
+void suite_fill(struct subject_pool *pool, unsigned long handle, size_t size,
+		uint64_t key)
+{
+	unsigned char *mem = malloc(size);
+
+	assert_non_null(mem);
+	pattern_fill(mem, size, key);
+	suite.s->write(pool, handle, mem, size);
+	free(mem);
+}
+
+bool suite_holds(struct subject_pool *pool, unsigned long handle, size_t size,
+		 uint64_t key)
+{
+	unsigned char *mem = malloc(size);
+	const void *data;
+	bool ok;
+
+	assert_non_null(mem);
+	data = suite.s->read_begin(pool, handle, size, mem);
+	ok = data && pattern_ok(data, size, key);
+	suite.s->read_end(pool, handle, size, data);
+	suite.s->read(pool, handle, mem, size);
+	ok &= pattern_ok(mem, size, key);
+	free(mem);
+	return ok;
+}
+
+struct subject_class suite_class(struct subject_pool *pool, unsigned int index)
+{
+	struct subject_class class = { 0 };
+
+	suite.s->class_info(pool, index, &class);
+	return class;
+}
+
+struct subject_class suite_class_for(struct subject_pool *pool, size_t size)
+{
+	return suite_class(pool, subject_class_of(suite.s, pool, size));
+}
+
+void suite_sound(struct subject_pool *pool)
+{
+	if (suite.s->check)
+		assert_int_equal(suite.s->check(pool, stderr), 0);
+}
+
+void suite_empty(struct subject_pool *pool)
+{
+	assert_int_equal(suite.s->total_pages(pool), 0);
+	assert_int_equal(suite.s->shrink_count(pool), 0);
+	for (unsigned int i = 0; i < suite.s->class_count(pool); i++) {
+		struct subject_class class = suite_class(pool, i);
+
+		assert_int_equal(class.objs_capacity, 0);
+		assert_int_equal(class.objs_inuse, 0);
+		for (unsigned int g = 0; g < suite.s->groups; g++)
+			assert_int_equal(class.zspages[g], 0);
+	}
+}

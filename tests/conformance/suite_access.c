@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* suite_access.c - conformance: reading and writing. */
+#include <errno.h>
+
+#include "suite.h"
+
+/* A zspage full of one class, so that objects lie at every distance from a
+ * page's border that there is. */
+struct full {
+	struct subject_pool *pool;
+	size_t size; /* of an object: all of its room */
+	unsigned int objs;
+	unsigned long *handles;
+};
+
+static void fill_zspage(struct full *f, struct subject_pool *pool,
+			const struct subject_class *class)
+{
+	f->pool = pool;
+	f->size = class->size - (class->huge ? 0 : sizeof(long));
+	f->objs = class->objs_per_zspage;
+	f->handles = calloc(f->objs, sizeof(*f->handles));
+	assert_non_null(f->handles);
+	for (unsigned int i = 0; i < f->objs; i++) {
+		f->handles[i] = suite_malloc(pool, f->size);
+		suite_fill(pool, f->handles[i], f->size, i);
+	}
+	assert_int_equal(suite.s->total_pages(pool), class->pages_per_zspage);
+}
+
+static void with_every_class(void (*fn)(struct full *f))
+{
+	struct subject_pool *pool = suite_pool(false);
+
+	for (unsigned int i = 0; i < suite.s->class_count(pool); i++) {
+		struct subject_class class = suite_class(pool, i);
+		struct full f;
+
+		if (class.index != i)
+			continue;
+		fill_zspage(&f, pool, &class);
+		fn(&f);
+		for (unsigned int n = 0; n < f.objs; n++) {
+			assert_true(suite_holds(pool, f.handles[n], f.size, n));
+			suite_free(pool, f.handles[n]);
+		}
+		free(f.handles);
+		suite_settle(pool);
+	}
+	suite_end(pool);
+}
+
+/* Every object that lies in two pages, and some that do not: lengths from the
+ * beginning, of which some end in the first page. */
+static void read_lengths(struct full *f)
+{
+	size_t step = f->size / 7 + 1;
+	unsigned char *buf = malloc(f->size + 64);
+	const unsigned char *data;
+
+	assert_non_null(buf);
+	for (unsigned int i = 0; i < f->objs; i += f->objs / 40 + 1)
+		for (size_t len = 1; len <= f->size; len += step) {
+			memset(buf, 0xa5, f->size + 64);
+			suite.s->read(f->pool, f->handles[i], buf, len);
+			assert_true(pattern_ok(buf, len, i));
+			for (size_t b = len; b < len + 64; b++)
+				assert_int_equal(buf[b], 0xa5);
+			data = suite.s->read_begin(f->pool, f->handles[i], len,
+						   buf);
+			assert_non_null(data);
+			assert_true(pattern_ok(data, len, i));
+			suite.s->read_end(f->pool, f->handles[i], len, data);
+		}
+	free(buf);
+}
+
+static void test_read(void **state)
+{
+	with_every_class(read_lengths);
+}
+
+/* What is written is there, and none of the others changes. */
+static void write_all(struct full *f)
+{
+	for (unsigned int i = 0; i < f->objs; i += f->objs / 40 + 1) {
+		suite_fill(f->pool, f->handles[i], f->size, 1000 + i);
+		assert_true(
+			suite_holds(f->pool, f->handles[i], f->size, 1000 + i));
+		if (i)
+			assert_true(suite_holds(f->pool, f->handles[i - 1],
+						f->size, i - 1));
+		if (i + 1 < f->objs)
+			assert_true(suite_holds(f->pool, f->handles[i + 1],
+						f->size, i + 1));
+		suite_fill(f->pool, f->handles[i], f->size, i);
+	}
+}
+
+static void test_write(void **state)
+{
+	with_every_class(write_all);
+}
+
+/* A shorter write leaves the rest as it was. */
+static void write_part(struct full *f)
+{
+	unsigned char *buf = malloc(f->size);
+	size_t step = f->size / 5 + 1;
+
+	assert_non_null(buf);
+	for (unsigned int i = 0; i < f->objs; i += f->objs / 40 + 1)
+		for (size_t len = 1; len < f->size; len += step) {
+			pattern_fill(buf, len, 77);
+			suite.s->write(f->pool, f->handles[i], buf, len);
+			suite.s->read(f->pool, f->handles[i], buf, f->size);
+			assert_true(pattern_ok(buf, len, 77));
+			assert_int_equal(pattern_differs(buf + len, len,
+							 f->size - len, i),
+					 f->size - len);
+			suite_fill(f->pool, f->handles[i], f->size, i);
+		}
+	free(buf);
+}
+
+static void test_write_part(void **state)
+{
+	/* Mapped for writing, what is not written is undefined. */
+	if (!suite.expected.nested_reads)
+		skip();
+	with_every_class(write_part);
+}
+
+/* Many objects are open at a time, each more than once, and all of them hold
+ * what they held; others come and go meanwhile. */
+static void test_open_many(void **state)
+{
+	enum { N = 60 };
+	struct subject_pool *pool;
+	unsigned long handles[N], other;
+	unsigned char *copies;
+	const void *data[2][N];
+	size_t size = suite.page_size / 3;
+
+	if (!suite.expected.nested_reads)
+		skip();
+	pool = suite_pool(false);
+	copies = malloc(2 * N * size);
+	assert_non_null(copies);
+	for (unsigned int i = 0; i < N; i++) {
+		handles[i] = suite_malloc(pool, size);
+		suite_fill(pool, handles[i], size, i);
+	}
+	for (unsigned int k = 0; k < 2; k++)
+		for (unsigned int i = 0; i < N; i++)
+			data[k][i] = suite.s->read_begin(pool, handles[i], size,
+							 copies + (k * N + i) *
+									  size);
+	other = suite_malloc(pool, size);
+	suite_fill(pool, other, size, 99);
+	suite_free(pool, other);
+	suite_settle(pool);
+	for (unsigned int k = 0; k < 2; k++)
+		for (unsigned int i = 0; i < N; i++) {
+			assert_true(pattern_ok(data[k][i], size, i));
+			suite.s->read_end(pool, handles[i], size, data[k][i]);
+		}
+	for (unsigned int i = 0; i < N; i++)
+		suite_free(pool, handles[i]);
+	free(copies);
+	suite_end(pool);
+}
+
+/* Where it is checked: nothing is read or written, nothing is to be ended. */
+static void test_bad_access(void **state)
+{
+	unsigned char buf[64] = { 0 };
+	struct subject_pool *pool;
+	unsigned long handle;
+	const unsigned long bad[] = { 0, (unsigned long)-ENOMEM,
+				      (unsigned long)-4095L };
+
+	if (!suite.expected.bad_access)
+		skip();
+	pool = suite_pool(false);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		assert_null(suite.s->read_begin(pool, bad[i], 1, buf));
+		suite.s->write(pool, bad[i], buf, 1);
+	}
+	handle = suite_malloc(pool, 24);
+	suite_fill(pool, handle, 24, 1);
+	assert_null(suite.s->read_begin(pool, handle, 0, buf));
+	assert_null(
+		suite.s->read_begin(pool, handle, suite.page_size + 1, buf));
+	suite.s->write(pool, handle, buf, 0);
+	assert_true(suite_holds(pool, handle, 24, 1));
+	suite_free(pool, handle);
+	suite_end(pool);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(test_read),	   cmocka_unit_test(test_write),
+	cmocka_unit_test(test_write_part), cmocka_unit_test(test_open_many),
+	cmocka_unit_test(test_bad_access),
+};
+
+const struct suite_part suite_access = { "access", tests, ARRAY_SIZE(tests) };

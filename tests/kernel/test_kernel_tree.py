@@ -1,0 +1,275 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
+"""Tests scripts/kernel_tree.py and the errors of scripts/kernel-test, on small
+trees written here: which interface a tree has, what a file is said to need,
+what of a patch is applied. Needs python3, cc and patch."""
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+sys.dont_write_bytecode = True
+
+import kernel_tree  # noqa: E402
+
+# What every version declares.
+COMMON = """
+void zs_destroy_pool(struct zs_pool *pool);
+void zs_free(struct zs_pool *pool, unsigned long obj);
+unsigned long zs_compact(struct zs_pool *pool);
+unsigned long zs_get_total_pages(struct zs_pool *pool);
+void zs_pool_stats(struct zs_pool *pool, struct zs_pool_stats *stats);
+size_t zs_huge_class_size(struct zs_pool *pool);
+"""
+OLD = COMMON + """
+/* zs_create_pool(const char *name, int of_a_comment); */
+struct zs_pool *zs_create_pool(const char *name);
+unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t flags);
+void *zs_map_object(struct zs_pool *pool, unsigned long handle,
+		    enum zs_mapmode mm);
+void zs_unmap_object(struct zs_pool *pool, unsigned long handle);
+"""
+FIRST_READ = COMMON + """
+struct zs_pool *zs_create_pool(const char *name);
+unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t flags);
+void *zs_obj_read_begin(struct zs_pool *pool, unsigned long handle,
+			void *local_copy);
+void zs_obj_read_end(struct zs_pool *pool, unsigned long handle,
+		     void *handle_mem);
+void zs_obj_write(struct zs_pool *pool, unsigned long handle,
+		  void *handle_mem, size_t mem_len);
+"""
+NEW = COMMON + """
+struct zs_pool *zs_create_pool(const char *name, bool memcg_aware,
+			       enum memcg_stat_item compressed_stat,
+			       enum memcg_stat_item uncompressed_stat);
+unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t flags,
+			const int nid);
+void *zs_obj_read_begin(struct zs_pool *pool, unsigned long handle,
+			size_t mem_len, void *local_copy);
+void zs_obj_read_end(struct zs_pool *pool, unsigned long handle,
+		     size_t mem_len, void *handle_mem);
+void zs_obj_write(struct zs_pool *pool, unsigned long handle,
+		  void *handle_mem, size_t mem_len);
+unsigned int zs_lookup_class_index(struct zs_pool *pool, unsigned int size);
+void zs_free_deferred(struct zs_pool *pool, unsigned long handle);
+void zs_free_deferred_flush(struct zs_pool *pool);
+"""
+
+
+class Trees(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.TemporaryDirectory()
+        self.addCleanup(self.dir.cleanup)
+        self.path = Path(self.dir.name)
+
+    def write(self, name, text):
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def tree(self, header, source=""):
+        self.write(kernel_tree.HEADER, header)
+        self.write(kernel_tree.SOURCE, source)
+        return kernel_tree.Tree(self.path, "x", "X")
+
+
+class Interface(Trees):
+    def test_map(self):
+        tree = self.tree(OLD, "enum { ZS_EMPTY };\n"
+                              "#define ZS_MAX_ZSPAGE_ORDER 2\n")
+        self.assertTrue(tree.map_api)
+        self.assertEqual(tree.groups, 4)
+        self.assertEqual(tree.fixed_chain, 4)
+        self.assertFalse(tree.zpdesc)
+        self.assertIn("LARGE_IS_EINVAL", tree.traits())
+        text = tree.config()
+        self.assertIn("zs_create_pool((name))\n", text)
+        self.assertIn("zs_malloc((pool), (size), (gfp))\n", text)
+        self.assertNotIn("READ_BEGIN", text)
+
+    def test_first_read_begin(self):
+        tree = self.tree(FIRST_READ, "get_first_zpdesc ZS_INUSE_RATIO_0 "
+                                     "CONFIG_ZSMALLOC_CHAIN_SIZE ENOSPC")
+        self.assertFalse(tree.map_api)
+        self.assertTrue(tree.zpdesc)
+        self.assertEqual(tree.groups, 12)
+        self.assertIsNone(tree.fixed_chain)
+        self.assertNotIn("ONE_OPEN_OBJECT", tree.traits())
+        text = tree.config()
+        self.assertIn("zs_obj_read_begin((pool), (handle), (copy))", text)
+        self.assertIn("zs_obj_read_end((pool), (handle), (data))", text)
+
+    def test_new(self):
+        tree = self.tree(NEW, "ZS_INUSE_RATIO_0")
+        self.assertTrue(tree.deferred)
+        text = tree.config()
+        self.assertIn("zs_create_pool((name), 0, 0, 0)", text)
+        self.assertIn("(gfp), NUMA_NO_NODE)", text)
+        self.assertIn("zs_obj_read_begin((pool), (handle), (len), (copy))",
+                      text)
+        self.assertIn("zs_obj_read_end((pool), (handle), (len), (data))", text)
+
+    def test_words_in_comments_do_not_count(self):
+        tree = self.tree(OLD, "/* ZS_INUSE_RATIO_0 */\n// ENOSPC\n")
+        self.assertEqual(tree.groups, 4)
+        self.assertIn("LARGE_IS_EINVAL", tree.traits())
+
+    def test_lookup(self):
+        body = ("unsigned int zs_lookup_class_index(struct zs_pool *pool, "
+                "unsigned int size)\n{\n\treturn %s;\n}\n")
+        self.assertNotIn("LOOKUP_ADDS_HANDLE",
+                         self.tree(NEW, body % "index(size)").traits())
+        helper = ("static int lookup_size_class(int size)\n{\n"
+                  "\treturn index(size + ZS_HANDLE_SIZE);\n}\n")
+        self.assertIn(
+            "LOOKUP_ADDS_HANDLE",
+            self.tree(NEW, helper + body % "lookup_size_class(size)")
+            .traits())
+
+    def test_no_zsmalloc(self):
+        with self.assertRaises(SystemExit) as raised:
+            self.tree("int something_else(void);\n")
+        self.assertEqual(raised.exception.code, 1)
+
+    def test_version(self):
+        self.write("Makefile", "VERSION = 7\nPATCHLEVEL = 0\nSUBLEVEL = 0\n"
+                               "EXTRAVERSION = -rc3\nNAME = x\n")
+        self.assertEqual(kernel_tree.kernel_version(self.path), "7.0.0-rc3")
+
+    def test_bit_fields(self):
+        source = ("unsigned int huge:HUGE_BITS;\n"
+                  "unsigned int fullness:FULLNESS_BITS;\n"
+                  "unsigned int class:CLASS_BITS + 1;\n")
+        tree = self.tree(OLD, source)
+        self.assertEqual(kernel_tree.split_bit_fields(tree.path),
+                         ["fullness"])
+        self.assertEqual((tree.path / kernel_tree.SOURCE).read_text(),
+                         source.replace(":FULLNESS_BITS", ""))
+
+
+class Missing(Trees):
+    def test_list(self):
+        tree = self.tree(OLD, """
+#include <linux/unheard_of.h>
+#include <linux/spinlock.h>
+#include <linux/mm.h>
+#include <linux/quite_unknown.h>
+struct odd_thing;
+struct holder {
+	unknown_t field;
+	struct odd_thing inside;
+};
+static int fn(struct page *page)
+{
+	page->no_such_member = 1;
+	no_such_function(page);
+	get_page(page, 3);
+	return NO_SUCH_CONSTANT;
+}
+""")
+        missing, other = kernel_tree.what_is_missing(
+            tree, tree.path / kernel_tree.SOURCE)
+        self.assertEqual(set(missing["headers"]),
+                         {"linux/unheard_of.h", "linux/quite_unknown.h"})
+        self.assertEqual(missing["functions"], {"no_such_function": "14"})
+        self.assertEqual(missing["names"], {"NO_SUCH_CONSTANT": "16"})
+        self.assertEqual(missing["types"], {"unknown_t": "8", "inside": "9"})
+        self.assertEqual(missing["members"],
+                         {"struct page.no_such_member": "13"})
+        self.assertEqual(missing["calls with other arguments"],
+                         {"get_page": "15"})
+        self.assertEqual(other, [])
+
+    def test_nothing(self):
+        tree = self.tree(OLD, "#include <linux/slab.h>\n"
+                              "static void *p(void)\n{\n"
+                              "\treturn kzalloc(8, GFP_KERNEL);\n}\n")
+        self.assertEqual(kernel_tree.what_is_missing(
+            tree, tree.path / kernel_tree.SOURCE), ({}, []))
+
+
+class Patches(Trees):
+    PATCH = """From: somebody
+--- a/{name}
++++ b/{name}
+@@ -1,2 +1,2 @@
+-old
++new
+ end
+--- a/drivers/block/zram/zram_drv.c
++++ b/drivers/block/zram/zram_drv.c
+@@ -1 +1 @@
+-x
++y
+"""
+
+    def test_other_files_are_left_out(self):
+        self.write(kernel_tree.SOURCE, "old\nend\n")
+        patch = self.write("my.patch",
+                           self.PATCH.format(name=kernel_tree.SOURCE))
+        self.assertEqual(kernel_tree.apply_patch(patch, self.path),
+                         ["drivers/block/zram/zram_drv.c"])
+        self.assertEqual((self.path / kernel_tree.SOURCE).read_text(),
+                         "new\nend\n")
+
+    def test_does_not_apply(self):
+        self.write(kernel_tree.SOURCE, "something else\n")
+        patch = self.write("my.patch",
+                           self.PATCH.format(name=kernel_tree.SOURCE))
+        with self.assertRaises(SystemExit):
+            kernel_tree.apply_patch(patch, self.path)
+
+    def test_for_other_files_only(self):
+        patch = self.write("my.patch", self.PATCH.format(name="mm/slub.c"))
+        with self.assertRaises(SystemExit):
+            kernel_tree.apply_patch(patch, self.path)
+
+
+class CommandLine(Trees):
+    def kernel_test(self, *arguments):
+        return subprocess.run(
+            [sys.executable, ROOT / "scripts/kernel_test.py", *arguments],
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            timeout=120)
+
+    def check_fails(self, status, words, *arguments):
+        done = self.kernel_test(*arguments)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.assertIn(words, done.stdout + done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+
+    def test_help(self):
+        done = self.kernel_test("--help")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("example:", done.stdout)
+
+    def test_usage(self):
+        self.check_fails(2, "--page-size", "--page-size", "5000")
+        self.check_fails(2, "--chain-size", "--chain-size", "3")
+        self.check_fails(2, "--ops", "--ops", "many")
+        self.check_fails(2, "--debian", "--debian", "2.6")
+        self.check_fails(2, "one of them", "--debian", "6.12", "--tree", "/")
+
+    def test_no_tree(self):
+        self.check_fails(2, "no such directory", "--tree",
+                         str(self.path / "nowhere"))
+        self.check_fails(1, "is it a kernel tree", "--tree", str(self.path))
+
+    def test_source_without_headers(self):
+        source = self.write("zsmalloc.c", "")
+        self.check_fails(2, "not in a kernel tree", "--source", str(source))
+
+    def test_cannot_be_built(self):
+        self.write(kernel_tree.HEADER, OLD)
+        self.write(kernel_tree.SOURCE,
+                   "#include <linux/not_there.h>\nint x = NOT_THERE;\n")
+        self.check_fails(1, "linux/not_there.h", "--tree", str(self.path))
+
+
+if __name__ == "__main__":
+    unittest.main()

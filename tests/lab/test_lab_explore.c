@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* test_lab_explore.c - the search itself: it tries every order there is, within
+ * the bound of preemptions no more and no fewer, with reduction as without;
+ * schedules as text; random search.
+ */
+#include "lab_test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- outcomes of programs ----------------------------------------------------- */
+
+#define MAX_OUTCOMES 20000
+
+static u64 outcomes[MAX_OUTCOMES];
+static unsigned int nr_outcomes;
+
+static void note_outcome(u64 outcome)
+{
+	for (unsigned int i = 0; i < nr_outcomes; i++)
+		if (outcomes[i] == outcome)
+			return;
+	assert_true(nr_outcomes < MAX_OUTCOMES);
+	outcomes[nr_outcomes++] = outcome;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const u64 *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* ---- all orders of K changes of one word by each of two CPUs ----------------------- */
+
+#define K 5
+
+static void change(struct lab_world *w, unsigned int bit)
+{
+	for (int i = 0; i < K; i++) {
+		uzs_lab_point(LAB_RMW, LAB_CHANGES, &w->word[0], "word",
+			      UZS_HERE);
+		w->word[0] = w->word[0] * 2 + bit;
+	}
+}
+
+static void change_0(struct lab_world *w)
+{
+	change(w, 0);
+}
+
+static void change_1(struct lab_world *w)
+{
+	change(w, 1);
+}
+
+static void note_word(struct lab_world *w)
+{
+	note_outcome(w->word[0]);
+}
+
+static const struct lab_scenario orders = {
+	.name = "orders",
+	.setup = no_setup,
+	.cpu = { change_0, change_1, NULL },
+	.check = note_word,
+};
+
+/* Orders of K zeroes and K ones with at most so many preemptions: changes from
+ * one that has some left. */
+static unsigned int count_orders(unsigned int preemptions)
+{
+	unsigned int n = 0;
+
+	for (unsigned int order = 0; order < 1u << (2 * K); order++) {
+		unsigned int left[2] = { K, K }, used = 0, last = 2;
+		bool fits = true;
+
+		for (int i = 2 * K; fits && i-- > 0;) {
+			unsigned int who = order >> i & 1;
+
+			used += last < 2 && who != last && left[last];
+			fits = left[who]-- > 0;
+			last = who;
+		}
+		n += fits && used <= preemptions;
+	}
+	return n;
+}
+
+static void test_all_orders(void **state)
+{
+	struct lab_result r;
+
+	for (unsigned int p = 0; p <= 2 * K; p++)
+		for (int reduce = 0; reduce < 2; reduce++) {
+			nr_outcomes = 0;
+			explore_two(&orders, p, reduce, &r);
+			assert_true(r.complete);
+			assert_int_equal(nr_outcomes, count_orders(p));
+		}
+	assert_int_equal(count_orders(2 * K), 252); /* 10 over 5 */
+}
+
+/* ---- steps that do not meet need one order only ---------------------------------- */
+
+static void change_own(struct lab_world *w, unsigned int n)
+{
+	for (int i = 0; i < 20; i++) {
+		uzs_lab_point(LAB_RMW, LAB_CHANGES, &w->word[n], "word",
+			      UZS_HERE);
+		w->word[n]++;
+	}
+}
+
+static void change_own_0(struct lab_world *w)
+{
+	change_own(w, 0);
+}
+
+static void change_own_1(struct lab_world *w)
+{
+	change_own(w, 1);
+}
+
+static void test_independent(void **state)
+{
+	const struct lab_scenario s = { .name = "independent",
+					.setup = no_setup,
+					.cpu = { change_own_0, change_own_1,
+						 NULL } };
+	struct lab_result r;
+
+	explore_two(&s, 100, true, &r);
+	assert_true(r.complete);
+	assert_in_range(r.runs, 1, 4);
+}
+
+/* ---- random programs: reduction loses no outcome ------------------------------------ */
+
+#define NR_OPS 4
+#define NR_PROGRAMS 150
+
+static u32 program[2][NR_OPS]; /* what each CPU does */
+static u32 seed;
+
+static u32 draw(u32 n)
+{
+	seed = seed * 1664525u + 1013904223u;
+	return (seed >> 16) % n;
+}
+
+/* Each program reads, stores, adds and locks; what it reads goes into its
+ * outcome. */
+static void run_program(struct lab_world *w, unsigned int cpu)
+{
+	u64 seen = cpu;
+
+	for (int i = 0; i < NR_OPS; i++) {
+		u32 op = program[cpu][i] / 2, n = program[cpu][i] % 2;
+		unsigned long *word = &w->word[n];
+
+		switch (op) {
+		case 0:
+			uzs_lab_point(LAB_LOAD, LAB_LOOKS, word, "word",
+				      UZS_HERE);
+			seen = seen * 31 + *word;
+			break;
+		case 1:
+			uzs_lab_point(LAB_RMW, LAB_CHANGES, word, "word",
+				      UZS_HERE);
+			*word = *word * 3 + cpu + 1;
+			break;
+		case 2:
+			uzs_lab_point(LAB_ADD, LAB_ADDS, word, "word",
+				      UZS_HERE);
+			*word += 100;
+			break;
+		case 3:
+			spin_lock(&w->lock[n]);
+			w->word[2 + n] = w->word[2 + n] * 5 + cpu;
+			seen = seen * 31 + w->word[2 + n];
+			spin_unlock(&w->lock[n]);
+			break;
+		default:
+			if (!spin_trylock(&w->lock[n])) {
+				seen = seen * 31 + 7;
+				break;
+			}
+			uzs_lab_yield();
+			spin_unlock(&w->lock[n]);
+		}
+	}
+	w->word[4 + cpu] = (unsigned long)seen;
+}
+
+static void program_0(struct lab_world *w)
+{
+	run_program(w, 0);
+}
+
+static void program_1(struct lab_world *w)
+{
+	run_program(w, 1);
+}
+
+static void init_spinlocks(struct lab_world *w)
+{
+	spin_lock_init(&w->lock[0]);
+	spin_lock_init(&w->lock[1]);
+}
+
+static void note_words(struct lab_world *w)
+{
+	u64 outcome = 0;
+
+	for (int i = 0; i < 6; i++)
+		outcome = outcome * 1000003u + w->word[i];
+	note_outcome(outcome);
+}
+
+static void test_reduction(void **state)
+{
+	const struct lab_scenario s = { .name = "program",
+					.setup = init_spinlocks,
+					.cpu = { program_0, program_1, NULL },
+					.check = note_words };
+	static u64 all[MAX_OUTCOMES];
+	u64 runs_all = 0, runs_reduced = 0;
+
+	for (seed = 0; seed < NR_PROGRAMS;) {
+		u32 this_seed = seed;
+
+		for (int i = 0; i < 2 * NR_OPS; i++)
+			program[i % 2][i / 2] = draw(10);
+		for (unsigned int p = 0; p <= 3; p++) {
+			struct lab_result r;
+			unsigned int nr_all;
+
+			nr_outcomes = 0;
+			explore_two(&s, p, false, &r);
+			assert_true(r.complete);
+			runs_all += r.runs;
+			nr_all = nr_outcomes;
+			memcpy(all, outcomes, nr_all * sizeof(all[0]));
+			qsort(all, nr_all, sizeof(all[0]), compare);
+
+			nr_outcomes = 0;
+			explore_two(&s, p, true, &r);
+			assert_true(r.complete);
+			runs_reduced += r.runs;
+			qsort(outcomes, nr_outcomes, sizeof(outcomes[0]),
+			      compare);
+			if (nr_outcomes != nr_all ||
+			    memcmp(all, outcomes, nr_all * sizeof(all[0])))
+				fail_msg("program %u, %u preemptions: %u "
+					 "outcomes of %u",
+					 this_seed, p, nr_outcomes, nr_all);
+		}
+		seed = this_seed + 1;
+	}
+	assert_true(runs_reduced < runs_all);
+}
+
+/* ---- schedules ------------------------------------------------------------------------- */
+
+static void test_schedule_text(void **state)
+{
+	static const char *const good[] = {
+		"free-free/held/none/2/-",
+		"free-free/unlocked/percpu/3/0b.17c.4000a",
+		"push-flush/class-idx/array/2/7a",
+	};
+	static const char *const bad[] = {
+		"",
+		"free-free",
+		"free-free/held/none/2/",
+		"x/held/none/2/-",
+		"free-free/open/none/2/-",
+		"free-free/held/some/2/-",
+		"free-free/held/none/4/-",
+		"free-free/held/none/2/17",
+		"free-free/held/none/2/b",
+		"free-free/held/none/2/17b.",
+		"free-free/held/none/2/17b,3a",
+		"free-free/held/none/2/17h",
+		"push-flush/held/none/2/-",
+		"free-free/held/none/22/-",
+	};
+	struct lab_schedule s;
+	struct lab_config c;
+	const char *error;
+	char text[LAB_SCHEDULE_TEXT];
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_true(lab_parse_schedule(good[i], &c, &s, &error));
+		lab_print_schedule(&c, &s, text, sizeof(text));
+		assert_string_equal(text, good[i]);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (lab_parse_schedule(bad[i], &c, &s, &error))
+			fail_msg("'%s' is taken", bad[i]);
+}
+
+/* A schedule says all: the same run, step by step. */
+static void test_replay_is_exact(void **state)
+{
+	struct lab_trace a = { 0 }, b = { 0 };
+	struct lab_result r;
+	struct lab_schedule s;
+	struct lab_config c;
+	const char *error;
+
+	assert_true(lab_parse_schedule("free-migrate/class-idx/array/3/"
+				       "5b.60c.100a.200b",
+				       &c, &s, &error));
+	lab_replay(&c, &s, 5000, &r, &a);
+	assert_int_equal(r.finding, LAB_FOUND_NOTHING);
+	/* Something else in between. */
+	assert_true(lab_parse_schedule("read-compact/held/none/2/3b", &c, &s,
+				       &error));
+	lab_replay(&c, &s, 5000, &r, NULL);
+	assert_true(lab_parse_schedule("free-migrate/class-idx/array/3/"
+				       "5b.60c.100a.200b",
+				       &c, &s, &error));
+	lab_replay(&c, &s, 5000, &r, &b);
+	assert_int_equal(a.nr, b.nr);
+	assert_true(a.nr > 200);
+	for (u32 i = 0; i < a.nr; i++) {
+		assert_int_equal(a.step[i].fiber, b.step[i].fiber);
+		assert_int_equal(a.step[i].step.op, b.step[i].step.op);
+		assert_ptr_equal(a.step[i].step.obj, b.step[i].step.obj);
+		assert_ptr_equal(a.step[i].step.place, b.step[i].step.place);
+	}
+	assert_int_equal(a.step[5].fiber, 1);
+	lab_free_trace(&a);
+	lab_free_trace(&b);
+}
+
+/* ---- random ------------------------------------------------------------------------------ */
+
+/* Wrong only if CPU 1's change falls between two of CPU 0's: depth 2. */
+static void two_looks(struct lab_world *w)
+{
+	unsigned long first;
+
+	for (int i = 0; i < 10; i++)
+		uzs_lab_yield();
+	uzs_lab_point(LAB_LOAD, LAB_LOOKS, &w->word[0], "word", UZS_HERE);
+	first = w->word[0];
+	uzs_lab_point(LAB_LOAD, LAB_LOOKS, &w->word[0], "word", UZS_HERE);
+	if (w->word[0] != first)
+		uzs_lab_found(LAB_FOUND_INVARIANT, "it has changed");
+}
+
+static void one_change(struct lab_world *w)
+{
+	uzs_lab_point(LAB_RMW, LAB_CHANGES, &w->word[0], "word", UZS_HERE);
+	w->word[0] = 1;
+}
+
+/* The guarantee is one run in n * k^(d - 1), of n = 2 CPUs and k = 16 steps;
+ * of 64 seeds with 320 runs each hardly one may fail (e^-10). */
+static void test_random(void **state)
+{
+	const struct lab_scenario s = { .name = "random",
+					.setup = no_setup,
+					.cpu = { two_looks, one_change,
+						 NULL } };
+	const struct lab_config c = { .scenario = &s,
+				      .scope = ZS_SCOPE_HELD,
+				      .defer = ZS_DEFER_NONE,
+				      .cpus = 2 };
+	struct lab_explore_options o = LAB_EXPLORE_DEFAULT;
+	struct lab_result r, again;
+	unsigned int found = 0;
+
+	o.random = true;
+	o.depth = 2;
+	o.runs = 320;
+	for (o.seed = 0; o.seed < 64; o.seed++) {
+		lab_explore(&c, &o, &r);
+		found += r.finding == LAB_FOUND_INVARIANT;
+	}
+	assert_true(found >= 63);
+	/* A seed says all. */
+	o.seed = 5;
+	lab_explore(&c, &o, &r);
+	lab_explore(&c, &o, &again);
+	assert_int_equal(r.found_at, again.found_at);
+	/* Depth 1: no change of priorities, so never. */
+	o.depth = 1;
+	lab_explore(&c, &o, &r);
+	assert_int_equal(r.finding, LAB_FOUND_NOTHING);
+	assert_int_equal(r.runs, 320);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_all_orders),
+		cmocka_unit_test(test_independent),
+		cmocka_unit_test(test_reduction),
+		cmocka_unit_test(test_schedule_text),
+		cmocka_unit_test(test_replay_is_exact),
+		cmocka_unit_test(test_random),
+	};
+
+	return cmocka_run_group_tests(tests, open_lab, NULL);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* test_lab_scenarios.c - every scenario of the lab with every lock scope and
+ * deferral it goes with: 2 CPUs to 2 preemptions, 3 CPUs to 1, to the end and
+ * without a finding. (uzs lab explore --deep: one preemption more.)
+ *
+ * Where instruments make it slow (UZS_TEST_SCALE below 100), one preemption
+ * less, and with that fewer schedules.
+ */
+#include "lab_test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const enum zs_lock_scope scopes[] = { ZS_SCOPE_HELD, ZS_SCOPE_UNLOCKED,
+					     ZS_SCOPE_CLASS_IDX };
+static const enum zs_defer_mode defers[] = { ZS_DEFER_NONE, ZS_DEFER_ARRAY,
+					     ZS_DEFER_PERCPU };
+
+static bool is_scaled(void)
+{
+	const char *scale = getenv("UZS_TEST_SCALE");
+
+	return scale && atoi(scale) < 100;
+}
+
+static void explore(const struct lab_config *c)
+{
+	struct lab_explore_options o = LAB_EXPLORE_DEFAULT;
+	struct lab_result r;
+	char schedule[LAB_SCHEDULE_TEXT];
+
+	o.preemptions = c->cpus == 2 ? 2 : 1;
+	if (is_scaled())
+		o.preemptions--;
+	lab_explore(c, &o, &r);
+	lab_print_schedule(c, &r.schedule, schedule, sizeof(schedule));
+	if (r.finding != LAB_FOUND_NOTHING)
+		fail_msg("%s: %s\nuzs lab replay %s",
+			 uzs_lab_finding_name(r.finding), r.text, schedule);
+	if (!r.complete)
+		fail_msg("%s: not explored to the end", schedule);
+	/* Both CPUs began, and both orders were tried. */
+	assert_true(r.runs >= c->cpus);
+	assert_true(r.conflicts > 0);
+}
+
+static void test_scenario(void **state)
+{
+	const struct lab_scenario *s = *state;
+	unsigned int rows = 0;
+
+	for (unsigned int cpus = 2; cpus <= LAB_MAX_CPUS; cpus++)
+		for (int scope = 0; scope < 3; scope++)
+			for (int defer = 0; defer < 3; defer++) {
+				const struct lab_config c = {
+					.scenario = s,
+					.scope = scopes[scope],
+					.defer = defers[defer],
+					.cpus = cpus,
+				};
+
+				if (!lab_config_fits(&c))
+					continue;
+				explore(&c);
+				rows++;
+			}
+	assert_true(rows >= 3);
+}
+
+#define MAX_SCENARIOS 64
+
+int main(void)
+{
+	static struct CMUnitTest tests[MAX_SCENARIOS];
+	size_t nr = 0;
+
+	for (; lab_scenarios[nr] && nr < MAX_SCENARIOS; nr++)
+		tests[nr] = (struct CMUnitTest){
+			.name = lab_scenarios[nr]->name,
+			.test_func = test_scenario,
+			.initial_state = (void *)lab_scenarios[nr],
+		};
+	/* cmocka counts an array; the unused rest has no function. */
+	return _cmocka_run_group_tests("lab scenarios", tests, nr, open_lab,
+				       NULL);
+}

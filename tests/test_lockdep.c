@@ -1,0 +1,869 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* test_lockdep.c - compat's checked body: each rule of lockdep.h is broken on
+ * purpose, and the report names both places. Only in builds with UZS_CHECKED.
+ */
+#undef UZS_LOCKS_OF_OTHERS
+#define UZS_LOCKS_OF_OTHERS 0 /* the locks of these tests have an order */
+#include "test_reports.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "compat/lock.h"
+#include "compat/os.h"
+#include "compat/slab.h"
+#include "compat/zone.h"
+
+/* Runs a function in a thread of its own, to its end. */
+static void in_thread(void *(*fn)(void *arg), void *arg)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, fn, arg), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+/* ---- R1: order ----------------------------------------------------------- */
+
+static void test_rank(void **state)
+{
+	spinlock_t outer, inner;
+	int first, second;
+
+	spin_lock_init(&outer);
+	lock_set_rank(&outer, 10);
+	spin_lock_init(&inner);
+	lock_set_rank(&inner, 20);
+	spin_lock(&outer);
+	spin_lock(&inner);
+	spin_unlock(&inner);
+	spin_unlock(&outer);
+	expect_no_report();
+
+	AT(first, spin_lock(&inner));
+	AT(second, spin_lock(&outer));
+	/* Learned, too, but what the ranks say is said once. */
+	expect_report(UZS_REPORT_RANK, second, first);
+	spin_unlock(&outer);
+	spin_unlock(&inner);
+}
+
+/* The ranks speak without that the right order was ever seen. */
+static void test_rank_of_other_kinds(void **state)
+{
+	rwlock_t outer;
+	struct mutex mutex;
+	struct page page = { 0 };
+	int first, second;
+
+	rwlock_init(&outer);
+	lock_set_rank(&outer, UZS_RANK_PAGE - 1);
+	AT(first, lock_page(&page));
+	AT(second, read_lock(&outer));
+	expect_report(UZS_REPORT_RANK, second, first);
+	read_unlock(&outer);
+	AT(second, write_lock(&outer));
+	expect_report(UZS_REPORT_RANK, second, first);
+	write_unlock(&outer);
+	mutex_init(&mutex);
+	lock_set_rank(&mutex.spin, UZS_RANK_PAGE - 1);
+	AT(second, mutex_lock(&mutex));
+	expect_report(UZS_REPORT_RANK, second, first);
+	mutex_unlock(&mutex);
+	unlock_page(&page);
+}
+
+/* Without ranks: the order is what was seen first. */
+static void test_learned_order(void **state)
+{
+	spinlock_t a, b;
+	int a1, b1, a2, b2;
+	struct seen_report *r;
+
+	spin_lock_init(&a);
+	spin_lock_init(&b);
+	AT(a1, spin_lock(&a));
+	AT(b1, spin_lock(&b));
+	spin_unlock(&a); /* in any order */
+	spin_unlock(&b);
+	expect_no_report();
+
+	for (int again = 0; again < 2; again++) {
+		AT(b2, spin_lock(&b));
+		AT(a2, spin_lock(&a));
+		r = expect_report(UZS_REPORT_ORDER, a2, b2);
+		/* And where the other order was seen. */
+		assert_place(
+			r, &(struct uzs_place){ .file = __FILE__, .line = a1 },
+			__FILE__, a1);
+		assert_place(
+			r, &(struct uzs_place){ .file = __FILE__, .line = b1 },
+			__FILE__, b1);
+		assert_says(r, "takes a (");
+		assert_says(r, "holds b (");
+		spin_unlock(&a);
+		spin_unlock(&b);
+	}
+	/* The right order is still right. */
+	spin_lock(&a);
+	spin_lock(&b);
+	spin_unlock(&b);
+	spin_unlock(&a);
+	expect_no_report();
+}
+
+static rwlock_t ring_a, ring_b;
+static spinlock_t ring_c;
+
+static void *take_a_then_b(void *arg)
+{
+	read_lock(&ring_a);
+	write_lock(&ring_b);
+	write_unlock(&ring_b);
+	read_unlock(&ring_a);
+	return NULL;
+}
+
+static void *take_b_then_c(void *arg)
+{
+	read_lock(&ring_b);
+	spin_lock(&ring_c);
+	spin_unlock(&ring_c);
+	read_unlock(&ring_b);
+	return NULL;
+}
+
+/* In other threads, through a third lock; readers count as writers. */
+static void test_order_of_three(void **state)
+{
+	struct seen_report *r;
+	int first, second;
+
+	rwlock_init(&ring_a);
+	rwlock_init(&ring_b);
+	spin_lock_init(&ring_c);
+	in_thread(take_a_then_b, NULL);
+	in_thread(take_b_then_c, NULL);
+	expect_no_report();
+	AT(first, spin_lock(&ring_c));
+	AT(second, read_lock(&ring_a));
+	r = expect_report(UZS_REPORT_ORDER, second, first);
+	assert_says(r, "before, held ring_a (");
+	assert_says(r, "before, held ring_b (");
+	read_unlock(&ring_a);
+	spin_unlock(&ring_c);
+}
+
+/* Who tries does not wait. What he takes then has to fit. */
+static void test_trylock_has_no_order(void **state)
+{
+	spinlock_t a, b, c;
+	int tried, taken;
+
+	spin_lock_init(&a);
+	lock_set_rank(&a, 10);
+	spin_lock_init(&b);
+	lock_set_rank(&b, 20);
+	spin_lock_init(&c);
+	lock_set_rank(&c, 15);
+	spin_lock(&b);
+	assert_true(spin_trylock(&a));
+	expect_no_report();
+	spin_unlock(&b);
+	AT(taken, spin_lock(&b));
+	spin_unlock(&a);
+	expect_no_report();
+	spin_unlock(&b);
+
+	AT(tried, assert_true(spin_trylock(&b)));
+	AT(taken, spin_lock(&c));
+	expect_report(UZS_REPORT_RANK, taken, tried);
+	spin_unlock(&c);
+	spin_unlock(&b);
+	assert_true(spin_trylock(&b)); /* it was given back, all of it */
+	spin_unlock(&b);
+}
+
+/* ---- R2: several of a class ---------------------------------------------- */
+
+static void init_siblings(spinlock_t *locks, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		spin_lock_init(&locks[i]);
+		lock_set_order(&locks[i], i + 1);
+	}
+}
+
+static void init_plain(spinlock_t *locks, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		spin_lock_init(&locks[i]);
+}
+
+static void init_subclasses(spinlock_t *locks, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		spin_lock_init(&locks[i]);
+		lock_set_subclass(&locks[i], i);
+	}
+}
+
+static void test_nested(void **state)
+{
+	spinlock_t s[3];
+	int first, second;
+
+	init_siblings(s, 3);
+	spin_lock(&s[0]);
+	spin_lock(&s[1]);
+	spin_lock(&s[2]);
+	spin_unlock(&s[2]);
+	spin_unlock(&s[1]);
+	spin_unlock(&s[0]);
+	expect_no_report();
+	AT(first, spin_lock(&s[2]));
+	AT(second, spin_lock(&s[1]));
+	expect_report(UZS_REPORT_NESTED, second, first);
+	spin_unlock(&s[1]);
+	spin_unlock(&s[2]);
+
+	/* No numbers: never two of them. */
+	init_plain(s, 2);
+	AT(first, spin_lock(&s[0]));
+	AT(second, spin_lock(&s[1]));
+	expect_report(UZS_REPORT_NESTED, second, first);
+	spin_unlock(&s[1]);
+	spin_unlock(&s[0]);
+
+	/* Classes of their own: an order that is learned. */
+	init_subclasses(s, 3);
+	spin_lock(&s[1]);
+	spin_lock(&s[0]);
+	spin_unlock(&s[0]);
+	spin_unlock(&s[1]);
+	expect_no_report();
+	AT(first, spin_lock(&s[0]));
+	AT(second, spin_lock(&s[1]));
+	expect_report(UZS_REPORT_ORDER, second, first);
+	spin_unlock(&s[1]);
+	spin_unlock(&s[0]);
+}
+
+/* ---- R3: owners ---------------------------------------------------------- */
+
+/* Taken by its owner once more: is not waited for for ever, and given back as
+ * often as it was taken. */
+static void test_recursion(void **state)
+{
+	struct page page = { 0 };
+	struct mutex mutex;
+	spinlock_t spin;
+	rwlock_t rw;
+	int first, second;
+
+	spin_lock_init(&spin);
+	AT(first, spin_lock(&spin));
+	AT(second, spin_lock(&spin));
+	expect_report(UZS_REPORT_RECURSION, second, first);
+	spin_unlock(&spin);
+	assert_true(uzs_holds(&spin));
+	spin_unlock(&spin);
+	assert_false(uzs_holds(&spin));
+	assert_false(spin_is_locked(&spin));
+	expect_no_report();
+
+	rwlock_init(&rw);
+	AT(first, read_lock(&rw));
+	AT(second, read_lock(&rw)); /* behind a writer that waits: for ever */
+	expect_report(UZS_REPORT_RECURSION, second, first);
+	read_unlock(&rw);
+	AT(second, write_lock(&rw));
+	expect_report(UZS_REPORT_RECURSION, second, first);
+	write_unlock(&rw);
+	read_unlock(&rw);
+	assert_int_equal(rw.word, 0);
+
+	mutex_init(&mutex);
+	AT(first, mutex_lock(&mutex));
+	AT(second, mutex_lock(&mutex));
+	expect_report(UZS_REPORT_RECURSION, second, first);
+	mutex_unlock(&mutex);
+	mutex_unlock(&mutex);
+
+	AT(first, lock_page(&page));
+	AT(second, lock_page(&page));
+	expect_report(UZS_REPORT_RECURSION, second, first);
+	unlock_page(&page);
+	unlock_page(&page);
+	assert_false(PageLocked(&page));
+
+	/* To try is allowed, and in vain. */
+	spin_lock(&spin);
+	assert_false(spin_trylock(&spin));
+	spin_unlock(&spin);
+	expect_no_report();
+}
+
+struct owned {
+	spinlock_t spin;
+	rwlock_t rw;
+	struct mutex mutex;
+	pinlock_t pin;
+	struct page page;
+	int line;
+};
+
+/* Each AT: another thread's lock, given back by this one. */
+static void *give_back_spin(void *arg)
+{
+	struct owned *o = arg;
+
+	AT(o->line, spin_unlock(&o->spin));
+	return NULL;
+}
+
+static void *give_back_read(void *arg)
+{
+	struct owned *o = arg;
+
+	AT(o->line, read_unlock(&o->rw));
+	return NULL;
+}
+
+static void *give_back_write(void *arg)
+{
+	struct owned *o = arg;
+
+	AT(o->line, write_unlock(&o->rw));
+	return NULL;
+}
+
+static void *give_back_mutex(void *arg)
+{
+	struct owned *o = arg;
+
+	AT(o->line, mutex_unlock(&o->mutex));
+	return NULL;
+}
+
+static void *give_back_page(void *arg)
+{
+	struct owned *o = arg;
+
+	AT(o->line, unlock_page(&o->page));
+	return NULL;
+}
+
+static void *give_back_pin(void *arg)
+{
+	struct owned *o = arg;
+
+	AT(o->line, pin_write_unlock(&o->pin));
+	return NULL;
+}
+
+/* It is not given back: its owner still has it. */
+static void test_other_owner(void **state)
+{
+	struct owned o = { .line = 0 };
+	struct seen_report *r;
+	int taken;
+
+	spin_lock_init(&o.spin);
+	rwlock_init(&o.rw);
+	mutex_init(&o.mutex);
+	pinlock_init(&o.pin);
+
+	AT(taken, spin_lock(&o.spin));
+	in_thread(give_back_spin, &o);
+	r = expect_report(UZS_REPORT_OWNER, o.line, taken);
+	assert_says(r, "held by another thread");
+	assert_true(spin_is_locked(&o.spin));
+	spin_unlock(&o.spin);
+
+	AT(taken, read_lock(&o.rw));
+	in_thread(give_back_read, &o);
+	expect_report(UZS_REPORT_OWNER, o.line, taken);
+	read_unlock(&o.rw);
+	assert_int_equal(o.rw.word, 0);
+
+	AT(taken, write_lock(&o.rw));
+	in_thread(give_back_write, &o);
+	expect_report(UZS_REPORT_OWNER, o.line, taken);
+	write_unlock(&o.rw);
+
+	AT(taken, mutex_lock(&o.mutex));
+	in_thread(give_back_mutex, &o);
+	expect_report(UZS_REPORT_OWNER, o.line, taken);
+	mutex_unlock(&o.mutex);
+
+	AT(taken, lock_page(&o.page));
+	in_thread(give_back_page, &o);
+	expect_report(UZS_REPORT_OWNER, o.line, taken);
+	assert_true(PageLocked(&o.page));
+	unlock_page(&o.page);
+
+	AT(taken, assert_true(pin_write_trylock(&o.pin)));
+	in_thread(give_back_pin, &o);
+	expect_report(UZS_REPORT_OWNER, o.line, taken);
+	pin_write_unlock(&o.pin);
+}
+
+static void test_no_owner(void **state)
+{
+	struct seen_report *r;
+	spinlock_t spin;
+	rwlock_t rw;
+	int taken, given;
+
+	spin_lock_init(&spin);
+	AT(given, spin_unlock(&spin));
+	r = expect_report(UZS_REPORT_OWNER, given, 0);
+	assert_says(r, "held by nobody");
+
+	rwlock_init(&rw);
+	AT(taken, read_lock(&rw));
+	AT(given, write_unlock(&rw));
+	expect_report(UZS_REPORT_OWNER, given, taken);
+	read_unlock(&rw);
+	AT(taken, write_lock(&rw));
+	AT(given, read_unlock(&rw));
+	expect_report(UZS_REPORT_OWNER, given, taken);
+	write_unlock(&rw);
+	assert_int_equal(rw.word, 0);
+}
+
+static void *check_held(void *arg)
+{
+	struct owned *o = arg;
+
+	AT(o->line, uzs_assert_held(&o->spin));
+	return NULL;
+}
+
+static void test_assertions(void **state)
+{
+	struct owned o = { .line = 0 };
+	struct seen_report *r;
+	int taken, here;
+
+	spin_lock_init(&o.spin);
+	uzs_assert_not_held(&o.spin);
+	AT(here, uzs_assert_held(&o.spin));
+	r = expect_report(UZS_REPORT_NOT_HELD, here, 0);
+	assert_says(r, "&o.spin is not held");
+	AT(taken, spin_lock(&o.spin));
+	uzs_assert_held(&o.spin);
+	assert_spin_locked(&o.spin);
+	expect_no_report();
+	AT(here, uzs_assert_not_held(&o.spin));
+	expect_report(UZS_REPORT_HELD, here, taken);
+	/* By another: that is not enough. */
+	in_thread(check_held, &o);
+	expect_report(UZS_REPORT_NOT_HELD, o.line, taken);
+	spin_unlock(&o.spin);
+}
+
+static void test_questions(void **state)
+{
+	spinlock_t a, b[2];
+	rwlock_t rw;
+
+	spin_lock_init(&a);
+	init_siblings(b, 2);
+	rwlock_init(&rw);
+	assert_int_equal(uzs_count_held(NULL), 0);
+	read_lock(&rw);
+	spin_lock(&b[0]);
+	spin_lock(&b[1]);
+	assert_int_equal(uzs_count_held(NULL), 3);
+	assert_int_equal(uzs_count_held("locks[i]"), 2);
+	assert_int_equal(uzs_count_held("rw"), 1);
+	assert_int_equal(uzs_count_held("a"), 0);
+	assert_true(uzs_holds(&b[1]));
+	assert_false(uzs_holds(&a));
+	spin_unlock(&b[0]);
+	assert_int_equal(uzs_count_held("locks[i]"), 1);
+	assert_false(uzs_holds(&b[0]));
+	assert_true(uzs_holds(&b[1]));
+	spin_unlock(&b[1]);
+	read_unlock(&rw);
+}
+
+/* ---- R4: sleeping and allocating ----------------------------------------- */
+
+static void test_sleep(void **state)
+{
+	struct page page = { 0 };
+	struct mutex mutex;
+	spinlock_t spin;
+	rwlock_t rw;
+	pinlock_t pin;
+	int taken, here;
+
+	spin_lock_init(&spin);
+	rwlock_init(&rw);
+	mutex_init(&mutex);
+	pinlock_init(&pin);
+	might_sleep();
+	AT(taken, spin_lock(&spin));
+	AT(here, might_sleep());
+	expect_report(UZS_REPORT_SLEEP, here, taken);
+	AT(here, mutex_lock(&mutex));
+	expect_report(UZS_REPORT_SLEEP, here, taken);
+	mutex_unlock(&mutex);
+	AT(here, lock_page(&page));
+	expect_report(UZS_REPORT_SLEEP, here, taken);
+	unlock_page(&page);
+	/* Trying does not. */
+	assert_true(mutex_trylock(&mutex));
+	assert_true(trylock_page(&page));
+	expect_no_report();
+	spin_unlock(&spin);
+	/* Under these one may. */
+	might_sleep();
+	expect_no_report();
+	unlock_page(&page);
+	mutex_unlock(&mutex);
+
+	AT(taken, read_lock(&rw));
+	AT(here, might_sleep());
+	expect_report(UZS_REPORT_SLEEP, here, taken);
+	read_unlock(&rw);
+	AT(taken, write_lock(&rw));
+	AT(here, might_sleep());
+	expect_report(UZS_REPORT_SLEEP, here, taken);
+	write_unlock(&rw);
+	AT(taken, assert_true(pin_write_trylock(&pin)));
+	AT(here, might_sleep());
+	expect_report(UZS_REPORT_SLEEP, here, taken);
+	pin_write_unlock(&pin);
+}
+
+/* A zone as a pool has it, without a pool. */
+static struct zone *make_zone(void **mem)
+{
+	const struct zone_options o = { .page_shift = 12 };
+	struct zone *zone = aligned_alloc(128, ALIGN(sizeof(*zone), 128ul));
+
+	assert_non_null(zone);
+	*mem = calloc(1, uzs_zone_bytes());
+	assert_non_null(*mem);
+	uzs_zone_init(zone, *mem, &o);
+	return zone;
+}
+
+static void drop_zone(struct zone *zone, void *mem)
+{
+	assert_int_equal(uzs_zone_destroy(zone), 0);
+	free(mem);
+	free(zone);
+}
+
+static void test_alloc(void **state)
+{
+	void *mem;
+	struct zone *zone = make_zone(&mem);
+	struct page *page;
+	struct mutex mutex;
+	spinlock_t spin;
+	int taken;
+
+	mutex_init(&mutex);
+	lock_set_rank(&mutex.spin, 5);
+	mutex_lock(&mutex);
+	page = alloc_page(zone, GFP_KERNEL, MIGRATE_MOVABLE);
+	assert_non_null(page);
+	__free_page(zone, page);
+	mutex_unlock(&mutex);
+	expect_no_report();
+
+	/* Without a rank it is nobody's rule but that of sleeping. */
+	spin_lock_init(&spin);
+	AT(taken, spin_lock(&spin));
+	page = alloc_page(zone, GFP_NOWAIT, MIGRATE_MOVABLE);
+	assert_non_null(page);
+	__free_page(zone, page);
+	expect_no_report();
+	page = alloc_page(zone, GFP_KERNEL, MIGRATE_MOVABLE);
+	assert_int_equal(seen.nr, 1);
+	assert_int_equal(seen.report[0].kind, UZS_REPORT_SLEEP);
+	assert_int_equal(seen.report[0].other.line, taken);
+	seen.nr = 0;
+	__free_page(zone, page);
+	spin_unlock(&spin);
+
+	lock_set_rank(&spin, 5);
+	AT(taken, spin_lock(&spin));
+	page = alloc_page(zone, GFP_NOWAIT, MIGRATE_MOVABLE);
+	assert_int_equal(seen.nr, 1);
+	assert_int_equal(seen.report[0].kind, UZS_REPORT_ALLOC);
+	assert_string_equal(seen.report[0].here.file, "src/compat/zone.c");
+	assert_place(&seen.report[0], &seen.report[0].other, __FILE__, taken);
+	seen.nr = 0;
+	__free_page(zone, page); /* giving back is allowed */
+	spin_unlock(&spin);
+	expect_no_report();
+	drop_zone(zone, mem);
+}
+
+/* ---- R5: what goes away -------------------------------------------------- */
+
+static int ends_holding;
+
+static void *end_with_lock(void *arg)
+{
+	AT(ends_holding, spin_lock(arg));
+	return NULL;
+}
+
+static void test_thread_ends(void **state)
+{
+	spinlock_t *spin = calloc(1, sizeof(*spin));
+	struct seen_report *r;
+
+	assert_non_null(spin);
+	spin_lock_init(spin);
+	in_thread(end_with_lock, spin);
+	r = expect_report(UZS_REPORT_GONE, ends_holding, ends_holding);
+	assert_says(r, "a thread ends");
+	free(spin);
+}
+
+static void test_memory_goes(void **state)
+{
+	size_t size = uzs_os_page_size();
+	char *mem = uzs_os_map(size, size);
+	spinlock_t *spin, other;
+	int taken, again;
+
+	assert_non_null(mem);
+	spin = (spinlock_t *)(mem + size - sizeof(*spin));
+	spin_lock_init(spin);
+	spin_lock_init(&other);
+	spin_lock(&other);
+	AT(taken, spin_lock(spin));
+	assert_true(uzs_os_unmap(mem, size));
+	assert_int_equal(seen.nr, 1);
+	assert_int_equal(seen.report[0].kind, UZS_REPORT_GONE);
+	assert_string_equal(seen.report[0].here.file, "src/compat/os.c");
+	assert_place(&seen.report[0], &seen.report[0].other, __FILE__, taken);
+	seen.nr = 0;
+	uzs_lockdep_forget(spin);
+	/* The neighbour's is not meant. */
+	spin_unlock(&other);
+	expect_no_report();
+
+	AT(taken, spin_lock(&other));
+	AT(again, spin_lock_init(&other));
+	expect_report(UZS_REPORT_GONE, again, taken);
+	assert_false(uzs_holds(&other));
+}
+
+/* ---- R6: pages that are freed -------------------------------------------- */
+
+static void test_page_free(void **state)
+{
+	void *mem;
+	struct zone *zone = make_zone(&mem);
+	struct page *page = alloc_page(zone, GFP_KERNEL, MIGRATE_MOVABLE);
+	struct seen_report *r;
+	spinlock_t spin;
+	int taken, here, forbidden;
+	char text[256];
+
+	assert_non_null(page);
+	spin_lock_init(&spin);
+	lock_set_rank(&spin, 7);
+	AT(forbidden, uzs_forbid_page_free(7));
+	AT(taken, spin_lock(&spin));
+	AT(here, __free_page(zone, page));
+	r = expect_report(UZS_REPORT_PAGE_FREE, here, taken);
+	snprintf(text, sizeof(text), "ruled out at %s:%d", __FILE__, forbidden);
+	assert_says(r, text);
+	spin_unlock(&spin);
+
+	/* Neither without that lock, nor when it is allowed again. */
+	page = alloc_page(zone, GFP_KERNEL, MIGRATE_MOVABLE);
+	__free_page(zone, page);
+	uzs_forbid_page_free(6);
+	page = alloc_page(zone, GFP_KERNEL, MIGRATE_MOVABLE);
+	spin_lock(&spin);
+	__free_page(zone, page);
+	spin_unlock(&spin);
+	uzs_forbid_page_free(0);
+	page = alloc_page(zone, GFP_KERNEL, MIGRATE_MOVABLE);
+	spin_lock(&spin);
+	__free_page(zone, page);
+	spin_unlock(&spin);
+	expect_no_report();
+	drop_zone(zone, mem);
+}
+
+/* ---- locks out of order -------------------------------------------------- */
+
+static void test_parked(void **state)
+{
+	spinlock_t outer, inner;
+	struct mutex mutex;
+	int taken, here;
+
+	spin_lock_init(&outer);
+	lock_set_rank(&outer, 10);
+	spin_lock_init(&inner);
+	lock_set_rank(&inner, 20);
+	mutex_init(&mutex);
+	AT(taken, spin_lock(&inner));
+	uzs_park_locks();
+	spin_lock(&outer);
+	spin_unlock(&outer);
+	mutex_lock(&mutex);
+	mutex_unlock(&mutex);
+	expect_no_report();
+	/* It is held all the same. */
+	assert_true(uzs_holds(&inner));
+	AT(here, spin_lock(&inner));
+	expect_report(UZS_REPORT_RECURSION, here, taken);
+	spin_unlock(&inner);
+	spin_unlock(&inner);
+	/* What is taken anew has its place in the order. */
+	AT(taken, spin_lock(&inner));
+	AT(here, spin_lock(&outer));
+	expect_report(UZS_REPORT_RANK, here, taken);
+	spin_unlock(&outer);
+	spin_unlock(&inner);
+}
+
+/* ---- without a handler --------------------------------------------------- */
+
+static int abort_lines[2];
+
+static void break_order(void)
+{
+	spinlock_t a, b;
+
+	spin_lock_init(&a);
+	lock_set_rank(&a, 2);
+	spin_lock_init(&b);
+	lock_set_rank(&b, 1);
+	AT(abort_lines[0], spin_lock(&a));
+	AT(abort_lines[1], spin_lock(&b));
+	spin_unlock(&b);
+	spin_unlock(&a);
+}
+
+/* The process ends, and says why, with both places. */
+static void test_abort(void **state)
+{
+	char text[4096] = "", place[256];
+	int status, fd[2];
+	ssize_t n;
+	pid_t pid;
+
+	/* for the lines; reports are collected */
+	uzs_set_report_handler(see_report, NULL);
+	break_order();
+	expect_report(UZS_REPORT_RANK, abort_lines[1], abort_lines[0]);
+
+	uzs_set_report_handler(NULL, NULL);
+	assert_int_equal(pipe(fd), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		dup2(fd[1], STDERR_FILENO);
+		signal(SIGABRT, SIG_DFL);
+		break_order();
+		_exit(0);
+	}
+	close(fd[1]);
+	for (size_t at = 0; at < sizeof(text) - 1; at += (size_t)n) {
+		n = read(fd[0], text + at, sizeof(text) - 1 - at);
+		if (n <= 0)
+			break;
+	}
+	close(fd[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+	for (int i = 0; i < 2; i++) {
+		snprintf(place, sizeof(place), "%s:%d\n", __FILE__,
+			 abort_lines[i]);
+		assert_non_null(strstr(text, place));
+	}
+}
+
+/* ---- fork ---------------------------------------------------------------- */
+
+static spinlock_t fork_outer, fork_inner;
+
+static void take_for_fork(void)
+{
+	spin_lock(&fork_outer);
+	spin_lock(&fork_inner);
+}
+
+static void give_after_fork(void)
+{
+	spin_unlock(&fork_inner);
+	spin_unlock(&fork_outer);
+}
+
+/* Handlers that take locks were set before lockdep's own, so they run while it
+ * has its own lock; and what they take is new to it. */
+static void test_fork(void **state)
+{
+	int status;
+	pid_t pid;
+
+	spin_lock_init(&fork_outer);
+	spin_lock_init(&fork_inner);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		bool ok = uzs_count_held(NULL) == 0;
+
+		take_for_fork();
+		ok = ok && uzs_count_held(NULL) == 2;
+		give_after_fork();
+		_exit(ok && !seen.nr ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	take_for_fork();
+	give_after_fork();
+	expect_no_report();
+}
+
+int main(void)
+{
+#define RULE(test) \
+	cmocka_unit_test_setup_teardown(test, collect_reports, end_reports)
+	const struct CMUnitTest tests[] = {
+		RULE(test_fork), /* the first */
+		RULE(test_rank),
+		RULE(test_rank_of_other_kinds),
+		RULE(test_learned_order),
+		RULE(test_order_of_three),
+		RULE(test_trylock_has_no_order),
+		RULE(test_nested),
+		RULE(test_recursion),
+		RULE(test_other_owner),
+		RULE(test_no_owner),
+		RULE(test_assertions),
+		RULE(test_questions),
+		RULE(test_sleep),
+		RULE(test_alloc),
+		RULE(test_thread_ends),
+		RULE(test_memory_goes),
+		RULE(test_page_free),
+		RULE(test_parked),
+		RULE(test_abort),
+	};
+
+	alarm(60); /* nothing here takes long, but a deadlock */
+	if (pthread_atfork(take_for_fork, give_after_fork, give_after_fork))
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,81 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
+# uzs lab: the command line, the rows, the table, and that a schedule is
+# repeated. What the lab finds is tested by tests/lab.
+. "$(dirname "$0")/common.inc"
+
+runs_well "$uzs" lab --help
+for command in list run explore replay; do
+	check "help names $command" grep -q "uzs lab $command " "$work/out"
+	runs_well "$uzs" lab "$command" --help
+	check "help of $command has an example" grep -q '^Example: uzs lab ' \
+		"$work/out"
+	run "$uzs" lab --help
+done
+
+# Scenarios, as text and as JSON.
+runs_well "$uzs" lab list
+check "scenarios" [ "$(wc -l <"$work/out")" -ge 13 ]
+cut -d' ' -f1 "$work/out" >"$work/text"
+runs_well "$uzs" lab list --json
+sed -n 's/^ *"name": "\(.*\)",$/\1/p' "$work/out" >"$work/from_json"
+check "names in JSON" diff "$work/text" "$work/from_json"
+
+# One scenario: a row for each scope and deferral; numbers that add up.
+runs_well "$uzs" lab run free-free --cpus 2
+equal "rows" 9 "$(grep -c '^free-free ' "$work/out")"
+equal "nothing is found" 9 "$(grep -c ' nothing$' "$work/out")"
+runs_well "$uzs" lab run free-free --scope held --defer none --cpus 2
+equal "one row" 1 "$(grep -c '^free-free  *held  *none ' "$work/out")"
+reduced=$(awk '/^free-free/ { print $6 }' "$work/out")
+runs_well "$uzs" lab run free-free --scope held --defer none --cpus 2 \
+	--no-reduce
+all=$(awk '/^free-free/ { print $6 }' "$work/out")
+check "reduction saves schedules" [ "$reduced" -lt "$all" ]
+runs_well "$uzs" lab run free-free --scope held --defer none --cpus 2 \
+	--preemptions 0
+equal "without preemptions: two orders, and some to learn" "" \
+	"$(awk '/^free-free/ && $6 > 9' "$work/out")"
+runs_well "$uzs" lab run free-free --scope held --defer none --cpus 3 \
+	--random --depth 2 --seed 7 --runs 50
+equal "random runs" 50 "$(awk '/^free-free/ { print $6 }' "$work/out")"
+check "random is never complete" grep -q ' nothing so far$' "$work/out"
+if command -v python3 >/dev/null; then
+	runs_well "$uzs" lab run push-flush --cpus 2 --preemptions 1 --json
+	check "JSON" python3 -m json.tool "$work/out" "$work/tree"
+	equal "push-flush goes with two deferrals" 6 \
+		"$(grep -c '"scenario"' "$work/tree")"
+fi
+
+# A schedule as a table, the same each time.
+runs_well "$uzs" lab replay free-free/held/none/2/5b
+cp "$work/out" "$work/first"
+check "columns" grep -q '^step  CPU 0 .*CPU 1 .*source$' "$work/out"
+check "a lock with its line" grep -Eq \
+	'^ +[0-9]+ +lock class->lock +src/scope\.c:[0-9]+$' "$work/out"
+check "step 5 is the other CPU's" grep -Eq '^ +5  {30,}begin' "$work/out"
+equal "what is found" nothing "$(tail -n 1 "$work/out")"
+runs_well "$uzs" lab replay free-free/held/none/2/5b
+check "the same again" diff "$work/first" "$work/out"
+runs_well "$uzs" lab replay --all free-free/held/none/2/5b
+check "--all has more" [ "$(wc -l <"$work/out")" -gt \
+	"$(wc -l <"$work/first")" ]
+run "$uzs" lab replay --no-table --max-steps 10 free-free/held/none/2/-
+equal "exit status of a finding" 1 "$status"
+check "what is found" grep -q '^livelock: more than 10 steps' "$work/out"
+
+# Wrong usage.
+fails_with 2 'uzs lab: no command given*' "$uzs" lab
+fails_with 2 "uzs lab: unknown command 'x'*" "$uzs" lab x
+fails_with 2 "uzs lab: there is no scenario 'x'*" "$uzs" lab run x
+fails_with 2 'uzs lab: one scenario is wanted*' "$uzs" lab run
+fails_with 2 "uzs lab: --scope: 'x' is none of*" "$uzs" lab explore --scope x
+fails_with 2 "uzs lab: --defer: 'x' is none of*" "$uzs" lab explore --defer x
+fails_with 2 '*--cpus*' "$uzs" lab explore --cpus 4
+fails_with 2 "uzs lab: what is 'x'*" "$uzs" lab explore x
+fails_with 2 'uzs lab: free-free/held: *' "$uzs" lab replay free-free/held
+fails_with 2 'uzs lab: one schedule is wanted*' "$uzs" lab replay
+fails_with 1 'uzs lab: no scenario goes with these options*' "$uzs" lab run \
+	push-schedule --cpus 3
+
+finish
