@@ -204,7 +204,8 @@ struct zs_pool_options {
 	unsigned int flags; /* ZS_POOL_* */
 	/* Bytes of memory that the pool may hold from the OS (as in
 	 * zs_pool_info.bytes_resident); 0 is no limit. When it is reached,
-	 * zs_malloc with GFP_KERNEL first compacts, then answers -ENOMEM. */
+	 * zs_malloc with GFP_KERNEL first compacts and frees what was given to
+	 * zs_free_deferred, then answers -ENOMEM. */
 	size_t memory_limit;
 	/* Bytes of free memory that the pool keeps rather than gives back to
 	 * the OS; 0 is 4 MiB, SIZE_MAX keeps all. What is free beyond that
@@ -258,7 +259,9 @@ ZS_API enum zs_lock_scope zs_pool_scope(const struct zs_pool *pool);
  * @size: bytes, 1 to the pool's page size.
  * @gfp:  GFP_KERNEL or GFP_NOWAIT.
  * @nid:  NUMA_NO_NODE; others are accepted and ignored.
- * Context: any thread; with GFP_KERNEL may sleep and may compact the pool.
+ * Context: any thread; with GFP_KERNEL may sleep, and for want of memory may
+ *        compact the pool and free queued handles (a caller's own callbacks,
+ *        see zs_pool_enable_deferred_free, are not called).
  * Return: a handle (never 0, even), or an error value:
  *        -EINVAL size is 0, or gfp is neither of the two
  *        -ENOSPC size is larger than a page

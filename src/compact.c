@@ -91,7 +91,7 @@ static void migrate_zspage(struct compaction *c, struct zspage *dst,
 		to = uzs_obj_malloc(pool, c->class, dst, handle);
 		uzs_obj_copy(pool, c->class, to, from);
 		record_obj(handle, to);
-		uzs_obj_free(pool, c->class, src, from);
+		uzs_obj_free(pool, c->class, src, from, false);
 		c->objs_moved++;
 	} while (src->inuse && dst->inuse < c->class->objs_per_zspage &&
 		 uzs_obj_iter_next(&it));

@@ -395,6 +395,18 @@ void zs_free_deferred_flush(struct zs_pool *pool)
 	}
 }
 
+bool uzs_deferred_relieve(struct zs_pool *pool)
+{
+	struct deferred *d = &pool->deferred;
+
+	/* A callback's author may hold a lock here that the callback takes. */
+	if ((mode_of(d) == ZS_DEFER_PERCPU && d->ops) ||
+	    uzs_deferred_queued(pool) == READ_ONCE(d->nr_drained))
+		return false;
+	zs_free_deferred_flush(pool);
+	return true;
+}
+
 /* What a run of the work leaves to the next. */
 void uzs_deferred_drain_queued(struct zs_pool *pool)
 {

@@ -203,23 +203,10 @@ bool uzs_free_zspage(struct zs_pool *pool, struct size_class *class,
 		     struct zspage *zspage);
 unsigned long uzs_obj_malloc(struct zs_pool *pool, struct size_class *class,
 			     struct zspage *zspage, unsigned long handle);
+/* Puts an object at the head of the free list. fetch: get what the zspage's
+ * next free will probably write. Locks: needs class->lock. */
 void uzs_obj_free(struct zs_pool *pool, struct size_class *class,
-		  struct zspage *zspage, unsigned long obj);
-/* Walks the objects of a zspage by index. */
-struct obj_iter {
-	const struct zs_pool *pool;
-	const struct size_class *class;
-	struct zspage *zspage;
-	struct zpdesc *zpdesc; /* in which object idx starts */
-	unsigned int idx;
-	unsigned int offset; /* of object idx in zpdesc */
-};
-void uzs_obj_iter_start(struct obj_iter *it, const struct zs_pool *pool,
-			struct zspage *zspage);
-/* False at the end. */
-bool uzs_obj_iter_next(struct obj_iter *it);
-/* The handle of the object under the iterator, 0 if that is free. */
-unsigned long uzs_obj_iter_handle(const struct obj_iter *it);
+		  struct zspage *zspage, unsigned long obj, bool fetch);
 /* First word of an object: tagged handle, or link of the free list. */
 static inline unsigned long *uzs_obj_head(const struct zs_pool *pool,
 					  struct zpdesc *zpdesc,
@@ -232,6 +219,45 @@ static inline unsigned long *uzs_obj_head(const struct zs_pool *pool,
 /* The same, by index: walks the chain. */
 unsigned long *uzs_obj_head_at(const struct zs_pool *pool,
 			       const struct zspage *zspage, unsigned int idx);
+/* Walks the objects of a zspage by index. */
+struct obj_iter {
+	const struct zs_pool *pool;
+	const struct size_class *class;
+	struct zspage *zspage;
+	struct zpdesc *zpdesc; /* in which object idx starts */
+	unsigned int idx;
+	unsigned int offset; /* of object idx in zpdesc */
+};
+static inline void uzs_obj_iter_start(struct obj_iter *it,
+				      const struct zs_pool *pool,
+				      struct zspage *zspage)
+{
+	it->pool = pool;
+	it->class = zspage_class(pool, zspage);
+	it->zspage = zspage;
+	it->zpdesc = zspage->first_zpdesc;
+	it->idx = 0;
+	it->offset = 0;
+}
+/* False at the end. */
+static inline bool uzs_obj_iter_next(struct obj_iter *it)
+{
+	if (++it->idx >= it->class->objs_per_zspage)
+		return false;
+	it->offset += it->class->size;
+	while (it->offset >= it->pool->page_size) {
+		it->offset -= it->pool->page_size;
+		it->zpdesc = get_next_zpdesc(it->zpdesc);
+	}
+	return true;
+}
+/* The handle of the object under the iterator, 0 if that is free. */
+static inline unsigned long uzs_obj_iter_handle(const struct obj_iter *it)
+{
+	unsigned long head = *uzs_obj_head(it->pool, it->zpdesc, it->offset);
+
+	return head & OBJ_ALLOCATED_TAG ? head & ~OBJ_ALLOCATED_TAG : 0;
+}
 
 /* ---- migrate.c: page migration ------------------------------------------ */
 
@@ -268,6 +294,9 @@ int uzs_deferred_init(struct zs_pool *pool, enum zs_defer_mode mode);
 void uzs_deferred_drain_queued(struct zs_pool *pool);
 void uzs_deferred_empty(struct zs_pool *pool);
 void uzs_deferred_destroy(struct zs_pool *pool);
+/* For want of memory: frees the handles that are queued. Return: were there
+ * any? May sleep. */
+bool uzs_deferred_relieve(struct zs_pool *pool);
 /* Memory of its own; handles or values queued so far. */
 size_t uzs_deferred_bytes(struct zs_pool *pool);
 unsigned long uzs_deferred_full(struct zs_pool *pool);

@@ -320,17 +320,12 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 
 /* ---- objects ------------------------------------------------------------ */
 
-unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp, int nid)
+static unsigned long try_malloc(struct zs_pool *pool, size_t size, gfp_t gfp)
 {
 	struct size_class *class;
 	struct zspage *zspage;
 	unsigned long handle;
 
-	(void)nid;
-	if (unlikely(!size || (gfp != GFP_KERNEL && gfp != GFP_NOWAIT)))
-		return (unsigned long)-EINVAL;
-	if (unlikely(size > pool->page_size))
-		return (unsigned long)-ENOSPC;
 	handle = uzs_alloc_handle(pool, gfp);
 	if (unlikely(!handle))
 		return (unsigned long)-ENOMEM;
@@ -366,6 +361,23 @@ unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp, int nid)
 					       __ATOMIC_RELAXED));
 	uzs_set_zspage_movable(zspage);
 	spin_unlock(&class->lock);
+	return handle;
+}
+
+unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp, int nid)
+{
+	unsigned long handle;
+
+	(void)nid;
+	if (unlikely(!size || (gfp != GFP_KERNEL && gfp != GFP_NOWAIT)))
+		return (unsigned long)-EINVAL;
+	if (unlikely(size > pool->page_size))
+		return (unsigned long)-ENOSPC;
+	handle = try_malloc(pool, size, gfp);
+	/* What was freed already must not stand in the way. */
+	if (unlikely(handle == (unsigned long)-ENOMEM) && gfp == GFP_KERNEL &&
+	    uzs_deferred_relieve(pool))
+		handle = try_malloc(pool, size, gfp);
 	return handle;
 }
 

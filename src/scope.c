@@ -53,7 +53,7 @@ static bool free_locked(struct zs_pool *pool, struct size_class *class,
 	record_obj(handle, 0);
 	uzs_add(&class->objs_inuse, -1);
 	uzs_add(&class->objs_freed, 1);
-	uzs_obj_free(pool, class, zspage, obj);
+	uzs_obj_free(pool, class, zspage, obj, true);
 	return uzs_fix_fullness_group(class, zspage) == ZS_INUSE_RATIO_0;
 }
 

@@ -44,36 +44,6 @@ unsigned long *uzs_obj_head_at(const struct zs_pool *pool,
 			    obj_page_offset(pool, class, idx));
 }
 
-void uzs_obj_iter_start(struct obj_iter *it, const struct zs_pool *pool,
-			struct zspage *zspage)
-{
-	it->pool = pool;
-	it->class = zspage_class(pool, zspage);
-	it->zspage = zspage;
-	it->zpdesc = zspage->first_zpdesc;
-	it->idx = 0;
-	it->offset = 0;
-}
-
-bool uzs_obj_iter_next(struct obj_iter *it)
-{
-	if (++it->idx >= it->class->objs_per_zspage)
-		return false;
-	it->offset += it->class->size;
-	while (it->offset >= it->pool->page_size) {
-		it->offset -= it->pool->page_size;
-		it->zpdesc = get_next_zpdesc(it->zpdesc);
-	}
-	return true;
-}
-
-unsigned long uzs_obj_iter_handle(const struct obj_iter *it)
-{
-	unsigned long head = *uzs_obj_head(it->pool, it->zpdesc, it->offset);
-
-	return head & OBJ_ALLOCATED_TAG ? head & ~OBJ_ALLOCATED_TAG : 0;
-}
-
 /* Links all objects into the free list, in order of index. The pages are
  * nobody else's yet. */
 static void init_zspage(struct zs_pool *pool, struct size_class *class,
@@ -282,9 +252,8 @@ static __always_inline void prefetch_next(const struct zs_pool *pool,
  * that are freed in order. */
 #define IN_ORDER_OBJS 4u
 
-/* Puts an object at the head of the free list. Locks: needs class->lock. */
 void uzs_obj_free(struct zs_pool *pool, struct size_class *class,
-		  struct zspage *zspage, unsigned long obj)
+		  struct zspage *zspage, unsigned long obj, bool fetch)
 {
 	struct zpdesc *zpdesc = obj_to_zpdesc(pool, obj);
 	unsigned int idx = obj_to_index(pool, obj);
@@ -293,7 +262,7 @@ void uzs_obj_free(struct zs_pool *pool, struct size_class *class,
 
 	VM_BUG_ON(!(*head & OBJ_ALLOCATED_TAG));
 	/* the head of the free list is what was freed last */
-	if (!idx || idx - zspage->freeobj <= IN_ORDER_OBJS)
+	if (fetch && (!idx || idx - zspage->freeobj <= IN_ORDER_OBJS))
 		prefetch_next(pool, class, zpdesc, offset);
 	if (class->huge)
 		*head = 0;

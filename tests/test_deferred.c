@@ -562,6 +562,54 @@ static void test_fork(void **state)
 	}
 }
 
+/* Queued handles hold memory that the limit counts: who asks for some has them
+ * freed, unless he must not sleep. */
+static void check_relief(enum zs_defer_mode mode)
+{
+	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+	static unsigned long handles[16384];
+	unsigned int n = 0, queued = 0;
+	struct zs_pool *pool;
+
+	o.page_size = test_page_size;
+	o.lock_scope = test_scope;
+	o.defer = mode;
+	o.flags = ZS_POOL_NO_WORKER;
+	o.memory_limit = 8 << 20;
+	pool = zs_create_pool_with("relief", &o);
+	assert_non_null(pool);
+	one_cpu(pool);
+	while (n < 16384) {
+		handles[n] = zs_malloc(pool, test_page_size, GFP_KERNEL,
+				       NUMA_NO_NODE);
+		if (zs_is_err(handles[n]))
+			break;
+		n++;
+	}
+	assert_in_range(n, 100, 16383);
+	assert_int_equal((long)handles[n], -ENOMEM);
+	for (unsigned int i = 0; i < n; i++)
+		queued += zs_free_deferred(pool, handles[i]);
+	assert_int_equal(queued, n);
+	assert_int_equal((long)zs_malloc(pool, 100, GFP_NOWAIT, NUMA_NO_NODE),
+			 -ENOMEM);
+	assert_int_equal(info_of(pool).objs_inuse, n);
+	/* of a class that has no zspage */
+	handles[0] = zs_malloc(pool, 100, GFP_KERNEL, NUMA_NO_NODE);
+	assert_false(zs_is_err(handles[0]));
+	assert_int_equal(info_of(pool).objs_inuse, 1);
+	assert_int_equal(info_of(pool).deferred_drained, n);
+	assert_true(info_of(pool).bytes_resident <= o.memory_limit);
+	zs_free(pool, handles[0]);
+	assert_empty(pool);
+	assert_int_equal(zs_destroy_pool(pool), 0);
+}
+
+static void test_relief(void **state)
+{
+	for_each_queue_mode(mode) check_relief(mode);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -582,6 +630,7 @@ int main(void)
 		cmocka_unit_test(test_worker_cannot_start),
 		cmocka_unit_test(test_destroy),
 		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_relief),
 		cmocka_unit_test(test_fork),
 	};
 

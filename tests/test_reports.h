@@ -122,6 +122,15 @@ static inline void expect_no_report(void)
 		fail_msg("unexpected: %s", seen.report[0].text);
 }
 
+/* Runs a function in a thread of its own, to its end. */
+static inline void in_thread(void *(*fn)(void *arg), void *arg)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, fn, arg), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 /* Makes a call and remembers its line. */
 #define AT(line, call)             \
 	do {                       \

@@ -91,7 +91,7 @@ static unsigned long move_object(struct scene *s, unsigned long handle,
 	to = uzs_obj_malloc(s->pool, s->class, dst, handle);
 	uzs_obj_copy(s->pool, s->class, to, from);
 	record_obj(handle, to);
-	uzs_obj_free(s->pool, s->class, src, from);
+	uzs_obj_free(s->pool, s->class, src, from, false);
 	uzs_fix_fullness_group(s->class, src);
 	uzs_fix_fullness_group(s->class, dst);
 	return to;

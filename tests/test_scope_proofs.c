@@ -420,7 +420,7 @@ static void help_move(struct helper *h)
 	to = uzs_obj_malloc(h->pool, class, move.to, move.handle);
 	uzs_obj_copy(h->pool, class, to, from);
 	record_obj(move.handle, to);
-	uzs_obj_free(h->pool, class, watch.zspage, from);
+	uzs_obj_free(h->pool, class, watch.zspage, from, false);
 	uzs_fix_fullness_group(class, move.to);
 	uzs_fix_fullness_group(class, watch.zspage);
 	spin_unlock(&class->lock);

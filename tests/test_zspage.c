@@ -201,7 +201,7 @@ static void test_order_of_objects(void **state)
 
 			if (objs > 1 && rng_below(&rng, 2))
 				continue;
-			uzs_obj_free(pool, class, zspage, words[i]);
+			uzs_obj_free(pool, class, zspage, words[i], true);
 			if (!class->huge)
 				assert_true(*uzs_obj_head_at(pool, zspage, i) ==
 					    link);
@@ -224,7 +224,7 @@ static void test_order_of_objects(void **state)
 		assert_int_equal(zspage->freeobj, OBJ_NONE);
 		assert_int_equal(zspage->inuse, objs);
 		for (unsigned int i = 0; i < objs; i++)
-			uzs_obj_free(pool, class, zspage, words[i]);
+			uzs_obj_free(pool, class, zspage, words[i], true);
 		free_unlisted(pool, zspage);
 	}
 }
@@ -248,7 +248,7 @@ static void test_huge_page_is_untouched(void **state)
 	assert_int_equal(obj_to_index(pool, obj), 0);
 	assert_null(get_next_zpdesc(zspage->first_zpdesc));
 	assert_true(pattern_ok(mem, 4096, 1));
-	uzs_obj_free(pool, class, zspage, obj);
+	uzs_obj_free(pool, class, zspage, obj, true);
 	assert_true(pattern_ok(mem, 4096, 1));
 	free_unlisted(pool, zspage);
 	zs_destroy_pool(pool);

@@ -121,8 +121,6 @@ static bool make_room(struct zcache *cache)
 	unsigned long handle[EVICT_BATCH];
 	int n = 0;
 
-	/* What zs_free_deferred still has counts against the limit, too. */
-	zs_free_deferred_flush(cache->pool);
 	pthread_mutex_lock(&cache->lock);
 	while (n < EVICT_BATCH && (handle[n] = evict(cache)))
 		n++;

@@ -103,19 +103,6 @@ static bool limit_reached(struct zswap *z)
 	return atomic_load_explicit(&z->reached_full, memory_order_relaxed);
 }
 
-static unsigned long alloc_object(struct zswap_pool *pool, size_t bytes)
-{
-	unsigned long handle =
-		zs_malloc(pool->zs, bytes, GFP_KERNEL, NUMA_NO_NODE);
-
-	if (zs_is_err(handle)) {
-		/* Handles that wait to be freed count against the limit. */
-		zs_free_deferred_flush(pool->zs);
-		handle = zs_malloc(pool->zs, bytes, GFP_KERNEL, NUMA_NO_NODE);
-	}
-	return handle;
-}
-
 /* Fills pool, handle and length in. Return: 0, or as zswap_store. */
 static int compress(struct zswap *z, struct zswap_entry *entry,
 		    const void *page)
@@ -132,7 +119,8 @@ static int compress(struct zswap *z, struct zswap_entry *entry,
 		stat_add(&z->reject_compress_poor, 1);
 		err = -E2BIG;
 	} else {
-		entry->handle = alloc_object(pool, bytes);
+		entry->handle =
+			zs_malloc(pool->zs, bytes, GFP_KERNEL, NUMA_NO_NODE);
 		if (zs_is_err(entry->handle)) {
 			stat_add(&z->reject_alloc_fail, 1);
 			err = -ENOMEM;

@@ -134,6 +134,7 @@ struct uzs_lab_fiber {
 	u64 rcu_wait; /* LAB_RCU_SYNC: number that readers must be past */
 	u64 steps; /* done so far */
 	struct uzs_lab_step step; /* that it is at */
+	const struct uzs_lab_fiber *parent; /* NULL: made before the run */
 	const char *name;
 	void *user; /* the scheduler's own */
 	/* the body's */
@@ -303,6 +304,7 @@ void uzs_lab_synchronize_rcu(const struct uzs_place *here);
 /* Memory that nobody may use; lab_os.c. */
 void uzs_lab_poison(const volatile void *addr, size_t size);
 void uzs_lab_unpoison(const volatile void *addr, size_t size);
+bool uzs_lab_in_arena(const volatile void *addr);
 bool uzs_lab_is_poisoned(const volatile void *addr, size_t size);
 void uzs_lab_check_memory(const volatile void *addr, size_t size,
 			  const struct uzs_place *place);

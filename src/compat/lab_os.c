@@ -190,6 +190,11 @@ static bool in_arena(const volatile void *addr, size_t size)
 	return arena.track && at < arena.usable && size <= arena.usable - at;
 }
 
+bool uzs_lab_in_arena(const volatile void *addr)
+{
+	return in_arena(addr, 1);
+}
+
 static u8 *poison_of(const volatile void *addr)
 {
 	return arena.poison + ((uintptr_t)addr - (uintptr_t)arena.base) / GRAIN;

@@ -112,7 +112,7 @@ static void print_class(const struct run *r, unsigned int n)
 {
 	const struct subject_class *a = &r->side[0].state[n];
 	const struct subject_class *b = &r->side[1].state[n];
-	char name[32];
+	char name[40];
 
 	fprintf(r->report, "  class %u\n", r->index[n]);
 	print_figure(r->report, "  size", a->size, b->size);

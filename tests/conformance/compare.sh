@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
 # compare.sh - the differential finds what it should find, tells it, and writes
 # traces that show it; and nothing where there is nothing.
@@ -19,7 +19,7 @@ fail() {
 
 # run STATUS ARGUMENT...: the program, which should end with that.
 run() {
-	local want=$1 got=0
+	want=$1 got=0
 	shift
 	"$compare" "$@" > "$dir/out" 2> "$dir/err" || got=$?
 	[ "$got" = "$want" ] || fail "exit status $got, not $want: $*"

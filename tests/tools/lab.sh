@@ -64,6 +64,12 @@ run "$uzs" lab replay --no-table --max-steps 10 free-free/held/none/2/-
 equal "exit status of a finding" 1 "$status"
 check "what is found" grep -q '^livelock: more than 10 steps' "$work/out"
 
+# The same with plain accesses, where it is built.
+if [ -x "$(dirname "$uzs")/uzs-lab-watch" ]; then
+	runs_well "$uzs" lab watch run free-free --cpus 2 --preemptions 1
+	equal "rows" 9 "$(grep -c ' nothing$' "$work/out")"
+fi
+
 # Wrong usage.
 fails_with 2 'uzs lab: no command given*' "$uzs" lab
 fails_with 2 "uzs lab: unknown command 'x'*" "$uzs" lab x

@@ -1,0 +1,91 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
+# The report of uzs lab simulate, as a browser shows it: headless Chromium runs
+# its script, and what comes of it is looked at, element by element and as a
+# picture. Without Chromium: as a text.
+. "$(dirname "$0")/../tools/common.inc"
+
+cat >"$work/seeded.json" <<'END'
+[
+  { "variant": "obj-read-once", "scenario": "free-compact", "scope": "class-idx",
+    "defer": "none", "cpus": 2, "schedules": 41, "found": "invariant",
+    "found_at": 17, "schedule": "free-compact/class-idx/none/2/5b" },
+  { "variant": "a </script> in a name", "found": "deadlock", "found_at": 3 }
+]
+END
+
+report=$work/report.html
+runs_well "$uzs" lab simulate --objects 600 --cpus 1,4,32 --scope all \
+	--defer all --html "$report" --seeded "$work/seeded.json"
+check "a report" [ -s "$report" ]
+check "nothing from a network" sh -c \
+	"! grep -v 'http://www.w3.org/' '$report' | grep -q '://\|<link\|@import\|src='"
+
+fails_with 1 "uzs lab: $work/none.json: No such file or directory" \
+	"$uzs" lab simulate --objects 100 --cpus 1 --html "$work/x" \
+	--seeded "$work/none.json"
+echo 'not JSON' >"$work/text.json"
+fails_with 1 "uzs lab: $work/text.json: is no result of *" \
+	"$uzs" lab simulate --objects 100 --cpus 1 --html "$work/x" \
+	--seeded "$work/text.json"
+
+browser=$(command -v chromium || command -v chromium-browser ||
+	command -v google-chrome)
+if [ -z "$browser" ]; then
+	skip "no Chromium here"
+	finish
+fi
+
+# The browser wants a home, and says a lot that does not concern us.
+browse() {
+	HOME=$work timeout 60 "$browser" --headless --no-sandbox \
+		--disable-gpu --disable-dev-shm-usage --no-first-run \
+		--user-data-dir="$work/profile" \
+		--proxy-server=127.0.0.1:9 --virtual-time-budget=5000 \
+		"$@" "file://$report" 2>"$work/browser.log"
+}
+
+browse --dump-dom >"$work/dom" || {
+	cat "$work/browser.log" >&2
+	fail "the browser did not show it"
+	finish
+}
+
+# has WHAT COUNT PATTERN: so many of them, at least.
+has() {
+	n=$(grep -o -- "$3" "$work/dom" | wc -l | tr -d ' ')
+	check "$1: $n" [ "$n" -ge "$2" ]
+}
+
+has "the script came to its end" 1 'data-ready="yes"'
+has "charts" 3 'class="chart"'
+has "curves" 27 'class="series"'
+has "points" 81 '<circle'
+has "rows of the results" 28 '<td class="t">\(none\|array\|percpu\)</td>'
+has "buttons of the timelines" 9 '<button class="[on]*">[a-z-]*, [a-z]*'
+has "lanes of the CPUs" 4 '>CPU [0-3]</text>'
+has "locks held" 100 'class="hold"'
+has "what a lane says" 100 'has it [0-9]* ns'
+has "the key" 2 '<i style='
+check "class->lock is in the key" grep -q 'class-&gt;lock</span>' "$work/dom"
+check "pool->lock is in the key" grep -q 'pool-&gt;lock</span>' "$work/dom"
+has "the table of bugs" 1 'id="seeded-table"'
+has "a bug" 1 '<td class="t">obj-read-once</td>'
+has "a bug with a strange name" 1 'a &lt;/script&gt; in a name'
+has "costs" 20 '<td class="t">\(measured\|assumed\|published\|fitted\): '
+
+browse --screenshot="$work/shot.png" --window-size=1280,2000 >/dev/null || {
+	cat "$work/browser.log" >&2
+	fail "no picture of it"
+	finish
+}
+# PNG: its signature, its width and height, and too many bytes for a page
+# with nothing on it.
+equal "signature" 89504e470d0a1a0a \
+	"$(od -An -tx1 -N8 "$work/shot.png" | tr -d ' \n')"
+equal "width and height" "00000500000007d0" \
+	"$(od -An -tx1 -j16 -N8 "$work/shot.png" | tr -d ' \n')"
+size=$(wc -c <"$work/shot.png" | tr -d ' ')
+check "a picture of $size bytes" [ "$size" -gt 40000 ]
+
+finish

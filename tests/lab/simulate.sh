@@ -1,0 +1,136 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
+# uzs lab simulate: the same again, more CPUs and what they do to each other,
+# all scopes and deferrals, tables of costs that are wrong, what is drawn.
+. "$(dirname "$0")/../tools/common.inc"
+
+simulate() {
+	"$uzs" lab simulate --objects 1024 "$@"
+}
+
+# column NAME: of the CSV in $work/out.
+column() {
+	awk -F, -v name="$1" 'NR == 1 { for (i = 1; i <= NF; i++)
+		if ($i == name) at = i; next } { print $at }' "$work/out"
+}
+
+# compares FIRST RELATION SECOND, of decimal numbers.
+compares() {
+	awk -v a="$1" -v b="$3" -v how="$2" 'BEGIN {
+		exit !(how == "<" ? a < b : how == "<=" ? a <= b : a == b) }'
+}
+
+# The same input gives the same times, all of them; another seed does not.
+runs_well simulate --cpus 1,3,8 --scope all --defer all --csv
+cp "$work/out" "$work/first"
+equal "rows" 28 "$(wc -l <"$work/out" | tr -d ' ')"
+runs_well simulate --cpus 1,3,8 --scope all --defer all --csv
+check "the same again" cmp "$work/first" "$work/out"
+runs_well simulate --cpus 1,3,8 --scope all --defer all --csv --seed 2
+check "another seed, other times" sh -c "! cmp -s '$work/first' '$work/out'"
+
+# What a lock costs grows with who wants it: no CPU frees faster because
+# others do, and who shares less gains more.
+runs_well simulate --cpus 1,2,4,16,64 --scope held,class-idx --csv
+cp "$work/out" "$work/growth"
+last=0
+for ns in $(awk -F, '$9 == "held" { print $11 }' "$work/growth"); do
+	check "held: $last ns, then $ns with more CPUs" \
+		compares "$last" '<=' "$ns"
+	last=$ns
+done
+last=0
+for ratio in $(awk -F, '$9 == "class-idx" && $4 <= 4 { print $13 }' \
+	"$work/growth"); do
+	check "class-idx: $last, then $ratio times with more CPUs" \
+		compares "$last" '<' "$ratio"
+	last=$ratio
+done
+check "class-idx on 64 CPUs" compares 1.5 '<' \
+	"$(awk -F, '$9 == "class-idx" && $4 == 64 { print $13 }' \
+		"$work/growth")"
+equal "one CPU waits for no lock" 0 \
+	"$(awk -F, 'NR > 1 && $4 == 1 { n += $18 } END { print n + 0 }' \
+		"$work/growth")"
+
+# What a line costs is felt by several CPUs, and by one alone not at all.
+for cpus in 1 4; do
+	runs_well simulate --cpus $cpus --scope held --csv
+	cheap=$(column call_ns)
+	runs_well simulate --cpus $cpus --scope held --csv --set line=800
+	dear=$(column call_ns)
+	[ $cpus -eq 1 ] && how== || how='<'
+	check "$cpus CPUs, lines that are dear: $cheap $how $dear" \
+		compares "$cheap" "$how" "$dear"
+done
+
+# Deferred: the calls return before all is free.
+runs_well simulate --cpus 2 --processes 1 --scope class-idx --defer all --csv
+for defer in array percpu; do
+	call=$(awk -F, -v d=$defer '$10 == d { print $11 }' "$work/out")
+	back=$(awk -F, -v d=$defer '$10 == d { print $12 }' "$work/out")
+	check "$defer: calls $call ns, freed $back ns" compares "$call" '<' \
+		"$back"
+done
+equal "all was queued, or freed at once" 1024,1024 "$(awk -F, '
+	$10 == "array" { a = $24 + $25 + $26 }
+	$10 == "percpu" { p = $24 + $25 + $26 } END { print a "," p }' \
+	"$work/out")"
+
+# More processes than CPUs, one class for all, another order.
+runs_well simulate --cpus 2 --processes 5 --defer percpu --csv
+runs_well simulate --cpus 128 --objects 100 --scope held --csv
+runs_well simulate --work free --cpus 4 --defer all
+runs_well simulate --work free --shared --cpus 4 --order random
+runs_well simulate --fill apart --cpus 4 --json
+check "JSON has cells" grep -q '"call_ms"' "$work/out"
+
+# Our own tables.
+for table in "$(dirname "$0")"/../../lab/costs/*.txt; do
+	runs_well simulate --cpus 2 --scope class-idx --costs "$table"
+done
+
+# The drawing.
+runs_well simulate --cpus 1,2,4 --svg "$work/out.svg"
+check "three charts" [ "$(grep -c 'class="chart"' "$work/out.svg")" -eq 3 ]
+check "nine curves" [ "$(grep -c 'class="series"' "$work/out.svg")" -eq 9 ]
+check "no nan" sh -c "! grep -qi 'nan\|inf' '$work/out.svg'"
+
+# Wrong tables, wrong options.
+table=$(dirname "$0")/../../lab/costs/epyc-2.txt
+grep -v '^miss ' "$table" >"$work/short.txt"
+fails_with 1 "uzs lab: $work/short.txt: miss is missing" \
+	simulate --costs "$work/short.txt"
+sed 's/^miss  *[0-9.]*/miss many/' "$table" >"$work/word.txt"
+fails_with 1 "uzs lab: $work/word.txt:*: miss: 'many' is not a number from *" \
+	simulate --costs "$work/word.txt"
+sed 's/^miss  *[0-9.]*/miss -1/' "$table" >"$work/negative.txt"
+fails_with 1 "uzs lab: *: miss: '-1' is not a number from *" \
+	simulate --costs "$work/negative.txt"
+sed 's/^miss .*measured/miss 100 guessed/' "$table" >"$work/guess.txt"
+fails_with 1 "uzs lab: *: the origin must be measured, *, not 'guessed'" \
+	simulate --costs "$work/guess.txt"
+echo 'miss 100 measured' >"$work/bare.txt"
+fails_with 1 "uzs lab: $work/bare.txt:1: miss: no words on its origin" \
+	simulate --costs "$work/bare.txt"
+echo 'mist 100 measured here' >"$work/name.txt"
+fails_with 1 "uzs lab: $work/name.txt:1: no such cost: 'mist'" \
+	simulate --costs "$work/name.txt"
+cat "$table" "$table" >"$work/twice.txt"
+fails_with 1 "uzs lab: *: free_hot is there a second time" \
+	simulate --costs "$work/twice.txt"
+fails_with 1 "uzs lab: no table of costs 'nowhere' *" simulate --costs nowhere
+fails_with 1 "uzs lab: $work/none/x: No such file or directory" \
+	simulate --cpus 1 --scope held --svg "$work/none/x"
+fails_with 1 "uzs lab: cannot write *" sh -c \
+	"'$uzs' lab simulate --objects 100 --cpus 1 --scope held >/dev/full"
+fails_with 2 "uzs lab: --cpus takes a number from 1 to 128, not *" simulate --cpus 0
+fails_with 2 "uzs lab: --cpus takes a number from 1 to 128, not *" simulate --cpus 129
+fails_with 2 "uzs lab: --scope: no such one: 'hold' *" simulate --scope hold
+fails_with 2 "uzs lab: --set mist=1: no such cost *" simulate --set mist=1
+fails_with 2 "uzs lab: --set miss=x: not a number from *" simulate \
+	--set miss=x
+fails_with 2 "uzs lab: --csv or --json, not both *" simulate --csv --json
+fails_with 2 "uzs lab: what is 'more'? *" simulate more
+
+finish
