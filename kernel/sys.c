@@ -225,13 +225,13 @@ static void lockstat_start(void)
 {
 	static const struct uzs_hooks hooks = { .page_freed = count_freed };
 
-	if (getenv("UZS_LOCKSTAT"))
+	if (getenv("UZS_KERNEL_LOCKSTAT"))
 		uzs_set_hooks(&hooks);
 }
 
 static void lockstat_write(void)
 {
-	const char *path = getenv("UZS_LOCKSTAT");
+	const char *path = getenv("UZS_KERNEL_LOCKSTAT");
 	FILE *out;
 
 	if (!path)

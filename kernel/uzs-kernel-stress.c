@@ -7,7 +7,7 @@
  * With --churn two threads only allocate and free, batch by batch, so that
  * zs_free gives many pages back while the other thread wants the same class's
  * lock: for lock statistics, which a subject built with compat's checked body
- * writes to the file that UZS_LOCKSTAT names when its last pool goes.
+ * writes to the file that UZS_KERNEL_LOCKSTAT names when its last pool goes.
  */
 #include <getopt.h>
 #include <pthread.h>
@@ -20,6 +20,7 @@
 #define WORKERS 3
 #define SLOTS 1000 /* objects of a worker */
 #define STEPS 400000l /* of a worker; fewer with larger pages */
+#define EMPTYINGS 500000l /* of a worker */
 #define CHURNERS 2
 #define BATCH 2000
 #define ROUNDS 40
@@ -123,6 +124,26 @@ static void *work(void *arg)
 	return NULL;
 }
 
+/* Each free empties a zspage, and each malloc would rather have an empty one
+ * than make a new one: whoever frees an empty zspage without being alone with
+ * it meets the others here. */
+static void *empty(void *arg)
+{
+	struct worker *w = arg;
+	unsigned int sizes[] = { subject->page_size, subject->page_size / 2 };
+
+	for (long i = scaled(EMPTYINGS); i > 0 && !stopped(); i--) {
+		unsigned int size = sizes[next_random(&w->state) % 2];
+		unsigned long handle = subject->malloc(pool, size);
+
+		if (is_error(handle))
+			fail("out of memory");
+		else
+			subject->free(pool, handle);
+	}
+	return NULL;
+}
+
 /* ---- beside them ------------------------------------------------------------ */
 
 static void *migrate(void *arg)
@@ -160,10 +181,21 @@ static bool start(pthread_t *thread, void *(*fn)(void *), void *arg)
 	exit(1);
 }
 
+static struct worker workers[WORKERS];
+
+static void run_workers(void *(*fn)(void *))
+{
+	pthread_t threads[WORKERS];
+
+	for (unsigned int i = 0; i < WORKERS; i++)
+		start(&threads[i], fn, &workers[i]);
+	for (unsigned int i = 0; i < WORKERS; i++)
+		pthread_join(threads[i], NULL);
+}
+
 static void stress(void)
 {
-	static struct worker workers[WORKERS];
-	pthread_t threads[WORKERS], migrator, reclaimer;
+	pthread_t migrator, reclaimer;
 	unsigned long moved = 0, freed = 0;
 
 	for (unsigned int i = 0; i < WORKERS; i++) {
@@ -174,14 +206,12 @@ static void stress(void)
 			return;
 		}
 	}
+	run_workers(empty);
 	start(&migrator, migrate, &moved);
 	start(&reclaimer, reclaim, &freed);
+	run_workers(work);
 	for (unsigned int i = 0; i < WORKERS; i++)
-		start(&threads[i], work, &workers[i]);
-	for (unsigned int i = 0; i < WORKERS; i++) {
-		pthread_join(threads[i], NULL);
 		free(workers[i].buf);
-	}
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	pthread_join(migrator, NULL);
 	pthread_join(reclaimer, NULL);
@@ -231,7 +261,7 @@ static void churn(void)
 static const char help[] =
 	"usage: uzs-kernel-stress [--churn] SUBJECT.so\n"
 	"Runs all that a kernel may do at once with zsmalloc; --churn: only two\n"
-	"threads that allocate and free, for lock statistics (UZS_LOCKSTAT=FILE).\n"
+	"threads that allocate and free, for lock statistics (UZS_KERNEL_LOCKSTAT=FILE).\n"
 	"Example: uzs-kernel-stress build/kernel/kernel/kernel-4096-8.so\n";
 
 int main(int argc, char **argv)

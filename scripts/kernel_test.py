@@ -326,7 +326,7 @@ def lock_statistics(steps, args, tree, geometries):
     step, text = run(
         steps, "two threads in the checked body", build,
         [build.program("kernel/uzs-kernel-stress"), "--churn",
-         build.subject(*geometries[0])], {"UZS_LOCKSTAT": str(out)})
+         build.subject(*geometries[0])], {"UZS_KERNEL_LOCKSTAT": str(out)})
     if out.exists():
         # without the histograms
         lines = [line for line in out.read_text().splitlines()
