@@ -14,6 +14,11 @@
 #define CALIBRATE_NEAR_MIB 16u
 #define CALIBRATE_FAR_MIB 256u
 #define CALIBRATE_ROUNDS 100u
+/* Lines from another CPU that one waits for at once: what a chain of loads
+ * cannot tell. */
+#define CALIBRATE_OVERLAP 5.5
+/* An atomic access waits longer for such a line, by so much of its latency. */
+#define CALIBRATE_ATOMIC_SHARE 0.29
 
 /* calibrate_memory.c */
 struct calibrate_memory {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bench/harness.h"
+#include "compat/lock.h"
 
 #define LINE 64u
 #define PAGE 4096u
@@ -130,16 +131,14 @@ struct both {
 
 static void chase_first(void *arg)
 {
-	((struct both *)arg)->ns[0] =
-		chase_many(far_chain, CHAINS, 400000);
+	((struct both *)arg)->ns[0] = chase_many(far_chain, CHAINS, 400000);
 }
 
 static void chase_second(void *arg)
 {
 	struct link *elsewhere = follow(far_chain, far_bytes / PAGE * 8);
 
-	((struct both *)arg)->ns[1] =
-		chase_many(elsewhere, CHAINS, 400000);
+	((struct both *)arg)->ns[1] = chase_many(elsewhere, CHAINS, 400000);
 }
 
 static void measure_memory(struct calibrate_memory *m, unsigned int rounds)
@@ -256,7 +255,7 @@ static void add_second(void *arg)
 			__atomic_fetch_add(&s.word, 1, __ATOMIC_SEQ_CST);
 }
 
-/* By turns: each waits for the other's number. */
+/* By turns: each waits for the other's number, as a lock's waiter does. */
 static void ping(void *arg)
 {
 	uint64_t begin = now_ns();
@@ -265,7 +264,7 @@ static void ping(void *arg)
 	for (uint64_t i = 0; i < TURNS; i++) {
 		__atomic_store_n(&s.word, 2 * i + 1, __ATOMIC_RELEASE);
 		while (__atomic_load_n(&s.word, __ATOMIC_ACQUIRE) != 2 * i + 2)
-			;
+			cpu_relax();
 	}
 	s.ns[0] = (double)(now_ns() - begin) / (2.0 * TURNS);
 }
@@ -275,7 +274,7 @@ static void pong(void *arg)
 	(void)arg;
 	for (uint64_t i = 0; i < TURNS; i++) {
 		while (__atomic_load_n(&s.word, __ATOMIC_ACQUIRE) != 2 * i + 1)
-			;
+			cpu_relax();
 		__atomic_store_n(&s.word, 2 * i + 2, __ATOMIC_RELEASE);
 	}
 }
@@ -287,8 +286,7 @@ static double measure_atomic(void)
 	for (unsigned int i = 0; i < ADDS; i++) {
 		v = i & 1;
 		__atomic_compare_exchange_n(&s.other, &v, !(i & 1), false,
-					    __ATOMIC_SEQ_CST,
-					    __ATOMIC_RELAXED);
+					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 	}
 	return (double)(now_ns() - begin) / ADDS;
 }

@@ -147,8 +147,7 @@ double calibrate_middle(double *values, unsigned int n)
 
 static void measure_waking(struct calibrate_os *os, unsigned int rounds)
 {
-	static double wake[CALIBRATE_ROUNDS * 3],
-		delay[CALIBRATE_ROUNDS * 3];
+	static double wake[CALIBRATE_ROUNDS * 3], delay[CALIBRATE_ROUNDS * 3];
 	unsigned int n = rounds * 3;
 
 	for (unsigned int i = 0; i < n; i++) {

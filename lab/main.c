@@ -33,6 +33,13 @@ static void print_help(void)
 	for (size_t i = 0; i < COMMANDS; i++)
 		printf("  uzs lab %-8s  %s\n", commands[i].name,
 		       commands[i].summary);
+	puts("  uzs lab watch     run, explore or replay, and look at plain "
+	     "loads and stores\n"
+	     "                    too: uzs lab watch run free-free");
+	puts("  uzs lab simulate  what freeing takes on as many CPUs as you "
+	     "like\n"
+	     "  uzs lab calibrate what things cost on this machine, for "
+	     "simulate");
 	puts("\n"
 	     "  uzs lab COMMAND --help   options of a command, with an "
 	     "example\n"

@@ -133,6 +133,21 @@ void lab_order_begin(void)
 	}
 }
 
+u32 lab_order_run(void)
+{
+	return order.run;
+}
+
+u32 lab_order_clock(unsigned int fiber)
+{
+	return order.clock[fiber].at[fiber];
+}
+
+bool lab_order_after(unsigned int fiber, unsigned int other, u32 clock)
+{
+	return order.clock[fiber].at[other] >= clock;
+}
+
 u64 lab_order_state(void)
 {
 	return order.state;
@@ -242,6 +257,22 @@ static void check_race(struct object *o, const struct uzs_lab_fiber *f,
 	o->store_place = s->place;
 }
 
+/* What a fiber that begins has seen: all that its maker has; the last one, all
+ * that there was. */
+static void begin_after(const struct uzs_lab_fiber *f, unsigned int id)
+{
+	unsigned int parent;
+
+	if (f->last)
+		for (unsigned int i = 0; i <= LAB_FIBERS; i++)
+			join(&order.clock[id], &order.clock[i]);
+	if (!f->parent)
+		return;
+	parent = min(f->parent->id, (unsigned int)LAB_FIBERS);
+	join(&order.clock[id], &order.clock[parent]);
+	order.clock[parent].at[parent]++;
+}
+
 void lab_order_step(const struct uzs_lab_fiber *f)
 {
 	const struct uzs_lab_step *s = &f->step;
@@ -249,6 +280,8 @@ void lab_order_step(const struct uzs_lab_fiber *f)
 	struct object *o = NULL;
 	bool known;
 
+	if (s->op == LAB_START)
+		begin_after(f, id);
 	if (s->obj && s->access != LAB_NOTHING) {
 		o = get(s->obj);
 		known = is_conflict(o);

@@ -23,6 +23,11 @@ void lab_order_forget(void);
 void lab_order_begin(void);
 /* A fiber does its step. Finds races (uzs_lab_found). */
 void lab_order_step(const struct uzs_lab_fiber *f);
+/* For others who look for races: number of the run; a fiber's clock, and has
+ * `fiber` seen what `other` did at that clock? */
+u32 lab_order_run(void);
+u32 lab_order_clock(unsigned int fiber);
+bool lab_order_after(unsigned int fiber, unsigned int other, u32 clock);
 /* The state's fingerprint. */
 u64 lab_order_state(void);
 /* Did different fibers touch it, in any run, so that the order matters? As of

@@ -9,7 +9,7 @@
 void sim_plain_prefetch(const volatile void *addr, int alone);
 
 #define SIM_PREFETCH_ALONE(addr, alone, ...) (alone)
-#define __builtin_prefetch(...)                              \
+#define __builtin_prefetch(...)                               \
 	sim_plain_prefetch(SIM_PREFETCH_ADDR(__VA_ARGS__, 0), \
 			   SIM_PREFETCH_ALONE(__VA_ARGS__, 0, 0))
 #define SIM_PREFETCH_ADDR(addr, ...) (addr)

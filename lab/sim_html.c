@@ -142,8 +142,7 @@ static void put_timeline(const struct sim_timeline *line, FILE *out)
 			continue;
 		fprintf(out, "%s[%.1f,%.1f,%u,%d,%u]", comma,
 			(double)(p->begin_ps - first) / 1000,
-			(double)(end - first) / 1000, p->lock, p->wait,
-			p->cpu);
+			(double)(end - first) / 1000, p->lock, p->wait, p->cpu);
 		comma = ",";
 	}
 	fputs("]}", out);

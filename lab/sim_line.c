@@ -34,13 +34,14 @@ struct line {
 	u8 owner; /* has written to it, or had it first and alone */
 	u8 ready_cpu;
 	u8 prev; /* whose it was */
+	u8 spinner; /* 1 + a CPU that looks at it all the time; 0: none */
 };
 
 struct cpu {
 	u32 *cache; /* numbers of lines + 1, 0: empty; a ring */
 	u32 hand;
 	u32 *pages; /* of the translations, by hash */
-	u32 stream[NR_STREAMS]; /* lines missed lately */
+	u32 stream[NR_STREAMS]; /* 1 + the lines behind those missed lately */
 	u32 next_stream;
 	u64 miss[MAX_MISSES]; /* when each that is under way will be there */
 	u32 next_miss;
@@ -88,7 +89,7 @@ bool sim_lines_init(const struct sim_costs *costs, unsigned int cpus,
 	m.shared_lines = (u32)v[SIM_shared_lines];
 	m.pages = (u32)v[SIM_tlb_pages];
 	m.misses = (u32)v[SIM_misses];
-	m.line_ps = ps(v[SIM_line]);
+	m.line_ps = ps(v[SIM_line] / v[SIM_overlap]);
 	m.retry_ps = ps(v[SIM_line_retry]);
 	m.gap_ps = ps(v[SIM_line_gap]);
 	m.near_ps = ps(v[SIM_near]);
@@ -122,8 +123,8 @@ void sim_lines_clear(void)
 
 		memset(old.cache, 0, m.cache_lines * sizeof(*old.cache));
 		memset(old.pages, 0, m.pages * sizeof(*old.pages));
-		m.cpu[i] = (struct cpu){ .cache = old.cache,
-					 .pages = old.pages };
+		m.cpu[i] =
+			(struct cpu){ .cache = old.cache, .pages = old.pages };
 	}
 	m.left = 0;
 	m.bus_free = 0;
@@ -236,12 +237,12 @@ static u64 translate(struct cpu *c, u32 number)
 static bool is_foreseen(struct cpu *c, u32 number)
 {
 	for (unsigned int i = 0; i < NR_STREAMS; i++) {
-		if (c->stream[i] != number)
+		if (c->stream[i] != number + 1)
 			continue;
-		c->stream[i] = number + 1;
+		c->stream[i] = number + 2;
 		return true;
 	}
-	c->stream[c->next_stream++ % NR_STREAMS] = number + 1;
+	c->stream[c->next_stream++ % NR_STREAMS] = number + 2;
 	return false;
 }
 
@@ -250,7 +251,8 @@ static u64 from_memory(struct cpu *c, u64 now)
 	u64 *slot = &c->miss[c->next_miss++ % m.misses];
 	u64 start = max(max(now, *slot), m.bus_free);
 
-	m.bus_free = start + m.bus_ps;
+	/* Not from `start` on: another CPU may come before that. */
+	m.bus_free = max(now, m.bus_free) + m.bus_ps;
 	*slot = start + m.miss_ps;
 	c->stat.misses++;
 	return *slot;
@@ -302,7 +304,8 @@ static u64 fetch(unsigned int cpu, u32 number, bool alone, u64 retry,
 			line->owner = (u8)cpu;
 			return done;
 		}
-		done = from_cpu(c, line, NOBODY, retry, done); /* others must drop it */
+		done = from_cpu(c, line, NOBODY, retry,
+				done); /* others must drop it */
 		*moved = true;
 	} else {
 		now += translate(c, number);
@@ -353,6 +356,15 @@ u64 sim_load(unsigned int cpu, const volatile void *addr, u64 now)
 	return done;
 }
 
+/* Was written to by `cpu`, and is looked at at once. */
+static void show_spinner(unsigned int cpu, struct line *line)
+{
+	if (likely(!line->spinner) || line->spinner == cpu + 1)
+		return;
+	set(line->have, line->spinner - 1u);
+	line->owner = NOBODY;
+}
+
 u64 sim_store(unsigned int cpu, const volatile void *addr, u64 now)
 {
 	struct cpu *c = &m.cpu[cpu];
@@ -360,6 +372,7 @@ u64 sim_store(unsigned int cpu, const volatile void *addr, u64 now)
 	u64 done = fetch(cpu, number_of(addr), true, 0, &moved, now);
 
 	c->stored_at = max(c->stored_at, done);
+	show_spinner(cpu, &m.lines[number_of(addr)]);
 	return now;
 }
 
@@ -386,6 +399,13 @@ u64 sim_prefetch(unsigned int cpu, const volatile void *addr, bool alone,
 
 	fetch(cpu, number_of(addr), alone, 0, &moved, now);
 	return now;
+}
+
+void sim_set_spinner(const void *lock, unsigned int cpu)
+{
+	if (sim_is_memory(lock))
+		m.lines[number_of(lock)].spinner =
+			cpu == SIM_NO_CPU ? 0 : (u8)(cpu + 1);
 }
 
 u64 sim_free_at(const void *lock)

@@ -50,6 +50,11 @@ u64 sim_atomic(unsigned int cpu, const volatile void *addr, u64 now);
 u64 sim_prefetch(unsigned int cpu, const volatile void *addr, bool alone,
 		 u64 now);
 
+/* That CPU looks at the lock again and again (SIM_NO_CPU: nobody does): who
+ * has it loses the line each time it has written to it. */
+#define SIM_NO_CPU 0xffu
+void sim_set_spinner(const void *lock, unsigned int cpu);
+
 /* Time at which the lock there was last given back. */
 u64 sim_free_at(const void *lock);
 void sim_set_free_at(const void *lock, u64 now);

@@ -98,11 +98,11 @@ static int add_numbers(struct list *list, const char *option, char *item)
 
 	if (dots)
 		*dots = '\0';
-	status = uzs_parse_number("simulate", option, item, 1, SIM_MAX_CPUS,
+	status = uzs_parse_number("simulate", option + 2, item, 1, SIM_MAX_CPUS,
 				  &from);
 	if (status || !dots)
 		return status ? status : add(list, option, (unsigned int)from);
-	status = uzs_parse_number("simulate", option, dots + 2, from,
+	status = uzs_parse_number("simulate", option + 2, dots + 2, from,
 				  SIM_MAX_CPUS, &to);
 	for (; !status && from < to; from *= 2)
 		status = add(list, option, (unsigned int)from);
@@ -260,14 +260,14 @@ static int parse_option(struct request *r, int option)
 		r->shared = true;
 		return 0;
 	case OPT_OBJECTS:
-		status = number("--objects", 100, 1u << 22, &value);
+		status = number("objects", 100, 1u << 22, &value);
 		r->cell.objects = (unsigned int)value;
 		return status;
 	case OPT_SIZES:
 		r->sizes_path = optarg;
 		return 0;
 	case OPT_SIZE:
-		return number("--size", 1, 4096, &r->size);
+		return number("size", 1, 4096, &r->size);
 	case OPT_ORDER:
 		which = word("--order", "fill", "random");
 		r->cell.random_order = which > 0;
@@ -283,7 +283,7 @@ static int parse_option(struct request *r, int option)
 			status = load_costs(r, "epyc-2");
 		return status ? status : sim_costs_set(&r->costs, optarg);
 	case OPT_SEED:
-		return number("--seed", 0, UINT64_MAX, &r->cell.seed);
+		return number("seed", 0, UINT64_MAX, &r->cell.seed);
 	case OPT_CSV:
 		r->csv = true;
 		return 0;
@@ -383,8 +383,7 @@ static int make_cells(const struct request *r, struct sim_table *t)
 	t->timelines =
 		calloc((size_t)groups * t->variants, sizeof(*t->timelines));
 	if (!t->cells || !t->outcomes || !t->timelines)
-		return uzs_fail("no memory for %u cells",
-				groups * t->variants);
+		return uzs_fail("no memory for %u cells", groups * t->variants);
 	for (unsigned int c = 0; c < r->cpus.nr; c++) {
 		if (!r->processes.nr)
 			add_group(r, t, r->cpus.value[c], r->cpus.value[c]);

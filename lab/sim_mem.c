@@ -24,17 +24,17 @@ static void many(uintptr_t addr, size_t size, bool write)
 	}
 }
 
-/* The names are the compiler's. */
-#define SIM_ACCESS(size)                                                  \
-	void __asan_load##size##_noabort(uintptr_t addr);                 \
-	void __asan_load##size##_noabort(uintptr_t addr)                  \
-	{                                                                 \
-		sim_plain((const void *)addr, false);                     \
-	}                                                                 \
-	void __asan_store##size##_noabort(uintptr_t addr);                \
-	void __asan_store##size##_noabort(uintptr_t addr)                 \
-	{                                                                 \
-		sim_plain((const void *)addr, true);                      \
+/* The names and types are the compiler's. */
+#define SIM_ACCESS(size)                              \
+	void __asan_load##size##_noabort(void *addr);  \
+	void __asan_load##size##_noabort(void *addr)   \
+	{                                             \
+		sim_plain(addr, false);               \
+	}                                             \
+	void __asan_store##size##_noabort(void *addr); \
+	void __asan_store##size##_noabort(void *addr)  \
+	{                                             \
+		sim_plain(addr, true);                \
 	}
 SIM_ACCESS(1)
 SIM_ACCESS(2)
@@ -42,16 +42,16 @@ SIM_ACCESS(4)
 SIM_ACCESS(8)
 SIM_ACCESS(16)
 
-void __asan_loadN_noabort(uintptr_t addr, size_t size);
-void __asan_loadN_noabort(uintptr_t addr, size_t size)
+void __asan_loadN_noabort(void *addr, long size);
+void __asan_loadN_noabort(void *addr, long size)
 {
-	many(addr, size, false);
+	many((uintptr_t)addr, (size_t)size, false);
 }
 
-void __asan_storeN_noabort(uintptr_t addr, size_t size);
-void __asan_storeN_noabort(uintptr_t addr, size_t size)
+void __asan_storeN_noabort(void *addr, long size);
+void __asan_storeN_noabort(void *addr, long size)
 {
-	many(addr, size, true);
+	many((uintptr_t)addr, (size_t)size, true);
 }
 
 void __asan_handle_no_return(void);

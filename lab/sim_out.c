@@ -26,8 +26,7 @@ const char *sim_defer_name(enum zs_defer_mode defer)
 
 double sim_ratio(const struct sim_table *t, unsigned int i)
 {
-	const struct sim_outcome *base =
-		&t->outcomes[i - i % t->variants];
+	const struct sim_outcome *base = &t->outcomes[i - i % t->variants];
 
 	return (double)base->call_ps / (double)t->outcomes[i].call_ps;
 }
@@ -75,8 +74,7 @@ void sim_print_table(const struct sim_table *t, FILE *out)
 			"%7.1f %7.1f %8.1f ",
 			sim_work_names[c->work], c->cpus, c->callers,
 			sim_scope_name(c->scope), sim_defer_name(c->defer),
-			sim_ms(o->call_ps), sim_ratio(t, i),
-			sim_ms(o->back_ps),
+			sim_ms(o->call_ps), sim_ratio(t, i), sim_ms(o->back_ps),
 			100 * sim_share(t, i, o->run.line.memory_ps),
 			100 * sim_share(t, i, o->run.line.moves_ps),
 			100 * sim_share(t, i, o->run.time.lock_ps),

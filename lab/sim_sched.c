@@ -227,6 +227,7 @@ static void park(struct task *t)
 	 * taken it must have its line, which the holder then lacks. */
 	if (!t->waited && sim_is_memory(step->obj))
 		sim_atomic(t->fiber->cpu, step->obj, t->clock);
+	sim_set_spinner(step->obj, t->fiber->cpu);
 	t->waited = true;
 }
 
@@ -243,6 +244,8 @@ static void changed(const void *obj, bool all, u64 at)
 {
 	struct task *first = NULL;
 
+	if (s.parked)
+		sim_set_spinner(obj, SIM_NO_CPU);
 	for (unsigned int i = 0; s.parked && i < s.nr; i++) {
 		struct task *t = &s.task[i];
 
@@ -253,6 +256,8 @@ static void changed(const void *obj, bool all, u64 at)
 			unpark(t, at);
 		else if (!first || t->arrived < first->arrived)
 			first = t;
+		else
+			sim_set_spinner(obj, t->fiber->cpu);
 	}
 	if (first)
 		unpark(first, at);
@@ -338,8 +343,7 @@ static void give_up_spinning(u64 now)
 	for (unsigned int i = 0; s.no_cpu && i < s.nr; i++) {
 		struct task *t = &s.task[i];
 
-		if (t->where == PARKED && t->has_cpu &&
-		    t->clock + spin <= now)
+		if (t->where == PARKED && t->has_cpu && t->clock + spin <= now)
 			leave_cpu(t, t->clock + spin);
 	}
 }

@@ -55,9 +55,9 @@ static double value_of(const struct sim_table *t, enum chart chart,
 	case CHART_RATIO:
 		return sim_ratio(t, i);
 	default:
-		return 100 * sim_share(t, i,
-				       o->run.time.lock_ps +
-					       o->run.line.moves_ps);
+		return 100 *
+		       sim_share(t, i,
+				 o->run.time.lock_ps + o->run.line.moves_ps);
 	}
 }
 
@@ -77,8 +77,11 @@ struct axes {
 
 static struct axes axes_of(const struct sim_table *t, enum chart chart)
 {
-	struct axes a = { .chart = chart, .x0 = 1e9, .x1 = 0,
-			  .y0 = charts[chart].log ? 1e9 : 0, .y1 = -1e9 };
+	struct axes a = { .chart = chart,
+			  .x0 = 1e9,
+			  .x1 = 0,
+			  .y0 = charts[chart].log ? 1e9 : 0,
+			  .y1 = -1e9 };
 
 	for (unsigned int i = 0; i < t->nr; i++) {
 		double x = log2(x_of(t, i)), y = value_of(t, chart, i);
@@ -180,8 +183,7 @@ static void draw_series(const struct sim_table *t, const struct axes *a,
 {
 	const struct sim_cell *c = &t->cells[variant];
 
-	fprintf(out,
-		"<g class=\"series\" stroke=\"%s\" fill=\"%s\"><path d=\"",
+	fprintf(out, "<g class=\"series\" stroke=\"%s\" fill=\"%s\"><path d=\"",
 		colour(c->scope), colour(c->scope));
 	for (unsigned int i = variant; i < t->nr; i += t->variants)
 		fprintf(out, "%c%.1f %.1f", i == variant ? 'M' : 'L',

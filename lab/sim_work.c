@@ -116,8 +116,8 @@ static void fill_one(unsigned int t)
 	size_t begin = (size_t)t * w.cell->objects;
 
 	for (size_t i = begin; i < begin + w.cell->objects; i++) {
-		w.handles[i] = zs_malloc(w.pool, w.bytes[i], GFP_KERNEL,
-					 NUMA_NO_NODE);
+		w.handles[i] =
+			zs_malloc(w.pool, w.bytes[i], GFP_KERNEL, NUMA_NO_NODE);
 		if (zs_is_err(w.handles[i]))
 			give_up("zs_malloc of %u bytes: %s", w.bytes[i],
 				strerror(-zs_err(w.handles[i])));

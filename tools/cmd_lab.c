@@ -9,33 +9,51 @@
 #include <unistd.h>
 
 #define PROGRAM "uzs-lab"
+#define LONGEST "uzs-lab-calibrate"
+
+/* Virtual time, what is measured for it, and the explorer that looks at plain
+ * accesses too are programs of their own: the library is compiled in yet
+ * another way there. */
+static const char *program_of(const char *command)
+{
+	if (!strcmp(command, "simulate"))
+		return PROGRAM "-simulate";
+	if (!strcmp(command, "calibrate"))
+		return LONGEST;
+	if (!strcmp(command, "watch"))
+		return PROGRAM "-watch";
+	return PROGRAM;
+}
 
 /* The path of the program beside this one. False: the system does not tell, or
  * it is too long. */
-static bool find_beside(char *path, size_t size)
+static bool find_beside(const char *program, char *path, size_t size)
 {
 	ssize_t len = readlink("/proc/self/exe", path, size - 1);
 	char *slash;
 
-	if (len < 0 || (size_t)len >= size - sizeof(PROGRAM))
+	if (len < 0 || (size_t)len >= size - sizeof(LONGEST))
 		return false;
 	path[len] = '\0';
 	slash = strrchr(path, '/');
 	if (!slash)
 		return false;
-	strcpy(slash + 1, PROGRAM);
+	strcpy(slash + 1, program);
 	return true;
 }
 
 int uzs_cmd_lab(int argc, char **argv)
 {
+	const char *program = program_of(argc > 1 ? argv[1] : "");
 	char path[4096];
 
-	(void)argc;
-	argv[0] = (char *)PROGRAM;
+	/* Their names are no commands of theirs. */
+	if (strcmp(program, PROGRAM))
+		argv++;
+	argv[0] = (char *)program;
 	fflush(stdout);
-	if (find_beside(path, sizeof(path)))
+	if (find_beside(program, path, sizeof(path)))
 		execv(path, argv);
-	execvp(PROGRAM, argv);
-	return uzs_fail("lab: " PROGRAM ": %s", strerror(errno));
+	execvp(program, argv);
+	return uzs_fail("lab: %s: %s", program, strerror(errno));
 }

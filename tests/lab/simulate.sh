@@ -59,7 +59,8 @@ for cpus in 1 4; do
 	cheap=$(column call_ns)
 	runs_well simulate --cpus $cpus --scope held --csv --set line=800
 	dear=$(column call_ns)
-	[ $cpus -eq 1 ] && how== || how='<'
+	how='<'
+	[ $cpus -gt 1 ] || how='='
 	check "$cpus CPUs, lines that are dear: $cheap $how $dear" \
 		compares "$cheap" "$how" "$dear"
 done

@@ -11,7 +11,7 @@
 
 #define BLOCK 4096
 #define SLICES 4 /* threads that share each block */
-#define SHARED 16 /* blocks */
+#define SHARED 3 /* blocks: few, so that they meet */
 #define TURNS 5000
 
 static uint32_t word_of(struct uzram *dev, size_t index)
@@ -255,6 +255,10 @@ static void *member_thread(void *arg)
 		enum contents kind =
 			(enum contents)random_below(&seed, NR_CONTENTS);
 
+		/* still there, whatever the others did to the block */
+		if (uzram_read(dev, block, sizeof(mine[n]), at) ||
+		    memcmp(block, mine[n], sizeof(mine[n])) != 0)
+			me->crowd->wrong++;
 		contents_fill(mine[n], sizeof(mine[n]), kind, &seed);
 		if (uzram_write(dev, mine[n], sizeof(mine[n]), at) ||
 		    uzram_read(dev, block, sizeof(mine[n]), at) ||
@@ -324,7 +328,7 @@ static void run_crowd(enum zs_defer_mode defer)
 
 	config.size = (2 * SHARED + 2) * BLOCK;
 	config.backing = test_file(path, sizeof(path));
-	config.backing_size = SHARED * BLOCK;
+	config.backing_size = 2 * SHARED * BLOCK;
 	config.defer = defer;
 	crowd.dev = test_device(&config);
 	for (unsigned int i = 0; i < SLICES; i++) {

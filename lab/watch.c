@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* watch.c - looks at every plain load and store of the library in a run of the
+ * explorer, as the compiler tells them (sim_mem.c): is the memory free, and
+ * does anything order it with what other CPUs did there? Owns what was last
+ * done to each word.
+ *
+ * In the program uzs-lab-watch only: it is some times slower. What is ordered
+ * is order.c's: locks, and accesses that acquire and release. Accesses of the
+ * steps themselves (READ_ONCE and the like) are left out.
+ * Callers: sim_mem.c. Calls: order.c, lab.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "order.h"
+
+#define WORD 4 /* bytes that are told apart */
+#define PLACES (1u << 16)
+
+void sim_plain(const volatile void *addr, bool write);
+
+struct word {
+	uintptr_t addr; /* 0: an unused place */
+	u32 run;
+	u32 wrote_clock, read_clock[LAB_FIBERS + 1]; /* 0: never */
+	u8 wrote; /* fiber */
+	const struct uzs_place *wrote_after, *read_after[LAB_FIBERS + 1];
+};
+
+static struct word words[PLACES];
+
+static struct word *word_at(uintptr_t addr)
+{
+	u32 run = lab_order_run();
+	size_t at = (addr / WORD * 0x9e3779b1u) >> 7 & (PLACES - 1);
+
+	for (size_t tries = 0; tries < PLACES; tries++) {
+		struct word *w = &words[at];
+
+		if (w->run == run && w->addr == addr)
+			return w;
+		if (w->run != run) {
+			memset(w, 0, sizeof(*w));
+			w->run = run;
+			w->addr = addr;
+			return w;
+		}
+		at = (at + 1) & (PLACES - 1);
+	}
+	abort();
+}
+
+static void race(const struct uzs_lab_fiber *me, uintptr_t addr, bool write,
+		 unsigned int other, bool other_wrote,
+		 const struct uzs_place *after)
+{
+	uzs_lab_found(LAB_FOUND_RACE,
+		      "nothing orders a plain %s at %#lx by %s, after its step "
+		      "at %s:%d, and a %s by %s, after its step at %s:%d",
+		      write ? "store" : "load", (unsigned long)addr, me->name,
+		      me->step.place->file, me->step.place->line,
+		      other_wrote ? "store" : "load",
+		      uzs_lab_fiber(other)->name, after->file, after->line);
+}
+
+static void look(const struct uzs_lab_fiber *me, uintptr_t addr, bool write)
+{
+	unsigned int id = min(me->id, (unsigned int)LAB_FIBERS);
+	struct word *w = word_at(addr);
+
+	if (w->wrote_clock && w->wrote != id &&
+	    !lab_order_after(id, w->wrote, w->wrote_clock))
+		race(me, addr, write, w->wrote, true, w->wrote_after);
+	if (!write) {
+		w->read_clock[id] = lab_order_clock(id);
+		w->read_after[id] = me->step.place;
+		return;
+	}
+	for (unsigned int i = 0; i <= LAB_FIBERS; i++)
+		if (i != id && w->read_clock[i] &&
+		    !lab_order_after(id, i, w->read_clock[i]))
+			race(me, addr, true, i, false, w->read_after[i]);
+	w->wrote = (u8)id;
+	w->wrote_clock = lab_order_clock(id);
+	w->wrote_after = me->step.place;
+}
+
+/* The access that the step itself is. */
+static bool is_step(const struct uzs_lab_step *s, uintptr_t addr)
+{
+	return (s->op == LAB_LOAD || s->op == LAB_STORE || s->op == LAB_ADD ||
+		s->op == LAB_RMW) &&
+	       addr - (uintptr_t)s->obj < sizeof(u64);
+}
+
+void sim_plain(const volatile void *addr, bool write)
+{
+	struct uzs_lab_fiber *me = uzs_lab_current;
+
+	if (!me || !uzs_lab_in_arena(addr) ||
+	    is_step(&me->step, (uintptr_t)addr))
+		return;
+	if (uzs_lab_is_poisoned(addr, 1))
+		uzs_lab_found(LAB_FOUND_FREED_MEMORY,
+			      "a plain %s at %p, which is free, by %s after "
+			      "its step at %s:%d",
+			      write ? "store" : "load", (const void *)addr,
+			      me->name, me->step.place->file,
+			      me->step.place->line);
+	look(me, (uintptr_t)addr & ~(uintptr_t)(WORD - 1), write);
+}
