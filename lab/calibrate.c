@@ -124,7 +124,7 @@ static void measure_all(unsigned int rounds)
 	set(SIM_line, m.line, "measured",
 	    "a line that the other CPU wrote, loaded; of %u", CALIBRATE_LINES);
 	set(SIM_overlap, CALIBRATE_OVERLAP, "fitted",
-	    "to uzs-free on an AMD EPYC, two threads, held");
+	    "to uzs-free on an AMD EPYC, all variants in view");
 	set(SIM_line_retry,
 	    m.line * CALIBRATE_ATOMIC_SHARE +
 		    calibrate_more(0, m.line_atomic - m.line - m.atomic),

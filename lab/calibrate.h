@@ -16,9 +16,9 @@
 #define CALIBRATE_ROUNDS 100u
 /* Lines from another CPU that one waits for at once: what a chain of loads
  * cannot tell. */
-#define CALIBRATE_OVERLAP 5.5
+#define CALIBRATE_OVERLAP 5.0
 /* An atomic access waits longer for such a line, by so much of its latency. */
-#define CALIBRATE_ATOMIC_SHARE 0.29
+#define CALIBRATE_ATOMIC_SHARE 0.3
 
 /* calibrate_memory.c */
 struct calibrate_memory {

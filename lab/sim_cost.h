@@ -24,7 +24,7 @@
 	  "that other CPUs wrote to are under way at once")                    \
 	X(line_gap, "ns", 0, 1e6, "a line that came stays at least so long")   \
 	X(line_retry, "ns", 0, 1e6,                                            \
-	  "an atomic access begins anew, as the line was just taken away")     \
+	  "an atomic access waits longer for such a line, or begins anew")     \
 	X(contended, "ns", 0, 1e6,                                             \
 	  "a lock goes to who waits for it, beside what its line costs")       \
 	X(near, "ns", 0, 1e5, "a line comes from the cache that CPUs share")   \

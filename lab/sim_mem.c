@@ -25,16 +25,16 @@ static void many(uintptr_t addr, size_t size, bool write)
 }
 
 /* The names and types are the compiler's. */
-#define SIM_ACCESS(size)                              \
+#define SIM_ACCESS(size)                               \
 	void __asan_load##size##_noabort(void *addr);  \
 	void __asan_load##size##_noabort(void *addr)   \
-	{                                             \
-		sim_plain(addr, false);               \
-	}                                             \
+	{                                              \
+		sim_plain(addr, false);                \
+	}                                              \
 	void __asan_store##size##_noabort(void *addr); \
 	void __asan_store##size##_noabort(void *addr)  \
-	{                                             \
-		sim_plain(addr, true);                \
+	{                                              \
+		sim_plain(addr, true);                 \
 	}
 SIM_ACCESS(1)
 SIM_ACCESS(2)

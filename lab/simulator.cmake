@@ -4,7 +4,8 @@
 
 # -fsanitize=kernel-address with all checks as calls, which sim_mem.c has;
 # nothing else of it is wanted.
-set(uzs_sim_options -fsanitize=kernel-address)
+set(uzs_sim_options -fsanitize=kernel-address
+	-fsanitize-recover=kernel-address)
 if(CMAKE_C_COMPILER_ID MATCHES "Clang")
 	list(APPEND uzs_sim_options
 		"SHELL:-mllvm -asan-instrumentation-with-call-threshold=0"
