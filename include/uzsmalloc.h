@@ -310,9 +310,11 @@ struct zs_deferred_ops {
 				    unsigned long value);
 	/* Does what is to be done for the `count` values in `buf`, such as
 	 * zs_free. Called by the worker, a flush or zs_drain, one at a time
-	 * for a pool; may call anything but zs_free_deferred_flush,
-	 * zs_drain, zs_fork_prepare and zs_destroy_pool. One that frees no object of the pool loses
-	 * memory: zs_pool_check reports it. */
+	 * for a pool; may call anything but zs_free_deferred_flush, zs_drain,
+	 * zs_pool_enable_deferred_free, zs_fork_prepare and zs_destroy_pool.
+	 * One that frees no object of the pool loses memory: zs_pool_check
+	 * reports it. One that pushes again each time keeps zs_destroy_pool
+	 * from ending. */
 	void (*drain)(void *private_data, void *buf, unsigned int count);
 };
 

@@ -103,7 +103,8 @@ static bool queue_in_array(struct zs_pool *pool, unsigned long handle)
 		spin_unlock(&d->lock);
 		uzs_count(&d->nr_sync_full, 1);
 		/* Long due: asks again for a thread that could not be had. */
-		if (work_pending(&d->work))
+		if (work_pending(&d->work) &&
+		    uzs_workqueue_lacks_worker(&pool->wq))
 			queue_work(&pool->wq, &d->work);
 		return false;
 	}
@@ -273,6 +274,10 @@ bool zs_defer_push(struct zs_pool *pool, unsigned long value)
 	else
 		uzs_add(&slot->nr_full, 1);
 	spin_unlock(&slot->lock);
+	/* Long due: asks again for a thread that could not be had. */
+	if (unlikely(!stored) && work_pending(&d->work) &&
+	    uzs_workqueue_lacks_worker(&pool->wq))
+		queue_work(&pool->wq, &d->work);
 	return stored;
 }
 
@@ -321,6 +326,14 @@ bool zs_free_deferred(struct zs_pool *pool, unsigned long handle)
 	return queued;
 }
 
+/* Locks: needs drain_lock. Return: was there anything? */
+static bool drain_some(struct zs_pool *pool, enum zs_defer_mode mode, u64 until)
+{
+	if (mode == ZS_DEFER_PERCPU)
+		return drain_buf(pool, until);
+	return drain_array(pool, until);
+}
+
 /* The worker's part: until nothing is left, but of buffers at most half the
  * reserve in one run, so that other work gets its turn. */
 static void drain_work(struct work_struct *work)
@@ -329,18 +342,17 @@ static void drain_work(struct work_struct *work)
 		container_of(work, struct zs_pool, deferred.work);
 	struct deferred *d = &pool->deferred;
 	unsigned int bufs = 0;
-	bool more = true, percpu;
+	enum zs_defer_mode mode;
+	bool more = true;
 
 	while (more) {
 		mutex_lock(&d->drain_lock);
-		percpu = d->mode == ZS_DEFER_PERCPU;
-		if (percpu)
-			more = drain_buf(pool, UINT64_MAX);
-		else
-			more = drain_array(pool, UINT64_MAX);
+		mode = d->mode;
+		more = drain_some(pool, mode, UINT64_MAX);
 		mutex_unlock(&d->drain_lock);
 		cond_resched();
-		if (more && percpu && ++bufs >= max(d->reserve_pages / 2, 1u)) {
+		if (more && mode == ZS_DEFER_PERCPU &&
+		    ++bufs >= max(d->reserve_pages / 2, 1u)) {
 			schedule(pool);
 			break;
 		}
@@ -367,6 +379,25 @@ static u64 queue_all_bufs(struct deferred *d)
 	return last;
 }
 
+/* The number up to which all is queued now. Return: false if nothing ever
+ * was. */
+static bool note_queued(struct zs_pool *pool, enum zs_defer_mode mode,
+			u64 *until)
+{
+	struct deferred *d = &pool->deferred;
+
+	if (mode == ZS_DEFER_PERCPU) {
+		*until = queue_all_bufs(d);
+		return true;
+	}
+	if (mode != ZS_DEFER_ARRAY || !smp_load_acquire(&d->ring))
+		return false;
+	spin_lock(&d->lock);
+	*until = d->head;
+	spin_unlock(&d->lock);
+	return true;
+}
+
 void zs_free_deferred_flush(struct zs_pool *pool)
 {
 	struct deferred *d = &pool->deferred;
@@ -374,23 +405,13 @@ void zs_free_deferred_flush(struct zs_pool *pool)
 	bool more = true;
 	u64 until;
 
-	if (mode == ZS_DEFER_PERCPU) {
-		until = queue_all_bufs(d);
-	} else if (mode == ZS_DEFER_ARRAY && smp_load_acquire(&d->ring)) {
-		spin_lock(&d->lock);
-		until = d->head;
-		spin_unlock(&d->lock);
-	} else {
+	if (!note_queued(pool, mode, &until))
 		return;
-	}
 	/* Having the lock with nothing left means that it is freed: others
 	 * free only under it. */
 	while (more) {
 		mutex_lock(&d->drain_lock);
-		if (mode == ZS_DEFER_PERCPU)
-			more = drain_buf(pool, until);
-		else
-			more = drain_array(pool, until);
+		more = drain_some(pool, mode, until);
 		mutex_unlock(&d->drain_lock);
 	}
 }
@@ -398,12 +419,21 @@ void zs_free_deferred_flush(struct zs_pool *pool)
 bool uzs_deferred_relieve(struct zs_pool *pool)
 {
 	struct deferred *d = &pool->deferred;
+	enum zs_defer_mode mode = mode_of(d);
+	bool more = true;
+	u64 until;
 
 	/* A callback's author may hold a lock here that the callback takes. */
-	if ((mode_of(d) == ZS_DEFER_PERCPU && d->ops) ||
-	    uzs_deferred_queued(pool) == READ_ONCE(d->nr_drained))
+	if (mode == ZS_DEFER_PERCPU && d->ops)
 		return false;
-	zs_free_deferred_flush(pool);
+	if (!uzs_deferred_queued(pool) || !note_queued(pool, mode, &until))
+		return false;
+	/* Who has drain_lock frees, too; he may also wait for a lock that is
+	 * held here: trim_lock, by a walk over live handles. */
+	while (more && mutex_trylock(&d->drain_lock)) {
+		more = drain_some(pool, mode, until);
+		mutex_unlock(&d->drain_lock);
+	}
 	return true;
 }
 

@@ -429,6 +429,39 @@ static void test_worker_cannot_start(void **state)
 	}
 }
 
+/* Not by queueing, as all is full: by what finds no room. */
+static void test_worker_later(void **state)
+{
+	for_each_queue_mode(mode)
+	{
+		struct zs_pool *pool = make_deferring(mode, 0);
+		unsigned int n = 0;
+		unsigned long handle;
+
+		one_cpu(pool);
+		for (;;) {
+			handle = must_malloc(pool, TINY);
+			uzs_fault_set_from(UZS_FAULT_OS, 1);
+			if (!zs_free_deferred(pool, handle))
+				break;
+			uzs_fault_set(UZS_FAULT_OS, 0);
+			n++;
+		}
+		uzs_fault_set(UZS_FAULT_OS, 0);
+		assert_true(n > threshold(pool));
+		assert_true(uzs_workqueue_lacks_worker(&pool->wq));
+		assert_int_equal(info_of(pool).deferred_drained, 0);
+		assert_false(zs_free_deferred(pool, must_malloc(pool, TINY)));
+		assert_false(uzs_workqueue_lacks_worker(&pool->wq));
+		flush_work(&pool->wq, &pool->deferred.work);
+		assert_true(info_of(pool).deferred_drained > 0);
+		zs_free_deferred_flush(pool);
+		assert_int_equal(info_of(pool).deferred_drained, n);
+		assert_empty(pool);
+		zs_destroy_pool(pool);
+	}
+}
+
 /* ---- the end ------------------------------------------------------------- */
 
 /* Destroying a pool frees what is queued: it is not live. Below the threshold
@@ -562,14 +595,14 @@ static void test_fork(void **state)
 	}
 }
 
-/* Queued handles hold memory that the limit counts: who asks for some has them
- * freed, unless he must not sleep. */
-static void check_relief(enum zs_defer_mode mode)
+static unsigned long full[16384];
+
+/* A pool at its limit, without a worker: *n objects of a page in `full`. */
+static struct zs_pool *make_full(enum zs_defer_mode mode, unsigned int *n)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
-	static unsigned long handles[16384];
-	unsigned int n = 0, queued = 0;
 	struct zs_pool *pool;
+	unsigned long handle = 0;
 
 	o.page_size = test_page_size;
 	o.lock_scope = test_scope;
@@ -579,35 +612,97 @@ static void check_relief(enum zs_defer_mode mode)
 	pool = zs_create_pool_with("relief", &o);
 	assert_non_null(pool);
 	one_cpu(pool);
-	while (n < 16384) {
-		handles[n] = zs_malloc(pool, test_page_size, GFP_KERNEL,
-				       NUMA_NO_NODE);
-		if (zs_is_err(handles[n]))
+	for (*n = 0; *n < 16384; ++*n) {
+		handle = zs_malloc(pool, test_page_size, GFP_KERNEL,
+				   NUMA_NO_NODE);
+		if (zs_is_err(handle))
 			break;
-		n++;
+		full[*n] = handle;
 	}
-	assert_in_range(n, 100, 16383);
-	assert_int_equal((long)handles[n], -ENOMEM);
+	assert_in_range(*n, 100, 16383);
+	assert_int_equal((long)handle, -ENOMEM);
+	return pool;
+}
+
+/* Queued handles hold memory that the limit counts: who asks for some has them
+ * freed, unless he must not sleep. */
+static void check_relief(enum zs_defer_mode mode)
+{
+	unsigned int n;
+	struct zs_pool *pool = make_full(mode, &n);
+	unsigned long handle;
+
 	for (unsigned int i = 0; i < n; i++)
-		queued += zs_free_deferred(pool, handles[i]);
-	assert_int_equal(queued, n);
+		assert_true(zs_free_deferred(pool, full[i]));
 	assert_int_equal((long)zs_malloc(pool, 100, GFP_NOWAIT, NUMA_NO_NODE),
 			 -ENOMEM);
 	assert_int_equal(info_of(pool).objs_inuse, n);
-	/* of a class that has no zspage */
-	handles[0] = zs_malloc(pool, 100, GFP_KERNEL, NUMA_NO_NODE);
-	assert_false(zs_is_err(handles[0]));
+	handle = zs_malloc(pool, 100, GFP_KERNEL, NUMA_NO_NODE);
+	assert_false(zs_is_err(handle));
 	assert_int_equal(info_of(pool).objs_inuse, 1);
 	assert_int_equal(info_of(pool).deferred_drained, n);
-	assert_true(info_of(pool).bytes_resident <= o.memory_limit);
-	zs_free(pool, handles[0]);
+	assert_true(info_of(pool).bytes_resident <= 8 << 20);
+	zs_free(pool, handle);
+	assert_empty(pool);
+	assert_int_equal(zs_destroy_pool(pool), 0);
+}
+
+struct relief_walk {
+	struct zs_pool *pool;
+	unsigned long got;
+};
+
+static int allocate_in_walk(unsigned long handle, void *arg)
+{
+	struct relief_walk *w = arg;
+
+	(void)handle;
+	w->got = zs_malloc(w->pool, 100, GFP_KERNEL, NUMA_NO_NODE);
+	return 1;
+}
+
+/* A walk holds a lock that comes after a drain's. */
+static void check_relief_in_walk(enum zs_defer_mode mode)
+{
+	unsigned int n;
+	struct zs_pool *pool = make_full(mode, &n);
+	struct relief_walk w = { .pool = pool };
+
+	for (unsigned int i = 1; i < n; i++)
+		assert_true(zs_free_deferred(pool, full[i]));
+	assert_int_equal(zs_for_each_live(pool, allocate_in_walk, &w), 1);
+	assert_false(zs_is_err(w.got));
+	zs_free(pool, w.got);
+	zs_free(pool, full[0]);
+	assert_empty(pool);
+	assert_int_equal(zs_destroy_pool(pool), 0);
+}
+
+/* Who drains just now is not waited for: he may wait for who asks. */
+static void check_relief_beside_drain(enum zs_defer_mode mode)
+{
+	unsigned int n;
+	struct zs_pool *pool = make_full(mode, &n);
+
+	for (unsigned int i = 0; i < n; i++)
+		assert_true(zs_free_deferred(pool, full[i]));
+	mutex_lock(&pool->deferred.drain_lock);
+	assert_int_equal((long)zs_malloc(pool, 100, GFP_KERNEL, NUMA_NO_NODE),
+			 -ENOMEM);
+	mutex_unlock(&pool->deferred.drain_lock);
+	zs_free_deferred_flush(pool);
 	assert_empty(pool);
 	assert_int_equal(zs_destroy_pool(pool), 0);
 }
 
 static void test_relief(void **state)
 {
-	for_each_queue_mode(mode) check_relief(mode);
+	for_each_queue_mode(mode)
+	{
+		check_relief(mode);
+		check_relief_in_walk(mode);
+		check_relief_beside_drain(mode);
+	}
 }
 
 int main(void)
@@ -628,6 +723,7 @@ int main(void)
 		cmocka_unit_test(test_with_worker),
 		cmocka_unit_test(test_flush_before_the_work),
 		cmocka_unit_test(test_worker_cannot_start),
+		cmocka_unit_test(test_worker_later),
 		cmocka_unit_test(test_destroy),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_relief),

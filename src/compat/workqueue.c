@@ -260,7 +260,7 @@ void uzs_workqueue_destroy(struct workqueue_struct *wq)
 		pthread_join(wq->thread, NULL);
 	spin_lock(&wq->lock);
 	if (join)
-		wq->worker = UZS_WORKER_NONE;
+		WRITE_ONCE(wq->worker, UZS_WORKER_NONE);
 	finish_locked(wq, NULL, UINT64_MAX);
 	spin_unlock(&wq->lock);
 }
@@ -276,14 +276,14 @@ static void start_worker_locked(struct workqueue_struct *wq)
 	if (wq->worker != UZS_WORKER_NONE || wq->stop || wq->frozen ||
 	    list_empty(&wq->queue))
 		return;
-	wq->worker = UZS_WORKER_STARTING;
+	WRITE_ONCE(wq->worker, UZS_WORKER_STARTING);
 	spin_unlock(&wq->lock);
 	err = create_worker(wq, &thread);
 	spin_lock(&wq->lock);
 	if (err) {
-		wq->worker = UZS_WORKER_NONE;
+		WRITE_ONCE(wq->worker, UZS_WORKER_NONE);
 	} else {
-		wq->worker = UZS_WORKER_RUNNING;
+		WRITE_ONCE(wq->worker, UZS_WORKER_RUNNING);
 		wq->thread = thread;
 	}
 	/* if there is none, who waits for an item has to run it */
@@ -403,5 +403,5 @@ void uzs_workqueue_fork_child(struct workqueue_struct *wq)
 	wq->fork_held = false;
 	wq->frozen = false;
 	if (wq->worker != UZS_WORKER_NEVER)
-		wq->worker = UZS_WORKER_NONE;
+		WRITE_ONCE(wq->worker, UZS_WORKER_NONE);
 }

@@ -75,7 +75,7 @@ struct workqueue_struct {
 	u32 event; /* changes when anything below does. guard: lock to write;
 		    * slept on */
 	unsigned int sleepers; /* threads that wait for event. guard: lock */
-	enum uzs_worker_state worker; /* guard: lock */
+	enum uzs_worker_state worker; /* guard: lock; read relaxed */
 	bool stop; /* the worker leaves once it is idle. guard: lock */
 	bool frozen; /* nothing may start to run. guard: lock */
 	bool fork_held; /* fork_hold took the lock. guard: lock */
@@ -93,6 +93,12 @@ void uzs_workqueue_init(struct workqueue_struct *wq, bool has_worker);
 /* Runs what is queued, also what that queues, and joins the thread. Nobody
  * else may use wq any more; wq can then be initialized again. */
 void uzs_workqueue_destroy(struct workqueue_struct *wq);
+
+/* Is a thread wanted that is not there? A hint: it may be on its way. */
+static inline bool uzs_workqueue_lacks_worker(const struct workqueue_struct *wq)
+{
+	return READ_ONCE(wq->worker) == UZS_WORKER_NONE;
+}
 
 /* Queues work, unless it is queued already (or being cancelled).
  * Return: was it queued by this call? If so, it will run: lack of memory for
