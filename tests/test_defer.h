@@ -332,6 +332,15 @@ static inline void helper_join(struct helper *h)
 	assert_int_equal(pthread_join(h->thread, NULL), 0);
 }
 
+/* Until the helper sleeps at the lock of drains, or did not have to. */
+static inline void await_drain_lock(struct zs_pool *pool, struct helper *h)
+{
+	const u32 *word = &pool->deferred.drain_lock.spin.word;
+
+	while (!gate_at(&h->done) && !(READ_ONCE(*word) & UZS_SPIN_WAITERS))
+		cond_resched();
+}
+
 static inline void help_free(struct helper *h)
 {
 	for (unsigned int i = 0; i < h->n; i++)

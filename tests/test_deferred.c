@@ -260,9 +260,7 @@ static void test_two_flushes(void **state)
 			helper_start_stopped(&first, pool, help_flush, stuck);
 			helper_start(&second, pool, help_flush_and_look);
 			gate_await(&go, 1);
-			/* Time enough to do it wrong. */
-			for (int i = 0; i < 100; i++)
-				cond_resched();
+			await_drain_lock(pool, &second);
 			spin_unlock(&stuck->lock);
 			helper_join(&second);
 			assert_int_equal(second.result, 0);

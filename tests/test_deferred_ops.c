@@ -317,9 +317,7 @@ static void test_callback_takes_long(void **state)
 		assert_true(zs_defer_push(d.pool, value));
 	assert_counts(d.pool, 11, 0, 0, 0, 1);
 	helper_start(&second, d.pool, help_flush);
-	/* Time enough to do it wrong. */
-	for (int i = 0; i < 100; i++)
-		cond_resched();
+	await_drain_lock(d.pool, &second);
 	assert_int_equal(gate_at(&entered), 1);
 	assert_false(gate_at(&first.done));
 	assert_false(gate_at(&second.done));
