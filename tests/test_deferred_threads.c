@@ -165,7 +165,7 @@ static void check_none_lost(enum zs_defer_mode mode, bool small)
 {
 	static struct worker workers[2], disturber;
 	unsigned long queued = 0, not_queued = 0, frees = 0;
-	struct stress s = { .frees = (unsigned)uzs_test_scale(30000) };
+	struct stress s = { .frees = (unsigned)uzs_test_scale(60000) };
 	unsigned int capacity;
 	struct zs_pool_info i;
 
@@ -276,7 +276,7 @@ static void *flush_values(void *arg)
 static void check_values(unsigned int room, bool tells)
 {
 	static const struct zs_deferred_ops ops = { push, drain };
-	struct values v = { .each = (unsigned)uzs_test_scale(30000) };
+	struct values v = { .each = (unsigned)uzs_test_scale(50000) };
 	pthread_t threads[MAX_THREADS], flusher;
 	struct zs_pool_info i;
 
