@@ -6,10 +6,11 @@ docs/kernel-testing.md. Started by scripts/kernel-test, which installs what is
 needed."""
 import argparse
 import csv
-import io
+import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -26,6 +27,12 @@ BUILD = ROOT / "build"
 VERSIONS = ["6.1", "6.12"]
 PAGE_SIZES = {"4K": 12, "8K": 13, "16K": 14, "32K": 15, "64K": 16}
 SANITIZERS = ["address", "undefined", "thread"]
+# Seconds after which a step is taken for hung: many times what it needs.
+LIMIT = 300
+LIMIT_PER_MILLION_OPS = 60
+LIMIT_SANITIZED = 4  # times as much
+# A line of what uzs-compare --csv prints.
+CSV_LINE = re.compile(r"subject,against,|[^,\s]+,[^,\s]+(,[0-9]+){9}$")
 EXAMPLE = """
 example: what does this change do to 6.12's file?
   scripts/kernel-test --debian 6.12 --patch my.patch --page-size 4096
@@ -58,13 +65,14 @@ def arguments():
     how = parser.add_argument_group("how it is tested")
     how.add_argument("--page-size", metavar="LIST", default="4K,64K",
                      help="bytes: 4096 or 4K, 8K ... 64K (default 4K,64K)")
-    how.add_argument("--chain-size", metavar="LIST", default="4,8,16",
+    how.add_argument("--chain-size", metavar="LIST",
                      help="4 to 16 (default 4,8,16)")
-    how.add_argument("--ops", metavar="N", default="20M",
+    how.add_argument("--ops", metavar="N",
                      help="operations of the differential in all, K and M "
                      "for thousands and millions (default 20M)")
     how.add_argument("--seed", metavar="N", type=int, default=1,
-                     help="of the differential's traces (default 1)")
+                     help="of the differential's traces, 0 to 2^32-1 "
+                     "(default 1)")
     how.add_argument("--sanitize", choices=SANITIZERS,
                      help="build everything with this sanitizer; --ops is "
                      "then 1M if not given")
@@ -83,33 +91,37 @@ def arguments():
     if args.debian and args.tree:
         parser.error("--debian and --tree: one of them")
     args.page_shifts = page_shifts(parser, args.page_size)
-    args.chain_sizes = chain_sizes(parser, args.chain_size)
-    if not re.fullmatch(r"[1-9][0-9]*[KM]?", args.ops):
+    args.chain_sizes = chain_sizes(
+        parser, "4,8,16" if args.chain_size is None else args.chain_size)
+    if args.ops is None:
+        args.ops = "1M" if args.sanitize else "20M"
+    if not re.fullmatch(r"[1-9][0-9]{0,14}[KM]?", args.ops):
         parser.error(f"--ops {args.ops}: not a number")
-    if args.sanitize and "--ops" not in sys.argv:
-        args.ops = "1M"
+    if not 0 <= args.seed < 1 << 32:
+        parser.error(f"--seed {args.seed}: 0 to 4294967295")
     return args
 
 
 def page_shifts(parser, text):
     shifts = []
     for word in text.split(","):
-        name = word if word in PAGE_SIZES else (
-            f"{int(word) // 1024}K" if word.isdigit() else "")
-        if name not in PAGE_SIZES or (word.isdigit() and int(word) % 1024):
+        name = word
+        if re.fullmatch("[0-9]{1,9}", word) and int(word) % 1024 == 0:
+            name = f"{int(word) // 1024}K"
+        if name not in PAGE_SIZES:
             parser.error(f"--page-size {text}: {word or 'nothing'} is none "
                          "of " + ", ".join(PAGE_SIZES))
         shifts.append(PAGE_SIZES[name])
-    return shifts
+    return list(dict.fromkeys(shifts))
 
 
 def chain_sizes(parser, text):
     sizes = []
     for word in text.split(","):
-        if not word.isdigit() or not 4 <= int(word) <= 16:
+        if not re.fullmatch("[0-9]{1,9}", word) or not 4 <= int(word) <= 16:
             parser.error(f"--chain-size {text}: 4 to 16")
         sizes.append(int(word))
-    return sizes
+    return list(dict.fromkeys(sizes))
 
 
 # ---- the tree -----------------------------------------------------------------
@@ -137,8 +149,8 @@ def base_tree(args):
 
 
 def prepare_tree(args):
-    """The copy that is tested. Its name follows from what is asked for, so
-    that a run of something else at the same time has another one."""
+    """The copy that is tested, in args.copy as soon as there is something to
+    remove. Its name follows from what is asked for: the report has it."""
     if args.source and not args.source.is_file():
         die(f"--source {args.source}: no such file", 2)
     base, version, description = base_tree(args)
@@ -149,6 +161,7 @@ def prepare_tree(args):
     label = "-".join([version] + changes)
     label = re.sub(r"[^A-Za-z0-9._+-]", "_", label)
     copy = BUILD / "kernel-trees" / f"work-{label}"
+    args.copy = copy
     kernel_tree.copy_files(base, copy, args.source)
     for patch in args.patch:
         description += f", {patch}"
@@ -168,19 +181,31 @@ def prepare_tree(args):
 
 # ---- building -----------------------------------------------------------------
 
-def quietly(what, log, command, **options):
-    began = time.monotonic()
+def execute(command, log, limit=None, env=None):
+    """Returns the exit status, None if there was none after limit seconds.
+    Whatever ends the wait, a signal too, all that was started ends."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    say(f"{what} ...")
     with open(log, "w") as out:
-        done = subprocess.run([str(c) for c in command], stdout=out,
-                              stderr=subprocess.STDOUT,
-                              stdin=subprocess.DEVNULL, **options)
-    if done.returncode:
+        child = subprocess.Popen([str(c) for c in command], env=env,
+                                 stdin=subprocess.DEVNULL, stdout=out,
+                                 stderr=subprocess.STDOUT,
+                                 start_new_session=True)
+        try:
+            return child.wait(limit)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            if child.returncode is None:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+
+
+def quietly(what, log, command):
+    say(f"{what} ...")
+    if execute(command, log):
         tail = log.read_text(errors="replace").splitlines()[-40:]
         print("\n".join(tail), file=sys.stderr)
         die(f"{what} failed; the whole output: {log}")
-    return time.monotonic() - began
 
 
 class Build:
@@ -254,11 +279,19 @@ class Step:
         self.name = name
         self.log = log
         self.good = False
+        self.crashed = False
         self.note = ""
         self.seconds = 0.0
 
 
-def run(steps, name, build, command, env=None):
+def time_limit(build, ops="0"):
+    """Seconds for a step with so many operations of the differential."""
+    number = int(ops.rstrip("KM")) * {"K": 1000, "M": 1000000}.get(ops[-1], 1)
+    limit = LIMIT + number * LIMIT_PER_MILLION_OPS // 1000000
+    return limit * (LIMIT_SANITIZED if build.kind in SANITIZERS else 1)
+
+
+def run(steps, name, build, command, env=None, limit=None):
     log = BUILD / "logs" / (
         "kernel-test-" + re.sub(r"[^a-z0-9]+", "-", name) + ".log")
     step = Step(name, log)
@@ -267,14 +300,15 @@ def run(steps, name, build, command, env=None):
     began = time.monotonic()
     variables = environment(build)
     variables.update(env or {})
-    with open(log, "w") as out:
-        done = subprocess.run([str(c) for c in command], env=variables,
-                              stdin=subprocess.DEVNULL, stdout=out,
-                              stderr=subprocess.STDOUT)
+    limit = limit or time_limit(build)
+    status = execute(command, log, limit, variables)
     step.seconds = time.monotonic() - began
-    step.good = done.returncode == 0
-    if done.returncode < 0:
-        step.note = f"killed by signal {-done.returncode}"
+    step.good = status == 0
+    if status is None:
+        step.note = f"no end after {limit} s: a deadlock?"
+    elif status < 0:
+        step.crashed = True
+        step.note = f"killed by signal {-status}"
     return step, log.read_text(errors="replace")
 
 
@@ -285,7 +319,7 @@ def conformance(steps, build, geometries):
             build, [build.program("tests/conformance/uzs-conformance"), "--subject",
                     build.subject(shift, chain)])
         summary = re.findall(r"(?m)^\d+ tests?\b.*$", text)
-        if summary:
+        if summary and not step.note:
             step.note = summary[-1]
 
 
@@ -307,14 +341,13 @@ def differential(steps, build, geometries, args, traces):
                "--move-pages", "2000", "--output", traces]
     for shift, chain in geometries:
         command += ["--subject", build.subject(shift, chain)]
-    step, text = run(steps, "differential against ours", build, command)
-    try:
-        start = text.index("subject,against")
-        cells = list(csv.DictReader(io.StringIO(text[start:])))
-    except ValueError:
-        cells = []
+    step, text = run(steps, "differential against ours", build, command,
+                     limit=time_limit(build, args.ops))
+    cells = list(csv.DictReader(
+        line for line in text.splitlines() if CSV_LINE.match(line)))
     ops = sum(int(c["ops"]) for c in cells)
-    step.note = f"{ops:,} operations" + (", no mismatch" if step.good else "")
+    step.note = step.note or (f"{ops:,} operations" +
+                              (", no mismatch" if step.good else ""))
     return cells
 
 
@@ -340,13 +373,16 @@ def lock_statistics(steps, args, tree, geometries):
 # ---- the report ---------------------------------------------------------------
 
 def excerpt(log):
-    """What a reader of the report wants of a log: a sanitizer's first finding
-    from its head, else the end."""
-    lines = log.read_text(errors="replace").splitlines()
+    """What a reader of the report wants of a log: the first mismatch or
+    finding of a sanitizer from its head, else the end."""
+    lines = [line for line in log.read_text(errors="replace").splitlines()
+             if not CSV_LINE.match(line)]
     for number, line in enumerate(lines):
-        if re.search(r"WARNING: ThreadSan|ERROR: \w+Sanitizer|runtime error:",
-                     line):
-            return lines[number:number + 30]
+        if re.search(r"WARNING: ThreadSan|ERROR: \w+Sanitizer|runtime error:|"
+                     r": mismatch:", line):
+            end = number + 40
+            summary = [x for x in lines[end:] if x.startswith("SUMMARY:")]
+            return lines[number:end] + summary[:1]
     return lines[-25:]
 
 
@@ -382,7 +418,10 @@ def report(tree, build, steps, cells, locks, args):
     failed = [s for s in steps if not s.good]
     for s in failed:
         print(f"\n{s.name} FAILED; from {s.log}:")
-        print("\n".join("  " + line for line in excerpt(s.log)))
+        lines = excerpt(s.log) or ["no output"]
+        if lines == ["no output"] and s.crashed and not args.sanitize:
+            lines = ["no output; run it with --sanitize address"]
+        print("\n".join("  " + line for line in lines))
     print()
     if failed:
         print(f"FAILED: {len(failed)} of {len(steps)} steps")
@@ -392,13 +431,51 @@ def report(tree, build, steps, cells, locks, args):
     return 1 if failed else 0
 
 
+def only_one():
+    """Waits until no other run uses the build directories. Returns the lock,
+    which the end of the process gives back."""
+    BUILD.mkdir(exist_ok=True)
+    lock = open(BUILD / "kernel.lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("another kernel-test runs; waiting")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+def end_on_signals():
+    """With an exception, so that what was started ends and what was made is
+    removed."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda n, _: sys.exit(128 + n))
+
+
 def main():
     args = arguments()
+    args.copy = None
+    end_on_signals()
+    lock = only_one()
+    keep = args.keep
+    try:
+        status = test(args)
+        keep = keep or args.build_only
+    finally:
+        if args.copy and not keep:
+            shutil.rmtree(args.copy, ignore_errors=True)
+        elif args.keep and args.copy:
+            print(f"the copy that was tested: {args.copy}")
+        lock.close()
+    return status
+
+
+def test(args):
     tree = prepare_tree(args)
     tree.write_config()
     kernel_tree.check(tree)
     if tree.fixed_chain:
-        if "--chain-size" in sys.argv and \
+        if args.chain_size is not None and \
                 args.chain_sizes != [tree.fixed_chain]:
             say(f"this version's chain size is {tree.fixed_chain}")
         args.chain_sizes = [tree.fixed_chain]
@@ -424,10 +501,6 @@ def main():
         if args.locks:
             locks = lock_statistics(steps, args, tree, geometries)
         status = report(tree, build, steps, cells, locks, args)
-    if args.keep:
-        print(f"the copy that was tested: {tree.path}")
-    elif not args.build_only:
-        shutil.rmtree(tree.path)
     return status
 
 

@@ -94,9 +94,11 @@ def copy_files(tree, to, source=None):
 
 def split_patch(text):
     """The parts of a diff by file: [(name, text)]; the name without a/, b/."""
-    parts = re.split(r"(?m)^(?=--- )", text)[1:]
+    parts = re.split(r"(?m)^(?=--- .*\n\+\+\+ )", text)[1:]
     found = []
     for part in parts:
+        # What follows it may be the head of another file's deletion.
+        part = re.split(r"(?m)^diff --git ", part)[0]
         names = re.match(r"--- (\S+).*\n\+\+\+ (\S+)", part)
         if not names:
             continue

@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void backing_init(struct backing *backing)
+void backing_init(struct backing *backing, int fd)
 {
-	*backing = (struct backing){ .fd = -1 };
+	*backing = (struct backing){ .fd = fd };
 	pthread_mutex_init(&backing->lock, NULL);
 }
 
@@ -26,36 +26,57 @@ void backing_close(struct backing *backing)
 	pthread_mutex_destroy(&backing->lock);
 }
 
-int backing_open(struct backing *backing, const char *path, size_t block,
-		 uint64_t create_bytes, const char **why)
+/* Locks the file and sees to its length. Return: 0 or a negative errno. */
+static int prepare(int fd, size_t block, uint64_t create_bytes,
+		   const char **why)
 {
-	int flags = O_RDWR | O_CLOEXEC | (create_bytes ? O_CREAT : 0);
 	off_t bytes;
 
-	*why = "cannot be opened";
-	backing->fd = open(path, flags, 0600);
-	if (backing->fd < 0)
-		return -errno;
 	*why = "is in use by another device";
-	if (flock(backing->fd, LOCK_EX | LOCK_NB))
+	if (flock(fd, LOCK_EX | LOCK_NB))
 		return -errno;
 	/* the end, not st_size: it may be a block device */
 	*why = "is no file that can be used";
-	bytes = lseek(backing->fd, 0, SEEK_END);
+	bytes = lseek(fd, 0, SEEK_END);
 	if (bytes < 0)
 		return -errno;
 	if ((uint64_t)bytes < create_bytes) {
 		*why = "cannot be made as long as backing_size";
-		if (ftruncate(backing->fd, (off_t)create_bytes))
+		if (ftruncate(fd, (off_t)create_bytes))
 			return -errno;
 		bytes = (off_t)create_bytes;
 	}
 	*why = "has no room for one block (see backing_size)";
+	return (uint64_t)bytes < block ? -EINVAL : 0;
+}
+
+int backing_open(const char *path, size_t block, uint64_t create_bytes,
+		 const char **why)
+{
+	int flags = O_RDWR | O_CLOEXEC | (create_bytes ? O_CREAT : 0);
+	int fd = open(path, flags, 0600), err;
+
+	*why = "cannot be opened";
+	if (fd < 0)
+		return -errno;
+	err = prepare(fd, block, create_bytes, why);
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+int backing_start(struct backing *backing, size_t block)
+{
+	off_t bytes;
+
+	if (backing->fd < 0)
+		return 0;
+	bytes = lseek(backing->fd, 0, SEEK_END);
+	if (bytes < 0)
+		return -errno;
 	backing->block = block;
 	backing->nr = (uint64_t)bytes / block;
-	if (!backing->nr)
-		return -EINVAL;
-	*why = "needs a bitmap";
 	backing->used = calloc(backing->nr / 64 + 1, sizeof(uint64_t));
 	return backing->used ? 0 : -ENOMEM;
 }

@@ -27,12 +27,15 @@ struct backing {
 	size_t next; /* guard: lock. Where to look first */
 };
 
-/* No file. */
-void backing_init(struct backing *backing);
 /* @create_bytes: makes the file that long if it is shorter; 0: as it is.
- * Return: 0 or a negative errno; with `why` telling what failed. */
-int backing_open(struct backing *backing, const char *path, size_t block,
-		 uint64_t create_bytes, const char **why);
+ * Return: a descriptor, which holds a lock on the file, also over a fork; or a
+ * negative errno, with `why` telling what failed. */
+int backing_open(const char *path, size_t block, uint64_t create_bytes,
+		 const char **why);
+/* @fd: of backing_open, closed by backing_close; -1: no file. */
+void backing_init(struct backing *backing, int fd);
+/* Makes the bitmap, if there is a file. Return: 0 or a negative errno. */
+int backing_start(struct backing *backing, size_t block);
 void backing_close(struct backing *backing);
 
 /* Return: a block's number, or BACKING_NONE when all are in use. */

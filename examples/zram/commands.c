@@ -186,12 +186,15 @@ static int cmd_recompress(struct request *req)
 		return fail(req, "the device has no recomp_algo");
 	if (err)
 		return fail(req, "stopped after %lu blocks: %s", done.blocks,
-			    err == -ENOSPC ? "the memory limit is reached"
-					   : strerror(-err));
+			    strerror(-err));
 	fprintf(req->out,
 		"%lu blocks recompressed, %zu to %zu bytes; %lu stay as they "
-		"are\n",
+		"are",
 		done.blocks, done.bytes_before, done.bytes_after, done.skipped);
+	if (done.no_room)
+		fprintf(req->out, ", %lu of them at the memory limit",
+			done.no_room);
+	fprintf(req->out, "\n");
 	return 0;
 }
 

@@ -16,6 +16,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* Without descriptors or memory a client waits in the socket's queue, and poll
+ * returns at once. */
+#define RETRY_MS 100
+
 /* Somebody who connects and says nothing holds the others up so long. */
 #define PEER_SECONDS 5
 
@@ -181,8 +185,10 @@ static void *control_thread(void *arg)
 		if (!(polls[0].revents & POLLIN))
 			continue;
 		fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-		if (fd < 0)
+		if (fd < 0) {
+			poll(&polls[1], 1, RETRY_MS);
 			continue;
+		}
 		serve(control, fd);
 		close(fd);
 	}

@@ -2,7 +2,8 @@
 /* plugin.c - uzram.so: the device as a plugin of nbdkit, with its options.
  *
  * The pool is made after nbdkit has forked into the background: its worker
- * thread lives in the process that serves.
+ * thread lives in the process that serves. What depends on options is tried
+ * before, where nbdkit can still end with an error.
  */
 #define _GNU_SOURCE
 #define NBDKIT_API_VERSION 2
@@ -20,8 +21,11 @@
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 
-static struct uzram_config config = { .block = 4096, .defer = ZS_DEFER_NONE };
+static struct uzram_config config = { .block = 4096,
+				      .backing_fd = -1,
+				      .defer = ZS_DEFER_NONE };
 static char *backing_path, *stats_path, *control_path;
+static uint64_t backing_size; /* bytes; 0: the file is long enough */
 static struct control *control;
 static struct uzram *dev;
 /* The memory limit was told of; not again before the limit is changed. */
@@ -102,7 +106,7 @@ static int uzram_config(const char *key, const char *value)
 	if (!strcmp(key, "backing"))
 		return read_path(value, &backing_path);
 	if (!strcmp(key, "backing_size"))
-		return read_size(key, value, &config.backing_size);
+		return read_size(key, value, &backing_size);
 	if (!strcmp(key, "stats"))
 		return read_path(value, &stats_path);
 	if (!strcmp(key, "control"))
@@ -145,11 +149,10 @@ static int uzram_config_complete(void)
 	}
 	if (!config.algo.codec)
 		codec_parse("lz4", &config.algo);
-	if (config.backing_size && !backing_path) {
+	if (backing_size && !backing_path) {
 		nbdkit_error("backing_size=SIZE without backing=FILE");
 		return -1;
 	}
-	config.backing = backing_path;
 	return 0;
 }
 
@@ -175,10 +178,38 @@ static const char config_help[] =
 
 /* ---- life --------------------------------------------------------------- */
 
+/* There may not be that many addresses. */
+static int try_slot_table(void)
+{
+	uint64_t nr = uzram_nr_blocks(&config);
+	struct slot_table table;
+
+	if (nr > SIZE_MAX || slot_table_init(&table, (size_t)nr)) {
+		nbdkit_error("size=%llu: no memory for the table of blocks",
+			     (unsigned long long)config.size);
+		return -1;
+	}
+	slot_table_destroy(&table);
+	return 0;
+}
+
 static int uzram_get_ready(void)
 {
+	const char *why;
 	int err;
 
+	if (try_slot_table())
+		return -1;
+	if (backing_path) {
+		config.backing_fd = backing_open(backing_path, config.block,
+						 backing_size, &why);
+		if (config.backing_fd < 0) {
+			nbdkit_error("%s: %s: %s", backing_path, why,
+				     strerror(-config.backing_fd));
+			config.backing_fd = -1;
+			return -1;
+		}
+	}
 	if (!control_path)
 		return 0;
 	err = control_listen(control_path, &control);
@@ -193,6 +224,7 @@ static int uzram_after_fork(void)
 	char why[512];
 	int err = uzram_create(&config, &dev, why, sizeof(why));
 
+	config.backing_fd = -1; /* the device closes it */
 	if (err) {
 		nbdkit_error("%s", why);
 		return -1;
@@ -228,6 +260,8 @@ static void uzram_unload(void)
 	if (dev && stats_path)
 		write_stats();
 	uzram_destroy(dev);
+	if (config.backing_fd >= 0)
+		close(config.backing_fd);
 	free(backing_path);
 	free(stats_path);
 	free(control_path);
@@ -343,6 +377,11 @@ static int uzram_nbd_zero(void *handle, uint32_t count, uint64_t offset,
 {
 	if (!in_device(count, offset))
 		return answer(-EINVAL, "zero", offset);
+	if (flags & NBDKIT_FLAG_FAST_ZERO &&
+	    uzram_zero_is_slow(handle, count, offset)) {
+		nbdkit_set_error(EOPNOTSUPP); /* no fault: nothing to log */
+		return -1;
+	}
 	return answer(uzram_zero(handle, count, offset,
 				 flags & NBDKIT_FLAG_MAY_TRIM),
 		      "zero", offset);

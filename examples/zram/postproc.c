@@ -19,17 +19,21 @@ unsigned long uzram_mark_idle(struct uzram *dev, unsigned long seconds)
 {
 	unsigned long marked = 0;
 	struct timespec now;
+	uint64_t time;
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	time = (uint64_t)now.tv_sec;
 	for (size_t i = 0; i < dev->table.nr; i++) {
 		struct slot *slot = &dev->table.slots[i];
+		uint64_t used;
 
 		if (!slot_in_pool(slot_word(slot)))
 			continue;
 		slot_lock(slot);
+		/* may be later than `time`: clients go on meanwhile */
+		used = atomic_load(&slot->used);
 		if (slot_in_pool(slot_word(slot)) &&
-		    (uint64_t)now.tv_sec - atomic_load(&slot->used) >=
-			    seconds) {
+		    (!seconds || (used <= time && time - used >= seconds))) {
 			slot_set(slot, SLOT_IDLE);
 			marked++;
 		}
@@ -144,6 +148,7 @@ int uzram_writeback(struct uzram *dev, const struct uzram_job *job,
 	*done = (struct uzram_done){ 0 };
 	if (dev->backing.fd < 0)
 		return -ENODEV;
+	pthread_mutex_lock(&dev->post_lock);
 	for (size_t i = 0; i < dev->table.nr && done->blocks < job->max; i++) {
 		err = stopped(job) ? -ECANCELED
 				   : writeback_slot(dev, &dev->table.slots[i],
@@ -151,6 +156,7 @@ int uzram_writeback(struct uzram *dev, const struct uzram_job *job,
 		if (err)
 			break;
 	}
+	pthread_mutex_unlock(&dev->post_lock);
 	return err;
 }
 
@@ -200,6 +206,11 @@ static int recompress_slot(struct uzram *dev, struct slot *slot,
 		slot_clear(slot, SLOT_IDLE);
 	}
 	slot_unlock(slot);
+	if (err == -ENOSPC) { /* another block may fit */
+		done->skipped++;
+		done->no_room++;
+		return 0;
+	}
 	if (!err && !(same && better)) {
 		zs_free(dev->pool, object.handle); /* may be none */
 		done->skipped++;
@@ -215,6 +226,7 @@ int uzram_recompress(struct uzram *dev, const struct uzram_job *job,
 	*done = (struct uzram_done){ 0 };
 	if (!dev->recomp_streams.streams)
 		return -ENODEV;
+	pthread_mutex_lock(&dev->post_lock);
 	for (size_t i = 0; i < dev->table.nr && done->blocks < job->max; i++) {
 		err = stopped(job) ? -ECANCELED
 				   : recompress_slot(dev, &dev->table.slots[i],
@@ -222,5 +234,6 @@ int uzram_recompress(struct uzram *dev, const struct uzram_job *job,
 		if (err)
 			break;
 	}
+	pthread_mutex_unlock(&dev->post_lock);
 	return err;
 }

@@ -26,9 +26,8 @@
 #define SLOT_SIZE_MASK 0x0001ffffu /* compressed bytes, at most 64 KiB */
 #define SLOT_SAME 0x00020000u /* filled with one value */
 #define SLOT_WB 0x00040000u /* written back to the backing file */
-#define SLOT_PP_SLOT \
-	0x00080000u /* selected for post-processing; cleared by
-				  * whoever changes or reads the block */
+/* selected for post-processing; cleared by whoever changes or reads it */
+#define SLOT_PP_SLOT 0x00080000u
 #define SLOT_HUGE 0x00100000u /* does not compress: stored raw */
 #define SLOT_IDLE 0x00200000u /* not used since it was marked */
 #define SLOT_INCOMPRESSIBLE 0x00400000u /* recomp_algo did not help either */

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* ---- helpers ------------------------------------------------------------ */
 
@@ -72,6 +73,7 @@ static void fill(unsigned char *buf, size_t len, size_t at, unsigned long value)
 struct part {
 	size_t index; /* of the block */
 	size_t at, len; /* bytes in the block */
+	bool whole; /* all of the block that is in the device */
 };
 
 static bool next_part(const struct uzram *dev, uint64_t *offset, uint64_t *left,
@@ -88,6 +90,8 @@ static bool next_part(const struct uzram *dev, uint64_t *offset, uint64_t *left,
 		part->len = (size_t)*left;
 	*offset += part->len;
 	*left -= part->len;
+	part->whole = !part->at &&
+		      (part->len == block || *offset == dev->config.size);
 	return true;
 }
 
@@ -405,7 +409,7 @@ int uzram_zero(struct uzram *dev, uint64_t count, uint64_t offset,
 	while (!err && next_part(dev, &offset, &count, &part)) {
 		struct slot *slot = &dev->table.slots[part.index];
 
-		if (part.len != dev->config.block) {
+		if (!part.whole) {
 			/* zeroes in an empty block change nothing */
 			if (worth_freeing(slot) || !may_trim)
 				err = write_part(dev, &part, NULL);
@@ -425,6 +429,23 @@ int uzram_zero(struct uzram *dev, uint64_t count, uint64_t offset,
 	return err;
 }
 
+static bool part_is_filled(struct uzram *dev, uint64_t count, uint64_t offset)
+{
+	struct part part;
+
+	return next_part(dev, &offset, &count, &part) && !part.whole &&
+	       slot_filled(slot_word(&dev->table.slots[part.index]));
+}
+
+bool uzram_zero_is_slow(struct uzram *dev, uint64_t count, uint64_t offset)
+{
+	uint64_t end = offset + count, tail = end % dev->config.block;
+
+	/* those between the first and the last are whole */
+	return part_is_filled(dev, count, offset) ||
+	       (tail < count && part_is_filled(dev, tail, end - tail));
+}
+
 void uzram_trim(struct uzram *dev, uint64_t count, uint64_t offset)
 {
 	struct part part;
@@ -432,7 +453,7 @@ void uzram_trim(struct uzram *dev, uint64_t count, uint64_t offset)
 	while (next_part(dev, &offset, &count, &part)) {
 		struct slot *slot = &dev->table.slots[part.index];
 
-		if (part.len != dev->config.block || !worth_freeing(slot))
+		if (!part.whole || !worth_freeing(slot))
 			continue;
 		if (dev->config.defer != ZS_DEFER_NONE) {
 			slot_free_notify(dev, slot);
@@ -561,16 +582,19 @@ int uzram_create(const struct uzram_config *config, struct uzram **out,
 {
 	struct zs_pool_options options = ZS_POOL_OPTIONS_INIT;
 	struct uzram *dev = calloc(1, sizeof(*dev));
-	const char *reason;
-	uint64_t nr;
+	uint64_t nr = uzram_nr_blocks(config);
 	int err = -ENOMEM;
 
 	explain(why, why_bytes, "no memory for the device");
-	if (!dev)
+	if (!dev) {
+		if (config->backing_fd >= 0)
+			close(config->backing_fd);
 		return -ENOMEM;
+	}
 	dev->config = *config;
-	backing_init(&dev->backing);
+	backing_init(&dev->backing, config->backing_fd);
 	pthread_mutex_init(&dev->compact_lock, NULL);
+	pthread_mutex_init(&dev->post_lock, NULL);
 	pthread_mutex_init(&dev->open_lock, NULL);
 	uzram_set_limit(dev, config->mem_limit);
 
@@ -587,8 +611,6 @@ int uzram_create(const struct uzram_config *config, struct uzram **out,
 	}
 	dev->huge_size = zs_huge_class_size(dev->pool);
 
-	nr = config->size / config->block +
-	     (config->size % config->block ? 1 : 0);
 	if (nr > SIZE_MAX ||
 	    (!config->all_classes &&
 	     plan_init(&dev->plan, dev->pool, config->block, nr)) ||
@@ -599,15 +621,11 @@ int uzram_create(const struct uzram_config *config, struct uzram **out,
 	     streams_init(&dev->recomp_streams, &config->recomp_algo,
 			  config->block, dev->huge_size - 1)))
 		goto fail;
-	if (config->backing) {
-		err = backing_open(&dev->backing, config->backing,
-				   config->block, config->backing_size,
-				   &reason);
-		if (err) {
-			explain(why, why_bytes, "%s: %s: %s", config->backing,
-				reason, strerror(-err));
-			goto fail;
-		}
+	err = backing_start(&dev->backing, config->block);
+	if (err) {
+		explain(why, why_bytes, "bitmap of the backing file: %s",
+			strerror(-err));
+		goto fail;
 	}
 	*out = dev;
 	return 0;
@@ -627,6 +645,7 @@ void uzram_destroy(struct uzram *dev)
 	slot_table_destroy(&dev->table);
 	plan_destroy(&dev->plan);
 	pthread_mutex_destroy(&dev->compact_lock);
+	pthread_mutex_destroy(&dev->post_lock);
 	pthread_mutex_destroy(&dev->open_lock);
 	free(dev);
 }

@@ -8,8 +8,9 @@
  *   slots.c plan.c streams.c backing.c
  *   codec.c
  *
- * Lock order: open_lock, slot lock, stream, compact_lock; slot lock, lock of the backing
- * file's bitmap. All calls may run at once, but uzram_destroy.
+ * Lock order: open_lock or post_lock (never both), slot lock, stream,
+ * compact_lock; slot lock, lock of the backing file's bitmap. All calls may run
+ * at once, but uzram_destroy.
  */
 #ifndef UZRAM_ZRAM_H
 #define UZRAM_ZRAM_H
@@ -36,8 +37,7 @@ struct uzram_config {
 	struct codec_choice algo;
 	struct codec_choice recomp_algo; /* codec NULL: none */
 	uint64_t mem_limit; /* bytes; 0: none */
-	const char *backing; /* a file, or NULL */
-	uint64_t backing_size; /* bytes; 0: the file is long enough */
+	int backing_fd; /* of backing_open, or -1 */
 	/* ZS_DEFER_NONE: trim requests free at once; else they take the path
 	 * of a freed swap slot */
 	enum zs_defer_mode defer;
@@ -59,11 +59,21 @@ struct uzram {
 	/* held while compacting for the limit: who comes next finds the
 	 * memory that the one before made free */
 	pthread_mutex_t compact_lock;
+	/* held for the whole of a job: whoever selected a block finds its own
+	 * mark again, or none */
+	pthread_mutex_t post_lock;
 	pthread_mutex_t open_lock; /* held for the whole of a reset */
 	unsigned int connections; /* guard: open_lock */
 };
 
-/* Return: 0 or a negative errno, with a line in `why`. */
+static inline uint64_t uzram_nr_blocks(const struct uzram_config *config)
+{
+	return config->size / config->block +
+	       (config->size % config->block ? 1 : 0);
+}
+
+/* The device closes the backing file, also if it cannot be made.
+ * Return: 0 or a negative errno, with a line in `why`. */
 int uzram_create(const struct uzram_config *config, struct uzram **dev,
 		 char *why, size_t why_bytes);
 void uzram_destroy(struct uzram *dev);
@@ -83,6 +93,9 @@ int uzram_write(struct uzram *dev, const void *buf, size_t count,
  * same-filled. */
 int uzram_zero(struct uzram *dev, uint64_t count, uint64_t offset,
 	       bool may_trim);
+/* Would zeroing take as long as writing? A filled block that is not zeroed
+ * whole must be read and stored again. */
+bool uzram_zero_is_slow(struct uzram *dev, uint64_t count, uint64_t offset);
 /* Gives whole blocks back; what was in them reads as zeroes or as before. */
 void uzram_trim(struct uzram *dev, uint64_t count, uint64_t offset);
 
@@ -115,14 +128,17 @@ struct uzram_job {
 };
 struct uzram_done {
 	unsigned long blocks; /* changed */
-	unsigned long skipped; /* wanted, but used meanwhile or not smaller */
+	/* wanted, but used meanwhile, not smaller, or no memory for it */
+	unsigned long skipped;
+	unsigned long no_room; /* of them: the memory limit was reached */
 	size_t bytes_before, bytes_after; /* compressed */
 };
 /* Marks what was not used in the last `seconds` (0: all). Return: blocks. */
 unsigned long uzram_mark_idle(struct uzram *dev, unsigned long seconds);
-/* Return: 0, -ENODEV without backing file or recomp_algo, -ENOSPC when the
- * file or the memory limit is full, -ECANCELED, or an error of the file. What
- * could not be moved is in memory as before. */
+/* One job at a time: another waits.
+ * Return: 0, -ENODEV without backing file or recomp_algo, -ENOSPC when the
+ * file is full, -ECANCELED, or an error of the file. What could not be moved
+ * is in memory as before. */
 int uzram_writeback(struct uzram *dev, const struct uzram_job *job,
 		    struct uzram_done *done);
 int uzram_recompress(struct uzram *dev, const struct uzram_job *job,

@@ -188,6 +188,7 @@ static int run_trace(const struct options *o, struct shared *shared,
 {
 	struct compare_counts counts = { 0 };
 	enum compare_result result;
+	bool first;
 	size_t at;
 
 	result = compare_run(&cell->opt, ops, &at, &counts, NULL);
@@ -195,8 +196,9 @@ static int run_trace(const struct options *o, struct shared *shared,
 	__atomic_fetch_add(&shared->ops, counts.ops, __ATOMIC_RELAXED);
 	if (result == COMPARE_SAME)
 		return 0;
-	__atomic_store_n(&shared->stop, 1, __ATOMIC_RELAXED);
-	if (result == COMPARE_DIFFERENT)
+	/* One job tells: the jobs share stderr and the names of the traces. */
+	first = !__atomic_exchange_n(&shared->stop, 1, __ATOMIC_RELAXED);
+	if (first && result == COMPARE_DIFFERENT)
 		tell(o, cell, ops, where);
 	return UZS_FAILED;
 }
@@ -248,6 +250,7 @@ static int run_file(const struct options *o, struct shared *shared)
 		struct cell *cell = &shared->cells[i];
 		struct trace_ops ops = { 0 };
 
+		shared->stop = 0; /* no jobs here: each cell tells */
 		if (!trace_read(&ops, o->trace, cell->opt.page_size))
 			status = UZS_FAILED;
 		else

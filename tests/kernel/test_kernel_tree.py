@@ -2,17 +2,26 @@
 # SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
 """Tests scripts/kernel_tree.py and the errors of scripts/kernel-test, on small
 trees written here: which interface a tree has, what a file is said to need,
-what of a patch is applied. Needs python3, cc and patch."""
+what of a patch is applied, and that what hangs is ended. Needs python3, cc and
+patch."""
+import contextlib
+import fcntl
+import io
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+import types
 import unittest
 from pathlib import Path
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 sys.dont_write_bytecode = True
 
+import kernel_test  # noqa: E402
 import kernel_tree  # noqa: E402
 
 # What every version declares.
@@ -229,13 +238,145 @@ class Patches(Trees):
         with self.assertRaises(SystemExit):
             kernel_tree.apply_patch(patch, self.path)
 
+    def check_applies(self, patch, others, old="old\nend\n",
+                      new="new\nend\n"):
+        self.write(kernel_tree.SOURCE, old)
+        path = self.write("my.patch", patch)
+        self.assertEqual(kernel_tree.apply_patch(path, self.path), others)
+        self.assertEqual((self.path / kernel_tree.SOURCE).read_text(), new)
+
+    # As git writes it, and between two files that go.
+    OURS = """diff --git a/mm/zsmalloc.c b/mm/zsmalloc.c
+index 1111111..2222222 100644
+--- a/mm/zsmalloc.c
++++ b/mm/zsmalloc.c
+@@ -1,2 +1,2 @@
+-old
++new
+ end
+"""
+    DELETED = """diff --git a/mm/{0}.c b/mm/{0}.c
+deleted file mode 100644
+index 3333333..0000000
+--- a/mm/{0}.c
++++ /dev/null
+@@ -1 +0,0 @@
+-x
+"""
+    RENAMED = """diff --git a/mm/{0}.c b/mm/{0}2.c
+similarity index 100%
+rename from mm/{0}.c
+rename to mm/{0}2.c
+"""
+
+    def test_deletion_of_others(self):
+        self.check_applies(
+            self.DELETED.format("a") + self.OURS + self.DELETED.format("z"),
+            ["mm/a.c", "mm/z.c"])
+
+    def test_rename_of_others(self):
+        self.check_applies(
+            self.RENAMED.format("a") + self.OURS + self.RENAMED.format("z"),
+            [])
+
+    def test_removed_line_of_dashes(self):
+        self.check_applies(
+            "--- a/mm/zsmalloc.c\n+++ b/mm/zsmalloc.c\n"
+            "@@ -1,3 +1,2 @@\n-old\n--- a line of SQL\n+new\n end\n"
+            "-- \n2.39.5\n\n", [], "old\n-- a line of SQL\nend\n")
+
+
+class Hanging(Trees):
+    # Starts another process: that must end too.
+    PROGRAM = ["sh", "-c", "sleep 300 & echo $!; sleep 300"]
+
+    def gone(self, pid):
+        """Not running; whoever adopts it may be late to wait for it."""
+        for _ in range(100):
+            try:
+                stat = Path(f"/proc/{pid}/stat").read_text()
+            except OSError:
+                return True
+            if stat.rpartition(")")[2].split()[0] in "ZX":
+                return True
+            time.sleep(0.1)
+        return False
+
+    def wait_for_pid(self, path):
+        for _ in range(200):
+            if path.exists() and path.read_text().endswith("\n"):
+                return path.read_text().strip()
+            time.sleep(0.1)
+        self.fail("it did not start")
+
+    def test_step_that_never_ends(self):
+        steps = []
+        build = types.SimpleNamespace(kind="")
+        with mock.patch.object(kernel_test, "BUILD", self.path), \
+                contextlib.redirect_stderr(io.StringIO()):
+            step, text = kernel_test.run(steps, "hangs", build, self.PROGRAM,
+                                         limit=2)
+        self.assertEqual(steps, [step])
+        self.assertFalse(step.good)
+        self.assertEqual(step.note, "no end after 2 s: a deadlock?")
+        self.assertTrue(self.gone(text.strip()))
+
+    def test_signal(self):
+        log = self.path / "log"
+        run = subprocess.Popen(
+            [sys.executable, "-c", "import sys; from pathlib import Path; "
+             f"sys.path.insert(0, {str(ROOT / 'scripts')!r}); "
+             "sys.dont_write_bytecode = True; import kernel_test; "
+             "kernel_test.end_on_signals(); "
+             f"kernel_test.execute({self.PROGRAM!r}, Path({str(log)!r}))"])
+        try:
+            pid = self.wait_for_pid(log)
+            run.terminate()
+            self.assertEqual(run.wait(60), 143)
+        finally:
+            run.kill()
+        self.assertTrue(self.gone(pid))
+
+    def test_limits(self):
+        plain = types.SimpleNamespace(kind="")
+        thread = types.SimpleNamespace(kind="thread")
+        self.assertEqual(kernel_test.time_limit(plain), 300)
+        self.assertEqual(kernel_test.time_limit(plain, "20M"), 1500)
+        self.assertEqual(kernel_test.time_limit(plain, "500K"), 330)
+        self.assertGreater(kernel_test.time_limit(thread, "20M"), 1500)
+
+
+class Excerpts(Trees):
+    CSV = ("subject,against,page_size,chain_size,ops,compactions\n"
+           "kernel-6.12,array,4096,8,1000,1,2,3,4,5,6\n")
+
+    def excerpt(self, text):
+        return kernel_test.excerpt(self.write("log", text))
+
+    def test_mismatch(self):
+        state = "".join(f"  state {n}\n" for n in range(50))
+        found = self.excerpt("progress\nuzs-compare: mismatch: a and b\n" +
+                             state + self.CSV)
+        self.assertEqual(found[0], "uzs-compare: mismatch: a and b")
+        self.assertEqual(len(found), 40)
+
+    def test_summary(self):
+        frames = "".join(f"  #{n} f\n" for n in range(50))
+        found = self.excerpt("WARNING: ThreadSanitizer: data race\n" + frames
+                             + "SUMMARY: one\nSUMMARY: two\n")
+        self.assertEqual(len(found), 41)
+        self.assertEqual(found[-1], "SUMMARY: one")
+
+    def test_table_only(self):
+        self.assertEqual(self.excerpt(self.CSV), [])
+
 
 class CommandLine(Trees):
     def kernel_test(self, *arguments):
         return subprocess.run(
             [sys.executable, ROOT / "scripts/kernel_test.py", *arguments],
             text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            timeout=120)
+            timeout=600)  # waits for another run
 
     def check_fails(self, status, words, *arguments):
         done = self.kernel_test(*arguments)
@@ -251,7 +392,11 @@ class CommandLine(Trees):
     def test_usage(self):
         self.check_fails(2, "--page-size", "--page-size", "5000")
         self.check_fails(2, "--chain-size", "--chain-size", "3")
+        self.check_fails(2, "--page-size", "--page-size", "4096,\u00b2")
+        self.check_fails(2, "--chain-size", "--chain-size", "\u00b2")
         self.check_fails(2, "--ops", "--ops", "many")
+        self.check_fails(2, "--seed", "--seed", "-1")
+        self.check_fails(2, "--seed", "--seed", "4294967296")
         self.check_fails(2, "--debian", "--debian", "2.6")
         self.check_fails(2, "one of them", "--debian", "6.12", "--tree", "/")
 
@@ -269,6 +414,28 @@ class CommandLine(Trees):
         self.write(kernel_tree.SOURCE,
                    "#include <linux/not_there.h>\nint x = NOT_THERE;\n")
         self.check_fails(1, "linux/not_there.h", "--tree", str(self.path))
+        self.assertEqual(list((ROOT / "build/kernel-trees").glob(
+            f"work-{self.path.name}*")), [])
+
+    def test_lists(self):
+        self.assertEqual(kernel_test.page_shifts(None, "4K,4096,65536"),
+                         [12, 16])
+        self.assertEqual(kernel_test.chain_sizes(None, "8,4,08"), [8, 4])
+
+    def test_one_at_a_time(self):
+        with mock.patch.object(kernel_test, "BUILD", self.path), \
+                open(self.path / "kernel.lock", "w") as other, \
+                contextlib.redirect_stderr(io.StringIO()) as told:
+            kernel_test.only_one().close()
+            self.assertEqual(told.getvalue(), "")
+            fcntl.flock(other, fcntl.LOCK_EX)
+            released = threading.Timer(0.5, other.close)
+            released.start()
+            lock = kernel_test.only_one()
+            self.assertTrue(other.closed)
+            lock.close()
+            released.join()
+        self.assertIn("another kernel-test runs; waiting", told.getvalue())
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "control.h"
 
@@ -13,30 +15,6 @@
 #define SLICES 4 /* threads that share each block */
 #define SHARED 3 /* blocks: few, so that they meet */
 #define TURNS 5000
-
-static uint32_t word_of(struct uzram *dev, size_t index)
-{
-	return slot_word(&dev->table.slots[index]);
-}
-
-static void put(struct uzram *dev, size_t index, enum contents kind,
-		uint64_t seed)
-{
-	unsigned char block[BLOCK];
-
-	contents_fill(block, BLOCK, kind, &seed);
-	assert_int_equal(uzram_write(dev, block, BLOCK, index * BLOCK), 0);
-}
-
-static void assert_block(struct uzram *dev, size_t index, enum contents kind,
-			 uint64_t seed)
-{
-	unsigned char block[BLOCK], back[BLOCK];
-
-	contents_fill(block, BLOCK, kind, &seed);
-	assert_int_equal(uzram_read(dev, back, BLOCK, index * BLOCK), 0);
-	assert_memory_equal(block, back, BLOCK);
-}
 
 static void test_kinds(void **state)
 {
@@ -69,6 +47,67 @@ static void test_kinds(void **state)
 	uzram_destroy(dev);
 }
 
+/* The last block is as long as the device lets it be. */
+static void test_tail(void **state)
+{
+	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
+	const size_t last = 1000001 / BLOCK, len = 1000001 % BLOCK;
+	unsigned char block[BLOCK];
+	struct uzram *dev;
+
+	config.size = 1000001;
+	dev = test_device(&config);
+	assert_int_equal(dev->table.nr, last + 1);
+	memset(block, 7, sizeof(block));
+	for (int turn = 0; turn < 3; turn++) {
+		assert_int_equal(uzram_write(dev, block, len, last * BLOCK), 0);
+		put(dev, last - 1, MIXED, 1);
+		assert_int_equal(count_of(&dev->counters.stored), 2);
+		/* all but its first or last byte is not the block */
+		uzram_trim(dev, len - 1, last * BLOCK);
+		uzram_trim(dev, len - 1, last * BLOCK + 1);
+		assert_int_equal(uzram_extent(dev, last), UZRAM_DATA);
+		if (turn == 0)
+			uzram_trim(dev, BLOCK + len, (last - 1) * BLOCK);
+		else
+			assert_int_equal(uzram_zero(dev, BLOCK + len,
+						    (last - 1) * BLOCK,
+						    turn == 1),
+					 0);
+		assert_int_equal(uzram_extent(dev, last),
+				 turn == 2 ? UZRAM_ZERO : UZRAM_HOLE);
+		assert_int_equal(count_of(&dev->counters.stored),
+				 turn == 2 ? 2 : 0);
+		assert_figures(dev);
+	}
+	uzram_destroy(dev);
+}
+
+/* Zeroes are fast unless they change a part of a filled block. */
+static void test_slow_zeroes(void **state)
+{
+	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
+	struct uzram *dev;
+
+	config.size = 4 * BLOCK + 100;
+	dev = test_device(&config);
+	put(dev, 1, MIXED, 1);
+	put(dev, 3, MIXED, 2);
+	assert_false(uzram_zero_is_slow(dev, 3 * BLOCK, BLOCK));
+	assert_false(uzram_zero_is_slow(dev, BLOCK + 5, BLOCK - 5));
+	assert_false(uzram_zero_is_slow(dev, 100, 2 * BLOCK + 7));
+	assert_false(uzram_zero_is_slow(dev, 0, BLOCK + 7));
+	assert_true(uzram_zero_is_slow(dev, 1, BLOCK));
+	assert_true(uzram_zero_is_slow(dev, BLOCK, BLOCK + 1));
+	assert_true(uzram_zero_is_slow(dev, BLOCK + 1, 2 * BLOCK));
+	assert_true(uzram_zero_is_slow(dev, 9, 3 * BLOCK + 9));
+	assert_int_equal(uzram_write(dev, "last", 4, 4 * BLOCK), 0);
+	assert_false(uzram_zero_is_slow(dev, 100, 4 * BLOCK));
+	assert_true(uzram_zero_is_slow(dev, 99, 4 * BLOCK));
+	assert_true(uzram_zero_is_slow(dev, 99, 4 * BLOCK + 1));
+	uzram_destroy(dev);
+}
+
 /* A slot's lock is held: the notify path leaves it and counts, others wait. */
 static void test_notify_misses(void **state)
 {
@@ -92,7 +131,7 @@ static void test_notify_misses(void **state)
 	uzram_destroy(dev);
 }
 
-/* A read or write between select and store: the block stays as it is then. */
+/* What was read is not idle; what was recompressed is not so again. */
 static void test_idle_and_access(void **state)
 {
 	struct uzram_config config = test_config(BLOCK, "lz4", "zstd");
@@ -139,8 +178,7 @@ static void test_failing_file(void **state)
 	struct uzram *dev;
 	char path[512];
 
-	config.backing = test_file(path, sizeof(path));
-	config.backing_size = 64 * BLOCK;
+	test_backing_file(&config, path, sizeof(path), 64 * BLOCK);
 	dev = test_device(&config);
 	for (size_t i = 0; i < 12; i++)
 		put(dev, i, MIXED, i);
@@ -327,8 +365,7 @@ static void run_crowd(enum zs_defer_mode defer)
 	char path[512];
 
 	config.size = (2 * SHARED + 2) * BLOCK;
-	config.backing = test_file(path, sizeof(path));
-	config.backing_size = 2 * SHARED * BLOCK;
+	test_backing_file(&config, path, sizeof(path), 2 * SHARED * BLOCK);
 	config.defer = defer;
 	crowd.dev = test_device(&config);
 	for (unsigned int i = 0; i < SLICES; i++) {
@@ -439,16 +476,72 @@ static void test_commands(void **state)
 	uzram_destroy(dev);
 }
 
+/* ---- control socket ----------------------------------------------------- */
+
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
+
+static _Atomic bool no_descriptors;
+static _Atomic unsigned int failed_accepts;
+
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
+{
+	if (!no_descriptors)
+		return __real_accept4(fd, address, len, flags);
+	failed_accepts++;
+	errno = EMFILE;
+	return -1;
+}
+
+/* Without descriptors the thread waits for better times, and does not spin. */
+static void test_no_descriptors(void **state)
+{
+	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct timeval patience = { .tv_sec = 60 };
+	struct control *control = NULL;
+	struct uzram *dev = test_device(&config);
+	char path[sizeof(address.sun_path)], answer[3] = "";
+	int fd;
+
+	test_file(path, sizeof(path));
+	unlink(path);
+	strcpy(address.sun_path, path);
+	assert_int_equal(control_listen(path, &control), 0);
+	no_descriptors = true;
+	assert_int_equal(control_start(control, dev), 0);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_true(fd >= 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	assert_int_equal(
+		connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(send(fd, "mm_stat\n", 8, MSG_NOSIGNAL), 8);
+	while (!failed_accepts)
+		usleep(1000);
+	usleep(250000);
+	/* a thread that spins tries thousands of times */
+	assert_in_range(failed_accepts, 1, 50);
+	no_descriptors = false;
+	assert_int_equal(recv(fd, answer, 2, MSG_WAITALL), 2);
+	assert_string_equal(answer, "ok");
+	close(fd);
+	control_stop(control);
+	uzram_destroy(dev);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_tail),
+		cmocka_unit_test(test_slow_zeroes),
 		cmocka_unit_test(test_notify_misses),
 		cmocka_unit_test(test_idle_and_access),
 		cmocka_unit_test(test_failing_file),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_no_descriptors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

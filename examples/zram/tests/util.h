@@ -60,6 +60,7 @@ test_config(unsigned int block, const char *algo, const char *recomp)
 {
 	struct uzram_config config = { .block = block,
 				       .size = (uint64_t)block * 64,
+				       .backing_fd = -1,
 				       .defer = ZS_DEFER_NONE };
 
 	assert_int_equal(codec_parse(algo, &config.algo), 0);
@@ -89,6 +90,42 @@ static inline char *test_file(char *path, size_t bytes)
 	assert_true(fd >= 0);
 	close(fd);
 	return path;
+}
+
+static inline void test_backing_file(struct uzram_config *config, char *path,
+				     size_t path_bytes, uint64_t bytes)
+{
+	const char *why;
+
+	config->backing_fd = backing_open(test_file(path, path_bytes),
+					  config->block, bytes, &why);
+	assert_true(config->backing_fd >= 0);
+}
+
+static inline uint32_t word_of(struct uzram *dev, size_t index)
+{
+	return slot_word(&dev->table.slots[index]);
+}
+
+static inline void put(struct uzram *dev, size_t index, enum contents kind,
+		       uint64_t seed)
+{
+	size_t len = dev->config.block;
+	unsigned char block[UZRAM_BLOCK_MAX];
+
+	contents_fill(block, len, kind, &seed);
+	assert_int_equal(uzram_write(dev, block, len, index * len), 0);
+}
+
+static inline void assert_block(struct uzram *dev, size_t index,
+				enum contents kind, uint64_t seed)
+{
+	unsigned char block[UZRAM_BLOCK_MAX], back[UZRAM_BLOCK_MAX];
+	size_t len = dev->config.block;
+
+	contents_fill(block, len, kind, &seed);
+	assert_int_equal(uzram_read(dev, back, len, index * len), 0);
+	assert_memory_equal(block, back, len);
 }
 
 /* Every figure is what the slots say, and the pool holds their objects. */
