@@ -12,13 +12,16 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pager.h"
@@ -26,6 +29,21 @@
 #ifndef UFFD_USER_MODE_ONLY
 #define UFFD_USER_MODE_ONLY 1
 #endif
+
+/* Linux 6.6, in headers that are older. Asked for when a region is
+ * registered. */
+#ifndef UFFDIO_POISON
+#define _UFFDIO_POISON 0x08
+#define UFFDIO_POISON_MODE_DONTWAKE ((uint64_t)1 << 0)
+struct uffdio_poison {
+	struct uffdio_range range;
+	uint64_t mode;
+	int64_t updated;
+};
+#define UFFDIO_POISON _IOWR(UFFDIO, _UFFDIO_POISON, struct uffdio_poison)
+#endif
+
+#define REFUSE_NS (20 * 1000000l)
 
 #define FEATURES (UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_THREAD_ID)
 
@@ -101,6 +119,7 @@ int fault_register(struct uzswap *u, void *base, size_t bytes)
 
 	if (ioctl(u->uffd, UFFDIO_REGISTER, &reg))
 		return -errno;
+	u->can_poison = reg.ioctls >> _UFFDIO_POISON & 1;
 	return (reg.ioctls & needed) == needed ? 0 : -ENOTSUP;
 }
 
@@ -202,9 +221,12 @@ static int bring_page(struct uzswap *u, struct handler *handler, uint32_t slot,
 	}
 	if (!err) {
 		err = put_page(u, address, bytes);
-		/* It must not be lost, even if the region is gone. */
-		if (err && from == PAGE_OUT)
-			swap_out(u->swap, slot, bytes);
+		/* This is the only copy now: it goes back, or in. */
+		while (err && from == PAGE_OUT &&
+		       swap_out(u->swap, slot, bytes)) {
+			sched_yield();
+			err = put_page(u, address, bytes);
+		}
 	}
 	pthread_mutex_lock(&u->lock);
 	if (err) {
@@ -291,6 +313,65 @@ static void read_ahead(struct uzswap *u, struct handler *handler, uint32_t slot,
 	}
 }
 
+/* ---- serving ------------------------------------------------------------- */
+
+/* Who wrote to a page waits, and the page is there: its write protection was
+ * not taken back when it could not be taken away. Nobody may copy the page
+ * meanwhile, so it is BUSY. Locks: needs the lock; drops it. */
+static void allow_writes(struct uzswap *u, uint32_t slot, char *address)
+{
+	page_list_del(u, &u->active, slot);
+	u->pages[slot].state = PAGE_BUSY;
+	pthread_mutex_unlock(&u->lock);
+	fault_protect(u, address, u->page_size, false);
+	pthread_mutex_lock(&u->lock);
+	page_settle(u, slot, PAGE_RESIDENT);
+}
+
+static bool poison(struct uzswap *u, char *address)
+{
+	struct uffdio_poison poison = {
+		.range = { (uintptr_t)address, u->page_size },
+		.mode = UFFDIO_POISON_MODE_DONTWAKE,
+	};
+	int result;
+
+	do
+		result = ioctl(u->uffd, UFFDIO_POISON, &poison);
+	while (result && (errno == EAGAIN || errno == EINTR));
+	return !result;
+}
+
+/* Tells who waits for a page that it cannot be brought. Poison does so for
+ * all: SIGBUS, or EFAULT for a system call. It is taken off once they had the
+ * time to see it; who had not asks again. Without it a signal has to do: a
+ * system call does not see that, and asks again for ever, but not more often
+ * than the handler sleeps here.
+ * Locks: needs the lock; drops it. The page is BUSY meanwhile: who brought it
+ * would lose it when the poison is taken off. */
+static void refuse(struct uzswap *u, const struct uffd_msg *msg, uint32_t slot,
+		   char *address)
+{
+	const struct timespec a_while = { .tv_nsec = REFUSE_NS };
+	enum page_state state = u->pages[slot].state;
+	bool poisoned = u->can_poison;
+
+	if (state == PAGE_LIMBO)
+		page_list_del(u, &u->limbo, slot);
+	u->pages[slot].state = PAGE_BUSY;
+	pthread_mutex_unlock(&u->lock);
+	poisoned = poisoned && poison(u, address);
+	if (!poisoned)
+		syscall(SYS_tgkill, getpid(),
+			(pid_t)msg->arg.pagefault.feat.ptid, SIGBUS);
+	wake(u, address);
+	nanosleep(&a_while, NULL);
+	if (poisoned)
+		madvise(address, u->page_size, MADV_DONTNEED);
+	pthread_mutex_lock(&u->lock);
+	page_settle(u, slot, state);
+}
+
 static void serve(struct uzswap *u, struct handler *handler,
 		  const struct uffd_msg *msg)
 {
@@ -299,6 +380,7 @@ static void serve(struct uzswap *u, struct handler *handler,
 	enum page_state state;
 	unsigned int ahead = 0;
 	int err = 0, direction = 0;
+	bool brought = false;
 	uint32_t slot;
 	char *page;
 
@@ -322,17 +404,19 @@ static void serve(struct uzswap *u, struct handler *handler,
 		err = bring_page(u, handler, slot, page, false);
 		if (err)
 			break;
+		brought = true;
 	}
 	if (err) {
 		u->stats.load_errors++;
 		u->stats.last_error = err;
-	} else {
-		ahead = plan_ahead(u, slot, &direction);
+		refuse(u, msg, slot, page);
+		pthread_mutex_unlock(&u->lock);
+		return;
 	}
+	if (!brought && msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP)
+		allow_writes(u, slot, page);
+	ahead = plan_ahead(u, slot, &direction);
 	pthread_mutex_unlock(&u->lock);
-	if (err)
-		syscall(SYS_tgkill, getpid(),
-			(pid_t)msg->arg.pagefault.feat.ptid, SIGBUS);
 	wake(u, page);
 	if (ahead) {
 		pthread_mutex_lock(&u->lock);

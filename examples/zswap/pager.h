@@ -101,6 +101,7 @@ struct uzswap {
 	unsigned int next_stream; /* to be forgotten next */
 	bool stuck; /* nothing could be stored just now */
 	bool stop;
+	bool can_poison; /* pages of regions: Linux 6.6 */
 	struct uzswap_stats stats;
 };
 

@@ -6,8 +6,15 @@
  * A region is used like any memory, by any threads, also in system calls
  * (unless only faults of user mode are permitted: uzswap_create says so). Not
  * for a region: munmap, mremap, madvise, mlock, mprotect; use in a child after
- * fork (the child has no such memory: SIGSEGV). A page that cannot be read
- * back from the swap file gives SIGBUS to who touches it, and stays there.
+ * fork (the child has no such memory: SIGSEGV); buffers that the kernel keeps
+ * in use by pinning their pages: of O_DIRECT, of io_uring's fixed ones, of
+ * vmsplice. It would go on with pages that are not the region's any more.
+ *
+ * A page that cannot be read back from the swap file stays there. Who touches
+ * it gets SIGBUS, a system call EFAULT (or as much as was done before); for
+ * some 20 ms, then the next touch tries again. Before Linux 6.6 a system call
+ * does not return, and gets a SIGBUS for each try, some 50 a second, until the
+ * page can be read. Each such failure takes a handler's time for 20 ms.
  */
 #ifndef UZSWAP_H
 #define UZSWAP_H
@@ -38,7 +45,7 @@ struct uzswap_stats {
 	uint64_t taken; /* taken away */
 	uint64_t kept_referenced; /* the hand passed: came back from limbo */
 	uint64_t store_errors; /* could not be stored: kept resident */
-	uint64_t load_errors; /* could not be read back: SIGBUS */
+	uint64_t load_errors; /* could not be read back: SIGBUS, EFAULT */
 	uint64_t waits; /* faults that waited for room */
 	int last_error; /* negative errno of the last of both errors */
 };

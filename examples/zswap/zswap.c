@@ -278,16 +278,23 @@ static void collect_offset(struct zswap_entry *entry, void *arg)
 uint64_t zswap_invalidate_area(struct zswap *z, uint64_t first, uint64_t nr)
 {
 	uint64_t stored = stat_read(&z->stored_pages), dropped = 0;
-	struct area area = { .first = first, .nr = nr, .room = stored };
+	struct area area = { .first = first, .nr = nr, .room = stored + 1 };
 
 	/* An area much larger than what is stored (a whole device): look at
 	 * what is stored. Without memory for a list: ask for each offset. */
 	if (nr / 8 > stored) {
-		area.offset = malloc((stored + 1) * sizeof(*area.offset));
+		area.offset = malloc(area.room * sizeof(*area.offset));
 		if (area.offset) {
-			index_for_each(&z->index, collect_offset, &area);
-			for (size_t i = 0; i < area.found; i++)
-				dropped += zswap_invalidate(z, area.offset[i]);
+			/* A full list: others store into the area, and an
+			 * older page may have found no room. */
+			do {
+				area.found = 0;
+				index_for_each(&z->index, collect_offset,
+					       &area);
+				for (size_t i = 0; i < area.found; i++)
+					dropped += zswap_invalidate(
+						z, area.offset[i]);
+			} while (area.found == area.room);
 			free(area.offset);
 			return dropped;
 		}

@@ -1,48 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* test_uzswap.c - regions: what is written is read, whatever was taken away
- * meanwhile, by one thread or many, and when the swap file fails. */
-#include "util.h"
+ * meanwhile, by one thread or many. */
+#include "regions.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "uzswap.h"
-
-static bool not_permitted;
-
-static struct uzswap *create(size_t resident, size_t budget,
-			     unsigned int handlers, const char *path,
-			     const struct swap_io *io)
-{
-	struct uzswap_options options = {
-		.resident_bytes = resident,
-		.max_bytes = 256 * MIB,
-		.handlers = handlers,
-		.zswap = { .budget_bytes = budget, .max_pool_percent = 100 },
-		.path = path,
-		.io = io,
-	};
-	char message[200];
-	struct uzswap *u;
-
-	if (not_permitted)
-		skip();
-	u = uzswap_create(&options, message, sizeof(message));
-	if (!u)
-		fail_msg("%s", message);
-	return u;
-}
 
 /* As many pages as fit, and counters that add up. */
 static void check_stats(struct uzswap *u, size_t limit, uint64_t touched)
@@ -56,19 +26,6 @@ static void check_stats(struct uzswap *u, size_t limit, uint64_t touched)
 	assert_int_equal(stats.load_errors, 0);
 	assert_int_equal(stats.store_errors, 0);
 	assert_in_range(stats.new_faults, 1, touched);
-}
-
-/* Pages in memory, as the system says. */
-static size_t resident_of(void *p, size_t bytes)
-{
-	static unsigned char map[64 * 1024];
-	size_t n = 0;
-
-	assert_true(bytes / PAGE <= sizeof(map));
-	assert_int_equal(mincore(p, bytes, map), 0);
-	for (size_t i = 0; i < bytes / PAGE; i++)
-		n += map[i] & 1;
-	return n;
 }
 
 static void test_write_and_read(void **state)
@@ -281,105 +238,6 @@ static void test_system_calls(void **state)
 	uzswap_destroy(u);
 }
 
-/* ---- failing files ------------------------------------------------------- */
-
-static atomic_int write_error, read_error;
-
-static ssize_t test_pread(int fd, void *buf, size_t bytes, off_t at)
-{
-	if (!read_error)
-		return pread(fd, buf, bytes, at);
-	errno = read_error;
-	return -1;
-}
-
-static ssize_t test_pwrite(int fd, const void *buf, size_t bytes, off_t at)
-{
-	if (!write_error)
-		return pwrite(fd, buf, bytes, at);
-	errno = write_error;
-	return -1;
-}
-
-static const struct swap_io test_io = { test_pread, test_pwrite };
-
-/* Nothing can be stored: the program goes on, beyond the limit, and nothing is
- * lost; once it can, the limit holds again. */
-static void test_full(void **state)
-{
-	const size_t limit = MIB, nr = 3 * limit / PAGE;
-	/* A pool of one page, so to say: all goes to the file. */
-	struct uzswap *u = create(limit, PAGE, 1, "/tmp", &test_io);
-	char *p = uzswap_alloc(u, nr * PAGE);
-	struct uzswap_stats stats;
-
-	(void)state;
-	assert_non_null(p);
-	write_error = ENOSPC;
-	for (size_t i = 0; i < nr; i++)
-		make_page(p + i * PAGE, i, 3);
-	uzswap_stats(u, &stats);
-	assert_true(stats.resident_peak > limit / PAGE);
-	assert_true(stats.store_errors > 0);
-	assert_int_equal(stats.last_error, -ENOSPC);
-	assert_int_equal(uzswap_pageout(u, p), -ENOSPC);
-	for (size_t i = 0; i < nr; i++)
-		assert_page(p + i * PAGE, i, 3);
-	write_error = 0;
-	assert_int_equal(uzswap_pageout(u, p), 0);
-	assert_int_equal(resident_of(p, nr * PAGE), 0);
-	for (size_t i = 0; i < nr; i++)
-		assert_page(p + i * PAGE, i, 3);
-	for (int tries = 0; tries < 1000; tries++) {
-		uzswap_stats(u, &stats);
-		if (stats.resident_pages <= limit / PAGE)
-			break;
-		usleep(1000);
-	}
-	assert_true(stats.resident_pages <= limit / PAGE);
-	uzswap_destroy(u);
-}
-
-static sigjmp_buf at_sigbus;
-
-static void on_sigbus(int sig)
-{
-	(void)sig;
-	siglongjmp(at_sigbus, 1);
-}
-
-/* A page that cannot be read back: SIGBUS, not zeroes; and it is still there
- * when the file can be read again. */
-static void test_read_error(void **state)
-{
-	struct uzswap *u = create(MIB, PAGE, 1, "/tmp", &test_io);
-	struct sigaction action = { .sa_handler = on_sigbus }, old;
-	char *p = uzswap_alloc(u, 64 * PAGE);
-	struct uzswap_stats stats;
-	volatile int caught = 0;
-
-	(void)state;
-	assert_non_null(p);
-	for (size_t i = 0; i < 64; i++)
-		make_page(p + i * PAGE, i, 1 + i % 2);
-	assert_int_equal(uzswap_pageout(u, p), 0);
-	sigaction(SIGBUS, &action, &old);
-	read_error = EIO;
-	if (!sigsetjmp(at_sigbus, 1))
-		assert_int_equal(*(volatile char *)p, 12345);
-	else
-		caught = 1;
-	read_error = 0;
-	sigaction(SIGBUS, &old, NULL);
-	assert_true(caught);
-	uzswap_stats(u, &stats);
-	assert_true(stats.load_errors > 0);
-	assert_int_equal(stats.last_error, -EIO);
-	for (size_t i = 0; i < 64; i++)
-		assert_page(p + i * PAGE, i, 1 + i % 2);
-	uzswap_destroy(u);
-}
-
 static void test_arguments(void **state)
 {
 	struct uzswap_options options = { .resident_bytes = 1000 };
@@ -471,17 +329,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_aging),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_system_calls),
-		cmocka_unit_test(test_full),
-		cmocka_unit_test(test_read_error),
 		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_not_permitted),
 	};
-	struct uzswap_options options = {
-		.resident_bytes = MIB,
-		.zswap = { .budget_bytes = MIB },
-	};
-	char message[200];
-	struct uzswap *u;
 
 	/* For the script: how a program takes it. */
 	if (argc > 2 && !strcmp(argv[1], "--without-userfaultfd")) {
@@ -490,11 +340,6 @@ int main(int argc, char **argv)
 		execv(argv[2], argv + 2);
 		return 127;
 	}
-	u = uzswap_create(&options, message, sizeof(message));
-	if (*message)
-		printf("%s\n", message);
-	/* Only for that reason tests may be left out. */
-	not_permitted = !u && errno == EPERM;
-	uzswap_destroy(u);
+	look_for_userfaultfd();
 	return cmocka_run_group_tests_name("uzswap", tests, NULL, NULL);
 }

@@ -293,10 +293,18 @@ static void test_no_memory(void **state)
 /* No memory for an entry: calloc and malloc of the library fail (linked with
  * --wrap), the Nth from now on. */
 static int fail_at;
+/* Called by the next malloc. */
+static void (*in_malloc)(void);
 void *__real_malloc(size_t bytes);
 void *__wrap_malloc(size_t bytes);
 void *__wrap_malloc(size_t bytes)
 {
+	void (*call)(void) = in_malloc;
+
+	if (call) {
+		in_malloc = NULL;
+		call();
+	}
 	if (fail_at && !--fail_at)
 		return NULL;
 	return __real_malloc(bytes);
@@ -366,6 +374,44 @@ static void test_options(void **state)
 	assert_int_equal(errno, EINVAL);
 }
 
+/* An area is dropped while others store into it: what was there before must
+ * go all the same. */
+static struct zswap *area_of;
+
+static void store_into_area(void)
+{
+	unsigned char page[PAGE];
+
+	for (uint64_t offset = 1000; offset < 3000; offset++) {
+		make_page(page, offset, 8);
+		assert_int_equal(zswap_store(area_of, offset, page), 0);
+	}
+}
+
+static void test_area(void **state)
+{
+	struct zswap_options options = { .budget_bytes = 64 * MIB };
+	struct zswap *z = zswap_create(&options);
+	unsigned char page[PAGE];
+
+	(void)state;
+	assert_non_null(z);
+	for (uint64_t offset = 0; offset < 100; offset++) {
+		make_page(page, offset, 8);
+		assert_int_equal(zswap_store(z, offset, page), 0);
+	}
+	/* Between the size of the list and the list. */
+	area_of = z;
+	in_malloc = store_into_area;
+	assert_int_equal(zswap_invalidate_area(z, 0, (uint64_t)1 << 40), 2100);
+	assert_null(in_malloc);
+	for (uint64_t offset = 0; offset < 3000; offset++)
+		assert_int_equal(zswap_load(z, offset, page), -ENOENT);
+	assert_int_equal(zswap_invalidate_area(z, 0, (uint64_t)1 << 40), 0);
+	assert_int_equal(zswap_check(z), 0);
+	zswap_destroy(z);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,6 +421,7 @@ int main(void)
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_allocation_failures),
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_area),
 	};
 
 	return cmocka_run_group_tests_name("zswap", tests, NULL, NULL);
