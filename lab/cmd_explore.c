@@ -73,7 +73,10 @@ static void print_help(const char *command)
 	       "\n"
 	       "Example: uzs lab %s\n",
 	       command, one ? " SCENARIO" : "",
-	       one ? "" : "All scenarios, lock scopes and deferrals.\n",
+	       one ? ""
+		   : "The quick scenarios, or with --deep all of them, with "
+		     "every lock scope and\n"
+		     "deferral.\n",
 	       one ? ""
 		   : "  --deep           all scenarios, 3 preemptions with 2 "
 		     "CPUs, 2 with 3\n",
@@ -267,6 +270,7 @@ static void print_json_row(struct plan *p, const struct lab_config *c,
 		uzs_json_uint(&p->out, "found_at", r->found_at);
 		uzs_json_uint(&p->out, "found_steps", r->found_steps);
 		uzs_json_string(&p->out, "schedule", schedule);
+		uzs_json_bool(&p->out, "confirmed", !r->unconfirmed);
 		uzs_json_string(&p->out, "text", r->text);
 	}
 	uzs_json_close(&p->out, '}');
@@ -296,6 +300,11 @@ static void print_finding(struct plan *p, const struct lab_config *c,
 	       "leaves the default order; again with\n  uzs lab replay %s\n",
 	       r->text, (unsigned long long)r->found_at, r->found_steps,
 	       r->schedule.nr, schedule);
+	if (r->unconfirmed)
+		printf("this schedule alone does not show it%s\n",
+		       r->cut ? ": the one found left the default order at more "
+				"places than can be told"
+			      : "");
 	if (p->table) {
 		putchar('\n');
 		lab_replay(c, &r->schedule, p->options.max_steps, &again,
@@ -388,15 +397,20 @@ static int do_plan(struct plan *p)
 		putchar('\n');
 	} else {
 		printf("%u rows, %llu schedules of %.0f steps on average, "
-		       "%.1f s of CPU time, %.0f schedules a second: %u found something\n",
+		       "%.1f s of CPU time, %.0f schedules a second: %u found something, %u not to the end\n",
 		       p->rows, (unsigned long long)p->runs,
 		       p->runs ? (double)p->steps / (double)p->runs : 0,
 		       p->seconds,
 		       p->seconds > 0 ? (double)p->runs / p->seconds : 0,
-		       p->findings);
+		       p->findings, p->incomplete);
 	}
 	if (!p->rows)
 		return uzs_fail("no scenario goes with these options");
+	/* Asked for, or is there more than the search can hold? */
+	if (p->incomplete && !p->options.max_runs && !p->options.random)
+		return uzs_fail("%u of %u rows were not explored to the end: "
+				"their runs have too many choices",
+				p->incomplete, p->rows);
 	return p->findings ? UZS_FAILED : 0;
 }
 

@@ -17,7 +17,9 @@ static void print_help(void)
 	     "  --no-table    only what is found\n"
 	     "  --max-steps N more steps are a livelock (default 5000)\n"
 	     "\n"
-	     "Exit status: 0 nothing is found, 1 something is.\n"
+	     "Exit status: 0 nothing is found, 1 something is, or a place of the "
+	     "schedule does\n"
+	     "not fit the run.\n"
 	     "\n"
 	     "Example: uzs lab replay free-free/held/none/2/-");
 }
@@ -77,5 +79,11 @@ int lab_cmd_replay(int argc, char **argv)
 	lab_free_trace(&trace);
 	printf("%s%s%s\n", uzs_lab_finding_name(result.finding),
 	       result.text[0] ? ": " : "", result.text);
+	if (result.unused)
+		return uzs_fail("%s: %u of %u steps do not fit the run, the "
+				"first is %u%c",
+				argv[optind], result.unused, schedule.nr,
+				result.first_unused.step,
+				'a' + (int)result.first_unused.fiber);
 	return result.finding == LAB_FOUND_NOTHING ? 0 : UZS_FAILED;
 }

@@ -70,8 +70,10 @@ static struct {
 	bool pruned;
 	bool too_deep;
 	struct lab_schedule schedule; /* where it left the default */
+	bool cut; /* and at more places than that holds */
 	const struct lab_schedule *replay; /* NULL: search */
 	u32 next_deviation;
+	bool used[LAB_MAX_DEVIATIONS]; /* of the replay's deviations */
 	struct lab_trace *trace;
 
 	/* random */
@@ -165,6 +167,8 @@ static void note_choice(u8 current, u8 enabled, u8 chosen)
 		return;
 	if (s->nr < LAB_MAX_DEVIATIONS)
 		s->at[s->nr++] = (struct lab_deviation){ ex.step, chosen };
+	else
+		ex.cut = true;
 }
 
 /* The choice at a node that the path does not have yet: the default, and the
@@ -215,8 +219,10 @@ static u8 choose_by_replay(u8 current, u8 enabled)
 	    s->at[ex.next_deviation].step == ex.step) {
 		u32 fiber = s->at[ex.next_deviation].fiber;
 
-		if (fiber < NOBODY && (enabled & (1u << fiber)))
+		if (fiber < NOBODY && (enabled & (1u << fiber))) {
 			choice = (u8)fiber;
+			ex.used[ex.next_deviation] = true;
+		}
 	}
 	return choice;
 }
@@ -316,7 +322,9 @@ static void run_once(void)
 	ex.step = 0;
 	ex.pruned = false;
 	ex.schedule.nr = 0;
+	ex.cut = false;
 	ex.next_deviation = 0;
+	memset(ex.used, 0, sizeof(ex.used));
 	lab_rewind(ex.config);
 	lab_order_begin();
 	uzs_lab_run(&scheduler);
@@ -373,6 +381,7 @@ static void keep_finding(void)
 	r->finding = uzs_lab_finding();
 	strncpy(r->text, uzs_lab_finding_text(), sizeof(r->text) - 1);
 	r->schedule = ex.schedule;
+	r->cut = ex.cut;
 	r->found_at = r->runs;
 	r->found_steps = ex.step;
 }
@@ -469,8 +478,10 @@ static void shrink(void)
 	}
 	/* What is told is what this very schedule says, from a fresh start. */
 	uzs_lab_forget_lock_order();
-	if (!still_finds(&r->schedule, r->finding))
+	if (!still_finds(&r->schedule, r->finding)) {
+		r->unconfirmed = true;
 		return;
+	}
 	r->found_steps = ex.step;
 	memset(r->text, 0, sizeof(r->text));
 	strncpy(r->text, uzs_lab_finding_text(), sizeof(r->text) - 1);
@@ -491,6 +502,7 @@ static bool begin(const struct lab_config *c,
 	if (lab_begin(c, again))
 		return true;
 	ex.schedule.nr = 0;
+	ex.cut = false;
 	ex.step = 0;
 	keep_finding();
 	return false;
@@ -519,6 +531,15 @@ void lab_explore(const struct lab_config *c,
 		shrink();
 }
 
+static void note_unused(const struct lab_schedule *s, struct lab_result *r)
+{
+	for (unsigned int i = s->nr; i-- > 0;)
+		if (!ex.used[i]) {
+			r->unused++;
+			r->first_unused = s->at[i];
+		}
+}
+
 void lab_replay(const struct lab_config *c, const struct lab_schedule *s,
 		unsigned int max_steps, struct lab_result *r,
 		struct lab_trace *trace)
@@ -542,6 +563,7 @@ void lab_replay(const struct lab_config *c, const struct lab_schedule *s,
 	ex.trace = NULL;
 	r->runs = 1;
 	keep_finding();
+	note_unused(s, r);
 	if (!trace)
 		return;
 	lab_name_steps(c, trace);

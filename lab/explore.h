@@ -68,6 +68,11 @@ struct lab_result {
 	u64 found_at; /* number of the run */
 	u32 found_steps; /* of the shrunk run */
 	u64 shrink_runs;
+	bool cut; /* as found it had more deviations than a schedule holds */
+	bool unconfirmed; /* the schedule alone does not show it */
+	/* of a replay: deviations that the run had no use for, and the first */
+	unsigned int unused;
+	struct lab_deviation first_unused;
 };
 
 void lab_explore(const struct lab_config *c,

@@ -17,7 +17,7 @@ static const struct command {
 	{ "list", lab_cmd_list, "the scenarios" },
 	{ "run", lab_cmd_run, "explore one scenario" },
 	{ "explore", lab_cmd_explore,
-	  "explore every scenario with every lock scope and deferral" },
+	  "explore the quick scenarios, or all, with every lock scope and deferral" },
 	{ "replay", lab_cmd_replay,
 	  "run one schedule again, and show it as a table" },
 };

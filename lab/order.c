@@ -235,6 +235,22 @@ static u64 fingerprint(struct object *o, const struct uzs_lab_step *s,
 	return h;
 }
 
+/* Right after an unlock: no step on the lock, but the plain accesses that
+ * follow happen with it. They can meet what others do with the lock held, and
+ * what they do right after giving it back; so its place among all of these is
+ * part of the state. */
+static void note_released(const struct uzs_lab_step *s, unsigned int id)
+{
+	struct object *o = get(s->obj);
+	u64 h = mix(mix(order.print[id], (u64)s->op << 56),
+		    o->change + o->adds + o->looks);
+
+	o->looks += h;
+	order.state -= mix(id, order.print[id]);
+	order.print[id] = h;
+	order.state += mix(id, h);
+}
+
 /* A store that replaces what another fiber stored without having seen it, nor
  * anything that came after it. */
 static void check_race(struct object *o, const struct uzs_lab_fiber *f,
@@ -282,6 +298,10 @@ void lab_order_step(const struct uzs_lab_fiber *f)
 
 	if (s->op == LAB_START)
 		begin_after(f, id);
+	if (s->op == LAB_RELEASED) {
+		note_released(s, id);
+		return;
+	}
 	if (s->obj && s->access != LAB_NOTHING) {
 		o = get(s->obj);
 		known = is_conflict(o);

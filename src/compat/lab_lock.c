@@ -335,6 +335,8 @@ void uzs_lab_pin_read_unlock(pinlock_t *lock, const struct uzs_place *here)
 		      here);
 	VM_BUG_ON(!(lock->word & UZS_PIN_READERS));
 	lock->word--;
+	uzs_lab_point(LAB_RELEASED, LAB_NOTHING, lock,
+		      name_of(NULL, UZS_LOCK_PIN), here);
 }
 
 bool uzs_checked_pin_write_trylock(pinlock_t *lock,

@@ -151,7 +151,7 @@ static u32 draw(u32 n)
 }
 
 /* Each program reads, stores, adds and locks; what it reads goes into its
- * outcome. */
+ * outcome. Some do so a little too late: with plain accesses after an unlock. */
 static void run_program(struct lab_world *w, unsigned int cpu)
 {
 	u64 seen = cpu;
@@ -181,6 +181,9 @@ static void run_program(struct lab_world *w, unsigned int cpu)
 			w->word[2 + n] = w->word[2 + n] * 5 + cpu;
 			seen = seen * 31 + w->word[2 + n];
 			spin_unlock(&w->lock[n]);
+			/* Plain, and late. */
+			w->word[2 + n] += 1000 + cpu;
+			w->word[6 + n] = w->word[6 + n] * 7 + cpu + 1;
 			break;
 		default:
 			if (!spin_trylock(&w->lock[n])) {
@@ -214,51 +217,69 @@ static void note_words(struct lab_world *w)
 {
 	u64 outcome = 0;
 
-	for (int i = 0; i < 6; i++)
+	for (int i = 0; i < 8; i++)
 		outcome = outcome * 1000003u + w->word[i];
 	note_outcome(outcome);
 }
 
-static void test_reduction(void **state)
+static u64 runs_all, runs_reduced;
+
+/* The outcomes of the program, with reduction as without. */
+static void compare_outcomes(const char *name, unsigned int number,
+			     unsigned int preemptions)
 {
 	const struct lab_scenario s = { .name = "program",
 					.setup = init_spinlocks,
 					.cpu = { program_0, program_1, NULL },
 					.check = note_words };
 	static u64 all[MAX_OUTCOMES];
-	u64 runs_all = 0, runs_reduced = 0;
+	struct lab_result r;
+	unsigned int nr_all;
+
+	nr_outcomes = 0;
+	explore_two(&s, preemptions, false, &r);
+	assert_true(r.complete);
+	runs_all += r.runs;
+	nr_all = nr_outcomes;
+	memcpy(all, outcomes, nr_all * sizeof(all[0]));
+	qsort(all, nr_all, sizeof(all[0]), compare);
+
+	nr_outcomes = 0;
+	explore_two(&s, preemptions, true, &r);
+	assert_true(r.complete);
+	runs_reduced += r.runs;
+	qsort(outcomes, nr_outcomes, sizeof(outcomes[0]), compare);
+	if (nr_outcomes != nr_all ||
+	    memcmp(all, outcomes, nr_all * sizeof(all[0])))
+		fail_msg("%s %u, %u preemptions: %u outcomes of %u", name,
+			 number, preemptions, nr_outcomes, nr_all);
+}
+
+static void test_reduction(void **state)
+{
+	runs_all = runs_reduced = 0;
 
 	for (seed = 0; seed < NR_PROGRAMS;) {
 		u32 this_seed = seed;
 
 		for (int i = 0; i < 2 * NR_OPS; i++)
 			program[i % 2][i / 2] = draw(10);
-		for (unsigned int p = 0; p <= 3; p++) {
-			struct lab_result r;
-			unsigned int nr_all;
-
-			nr_outcomes = 0;
-			explore_two(&s, p, false, &r);
-			assert_true(r.complete);
-			runs_all += r.runs;
-			nr_all = nr_outcomes;
-			memcpy(all, outcomes, nr_all * sizeof(all[0]));
-			qsort(all, nr_all, sizeof(all[0]), compare);
-
-			nr_outcomes = 0;
-			explore_two(&s, p, true, &r);
-			assert_true(r.complete);
-			runs_reduced += r.runs;
-			qsort(outcomes, nr_outcomes, sizeof(outcomes[0]),
-			      compare);
-			if (nr_outcomes != nr_all ||
-			    memcmp(all, outcomes, nr_all * sizeof(all[0])))
-				fail_msg("program %u, %u preemptions: %u "
-					 "outcomes of %u",
-					 this_seed, p, nr_outcomes, nr_all);
-		}
+		for (unsigned int p = 0; p <= 3; p++)
+			compare_outcomes("program", this_seed, p);
 		seed = this_seed + 1;
 	}
+	assert_true(runs_reduced < runs_all);
+}
+
+/* Both CPUs do nothing but that, with the same lock, and with more
+ * preemptions. */
+static void test_reduction_after_unlock(void **state)
+{
+	runs_all = runs_reduced = 0;
+	for (int i = 0; i < 2 * NR_OPS; i++)
+		program[i % 2][i / 2] = 6;
+	for (unsigned int p = 0; p <= 4; p++)
+		compare_outcomes("late", 0, p);
 	assert_true(runs_reduced < runs_all);
 }
 
@@ -337,6 +358,112 @@ static void test_replay_is_exact(void **state)
 	lab_free_trace(&b);
 }
 
+static void replay(const char *text, struct lab_result *r)
+{
+	struct lab_schedule s;
+	struct lab_config c;
+	const char *error;
+
+	assert_true(lab_parse_schedule(text, &c, &s, &error));
+	lab_replay(&c, &s, 5000, r, NULL);
+}
+
+static void test_unused_deviations(void **state)
+{
+	struct lab_result r;
+
+	replay("free-free/held/none/2/-", &r);
+	assert_int_equal(r.unused, 0);
+	replay("free-free/held/none/2/5b", &r);
+	assert_int_equal(r.unused, 0);
+	/* The run is shorter; there is no such CPU; one after the other. */
+	replay("free-free/held/none/2/5b.4000a", &r);
+	assert_int_equal(r.unused, 1);
+	assert_int_equal(r.first_unused.step, 4000);
+	replay("free-free/held/none/2/2g.5b", &r);
+	assert_int_equal(r.unused, 1);
+	assert_int_equal(r.first_unused.step, 2);
+	replay("free-free/held/none/2/5b.1b.4000a", &r);
+	assert_int_equal(r.unused, 2);
+	assert_int_equal(r.first_unused.step, 1);
+}
+
+/* ---- findings that a schedule does not hold ---------------------------------------- */
+
+static unsigned int times; /* not in the arena: what one run leaves behind */
+
+static void only_once(struct lab_world *w)
+{
+	uzs_lab_yield();
+	if (!times++)
+		uzs_lab_found(LAB_FOUND_INVARIANT, "the first time");
+}
+
+static void test_unconfirmed(void **state)
+{
+	const struct lab_scenario s = { .name = "once",
+					.setup = no_setup,
+					.cpu = { only_once, only_once, NULL } };
+	struct lab_result r;
+
+	times = 0;
+	explore_two(&s, 1, true, &r);
+	assert_int_equal(r.finding, LAB_FOUND_INVARIANT);
+	assert_string_equal(r.text, "the first time");
+	assert_true(r.unconfirmed);
+	assert_false(r.cut);
+}
+
+#define WAKES (LAB_MAX_DEVIATIONS + 6)
+
+/* CPU 0 goes on right after every wakeup: a deviation each, and all of them are
+ * needed. */
+static void sleeps(struct lab_world *w)
+{
+	u32 *word = (u32 *)&w->word[0];
+	unsigned int prompt = 0;
+
+	for (u32 i = 0; i < WAKES; i++) {
+		uzs_lab_wait_on(word, i, 0, UZS_LAB_PLACE("word"));
+		prompt += *word == i + 1;
+	}
+	if (prompt == WAKES)
+		uzs_lab_found(LAB_FOUND_INVARIANT, "always prompt");
+}
+
+static void wakes(struct lab_world *w)
+{
+	u32 *word = (u32 *)&w->word[0];
+
+	for (u32 i = 0; i < WAKES; i++) {
+		uzs_lab_point(LAB_RMW, LAB_CHANGES, word, "word", UZS_HERE);
+		*word = i + 1;
+		uzs_lab_wake_on(word, true, UZS_LAB_PLACE("word"));
+	}
+}
+
+static void test_schedule_too_long(void **state)
+{
+	const struct lab_scenario s = { .name = "long",
+					.setup = no_setup,
+					.cpu = { sleeps, wakes, NULL } };
+	const struct lab_config c = { .scenario = &s,
+				      .scope = ZS_SCOPE_HELD,
+				      .defer = ZS_DEFER_NONE,
+				      .cpus = 2 };
+	struct lab_explore_options o = LAB_EXPLORE_DEFAULT;
+	struct lab_result r;
+
+	o.random = true;
+	o.depth = 1;
+	o.runs = 64;
+	lab_explore(&c, &o, &r);
+	assert_int_equal(r.finding, LAB_FOUND_INVARIANT);
+	assert_true(r.cut);
+	assert_true(r.unconfirmed);
+	assert_int_equal(r.schedule.nr, LAB_MAX_DEVIATIONS);
+}
+
 /* ---- random ------------------------------------------------------------------------------ */
 
 /* Wrong only if CPU 1's change falls between two of CPU 0's: depth 2. */
@@ -401,7 +528,11 @@ int main(void)
 		cmocka_unit_test(test_all_orders),
 		cmocka_unit_test(test_independent),
 		cmocka_unit_test(test_reduction),
+		cmocka_unit_test(test_reduction_after_unlock),
 		cmocka_unit_test(test_schedule_text),
+		cmocka_unit_test(test_unused_deviations),
+		cmocka_unit_test(test_unconfirmed),
+		cmocka_unit_test(test_schedule_too_long),
 		cmocka_unit_test(test_replay_is_exact),
 		cmocka_unit_test(test_random),
 	};

@@ -64,6 +64,15 @@ run "$uzs" lab replay --no-table --max-steps 10 free-free/held/none/2/-
 equal "exit status of a finding" 1 "$status"
 check "what is found" grep -q '^livelock: more than 10 steps' "$work/out"
 
+# A schedule that is not this run's: said, and no success.
+fails_with 1 "uzs lab: free-free/held/none/2/5b.4000a.1g: 2 of 3 steps do not *, the first is 4000a" \
+	"$uzs" lab replay free-free/held/none/2/5b.4000a.1g
+
+# Not to the end: said in the last line; wanted, so no failure.
+runs_well "$uzs" lab run free-free --scope held --defer none --cpus 2 \
+	--max-runs 3
+check "not to the end" grep -q ', 1 not to the end$' "$work/out"
+
 # The same with plain accesses, where it is built.
 if [ -x "$(dirname "$uzs")/uzs-lab-watch" ]; then
 	runs_well "$uzs" lab watch run free-free --cpus 2 --preemptions 1
