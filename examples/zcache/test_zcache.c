@@ -266,7 +266,7 @@ static void *work(void *arg)
 
 static void test_threads(void **state)
 {
-	struct zcache *cache = zcache_create(2 * MIB, 1500);
+	struct zcache *cache = zcache_create(2 * MIB, 500);
 	struct worker worker[4];
 	struct zcache_stats stats;
 
@@ -282,7 +282,7 @@ static void test_threads(void **state)
 	for (int i = 0; i < 4; i++) {
 		pthread_join(worker[i].thread, NULL);
 		assert_int_equal(worker[i].wrong, 0);
-		assert_true(worker[i].found > 100);
+		assert_true(worker[i].found > scaled(500));
 	}
 	zcache_stats(cache, &stats);
 	assert_true(stats.evictions > 0);
