@@ -73,22 +73,41 @@ static unsigned int putback_zspage(struct size_class *class,
 	return group;
 }
 
+/* So many objects ahead of its turn a handle's word is fetched: it lies
+ * anywhere, and nothing but the object leads to it. */
+#define AHEAD 8
+
+/* Return: is there another object? */
+static bool fetch_handle(struct obj_iter *it)
+{
+	__builtin_prefetch((void *)uzs_obj_iter_handle(it), 1);
+	return uzs_obj_iter_next(it);
+}
+
 /* Moves objects, lowest index first, until `src` is empty or `dst` full. */
 static void migrate_zspage(struct compaction *c, struct zspage *dst,
 			   struct zspage *src)
 {
 	struct zs_pool *pool = c->pool;
-	struct obj_iter it;
+	struct obj_iter it, ahead;
+	bool more = true;
 
 	uzs_obj_iter_start(&it, pool, src);
+	ahead = it;
+	for (int i = 0; i < AHEAD && more; i++)
+		more = fetch_handle(&ahead);
 	do {
 		unsigned long handle = uzs_obj_iter_handle(&it);
 		unsigned long from, to;
 
+		more = more && fetch_handle(&ahead);
 		if (!handle)
 			continue;
 		from = handle_to_obj(handle);
 		to = uzs_obj_malloc(pool, c->class, dst, handle);
+		if (dst->freeobj != OBJ_NONE) /* while this one is copied */
+			__builtin_prefetch(
+				uzs_obj_head_at(pool, dst, dst->freeobj), 1);
 		uzs_obj_copy(pool, c->class, to, from);
 		record_obj(handle, to);
 		uzs_obj_free(pool, c->class, src, from, false);

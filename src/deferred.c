@@ -130,6 +130,7 @@ static bool drain_array(struct zs_pool *pool, u64 until)
 	while (n < DRAIN_BATCH && d->tail < d->head && d->tail < until)
 		handles[n++] = ring[d->tail++ & (d->capacity - 1)];
 	spin_unlock(&d->lock);
+	uzs_fetch_objects(pool, handles, n);
 	/* One by one, each as its scope has it: so does the series of April. */
 	for (unsigned int i = 0; i < n; i++)
 		zs_free(pool, handles[i]);

@@ -281,6 +281,9 @@ void uzs_register_shrinker(struct zs_pool *pool);
 /* The scope for an option; one that falls back if the obj word has no room. */
 const struct lock_scope *uzs_find_scope(const struct zs_pool *pool,
 					enum zs_lock_scope id);
+/* Starts fetching what freeing these handles will touch; no locks needed. */
+void uzs_fetch_objects(struct zs_pool *pool, const unsigned long *handles,
+		       unsigned int n);
 /* Frees many handles, class->lock held over runs of the same class. */
 void uzs_free_handles(struct zs_pool *pool, const unsigned long *handles,
 		      unsigned int n);
@@ -318,5 +321,19 @@ void uzs_kick_reclaim(struct zs_pool *pool);
  * with `compaction` also the right to compact. */
 void uzs_lock_pool(struct zs_pool *pool);
 void uzs_unlock_pool(struct zs_pool *pool);
+/* What zs_pool_check looks at, for who keeps everybody else away without its
+ * locks: the lab stops all CPUs. */
+struct pool_check {
+	struct size_class *const *class; /* NULL: all of the pool's */
+	unsigned int nr_classes;
+	unsigned long other_pages; /* in zspages of those left out */
+	enum {
+		CHECK_COMPAT, /* I9 and I10, with the magazines emptied */
+		CHECK_COMPAT_AS_IS, /* the same, and nothing is changed */
+		CHECK_NO_COMPAT
+	} compat;
+};
+unsigned long uzs_check_pool(struct zs_pool *pool,
+			     const struct pool_check *what, FILE *out);
 
 #endif

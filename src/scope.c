@@ -145,28 +145,54 @@ static struct size_class *handle_class(struct zs_pool *pool,
 	return zpdesc_class(pool, obj_to_zpdesc(pool, obj));
 }
 
-/* So far ahead of its turn a handle's object is fetched; twice as far ahead
- * the handle's own word: each is a miss, and one waits for the other. */
-#define AHEAD 8
+/* ---- many at once ------------------------------------------------------- */
 
-/* Where the lookup needs pool->lock: while that is held. */
-static __always_inline void prefetch_ahead(struct zs_pool *pool,
-					   const unsigned long *handles,
-					   unsigned int i, unsigned int n)
+/* So many handles ahead of its turn a handle's word is fetched. */
+#define AHEAD 16u
+
+void uzs_fetch_objects(struct zs_pool *pool, const unsigned long *handles,
+		       unsigned int n)
 {
-	unsigned long obj;
+	for (unsigned int i = 0; i < n + AHEAD; i++) {
+		unsigned long obj;
+		struct zpdesc *zpdesc;
 
-	if (i + 2 * AHEAD < n)
-		__builtin_prefetch((void *)handles[i + 2 * AHEAD], 1);
-	if (i + AHEAD < n) {
-		obj = handle_to_obj(handles[i + AHEAD]);
-		prefetch_object(pool, handle_class(pool, handles[i + AHEAD]),
-				obj_to_zpdesc(pool, obj), obj);
+		if (i < n)
+			__builtin_prefetch((void *)handles[i], 1);
+		if (i < AHEAD)
+			continue;
+		/* The object may move now; then the wrong thing is fetched. */
+		obj = handle_to_obj(handles[i - AHEAD]);
+		zpdesc = obj_to_zpdesc(pool, obj);
+		__builtin_prefetch(zpdesc, 1);
+		if (pool->scope->class_in_obj)
+			prefetch_object(pool, obj_to_class(pool, obj), zpdesc,
+					obj);
 	}
 }
 
+/* Handles sorted at once. */
+#define BATCH 256u
+
+/* By class, and within a class as they came: so each zspage is left as if they
+ * had been freed one by one. Only where the obj word has the class. */
+static void sort_by_class(struct zs_pool *pool, const unsigned long *handles,
+			  unsigned int n, unsigned long *sorted)
+{
+	u16 class[BATCH], place[ZS_MAX_CLASSES + 1] = { 0 };
+
+	for (unsigned int i = 0; i < n; i++) {
+		class[i] = (u16)handle_class(pool, handles[i])->index;
+		place[class[i] + 1]++;
+	}
+	for (unsigned int c = 1; c < pool->nr_classes; c++)
+		place[c] = (u16)(place[c] + place[c - 1]);
+	for (unsigned int i = 0; i < n; i++)
+		sorted[place[class[i]]++] = handles[i];
+}
+
 /* Handles freed under one hold of class->lock: bounds it. */
-#define RUN_MAX 64
+#define RUN_MAX 64u
 
 /* Frees the handles at the front that are of the same class. Return: how
  * many. */
@@ -174,10 +200,10 @@ static unsigned int free_run(struct zs_pool *pool, const unsigned long *handles,
 			     unsigned int n)
 {
 	bool lookup_locked = !pool->scope->class_in_obj, kick = false;
-	struct zspage *zspage, *next;
+	struct zspage *zspages[RUN_MAX], *zspage, *next;
 	struct size_class *class;
 	LIST_HEAD(empty);
-	unsigned int i;
+	unsigned int nr;
 
 	uzs_forbid_page_free(RANK_CLASS); /* in every scope */
 	/* The order of locks forbids to take pool->lock for the next lookup
@@ -185,19 +211,21 @@ static unsigned int free_run(struct zs_pool *pool, const unsigned long *handles,
 	if (lookup_locked)
 		read_lock(&pool->lock);
 	class = handle_class(pool, handles[0]);
-	spin_lock(&class->lock);
-	for (i = 0; i < min(n, RUN_MAX + 0u); i++) {
-		unsigned long obj;
-
-		if (handle_class(pool, handles[i]) != class)
+	spin_lock(&class->lock); /* from here on they stay where they are: L1 */
+	/* All zspages are on their way before the first is waited for. */
+	for (nr = 0; nr < min(n, RUN_MAX); nr++) {
+		if (handle_class(pool, handles[nr]) != class)
 			break;
-		prefetch_ahead(pool, handles, i, n);
-		obj = handle_to_obj(handles[i]);
-		zspage = obj_to_zpdesc(pool, obj)->zspage;
-		if (!free_locked(pool, class, zspage, handles[i], obj))
+		zspages[nr] =
+			obj_to_zpdesc(pool, handle_to_obj(handles[nr]))->zspage;
+		__builtin_prefetch(zspages[nr], 1);
+	}
+	for (unsigned int i = 0; i < nr; i++) {
+		if (!free_locked(pool, class, zspages[i], handles[i],
+				 handle_to_obj(handles[i])))
 			continue;
-		if (uzs_detach_zspage(class, zspage))
-			list_add(&zspage->list, &empty);
+		if (uzs_detach_zspage(class, zspages[i]))
+			list_add(&zspages[i]->list, &empty);
 		else
 			kick = true;
 	}
@@ -207,21 +235,35 @@ static unsigned int free_run(struct zs_pool *pool, const unsigned long *handles,
 	list_for_each_entry_safe(zspage, next, &empty, list)
 		uzs_release_zspage(pool, class, zspage); /* L2 */
 	uzs_forbid_page_free(0);
-	for (unsigned int h = 0; h < i; h++)
-		uzs_free_handle(pool, handles[h]);
+	for (unsigned int i = 0; i < nr; i++)
+		uzs_free_handle(pool, handles[i]);
 	if (kick)
 		uzs_kick_free(pool);
-	return i;
+	return nr;
 }
 
 void uzs_free_handles(struct zs_pool *pool, const unsigned long *handles,
 		      unsigned int n)
 {
-	while (n) {
-		unsigned int done = free_run(pool, handles, n);
+	unsigned long sorted[BATCH];
 
-		handles += done;
-		n -= done;
+	while (n) {
+		const unsigned long *next = handles;
+		unsigned int nr = min(n, BATCH);
+
+		handles += nr;
+		n -= nr;
+		uzs_fetch_objects(pool, next, nr);
+		if (pool->scope->class_in_obj) {
+			sort_by_class(pool, next, nr, sorted);
+			next = sorted;
+		}
+		while (nr) {
+			unsigned int done = free_run(pool, next, nr);
+
+			next += done;
+			nr -= done;
+		}
 	}
 	uzs_kick_reclaim(pool);
 }

@@ -6,6 +6,7 @@
  * the free is to stop, and looks around.
  */
 #include "test_defer.h"
+#include "test_layout.h"
 
 /* ---- the obj word -------------------------------------------------------- */
 
@@ -344,6 +345,55 @@ static void test_length_of_runs(void **state)
 	zs_destroy_pool(pool);
 }
 
+#define MIXED_OBJS 3000u
+#define MIXED_FREED 2000u /* several times what is sorted at once */
+
+/* Objects of many classes, a part of them freed at random: one by one, or all
+ * at once. The layout has numbers of objects instead of handles. */
+static void layout_after_free(struct layout *layout, bool at_once)
+{
+	struct zs_pool *pool = make_deferring(ZS_DEFER_NONE, ZS_POOL_NO_WORKER);
+	unsigned long handles[MIXED_OBJS], order[MIXED_OBJS];
+	struct rng rng;
+
+	rng_seed(&rng, 1);
+	for (unsigned int i = 0; i < MIXED_OBJS; i++) {
+		handles[i] = must_malloc(pool, rng_range(&rng, 1, 4096));
+		order[i] = handles[i];
+	}
+	for (unsigned int i = 0; i < MIXED_FREED; i++) {
+		unsigned int other = rng_range(&rng, i, MIXED_OBJS - 1);
+		unsigned long handle = order[other];
+
+		order[other] = order[i];
+		order[i] = handle;
+	}
+	if (at_once)
+		uzs_free_handles(pool, order, MIXED_FREED);
+	for (unsigned int i = 0; i < MIXED_FREED && !at_once; i++)
+		zs_free(pool, order[i]);
+	assert_sound(pool);
+	layout_take(layout, pool);
+	for (size_t w = 0; w < layout->n; w++)
+		for (unsigned int i = 0; i < MIXED_OBJS; i++)
+			if (layout->words[w] == handles[i])
+				layout->words[w] = i;
+	assert_int_equal(zs_destroy_pool(pool), MIXED_OBJS - MIXED_FREED);
+}
+
+/* Sorted by class or not: each class is left as if they had been freed one by
+ * one, lists and all. */
+static void test_layout_of_runs(void **state)
+{
+	struct layout one_by_one = { 0 }, at_once = { 0 };
+
+	layout_after_free(&one_by_one, false);
+	layout_after_free(&at_once, true);
+	assert_true(layout_same(&one_by_one, &at_once));
+	layout_drop(&one_by_one);
+	layout_drop(&at_once);
+}
+
 /* ---- emptied while a page is locked -------------------------------------- */
 
 /* Whichever page it is, and however it was freed: the zspage stays in group 0,
@@ -476,6 +526,7 @@ int main(void)
 		cmocka_unit_test(test_pool_lock_while_waiting),
 		cmocka_unit_test(test_where_pages_are_freed),
 		cmocka_unit_test(test_length_of_runs),
+		cmocka_unit_test(test_layout_of_runs),
 		cmocka_unit_test(test_page_locked),
 		cmocka_unit_test(test_detached_is_left_alone),
 	};
