@@ -14,14 +14,6 @@
 
 static const unsigned int page_sizes[] = { 4096, 8192, 16384, 32768, 65536 };
 
-static struct zs_pool_info info_of(struct zs_pool *pool)
-{
-	struct zs_pool_info info = ZS_POOL_INFO_INIT;
-
-	assert_int_equal(zs_pool_info(pool, &info), 0);
-	return info;
-}
-
 /* That a failed call has left the pool as it was. */
 static void assert_same(const struct zs_pool_info *a,
 			const struct zs_pool_info *b)

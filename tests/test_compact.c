@@ -122,14 +122,6 @@ static void assert_moved(const struct scene *s, unsigned int z, unsigned int k,
 	assert_ptr_equal(zspage_of(s->pool, nth(s, z, k)), s->zspage[to]);
 }
 
-static struct zs_pool_info info_of(struct zs_pool *pool)
-{
-	struct zs_pool_info info = ZS_POOL_INFO_INIT;
-
-	assert_int_equal(zs_pool_info(pool, &info), 0);
-	return info;
-}
-
 static struct zspage *first_of(const struct scene *s, unsigned int group)
 {
 	return list_first_entry_or_null(&s->class->fullness_list[group],

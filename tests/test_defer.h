@@ -116,14 +116,6 @@ static inline void run_once(struct zs_pool *pool)
 
 /* ---- counters ------------------------------------------------------------ */
 
-static inline struct zs_pool_info info_of(struct zs_pool *pool)
-{
-	struct zs_pool_info info = ZS_POOL_INFO_INIT;
-
-	assert_int_equal(zs_pool_info(pool, &info), 0);
-	return info;
-}
-
 /* All five. What was queued or not adds up to what was asked for, in each test
  * that says how often it called. */
 #define assert_counts(pool, queued, busy, full, drained, scheduled) \

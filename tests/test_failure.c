@@ -6,6 +6,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include "test_system.h"
 #include "test_util.h"
 
 #include <errno.h>
@@ -67,14 +68,6 @@ static bool fail_nth(enum uzs_fault_kind kind, long nth,
 /* ------------------------------------------------------------------------
  * Pools
  */
-
-static struct zs_pool_info info_of(struct zs_pool *pool)
-{
-	struct zs_pool_info info = ZS_POOL_INFO_INIT;
-
-	assert_int_equal(zs_pool_info(pool, &info), 0);
-	return info;
-}
 
 static unsigned long zone_pages_used(struct zs_pool *pool)
 {
@@ -176,16 +169,7 @@ static void release_pages(struct zs_pool *pool, unsigned int n)
  * Address space of the process, where it can be told
  */
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define OWN_SPACE 0 /* sanitizers take some for themselves */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define OWN_SPACE 0
-#endif
-#endif
-#ifndef OWN_SPACE
-#define OWN_SPACE 1
-#endif
+#define OWN_SPACE (!SANITIZED) /* sanitizers take some for themselves */
 
 /* Bytes, or 0 where that is not known. */
 static size_t address_space(void)

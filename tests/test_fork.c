@@ -6,6 +6,7 @@
  * A child that hangs is ended by alarm; one that finds something wrong says
  * where and exits with 1.
  */
+#include "test_system.h"
 #include "test_util.h"
 
 #include <pthread.h>
@@ -21,15 +22,7 @@
 
 /* TSan knows no threads in a child of a process with threads: there, pools are
  * used without a worker. */
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN 1
-#endif
-#endif
-#ifdef __SANITIZE_THREAD__
-#define UNDER_TSAN 1
-#endif
-#ifdef UNDER_TSAN
+#if UNDER_TSAN
 #define CHILD_POOL_FLAGS ZS_POOL_NO_WORKER
 #else
 #define CHILD_POOL_FLAGS 0
@@ -69,7 +62,7 @@ static void sleep_ms(long ms)
  * ours would show in other builds, and again and again in this one. */
 static bool hung_in_runtime(int status)
 {
-#ifdef __SANITIZE_ADDRESS__
+#if UNDER_ASAN
 	static unsigned int hung;
 
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM &&

@@ -3,29 +3,13 @@
  * thread or file descriptor, nor anything that LeakSanitizer finds; also when
  * the library itself comes and goes.
  */
+#include "test_system.h"
 #include "test_util.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <pthread.h>
 #include <time.h>
 #include <unistd.h>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN 1
-#endif
-#endif
 
 /* ---- what a process has ---------------------------------------------------- */
 
@@ -36,18 +20,6 @@ struct belongings {
 	unsigned long size_pages; /* address space */
 	unsigned long rss_pages;
 };
-
-static unsigned int count_entries(const char *dir)
-{
-	DIR *d = opendir(dir);
-	unsigned int n = 0;
-
-	assert_non_null(d);
-	for (struct dirent *e; (e = readdir(d));)
-		n += e->d_name[0] != '.';
-	closedir(d);
-	return n;
-}
 
 static unsigned int count_lines_with(const char *path, const char *text)
 {
@@ -98,7 +70,7 @@ static void assert_nothing_grew(const struct belongings *before)
 	assert_int_equal(now.threads, before->threads);
 	assert_int_equal(now.fds, before->fds);
 	/* Where a sanitizer's shadow is mapped in pieces, these grow along. */
-#ifndef SANITIZED
+#if !SANITIZED
 	/* The mappings of a process are merged and split by whatever lies
 	 * beside them, stacks and arenas are kept: a few more or less. */
 	if (now.maps > before->maps + 3)
@@ -305,7 +277,7 @@ static void test_threads_come_and_go(void **state)
 		if (round == 3)
 			look_when_quiet(&before, 1);
 	}
-#ifdef SANITIZED
+#if SANITIZED
 	(void)before; /* it keeps something for each thread that ever was */
 #else
 	assert_nothing_grew(&before);
@@ -431,7 +403,7 @@ static void test_loaded_by_threads(void **state)
 {
 	struct user u[3];
 
-#ifdef UNDER_TSAN
+#if UNDER_TSAN
 	skip(); /* it does not see how the loader locks its own memory */
 #endif
 	for (unsigned int i = 0; i < 3; i++) {

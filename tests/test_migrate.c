@@ -386,14 +386,6 @@ static void drop_crowd(struct crowd *c)
 	free(c->objects);
 }
 
-static struct zs_pool_info info_of(struct zs_pool *pool)
-{
-	struct zs_pool_info info = ZS_POOL_INFO_INIT;
-
-	assert_int_equal(zs_pool_info(pool, &info), 0);
-	return info;
-}
-
 /* Pages move, sections go; objects stay where they are in their zspages. */
 static void test_trim(void **state)
 {

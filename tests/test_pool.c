@@ -2,9 +2,9 @@
 /* test_pool.c - src/pool.c: what a pool begins as, what its worker does for
  * it, with and without a thread, and what is left when it is gone.
  */
+#include "test_system.h"
 #include "test_util.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <sched.h>
@@ -17,14 +17,6 @@
 
 #define MIB ((size_t)1 << 20)
 
-static struct zs_pool_info info_of(struct zs_pool *pool)
-{
-	struct zs_pool_info info = ZS_POOL_INFO_INIT;
-
-	assert_int_equal(zs_pool_info(pool, &info), 0);
-	return info;
-}
-
 /* What a pool can have free beyond what it retains: it is not worth waking
  * the worker for less, and pages lie in the lists of each CPU. */
 static size_t reclaim_slack(struct zs_pool *pool)
@@ -35,18 +27,6 @@ static size_t reclaim_slack(struct zs_pool *pool)
 		       << zone->page_shift;
 
 	return max(zone->retained / 4, MIB) + lists;
-}
-
-static unsigned int count_entries(const char *dir)
-{
-	DIR *d = opendir(dir);
-	unsigned int n = 0;
-
-	assert_non_null(d);
-	for (struct dirent *e; (e = readdir(d));)
-		n += e->d_name[0] != '.';
-	closedir(d);
-	return n;
 }
 
 static void sleep_ms(long ms)
@@ -471,7 +451,7 @@ static void test_trim_waits(void **state)
 /* ---- the worker --------------------------------------------------------------- */
 
 /* TSan has a thread of its own. */
-#ifndef __SANITIZE_THREAD__
+#if !UNDER_TSAN
 /* The id of the only thread besides this one; 0 if there is none. */
 static long other_thread(void)
 {
@@ -495,7 +475,7 @@ static long other_thread(void)
  * its pool. */
 static void test_worker_thread(void **state)
 {
-#ifdef __SANITIZE_THREAD__
+#if UNDER_TSAN
 	skip();
 #else
 	struct zs_pool *pool = make_retaining(1, 0);

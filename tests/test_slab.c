@@ -5,6 +5,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* pthread_setaffinity_np */
 #endif
+#include "test_system.h"
 #include "test_util.h"
 
 #include <pthread.h>
@@ -185,17 +186,7 @@ static cpu_set_t all_cpus;
  * where that cannot be had. */
 static bool pin_to_cpu(unsigned int nth)
 {
-	cpu_set_t one;
-
-	for (unsigned int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET(cpu, &all_cpus) || nth--)
-			continue;
-		CPU_ZERO(&one);
-		CPU_SET(cpu, &one);
-		return !pthread_setaffinity_np(pthread_self(), sizeof(one),
-					       &one);
-	}
-	return false;
+	return pin_to_nth_cpu(&all_cpus, nth);
 }
 
 static int start_threaded(void **state)

@@ -2,6 +2,7 @@
 /* test_stat.c - src/stat.c: every figure a pool shows, against what the test
  * knows to be in it, against the other figures, and against the OS.
  */
+#include "test_system.h"
 #include "test_util.h"
 
 #include <errno.h>
@@ -13,22 +14,6 @@
 #include "internal.h"
 
 #define MIB ((size_t)1 << 20)
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
-static struct zs_pool_info info_of(struct zs_pool *pool)
-{
-	struct zs_pool_info info = ZS_POOL_INFO_INIT;
-
-	assert_int_equal(zs_pool_info(pool, &info), 0);
-	return info;
-}
 
 static struct zs_class_info class_of(struct zs_pool *pool, unsigned int index)
 {
@@ -984,7 +969,7 @@ static void test_for_each_zspage_grows_meanwhile(void **state)
 /* ---- memory ------------------------------------------------------------------ */
 
 /* A sanitizer's shadow grows along. */
-#ifndef SANITIZED
+#if !SANITIZED
 /* Bytes of the process that the OS has filled. */
 static size_t rss(void)
 {
@@ -1014,7 +999,7 @@ static void compare_rss(struct zs_pool *pool, size_t base, size_t slack,
 
 static void test_resident_is_rss(void **state)
 {
-#ifdef SANITIZED
+#if SANITIZED
 	skip();
 #else
 	const size_t total = (size_t)uzs_test_scale(96) * MIB;

@@ -4,6 +4,7 @@
  *
  * Threads only count what they find wrong; the main thread asserts.
  */
+#include "test_failures.h"
 #include "test_util.h"
 
 #include <errno.h>
@@ -34,11 +35,8 @@ struct stress {
 	/* Read by all, changed by none. */
 	struct object shared[NR_SHARED];
 	FILE *null;
-	/* atomic */
-	unsigned int failures;
-	const char *failed; /* the first, and where */
-	int failed_line;
-	unsigned int finished;
+	struct failures failures;
+	unsigned int finished; /* atomic */
 };
 
 struct op;
@@ -54,27 +52,6 @@ struct worker {
 	unsigned int partners; /* who must have finished before this one */
 	unsigned char *copy; /* a page */
 };
-
-static void note_failure(struct stress *s, int line, const char *what)
-{
-	if (__atomic_fetch_add(&s->failures, 1, __ATOMIC_RELAXED))
-		return;
-	s->failed = what;
-	s->failed_line = line;
-}
-
-#define CHECK(s, cond)                                      \
-	do {                                                \
-		if (!(cond))                                \
-			note_failure((s), __LINE__, #cond); \
-	} while (0)
-
-static void assert_no_failures(const struct stress *s)
-{
-	if (s->failures)
-		fail_msg("%u failures, the first in line %d: %s", s->failures,
-			 s->failed_line, s->failed);
-}
 
 static unsigned int random_size(struct worker *w)
 {
@@ -483,7 +460,7 @@ static void stress_init(struct stress *s, const struct zs_pool_options *o)
 	}
 	own_free_all(&w);
 	free(w.copy);
-	assert_no_failures(s);
+	assert_no_failures(&s->failures);
 }
 
 static void start_worker(struct worker *w, struct stress *s, unsigned int seed,
@@ -512,7 +489,7 @@ static void stress_end(struct stress *s)
 {
 	struct zs_pool_info i = ZS_POOL_INFO_INIT;
 
-	assert_no_failures(s);
+	assert_no_failures(&s->failures);
 	assert_sound(s->pool);
 	for (unsigned int n = 0; n < NR_SHARED; n++) {
 		assert_true(object_ok(s->pool, s->shared[n].handle,
@@ -564,7 +541,7 @@ static void test_pairs(void **state)
 				2);
 			join_worker(&w[0]);
 			join_worker(&w[1]);
-			if (s.failures)
+			if (s.failures.n)
 				print_error("%s with %s:\n", ops[a].name,
 					    ops[b].name);
 			stress_end(&s);

@@ -34,6 +34,14 @@ static inline int uzs_test_scale(int n)
 	return scaled < 1 ? 1 : (int)scaled;
 }
 
+static inline struct zs_pool_info info_of(struct zs_pool *pool)
+{
+	struct zs_pool_info info = ZS_POOL_INFO_INIT;
+
+	assert_int_equal(zs_pool_info(pool, &info), 0);
+	return info;
+}
+
 /* Writes the pattern into an object of a pool. Return: was it written? */
 static inline bool object_fill(struct zs_pool *pool, unsigned long handle,
 			       size_t len, uint64_t key)

@@ -6,11 +6,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* pthread_getname_np */
 #endif
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test_system.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -21,17 +17,6 @@
 
 #include "compat/fault.h"
 #include "compat/workqueue.h"
-
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN 1
-#endif
-#endif
-#ifndef UNDER_TSAN
-#define UNDER_TSAN 0
-#endif
 
 /* ------------------------------------------------------------------------
  * Gates, threads, children

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* zone_util.c - see zone_util.h. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* sched_setaffinity, mincore, syscall */
-#endif
+#include "test_system.h"
 #include "zone_util.h"
 
 #include <sched.h>
@@ -313,17 +311,7 @@ static cpu_set_t all_cpus;
 
 bool pin_to_cpu(unsigned int nth)
 {
-	cpu_set_t one;
-
-	for (unsigned int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET(cpu, &all_cpus) || nth--)
-			continue;
-		CPU_ZERO(&one);
-		CPU_SET(cpu, &one);
-		return !pthread_setaffinity_np(pthread_self(), sizeof(one),
-					       &one);
-	}
-	return false;
+	return pin_to_nth_cpu(&all_cpus, nth);
 }
 
 static void unpin(void)
