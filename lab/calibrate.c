@@ -119,6 +119,7 @@ static void measure_all(unsigned int rounds)
 	calibrate_os(&os, rounds);
 	set(SIM_free_hot, measure_free(rounds), "measured",
 	    "%u objects of %u bytes, again and again", HOT_OBJECTS, HOT_SIZE);
+	set(SIM_free_more, 0, "published", "the library is what runs");
 	set(SIM_atomic, m.atomic, "measured",
 	    "compare and exchange of a word at hand");
 	set(SIM_line, m.line, "measured",
@@ -147,6 +148,7 @@ static void measure_all(unsigned int rounds)
 	set(SIM_miss, m.miss, "measured", "the same, in %u MiB",
 	    CALIBRATE_FAR_MIB);
 	set(SIM_tlb, m.tlb, "measured", "the same, one in a page, over that");
+	set(SIM_walks, m.walks, "measured", "the same, several at once");
 	set(SIM_bus, m.bus, "measured", "two CPUs, as many loads as they can");
 	set(SIM_misses, m.misses, "measured", "a CPU, the same");
 #if defined(__x86_64__)
@@ -154,6 +156,8 @@ static void measure_all(unsigned int rounds)
 #else
 	set(SIM_drain, 0, "published", "not on ARM");
 #endif
+	set(SIM_unlock_stores, 0, "published",
+	    "the library exchanges the word");
 	set(SIM_cache_lines, os.cache_lines, "published", "by the OS: level 2");
 	set(SIM_shared_lines, os.shared_lines, "published",
 	    "by the OS: level 3");

@@ -30,7 +30,7 @@ struct calibrate_memory {
 	double handover; /* from CPU to CPU through a word that both look at */
 	double near, ahead, miss, tlb;
 	double bus; /* a line, both CPUs at once */
-	double misses; /* a CPU has under way */
+	double misses, walks; /* a CPU has under way */
 	double memcpy_kib;
 };
 void calibrate_memory(struct calibrate_memory *m, unsigned int rounds);

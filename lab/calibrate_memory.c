@@ -14,6 +14,7 @@
 #define ADDS 200000u
 #define TURNS 20000u
 #define CHAINS 24u
+#define CHAIN_LINKS 16000u /* of each of several followed at once */
 
 /* A line that says which one comes next. */
 struct link {
@@ -23,6 +24,25 @@ struct link {
 };
 
 static uint64_t rng = 1;
+
+/* Places in the last chain made, CHAIN_LINKS apart. They are noted as it is made:
+ * who follows it to find them has it in the cache. */
+static struct link *places[2 * CHAINS];
+static size_t links;
+
+static void append(struct link **first, struct link **last, struct link *link)
+{
+	if (*last) {
+		(*last)->next = link;
+	} else {
+		*first = link;
+		links = 0;
+	}
+	if (links % CHAIN_LINKS == 0 && links / CHAIN_LINKS < 2 * CHAINS)
+		places[links / CHAIN_LINKS] = link;
+	links++;
+	*last = link;
+}
 
 /* ---- chains ----------------------------------------------------------------------- */
 
@@ -37,17 +57,25 @@ static void shuffle(uint32_t *order, size_t n)
 	}
 }
 
+/* The pages of memory in random order. */
+static uint32_t *shuffled_pages(size_t pages)
+{
+	uint32_t *order = harness_alloc(pages * sizeof(*order));
+
+	for (size_t i = 0; i < pages; i++)
+		order[i] = (uint32_t)i;
+	shuffle(order, pages);
+	return order;
+}
+
 /* Links the lines of memory in random order: `run` of them in one page, then the
  * next page. Return: the first. */
 static struct link *make_chain(char *mem, size_t bytes, unsigned int run)
 {
 	size_t pages = bytes / PAGE;
-	uint32_t *order = harness_alloc(pages * sizeof(*order));
+	uint32_t *order = shuffled_pages(pages);
 	struct link *first = NULL, *last = NULL;
 
-	for (size_t i = 0; i < pages; i++)
-		order[i] = (uint32_t)i;
-	shuffle(order, pages);
 	for (size_t i = 0; i < pages; i++) {
 		uint32_t at[PAGE / LINE];
 
@@ -60,11 +88,33 @@ static struct link *make_chain(char *mem, size_t bytes, unsigned int run)
 				(void *)(mem + (size_t)order[i] * PAGE +
 					 (size_t)at[k] * LINE);
 
-			if (last)
-				last->next = link;
-			else
-				first = link;
-			last = link;
+			append(&first, &last, link);
+		}
+	}
+	last->next = first;
+	return first;
+}
+
+/* Links all lines of memory, no two of a page behind each other: one of each
+ * page, then another one of each, and so on. (One of each alone would be few
+ * enough for a shared cache to hold.) Return: the first. */
+static struct link *make_scattered(char *mem, size_t bytes)
+{
+	size_t pages = bytes / PAGE;
+	uint32_t *order = shuffled_pages(pages);
+	uint32_t at[PAGE / LINE];
+	struct link *first = NULL, *last = NULL;
+
+	for (unsigned int k = 0; k < PAGE / LINE; k++)
+		at[k] = k;
+	shuffle(at, PAGE / LINE);
+	for (unsigned int k = 0; k < PAGE / LINE; k++) {
+		for (size_t i = 0; i < pages; i++) {
+			struct link *link =
+				(void *)(mem + (size_t)order[i] * PAGE +
+					 (size_t)at[k] * LINE);
+
+			append(&first, &last, link);
 		}
 	}
 	last->next = first;
@@ -104,26 +154,23 @@ static double chase(struct link **at, size_t n)
 static char *far;
 static const size_t far_bytes = (size_t)CALIBRATE_FAR_MIB << 20;
 
-/* Several chains at once, each from a place of its own. */
-static double chase_many(struct link *first, unsigned int chains, size_t n)
+/* Several chains at once, from `places` on, each through links that nobody has
+ * been to. Return: of a link, ns. */
+static double chase_many(unsigned int from)
 {
 	struct link *at[CHAINS];
 	uint64_t begin;
 
-	for (unsigned int i = 0; i < chains; i++) {
-		at[i] = first;
-		first = follow(first, 1000);
-	}
+	for (unsigned int i = 0; i < CHAINS; i++)
+		at[i] = places[from + i];
 	begin = now_ns();
-	for (size_t k = 0; k < n / chains; k++)
-		for (unsigned int i = 0; i < chains; i++)
+	for (unsigned int k = 0; k < CHAIN_LINKS; k++)
+		for (unsigned int i = 0; i < CHAINS; i++)
 			at[i] = at[i]->next;
-	for (unsigned int i = 0; i < chains; i++)
+	for (unsigned int i = 0; i < CHAINS; i++)
 		__asm__ volatile("" : "+r"(at[i]));
-	return (double)(now_ns() - begin) / (double)n;
+	return (double)(now_ns() - begin) / ((double)CHAIN_LINKS * CHAINS);
 }
-
-static struct link *far_chain;
 
 struct both {
 	double ns[2];
@@ -131,51 +178,64 @@ struct both {
 
 static void chase_first(void *arg)
 {
-	((struct both *)arg)->ns[0] = chase_many(far_chain, CHAINS, 400000);
+	((struct both *)arg)->ns[0] = chase_many(0);
 }
 
 static void chase_second(void *arg)
 {
-	struct link *elsewhere = follow(far_chain, far_bytes / PAGE * 8);
+	((struct both *)arg)->ns[1] = chase_many(CHAINS);
+}
 
-	((struct both *)arg)->ns[1] = chase_many(elsewhere, CHAINS, 400000);
+/* What was just followed leaves the caches. */
+static void forget(void)
+{
+	struct link *lines = (void *)far;
+
+	for (size_t i = 0; i < far_bytes / LINE; i++)
+		lines[i].count++;
 }
 
 static void measure_memory(struct calibrate_memory *m, unsigned int rounds)
 {
 	size_t near_bytes = (size_t)CALIBRATE_NEAR_MIB << 20;
 	struct link *chain;
-	double with_tlb = 1e9, alone = 1e9, near[CALIBRATE_ROUNDS];
+	double alone = 1e9, ns[CALIBRATE_ROUNDS], with_tlb, apart;
 	struct both both;
 
 	far = harness_alloc(far_bytes);
-	m->miss = m->bus = m->ahead = 1e9;
+	m->bus = m->ahead = 1e9;
 	chain = make_chain(far, near_bytes, 16);
 	chase(&chain, near_bytes / PAGE * 16);
 	for (unsigned int i = 0; i < rounds; i++)
-		near[i] = chase(&chain, near_bytes / PAGE * 16);
-	m->near = calibrate_middle(near, rounds);
+		ns[i] = chase(&chain, near_bytes / PAGE * 16);
+	m->near = calibrate_middle(ns, rounds);
 	chain = make_row(far, far_bytes / 4);
 	for (unsigned int i = 0; i < rounds; i++)
 		m->ahead = calibrate_less(m->ahead, chase(&chain, 100000));
-	chain = make_chain(far, far_bytes, 1);
+	chain = make_scattered(far, far_bytes);
 	for (unsigned int i = 0; i < rounds; i++)
-		with_tlb = calibrate_less(with_tlb, chase(&chain, 60000));
+		ns[i] = chase(&chain, 60000);
+	with_tlb = calibrate_middle(ns, rounds);
+	forget();
+	apart = chase_many(0);
 	chain = make_chain(far, far_bytes, 16);
 	for (unsigned int i = 0; i < rounds; i++)
-		m->miss = calibrate_less(m->miss, chase(&chain, 100000));
+		ns[i] = chase(&chain, 100000);
+	m->miss = calibrate_middle(ns, rounds);
 	/* miss = line + tlb / 16, with_tlb = line + tlb */
 	m->tlb = calibrate_more(0, (with_tlb - m->miss) * 16 / 15);
-	m->miss = with_tlb - m->tlb;
-	far_chain = chain;
+	m->miss -= m->tlb / 16;
 	for (unsigned int i = 0; i < rounds; i++) {
-		alone = calibrate_less(alone,
-				       chase_many(chain, CHAINS, 400000));
+		forget();
+		alone = calibrate_less(alone, chase_many(0));
+		forget();
 		calibrate_pair(chase_first, chase_second, &both);
 		m->bus = calibrate_less(m->bus, (both.ns[0] + both.ns[1]) / 4);
 	}
 	m->misses = (double)(int)(m->miss / alone + 0.5);
 	m->misses = calibrate_more(1, calibrate_less(m->misses, 64));
+	m->walks = (double)(int)(m->tlb / apart + 0.5);
+	m->walks = calibrate_more(1, calibrate_less(m->walks, 16));
 }
 
 /* ---- lines between two CPUs ------------------------------------------------------------- */

@@ -1,294 +1,85 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* cmd_explore.c - uzs lab run and uzs lab explore: a row for each scenario,
- * scope, deferral and number of CPUs; what is found, with its table.
+/* cmd_explore.c - uzs lab run and uzs lab explore: does the rows of a plan, and
+ * prints what is found, with its table. Owns whether somebody interrupted it.
  */
-#include "lab_cmd.h"
+#include "plan.h"
 
-#include <getopt.h>
-#include <string.h>
+#include <signal.h>
 
 #include "tools/json.h"
 
-#define NR_SCOPES 3
-#define NR_DEFERS 3
-
-struct plan {
-	const char *command;
-	const struct lab_scenario *only; /* NULL: all */
-	bool scope[NR_SCOPES], defer[NR_DEFERS];
-	unsigned int cpus; /* 0: both */
-	bool deep;
-	int preemptions; /* -1: 2 with 2 CPUs, 1 with 3 */
-	struct lab_explore_options options;
-	bool json, table, keep_going;
-	/* what came of it */
-	struct uzs_json out;
-	unsigned int rows, findings, incomplete;
-	u64 runs, steps;
+struct outcome {
+	struct lab_plan *plan;
+	struct uzs_json json;
+	unsigned int row; /* the one that is being done */
+	unsigned int findings, incomplete;
+	u64 runs, steps, looks;
 	double seconds;
 	struct uzs_progress progress;
+	char label[LAB_ROW_TEXT + 32]; /* of the progress */
 };
 
-static const enum zs_lock_scope scopes[NR_SCOPES] = {
-	ZS_SCOPE_HELD,
-	ZS_SCOPE_UNLOCKED,
-	ZS_SCOPE_CLASS_IDX,
-};
-static const enum zs_defer_mode defers[NR_DEFERS] = {
-	ZS_DEFER_NONE,
-	ZS_DEFER_ARRAY,
-	ZS_DEFER_PERCPU,
-};
+static volatile sig_atomic_t interrupted;
 
-static void print_help(const char *command)
+static void on_interrupt(int sig)
 {
-	bool one = !strcmp(command, "run");
-
-	printf("usage: uzs lab %s [OPTION...]%s\n"
-	       "\n%s"
-	       "Tries the orders in which the steps of virtual CPUs can "
-	       "happen, up to a number\n"
-	       "of preemptions, and says what goes wrong in one of them.\n"
-	       "\n"
-	       "  --scope S        held, unlocked, class-idx or all "
-	       "(default)\n"
-	       "  --defer D        none, array, percpu or all (default)\n"
-	       "  --cpus N         2 or 3 (default: both)\n"
-	       "  --preemptions N  0 to 3, or more (default: 2 with 2 CPUs, 1 "
-	       "with 3)\n"
-	       "%s"
-	       "  --no-reduce      also orders that are equivalent to one "
-	       "tried\n"
-	       "  --max-runs N     of each row; then it is not complete\n"
-	       "  --max-steps N    of a run; more is a livelock (default "
-	       "5000)\n"
-	       "  --random         random priorities (PCT) instead of all "
-	       "orders\n"
-	       "  --depth N        with --random: of the bugs looked for "
-	       "(default 3)\n"
-	       "  --seed N         with --random (default 1)\n"
-	       "  --runs N         with --random (default 10000)\n"
-	       "  --no-table       not the steps of what is found\n"
-	       "  --json           rows as JSON\n"
-	       "\n"
-	       "Example: uzs lab %s\n",
-	       command, one ? " SCENARIO" : "",
-	       one ? ""
-		   : "The quick scenarios, or with --deep all of them, with "
-		     "every lock scope and\n"
-		     "deferral.\n",
-	       one ? ""
-		   : "  --deep           all scenarios, 3 preemptions with 2 "
-		     "CPUs, 2 with 3\n",
-	       one ? "run free-migrate --scope class-idx"
-		   : "explore --scope held --cpus 2");
+	interrupted = sig;
 }
 
-static int parse_scopes(struct plan *p, const char *text)
-{
-	enum zs_lock_scope scope;
-
-	if (!strcmp(text, "all"))
-		return 0;
-	if (!lab_parse_scope(text, &scope))
-		return uzs_usage(p->command,
-				 "--scope: '%s' is none of held, "
-				 "unlocked, class-idx, all",
-				 text);
-	for (int i = 0; i < NR_SCOPES; i++)
-		p->scope[i] = scopes[i] == scope;
-	return 0;
-}
-
-static int parse_defers(struct plan *p, const char *text)
-{
-	enum zs_defer_mode defer;
-
-	if (!strcmp(text, "all"))
-		return 0;
-	if (!lab_parse_defer(text, &defer))
-		return uzs_usage(p->command,
-				 "--defer: '%s' is none of none, "
-				 "array, percpu, all",
-				 text);
-	for (int i = 0; i < NR_DEFERS; i++)
-		p->defer[i] = defers[i] == defer;
-	return 0;
-}
-
-enum {
-	OPT_SCOPE = UZS_OPT_OWN,
-	OPT_DEFER,
-	OPT_CPUS,
-	OPT_PREEMPTIONS,
-	OPT_DEEP,
-	OPT_NO_REDUCE,
-	OPT_MAX_RUNS,
-	OPT_MAX_STEPS,
-	OPT_RANDOM,
-	OPT_DEPTH,
-	OPT_SEED,
-	OPT_RUNS,
-	OPT_NO_TABLE,
-	OPT_JSON,
-	OPT_HELP
-};
-
-static const struct option long_options[] = {
-	{ "scope", required_argument, NULL, OPT_SCOPE },
-	{ "defer", required_argument, NULL, OPT_DEFER },
-	{ "cpus", required_argument, NULL, OPT_CPUS },
-	{ "preemptions", required_argument, NULL, OPT_PREEMPTIONS },
-	{ "deep", no_argument, NULL, OPT_DEEP },
-	{ "no-reduce", no_argument, NULL, OPT_NO_REDUCE },
-	{ "max-runs", required_argument, NULL, OPT_MAX_RUNS },
-	{ "max-steps", required_argument, NULL, OPT_MAX_STEPS },
-	{ "random", no_argument, NULL, OPT_RANDOM },
-	{ "depth", required_argument, NULL, OPT_DEPTH },
-	{ "seed", required_argument, NULL, OPT_SEED },
-	{ "runs", required_argument, NULL, OPT_RUNS },
-	{ "no-table", no_argument, NULL, OPT_NO_TABLE },
-	{ "json", no_argument, NULL, OPT_JSON },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ NULL, 0, NULL, 0 },
-};
-
-static int take_number(struct plan *p, int option, const char *text)
-{
-	static const struct {
-		int option;
-		const char *name;
-		uint64_t min, max;
-	} numbers[] = {
-		{ OPT_CPUS, "--cpus", 2, LAB_MAX_CPUS },
-		{ OPT_PREEMPTIONS, "--preemptions", 0, 100 },
-		{ OPT_MAX_RUNS, "--max-runs", 1, UINT64_MAX },
-		{ OPT_MAX_STEPS, "--max-steps", 1, 1000000 },
-		{ OPT_DEPTH, "--depth", 1, 32 },
-		{ OPT_SEED, "--seed", 0, UINT64_MAX },
-		{ OPT_RUNS, "--runs", 1, UINT64_MAX },
-	};
-	uint64_t value = 0;
-	int status;
-	size_t i = 0;
-
-	while (numbers[i].option != option)
-		i++;
-	status = uzs_parse_number(p->command, numbers[i].name, text,
-				  numbers[i].min, numbers[i].max, &value);
-	if (option == OPT_CPUS)
-		p->cpus = (unsigned int)value;
-	else if (option == OPT_PREEMPTIONS)
-		p->preemptions = (int)value;
-	else if (option == OPT_MAX_RUNS)
-		p->options.max_runs = value;
-	else if (option == OPT_MAX_STEPS)
-		p->options.max_steps = (unsigned int)value;
-	else if (option == OPT_DEPTH)
-		p->options.depth = (unsigned int)value;
-	else if (option == OPT_SEED)
-		p->options.seed = value;
-	else
-		p->options.runs = value;
-	return status;
-}
-
-/* Return: 0, an exit status, or -1: help was printed. */
-static int read_options(struct plan *p, int argc, char **argv)
-{
-	int option, status = 0;
-
-	while (!status && (option = getopt_long(argc, argv, "", long_options,
-						NULL)) != -1) {
-		switch (option) {
-		case OPT_SCOPE:
-			status = parse_scopes(p, optarg);
-			break;
-		case OPT_DEFER:
-			status = parse_defers(p, optarg);
-			break;
-		case OPT_DEEP:
-			if (p->only || !strcmp(p->command, "run"))
-				return uzs_usage(p->command,
-						 "--deep is for explore");
-			p->deep = true;
-			break;
-		case OPT_NO_REDUCE:
-			p->options.reduce = false;
-			break;
-		case OPT_RANDOM:
-			p->options.random = true;
-			break;
-		case OPT_NO_TABLE:
-			p->table = false;
-			break;
-		case OPT_JSON:
-			p->json = true;
-			break;
-		case OPT_HELP:
-			print_help(p->command);
-			return -1;
-		case '?':
-			return UZS_USAGE;
-		default:
-			status = take_number(p, option, optarg);
-		}
-	}
-	return status;
-}
-
-/* ---- rows ------------------------------------------------------------------------ */
-
-static const char *outcome(const struct lab_result *r)
+static const char *words(const struct lab_result *r)
 {
 	if (r->finding != LAB_FOUND_NOTHING)
 		return uzs_lab_finding_name(r->finding);
 	return r->complete ? "nothing" : "nothing so far";
 }
 
-static void print_json_row(struct plan *p, const struct lab_config *c,
-			   unsigned int preemptions, const struct lab_result *r)
+static void print_json_row(struct outcome *out, const struct lab_row *row,
+			   const struct lab_result *r)
 {
+	const struct lab_config *c = &row->config;
+	struct uzs_json *json = &out->json;
 	char schedule[LAB_SCHEDULE_TEXT];
 
-	uzs_json_open(&p->out, NULL, '{');
-	uzs_json_string(&p->out, "scenario", c->scenario->name);
-	uzs_json_string(&p->out, "scope", lab_scope_name(c->scope));
-	uzs_json_string(&p->out, "defer", lab_defer_name(c->defer));
-	uzs_json_uint(&p->out, "cpus", c->cpus);
-	uzs_json_uint(&p->out, "preemptions", preemptions);
-	uzs_json_uint(&p->out, "schedules", r->runs);
-	uzs_json_uint(&p->out, "cut_short", r->pruned);
-	uzs_json_uint(&p->out, "states", r->states);
-	uzs_json_uint(&p->out, "steps", r->steps);
-	uzs_json_uint(&p->out, "longest", r->longest);
-	uzs_json_real(&p->out, "cpu_seconds", r->seconds);
-	uzs_json_bool(&p->out, "complete", r->complete);
-	uzs_json_string(&p->out, "found", uzs_lab_finding_name(r->finding));
+	uzs_json_open(json, NULL, '{');
+	uzs_json_string(json, "scenario", c->scenario->name);
+	uzs_json_string(json, "scope", lab_scope_name(c->scope));
+	uzs_json_string(json, "defer", lab_defer_name(c->defer));
+	uzs_json_uint(json, "cpus", c->cpus);
+	uzs_json_uint(json, "preemptions", row->preemptions);
+	uzs_json_uint(json, "schedules", r->runs);
+	uzs_json_uint(json, "cut_short", r->pruned);
+	uzs_json_uint(json, "states", r->states);
+	uzs_json_uint(json, "checks", r->looks);
+	uzs_json_uint(json, "steps", r->steps);
+	uzs_json_uint(json, "longest", r->longest);
+	uzs_json_real(json, "cpu_seconds", r->seconds);
+	uzs_json_bool(json, "complete", r->complete);
+	uzs_json_string(json, "found", uzs_lab_finding_name(r->finding));
 	if (r->finding != LAB_FOUND_NOTHING) {
 		lab_print_schedule(c, &r->schedule, schedule, sizeof(schedule));
-		uzs_json_uint(&p->out, "found_at", r->found_at);
-		uzs_json_uint(&p->out, "found_steps", r->found_steps);
-		uzs_json_string(&p->out, "schedule", schedule);
-		uzs_json_bool(&p->out, "confirmed", !r->unconfirmed);
-		uzs_json_string(&p->out, "text", r->text);
+		uzs_json_uint(json, "found_at", r->found_at);
+		uzs_json_uint(json, "found_steps", r->found_steps);
+		uzs_json_string(json, "schedule", schedule);
+		uzs_json_bool(json, "confirmed", !r->unconfirmed);
+		uzs_json_string(json, "text", r->text);
 	}
-	uzs_json_close(&p->out, '}');
+	uzs_json_close(json, '}');
 }
 
-static void print_row(const struct lab_config *c, unsigned int preemptions,
-		      const struct lab_result *r)
+static void print_row(const struct lab_row *row, const struct lab_result *r)
 {
+	const struct lab_config *c = &row->config;
+
 	printf("%-20s %-9s %-6s %4u %5u %10llu %9llu %9llu %7u %8.3f %8.0f  "
 	       "%s\n",
 	       c->scenario->name, lab_scope_name(c->scope),
-	       lab_defer_name(c->defer), c->cpus, preemptions,
+	       lab_defer_name(c->defer), c->cpus, row->preemptions,
 	       (unsigned long long)r->runs, (unsigned long long)r->pruned,
 	       (unsigned long long)r->states, r->longest, r->seconds,
-	       r->seconds > 0 ? (double)r->runs / r->seconds : 0, outcome(r));
+	       r->seconds > 0 ? (double)r->runs / r->seconds : 0, words(r));
 }
 
-static void print_finding(struct plan *p, const struct lab_config *c,
+static void print_finding(const struct lab_plan *p, const struct lab_config *c,
 			  const struct lab_result *r)
 {
 	struct lab_trace trace = { 0 };
@@ -297,9 +88,10 @@ static void print_finding(struct plan *p, const struct lab_config *c,
 
 	lab_print_schedule(c, &r->schedule, schedule, sizeof(schedule));
 	printf("\n%s\nfound by schedule %llu, %u steps, %u places where it "
-	       "leaves the default order; again with\n  uzs lab replay %s\n",
+	       "leaves the default order; again with\n  %s replay %s%s\n",
 	       r->text, (unsigned long long)r->found_at, r->found_steps,
-	       r->schedule.nr, schedule);
+	       r->schedule.nr, lab_program(),
+	       p->options.between ? "" : "--check end ", schedule);
 	if (r->unconfirmed)
 		printf("this schedule alone does not show it%s\n",
 		       r->cut ? ": the one found left the default order at more "
@@ -307,157 +99,138 @@ static void print_finding(struct plan *p, const struct lab_config *c,
 			      : "");
 	if (p->table) {
 		putchar('\n');
-		lab_replay(c, &r->schedule, p->options.max_steps, &again,
-			   &trace);
+		lab_replay(c, &r->schedule, &p->options, &again, &trace);
 		lab_print_table(&trace, false, stdout);
 		lab_free_trace(&trace);
 	}
 	putchar('\n');
 }
 
-static void show_progress(void *arg, u64 runs)
+static bool go_on(void *arg, u64 runs)
 {
-	struct plan *p = arg;
+	struct outcome *out = arg;
 
-	uzs_progress_update(&p->progress, p->runs + runs);
+	uzs_progress_update(&out->progress, runs);
+	return !interrupted;
 }
 
-static void do_row(struct plan *p, const struct lab_config *c)
+static void do_row(struct outcome *out, const struct lab_row *row)
 {
+	struct lab_plan *p = out->plan;
 	struct lab_explore_options o = p->options;
+	char text[LAB_ROW_TEXT];
 	struct lab_result r;
 
-	o.preemptions = c->cpus == 2 ? 2 : 1;
-	if (p->deep)
-		o.preemptions++;
-	if (p->preemptions >= 0)
-		o.preemptions = (unsigned int)p->preemptions;
-	o.progress = show_progress;
-	o.arg = p;
-	lab_explore(c, &o, &r);
-	p->rows++;
-	p->runs += r.runs;
-	p->steps += r.steps;
-	p->seconds += r.seconds;
-	p->findings += r.finding != LAB_FOUND_NOTHING;
-	p->incomplete += r.finding == LAB_FOUND_NOTHING && !r.complete;
+	lab_print_config(&row->config, text, sizeof(text));
+	snprintf(out->label, sizeof(out->label), "row %u of %u, %s, schedules",
+		 out->row + 1, p->nr_rows, text);
+	o.preemptions = row->preemptions;
+	o.go_on = go_on;
+	o.arg = out;
+	lab_explore(&row->config, &o, &r);
+	out->runs += r.runs;
+	out->steps += r.steps;
+	out->looks += r.looks;
+	out->seconds += r.seconds;
+	out->findings += r.finding != LAB_FOUND_NOTHING;
+	out->incomplete += r.finding == LAB_FOUND_NOTHING && !r.complete;
 	uzs_progress_clear();
 	if (p->json) {
-		print_json_row(p, c, o.preemptions, &r);
+		print_json_row(out, row, &r);
 		return;
 	}
-	print_row(c, o.preemptions, &r);
+	print_row(row, &r);
 	if (r.finding != LAB_FOUND_NOTHING)
-		print_finding(p, c, &r);
+		print_finding(p, &row->config, &r);
 	fflush(stdout);
 }
 
-static void do_scenario(struct plan *p, const struct lab_scenario *s)
+static void print_sum(const struct outcome *out)
 {
-	for (unsigned int cpus = 2; cpus <= LAB_MAX_CPUS; cpus++)
-		for (int scope = 0; scope < NR_SCOPES; scope++)
-			for (int defer = 0; defer < NR_DEFERS; defer++) {
-				const struct lab_config c = {
-					.scenario = s,
-					.scope = scopes[scope],
-					.defer = defers[defer],
-					.cpus = cpus,
-				};
-
-				if (p->scope[scope] && p->defer[defer] &&
-				    (!p->cpus || p->cpus == cpus) &&
-				    lab_config_fits(&c))
-					do_row(p, &c);
-			}
+	printf("%u rows, %llu schedules of %.0f steps on average, %llu checks "
+	       "between steps, %.1f s of CPU time, %.0f schedules a second: "
+	       "%u found something, %u not to the end\n",
+	       out->row, (unsigned long long)out->runs,
+	       out->runs ? (double)out->steps / (double)out->runs : 0,
+	       (unsigned long long)out->looks, out->seconds,
+	       out->seconds > 0 ? (double)out->runs / out->seconds : 0,
+	       out->findings, out->incomplete);
 }
 
-static int do_plan(struct plan *p)
+static int exit_status(const struct outcome *out)
 {
+	const struct lab_plan *p = out->plan;
+	char text[LAB_ROW_TEXT];
+
+	if (interrupted && p->scenario)
+		return uzs_fail("interrupted");
+	if (interrupted) {
+		unsigned int last = out->row ? out->row - 1 : 0;
+
+		lab_print_config(&p->row[last].config, text, sizeof(text));
+		return uzs_fail("interrupted; with --from %s it goes on with "
+				"the row that it was at",
+				text);
+	}
+	if (out->incomplete && !p->bound_ok && !p->options.random)
+		return uzs_fail("%u of %u rows were not explored to the end%s",
+				out->incomplete, p->nr_rows,
+				p->options.max_runs ||
+						p->options.max_seconds > 0
+					? " (--bound-ok: that is no failure)"
+					: ": their runs have too many choices");
+	return out->findings ? UZS_FAILED : 0;
+}
+
+static int do_plan(struct lab_plan *p)
+{
+	struct outcome out = { .plan = p };
 	int status = lab_open();
 
 	if (status)
 		return status;
-	uzs_progress_start(&p->progress, "schedules", 0);
+	signal(SIGINT, on_interrupt);
+	signal(SIGTERM, on_interrupt);
+	uzs_progress_start(&out.progress, out.label, 0);
 	if (p->json) {
-		p->out = (struct uzs_json)UZS_JSON_INIT(stdout);
-		uzs_json_open(&p->out, NULL, '[');
+		out.json = (struct uzs_json)UZS_JSON_INIT(stdout);
+		uzs_json_open(&out.json, NULL, '[');
 	} else {
 		printf("%-20s %-9s %-6s %4s %5s %10s %9s %9s %7s %8s %8s  %s\n",
 		       "scenario", "scope", "defer", "cpus", "preem",
 		       "schedules", "cut short", "states", "longest", "CPU s",
 		       "per s", "found");
 	}
-	for (size_t i = 0; lab_scenarios[i]; i++)
-		if (p->only ? p->only == lab_scenarios[i]
-			    : p->deep || (lab_scenarios[i]->flags & LAB_QUICK))
-			do_scenario(p, lab_scenarios[i]);
-	uzs_progress_clear();
+	while (out.row < p->nr_rows && !interrupted) {
+		do_row(&out, &p->row[out.row]);
+		out.row++;
+	}
 	if (p->json) {
-		uzs_json_close(&p->out, ']');
+		uzs_json_close(&out.json, ']');
 		putchar('\n');
 	} else {
-		printf("%u rows, %llu schedules of %.0f steps on average, "
-		       "%.1f s of CPU time, %.0f schedules a second: %u found something, %u not to the end\n",
-		       p->rows, (unsigned long long)p->runs,
-		       p->runs ? (double)p->steps / (double)p->runs : 0,
-		       p->seconds,
-		       p->seconds > 0 ? (double)p->runs / p->seconds : 0,
-		       p->findings, p->incomplete);
+		print_sum(&out);
 	}
-	if (!p->rows)
-		return uzs_fail("no scenario goes with these options");
-	/* Asked for, or is there more than the search can hold? */
-	if (p->incomplete && !p->options.max_runs && !p->options.random)
-		return uzs_fail("%u of %u rows were not explored to the end: "
-				"their runs have too many choices",
-				p->incomplete, p->rows);
-	return p->findings ? UZS_FAILED : 0;
+	return exit_status(&out);
 }
 
-static int start(struct plan *p, const char *command)
+static int run_command(const char *command, int argc, char **argv)
 {
-	*p = (struct plan){
-		.command = command,
-		.scope = { true, true, true },
-		.defer = { true, true, true },
-		.preemptions = -1,
-		.options = LAB_EXPLORE_DEFAULT,
-		.table = true,
-	};
-	return 0;
+	struct lab_plan p;
+	int status = lab_make_plan(&p, command, argc, argv);
+
+	if (!status)
+		status = do_plan(&p);
+	lab_free_plan(&p);
+	return max(status, 0);
 }
 
 int lab_cmd_run(int argc, char **argv)
 {
-	struct plan p;
-	int status;
-
-	start(&p, "run");
-	status = read_options(&p, argc, argv);
-	if (status)
-		return max(status, 0);
-	if (optind + 1 != argc)
-		return uzs_usage("run", "one scenario is wanted (see uzs lab "
-					"list)");
-	p.only = lab_find_scenario(argv[optind]);
-	if (!p.only)
-		return uzs_usage("run",
-				 "there is no scenario '%s' (see uzs "
-				 "lab list)",
-				 argv[optind]);
-	return do_plan(&p);
+	return run_command("run", argc, argv);
 }
 
 int lab_cmd_explore(int argc, char **argv)
 {
-	struct plan p;
-	int status;
-
-	start(&p, "explore");
-	status = read_options(&p, argc, argv);
-	if (status)
-		return max(status, 0);
-	if (optind != argc)
-		return uzs_usage("explore", "what is '%s'?", argv[optind]);
-	return do_plan(&p);
+	return run_command("explore", argc, argv);
 }

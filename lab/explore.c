@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* explore.c - the search: which fiber goes on at each step of each run. Owns
- * the path that is being tried and the states that were seen.
+ * the path that is being tried.
  *
  * Depth first. A *node* is a step at which there is a choice:
  *   - the fiber that runs is at a step whose order matters (order.h), and
@@ -8,7 +8,9 @@
  *   - or it offers to switch (cond_resched), sleeps, waits for a lock, or has
  *     ended: whoever can run may go on, for free.
  * Anywhere else a preemption would give a run that is equivalent to one in
- * which it comes later, at such a step; so those are not tried.
+ * which it comes later, at such a step; so those are not tried. That holds for
+ * what comes of a run, not for what can be seen in the middle of it: with
+ * `every_step` all steps are nodes.
  *
  * With `reduce` a run ends at a node whose state was reached before, by another
  * order of the same steps, with the same fiber running and at least as many
@@ -20,11 +22,11 @@
  * Which objects' order matters is learned on the way; when there is a new
  * one, the search under this bound begins anew.
  *
- * Random: PCT (Burckhardt, Kothari, Musuvathi, Nagarakatte, "A randomized
- * scheduler with probabilistic guarantees of finding bugs", 2010): random
- * priorities, which change at depth - 1 random steps. A bug of that depth is
- * found by a run with probability at least 1 / (n * k^(depth - 1)), of n
- * fibers and k steps.
+ * With `between` the consistency check is made at every quiet point (quiet.c)
+ * of every run; it is no step, and the search goes as without it. What a run
+ * does again to get to its last node was looked at before.
+ *
+ * Random instead of all: pct.h.
  */
 #include "explore.h"
 
@@ -33,6 +35,9 @@
 #include <time.h>
 
 #include "order.h"
+#include "pct.h"
+#include "pool.h"
+#include "seen.h"
 
 #define MAX_NODES 4096
 #define NOBODY 7 /* place of "nobody runs" among fibers */
@@ -46,12 +51,6 @@ struct node {
 	bool is_free; /* a switch costs none */
 };
 
-/* What was seen: how many preemptions were left, + 1, by the fiber that ran. */
-struct seen {
-	u64 state; /* 0: an unused place */
-	u8 left[8];
-};
-
 static struct {
 	const struct lab_config *config;
 	const struct lab_explore_options *options;
@@ -62,8 +61,6 @@ static struct {
 	u32 nr_nodes; /* of the path: what is to be done again */
 	u32 at; /* the next node of this run */
 	u8 bound; /* preemptions */
-	struct seen *seen;
-	size_t seen_room, nr_seen;
 
 	/* this run */
 	u32 step; /* number of the next one */
@@ -75,63 +72,7 @@ static struct {
 	u32 next_deviation;
 	bool used[LAB_MAX_DEVIATIONS]; /* of the replay's deviations */
 	struct lab_trace *trace;
-
-	/* random */
-	u64 rng;
-	u64 priority[LAB_FIBERS + 1];
-	u32 change_at[32];
 } ex;
-
-/* ---- states that were seen -------------------------------------------------- */
-
-static void forget_seen(void)
-{
-	if (ex.seen)
-		memset(ex.seen, 0, ex.seen_room * sizeof(*ex.seen));
-	ex.nr_seen = 0;
-}
-
-static struct seen *seen_place(struct seen *table, size_t room, u64 state)
-{
-	size_t at = (size_t)state & (room - 1);
-
-	while (table[at].state && table[at].state != state)
-		at = (at + 1) & (room - 1);
-	return &table[at];
-}
-
-static void grow_seen(void)
-{
-	size_t room = ex.seen_room ? 2 * ex.seen_room : 4096;
-	struct seen *table = calloc(room, sizeof(*table));
-
-	if (!table)
-		abort();
-	for (size_t i = 0; i < ex.seen_room; i++)
-		if (ex.seen[i].state)
-			*seen_place(table, room, ex.seen[i].state) = ex.seen[i];
-	free(ex.seen);
-	ex.seen = table;
-	ex.seen_room = room;
-}
-
-/* Return: was it seen with at least as much left? */
-static bool visit(u64 state, u8 current, u8 left)
-{
-	struct seen *s;
-
-	if (2 * (ex.nr_seen + 1) > ex.seen_room)
-		grow_seen();
-	s = seen_place(ex.seen, ex.seen_room, state ? state : 1);
-	if (!s->state) {
-		s->state = state ? state : 1;
-		ex.nr_seen++;
-	}
-	if (s->left[current] > left)
-		return true;
-	s->left[current] = (u8)(left + 1);
-	return false;
-}
 
 /* ---- choices -------------------------------------------------------------------- */
 
@@ -186,8 +127,14 @@ static u8 new_node(u8 current, u8 enabled, bool is_free)
 	if (last)
 		n->left = (u8)(last->left - (!last->is_free &&
 					     last->chosen != last->current));
+	if (ex.options->verify &&
+	    !lab_seen_same_memory(lab_order_state(), uzs_lab_memory_print()))
+		uzs_lab_found(LAB_FOUND_RACE,
+			      "another order of the same steps has left other "
+			      "memory: plain accesses that nothing orders");
 	if (ex.options->reduce &&
-	    visit(lab_order_state(), is_free ? NOBODY : current, n->left)) {
+	    lab_seen_visit(lab_order_state(), is_free ? NOBODY : current,
+			   n->left)) {
 		ex.pruned = true;
 		return NOBODY;
 	}
@@ -227,37 +174,22 @@ static u8 choose_by_replay(u8 current, u8 enabled)
 	return choice;
 }
 
-static u64 random_u64(void)
+/* Is a fiber that could go on at a place where others may instead? */
+static bool is_choice(const struct uzs_lab_fiber *current)
 {
-	u64 z = (ex.rng += 0x9e3779b97f4a7c15u);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
-
-static u8 choose_by_priority(u8 current, u8 enabled)
-{
-	u8 best = first_of(enabled);
-
-	for (unsigned int i = 0; i + 1 < ex.options->depth; i++)
-		if (ex.change_at[i] == ex.step && current != NOBODY)
-			ex.priority[current] = ex.options->depth - i;
-	for (u8 i = 0; i < NOBODY; i++)
-		if ((enabled & (1u << i)) && ex.priority[i] > ex.priority[best])
-			best = i;
-	return best;
-}
-
-/* A run of the search: is there anything to choose? */
-static bool is_node(const struct uzs_lab_fiber *current, bool runs, u8 enabled)
-{
-	if (!(enabled & (enabled - 1)))
-		return false;
-	if (!runs)
-		return true;
-	return current->step.op == LAB_RESCHED ||
+	return ex.options->every_step || current->step.op == LAB_RESCHED ||
 	       lab_order_matters(&current->step);
+}
+
+static void look_between(void)
+{
+	struct lab_result *r = ex.result;
+	bool searches = !ex.replay && !ex.options->random;
+
+	if (searches && ex.at < ex.nr_nodes)
+		return;
+	r->looks += lab_check_between(ex.config, lab_order_state(),
+				      searches && !ex.options->reduce);
 }
 
 static struct uzs_lab_fiber *pick(void *arg, struct uzs_lab_fiber *current)
@@ -266,10 +198,10 @@ static struct uzs_lab_fiber *pick(void *arg, struct uzs_lab_fiber *current)
 	u8 enabled, cur, chosen;
 
 	(void)arg;
+	if (ex.options->between)
+		look_between();
 	/* The most frequent case first. */
-	if (runs && !ex.replay && !ex.options->random &&
-	    current->step.op != LAB_RESCHED &&
-	    !lab_order_matters(&current->step))
+	if (runs && !ex.replay && !ex.options->random && !is_choice(current))
 		return current;
 	enabled = enabled_fibers();
 	if (!enabled)
@@ -279,8 +211,8 @@ static struct uzs_lab_fiber *pick(void *arg, struct uzs_lab_fiber *current)
 	if (ex.replay)
 		chosen = choose_by_replay(cur, enabled);
 	else if (ex.options->random)
-		chosen = choose_by_priority(cur, enabled);
-	else if (is_node(current, runs, enabled))
+		chosen = lab_pct_choose(ex.step, enabled);
+	else if (enabled & (enabled - 1))
 		chosen = choose_by_search(cur, enabled, is_free);
 	else
 		chosen = default_choice(cur, enabled);
@@ -298,12 +230,17 @@ static void granted(void *arg, struct uzs_lab_fiber *f)
 	ex.step++;
 	if (t && t->nr < t->room)
 		t->step[t->nr++] =
-			(struct lab_trace_step){ f->id, f->step, "" };
+			(struct lab_trace_step){ f->id, f->step, f->from, "" };
 	if (ex.step > ex.options->max_steps)
 		uzs_lab_found(LAB_FOUND_LIVELOCK,
 			      "more than %u steps; %s is at %s:%d",
 			      ex.options->max_steps, f->name,
 			      f->step.place->file, f->step.place->line);
+	if (f->step.op == LAB_SPAWN && uzs_lab_nr_fibers() == LAB_FIBERS)
+		uzs_lab_found(LAB_FOUND_INVARIANT,
+			      "the explorer has room for %d fibers, workers "
+			      "and all",
+			      LAB_FIBERS);
 	lab_order_step(f);
 }
 
@@ -369,8 +306,8 @@ static bool out_of_bounds(double began)
 		return true;
 	if (r->runs % 256)
 		return false;
-	if (o->progress)
-		o->progress(o->arg, r->runs);
+	if (o->go_on && !o->go_on(o->arg, r->runs))
+		return true;
 	return o->max_seconds > 0 && now_seconds() - began > o->max_seconds;
 }
 
@@ -394,7 +331,7 @@ static bool search(u8 bound, double began)
 
 	ex.bound = bound;
 again:
-	forget_seen();
+	lab_seen_forget();
 	ex.nr_nodes = 0;
 	do {
 		run_once();
@@ -414,22 +351,14 @@ again:
 	return !ex.too_deep;
 }
 
-static void draw_priorities(u32 steps)
-{
-	for (unsigned int i = 0; i <= LAB_FIBERS; i++)
-		ex.priority[i] = (random_u64() >> 16) + ex.options->depth + 1;
-	for (unsigned int i = 0; i + 1 < ex.options->depth; i++)
-		ex.change_at[i] = (u32)(random_u64() % max(steps, 1u));
-}
-
 static bool search_randomly(double began)
 {
 	const struct lab_explore_options *o = ex.options;
 	struct lab_result *r = ex.result;
 
-	ex.rng = o->seed;
+	lab_pct_begin(o->seed, o->depth, LAB_FIBERS);
 	while (r->runs < o->runs) {
-		draw_priorities(r->longest);
+		lab_pct_draw(r->longest);
 		run_once();
 		r->runs++;
 		if (uzs_lab_finding() != LAB_FOUND_NOTHING) {
@@ -444,12 +373,20 @@ static bool search_randomly(double began)
 
 /* ---- shrinking, replay ---------------------------------------------------------- */
 
+/* Runs a schedule. What it finds does not depend on runs before: no state was
+ * looked at yet. */
+static void run_schedule(const struct lab_schedule *s)
+{
+	ex.replay = s;
+	lab_pool_new_search();
+	run_once();
+}
+
 /* Does the schedule still find that? */
 static bool still_finds(const struct lab_schedule *s,
 			enum uzs_lab_finding finding)
 {
-	ex.replay = s;
-	run_once();
+	run_schedule(s);
 	ex.result->shrink_runs++;
 	return uzs_lab_finding() == finding;
 }
@@ -461,6 +398,11 @@ static void shrink(void)
 	struct lab_result *r = ex.result;
 	bool shorter = true;
 
+	/* The search leaves out checks of what it has looked at; so the run
+	 * by itself may end earlier. */
+	run_schedule(&r->schedule);
+	if (uzs_lab_finding() != LAB_FOUND_NOTHING)
+		r->finding = uzs_lab_finding();
 	while (shorter) {
 		shorter = false;
 		for (unsigned int i = 0; i < r->schedule.nr; i++) {
@@ -523,7 +465,7 @@ void lab_explore(const struct lab_config *c,
 	for (u8 b = o->at_once ? (u8)o->preemptions : 0;
 	     complete && b <= o->preemptions; b++)
 		complete = search(b, began);
-	r->states = ex.nr_seen;
+	r->states = lab_seen_states();
 	r->conflicts = lab_order_conflicts();
 	r->complete = complete && r->finding == LAB_FOUND_NOTHING;
 	r->seconds = now_seconds() - began;
@@ -541,25 +483,21 @@ static void note_unused(const struct lab_schedule *s, struct lab_result *r)
 }
 
 void lab_replay(const struct lab_config *c, const struct lab_schedule *s,
-		unsigned int max_steps, struct lab_result *r,
+		const struct lab_explore_options *o, struct lab_result *r,
 		struct lab_trace *trace)
 {
-	struct lab_explore_options o = LAB_EXPLORE_DEFAULT;
-
-	o.max_steps = max_steps;
 	if (trace) {
 		trace->nr = 0;
-		trace->room = max_steps + 1;
+		trace->room = o->max_steps + 1;
 		trace->step = calloc(trace->room, sizeof(*trace->step));
 		if (!trace->step)
 			abort();
 	}
 	/* One run needs no snapshot: no traps to step through in a debugger. */
-	if (!begin(c, &o, r, false))
+	if (!begin(c, o, r, false))
 		return;
-	ex.replay = s;
 	ex.trace = trace;
-	run_once();
+	run_schedule(s);
 	ex.trace = NULL;
 	r->runs = 1;
 	keep_finding();

@@ -33,6 +33,9 @@ struct lab_explore_options {
 	unsigned int preemptions; /* at most so many, from 0 up */
 	bool at_once; /* not first with fewer */
 	bool reduce; /* leave out what is equivalent */
+	bool verify; /* that equal fingerprints are equal memory */
+	bool every_step; /* preempt also where the order does not matter */
+	bool between; /* the consistency check also between two steps */
 	u64 max_runs; /* 0: no bound */
 	double max_seconds; /* of CPU time; 0: no bound */
 	unsigned int max_steps; /* of a run; more is a livelock */
@@ -41,20 +44,22 @@ struct lab_explore_options {
 	unsigned int depth; /* 1 and more: of the bugs looked for */
 	u64 seed;
 	u64 runs; /* of random */
-	/* Called now and then; may be NULL. */
-	void (*progress)(void *arg, u64 runs);
+	/* Called now and then: false ends the search, which then is not
+	 * complete. May be NULL. */
+	bool (*go_on)(void *arg, u64 runs);
 	void *arg;
 };
-#define LAB_EXPLORE_DEFAULT                                          \
-	{                                                            \
-		.preemptions = 2, .reduce = true, .max_steps = 5000, \
-		.depth = 3, .seed = 1, .runs = 10000                 \
+#define LAB_EXPLORE_DEFAULT                                             \
+	{                                                               \
+		.preemptions = 2, .reduce = true, .between = true,      \
+		.max_steps = 5000, .depth = 3, .seed = 1, .runs = 10000 \
 	}
 
 struct lab_result {
 	u64 runs; /* schedules executed, to the end or until known */
 	u64 pruned; /* of those, left at a state that was seen before */
 	u64 states; /* distinct ones at which there was a choice */
+	u64 looks; /* consistency checks between two steps */
 	u64 steps; /* of all runs */
 	u32 longest; /* steps of the longest run */
 	u32 conflicts; /* objects at which an order can matter */
@@ -82,6 +87,7 @@ void lab_explore(const struct lab_config *c,
 struct lab_trace_step {
 	u32 fiber;
 	struct uzs_lab_step step;
+	const struct uzs_place *from; /* uzs_lab_from; NULL: nowhere */
 	char words[48]; /* what it does, to what */
 };
 struct lab_trace {
@@ -91,10 +97,10 @@ struct lab_trace {
 	const char *name[8]; /* of the fibers */
 };
 
-/* Runs one schedule. *trace, if not NULL, gets its steps; to be freed with
- * lab_free_trace. */
+/* Runs one schedule; of the options, `max_steps` and `between` count. *trace,
+ * if not NULL, gets its steps; to be freed with lab_free_trace. */
 void lab_replay(const struct lab_config *c, const struct lab_schedule *s,
-		unsigned int max_steps, struct lab_result *r,
+		const struct lab_explore_options *o, struct lab_result *r,
 		struct lab_trace *trace);
 /* Fills in the words, from what lies in memory after the run. */
 void lab_name_steps(const struct lab_config *c, struct lab_trace *trace);

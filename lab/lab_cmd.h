@@ -14,6 +14,9 @@ int lab_cmd_run(int argc, char **argv);
 int lab_cmd_explore(int argc, char **argv);
 int lab_cmd_replay(int argc, char **argv);
 
+/* Of --check: step or end. Return: 0, or an exit status. (plan.c) */
+int lab_parse_check(const char *command, const char *text, bool *between);
+
 /* The arena and the signal handlers, once. */
 int lab_open(void);
 

@@ -7,8 +7,6 @@
 
 #include "tools/json.h"
 
-const char *const uzs_program = "uzs lab";
-
 static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
@@ -26,29 +24,35 @@ static const struct command {
 
 static void print_help(void)
 {
-	puts("usage: uzs lab COMMAND [OPTION...] [ARGUMENT...]\n"
-	     "\n"
-	     "Runs uzsmalloc on virtual CPUs, whose every interleaving can be "
-	     "had.\n");
+	const char *program = lab_program();
+
+	printf("usage: %s COMMAND [OPTION...] [ARGUMENT...]\n"
+	       "\n"
+	       "Runs %s on virtual CPUs, whose every interleaving can be "
+	       "had.\n\n",
+	       program, lab_what());
 	for (size_t i = 0; i < COMMANDS; i++)
-		printf("  uzs lab %-8s  %s\n", commands[i].name,
+		printf("  %s %-8s  %s\n", program, commands[i].name,
 		       commands[i].summary);
-	puts("  uzs lab watch     run, explore or replay, and look at plain "
-	     "loads and stores\n"
-	     "                    too: uzs lab watch run free-free");
-	puts("  uzs lab simulate  what freeing takes on as many CPUs as you "
-	     "like\n"
-	     "  uzs lab calibrate what things cost on this machine, for "
-	     "simulate");
-	puts("\n"
-	     "  uzs lab COMMAND --help   options of a command, with an "
-	     "example\n"
-	     "\n"
-	     "Exit status: 0 done and nothing found, 1 failed or found "
-	     "something, 2 wrong\n"
-	     "usage.\n"
-	     "\n"
-	     "Example: uzs lab run free-migrate --scope class-idx");
+	if (lab_is_ours()) {
+		puts("  uzs lab watch     run, explore or replay, and look at "
+		     "plain loads and stores\n"
+		     "                    too: uzs lab watch run free-free");
+		puts("  uzs lab simulate  what freeing takes on as many CPUs "
+		     "as you like\n"
+		     "  uzs lab calibrate what things cost on this machine, "
+		     "for simulate");
+	}
+	printf("\n"
+	       "  %s COMMAND --help   options of a command, with an "
+	       "example\n"
+	       "\n"
+	       "Exit status: 0 done and nothing found, 1 failed or found "
+	       "something, 2 wrong\n"
+	       "usage.\n"
+	       "\n"
+	       "Example: %s run free-migrate --cpus 2\n",
+	       program, program);
 }
 
 int lab_open(void)
@@ -77,7 +81,7 @@ static void list_as_json(void)
 		uzs_json_string(&json, "name", s->name);
 		uzs_json_string(&json, "summary", s->summary);
 		uzs_json_uint(&json, "cpus", s->cpu[2] ? 3 : 2);
-		uzs_json_bool(&json, "quick", s->flags & LAB_QUICK);
+		uzs_json_bool(&json, "quick", lab_is_quick(s));
 		uzs_json_close(&json, '}');
 	}
 	uzs_json_close(&json, ']');
@@ -91,12 +95,13 @@ int lab_cmd_list(int argc, char **argv)
 		return 0;
 	}
 	if (argc == 2 && !strcmp(argv[1], "--help")) {
-		puts("usage: uzs lab list [--json]\n"
-		     "\n"
-		     "Prints the scenarios: name, CPUs at most, what they "
-		     "are.\n"
-		     "\n"
-		     "Example: uzs lab list");
+		printf("usage: %s list [--json]\n"
+		       "\n"
+		       "Prints the scenarios: name, CPUs at most, what they "
+		       "are.\n"
+		       "\n"
+		       "Example: %s list\n",
+		       lab_program(), lab_program());
 		return 0;
 	}
 	if (argc > 1)
@@ -121,7 +126,7 @@ int main(int argc, char **argv)
 		if (!strcmp(name, commands[i].name))
 			break;
 	if (i < COMMANDS) {
-		argv[1] = (char *)"uzs lab"; /* for getopt's messages */
+		argv[1] = (char *)uzs_program; /* for getopt's messages */
 		status = commands[i].run(argc - 1, argv + 1);
 	} else if (argc < 2) {
 		status = uzs_usage("", "no command given");

@@ -25,6 +25,7 @@ struct object {
 	u64 looks; /* and of those that looked */
 	struct clock released;
 	u8 store_fiber; /* of the last store, + 1; 0: none */
+	u8 store_seen; /* fibers that have changed it since, as bits */
 	u32 store_clock;
 	const struct uzs_place *store_place;
 };
@@ -109,15 +110,18 @@ static struct object *get(const void *addr)
 		o->run = order.run;
 		o->change = o->adds = o->looks = 0;
 		memset(&o->released, 0, sizeof(o->released));
-		o->store_fiber = 0;
+		o->store_fiber = o->store_seen = 0;
 	}
 	return o;
 }
 
 void lab_order_forget(void)
 {
+	u32 run = order.run;
+
 	free(order.table);
 	memset(&order, 0, sizeof(order));
+	order.run = run; /* others remember by its number */
 	grow();
 }
 
@@ -151,6 +155,13 @@ bool lab_order_after(unsigned int fiber, unsigned int other, u32 clock)
 u64 lab_order_state(void)
 {
 	return order.state;
+}
+
+u64 lab_order_last_change(const void *addr)
+{
+	const struct object *o = find(addr);
+
+	return o && o->run == order.run ? o->change : 0;
 }
 
 unsigned int lab_order_conflicts(void)
@@ -235,6 +246,13 @@ static u64 fingerprint(struct object *o, const struct uzs_lab_step *s,
 	return h;
 }
 
+static void set_print(unsigned int id, u64 print)
+{
+	order.state -= mix(id, order.print[id]);
+	order.print[id] = print;
+	order.state += mix(id, print);
+}
+
 /* Right after an unlock: no step on the lock, but the plain accesses that
  * follow happen with it. They can meet what others do with the lock held, and
  * what they do right after giving it back; so its place among all of these is
@@ -246,21 +264,23 @@ static void note_released(const struct uzs_lab_step *s, unsigned int id)
 		    o->change + o->adds + o->looks);
 
 	o->looks += h;
-	order.state -= mix(id, order.print[id]);
-	order.print[id] = h;
-	order.state += mix(id, h);
+	set_print(id, h);
 }
 
 /* A store that replaces what another fiber stored without having seen it, nor
- * anything that came after it. */
+ * anything that came after it. Who changes a word atomically sees what is
+ * there. */
 static void check_race(struct object *o, const struct uzs_lab_fiber *f,
 		       unsigned int id)
 {
 	const struct uzs_lab_step *s = &f->step;
 
+	if (s->op == LAB_RMW)
+		o->store_seen |= (u8)(1u << id);
 	if (s->op != LAB_STORE)
 		return;
 	if (o->store_fiber && o->store_fiber != id + 1 &&
+	    !(o->store_seen & (1u << id)) &&
 	    o->store_clock > order.clock[id].at[o->store_fiber - 1u])
 		uzs_lab_found(LAB_FOUND_RACE,
 			      "two stores to %s that nothing orders: at %s:%d "
@@ -269,24 +289,34 @@ static void check_race(struct object *o, const struct uzs_lab_fiber *f,
 			      o->store_place->line, f->name, s->place->file,
 			      s->place->line);
 	o->store_fiber = (u8)(id + 1);
+	o->store_seen = 0;
 	o->store_clock = order.clock[id].at[id];
 	o->store_place = s->place;
 }
 
-/* What a fiber that begins has seen: all that its maker has; the last one, all
- * that there was. */
-static void begin_after(const struct uzs_lab_fiber *f, unsigned int id)
+/* A fiber makes the next one, which comes after all that its maker has done or
+ * seen up to here. */
+static void begin_child(unsigned int id)
 {
-	unsigned int parent;
+	unsigned int child = min(uzs_lab_nr_fibers(), (unsigned int)LAB_FIBERS);
 
-	if (f->last)
+	set_print(child, mix(order.print[child], order.print[id]));
+	join(&order.clock[child], &order.clock[id]);
+	order.clock[id].at[id]++;
+}
+
+/* The last fiber comes after all that there was, and who waits for another one's
+ * end after that. */
+static void come_after(const struct uzs_lab_fiber *f, unsigned int id)
+{
+	const struct uzs_lab_fiber *ended = f->step.obj;
+
+	if (f->step.op == LAB_JOIN)
+		join(&order.clock[id],
+		     &order.clock[min(ended->id, (unsigned int)LAB_FIBERS)]);
+	else if (f->last)
 		for (unsigned int i = 0; i <= LAB_FIBERS; i++)
 			join(&order.clock[id], &order.clock[i]);
-	if (!f->parent)
-		return;
-	parent = min(f->parent->id, (unsigned int)LAB_FIBERS);
-	join(&order.clock[id], &order.clock[parent]);
-	order.clock[parent].at[parent]++;
 }
 
 void lab_order_step(const struct uzs_lab_fiber *f)
@@ -296,8 +326,8 @@ void lab_order_step(const struct uzs_lab_fiber *f)
 	struct object *o = NULL;
 	bool known;
 
-	if (s->op == LAB_START)
-		begin_after(f, id);
+	if (s->op == LAB_START || s->op == LAB_JOIN)
+		come_after(f, id);
 	if (s->op == LAB_RELEASED) {
 		note_released(s, id);
 		return;
@@ -314,9 +344,9 @@ void lab_order_step(const struct uzs_lab_fiber *f)
 		if (!known && is_conflict(o))
 			order.news = true;
 	}
-	order.state -= mix(id, order.print[id]);
-	order.print[id] = fingerprint(o, s, id);
-	order.state += mix(id, order.print[id]);
+	set_print(id, fingerprint(o, s, id));
+	if (s->op == LAB_SPAWN)
+		begin_child(id);
 	if (!o)
 		return;
 	if (s->acquire)

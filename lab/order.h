@@ -6,7 +6,8 @@
  * different fibers that do not touch the same object (or both only look, or
  * both only add) change places end in the same state. A fiber's fingerprint is
  * a hash of its steps, each with the fingerprints of the steps on the same
- * object that it comes after; a state's is the sum of the fibers'. Equal runs
+ * object that it comes after (a fiber's first one comes after what its maker
+ * did); a state's is the sum of the fibers'. Equal runs
  * in that sense have equal fingerprints, whatever order they came in; two
  * others have so with a chance of 2^-64.
  */
@@ -28,8 +29,10 @@ void lab_order_step(const struct uzs_lab_fiber *f);
 u32 lab_order_run(void);
 u32 lab_order_clock(unsigned int fiber);
 bool lab_order_after(unsigned int fiber, unsigned int other, u32 clock);
-/* The state's fingerprint. */
+/* The state's fingerprint; that of the last step in this run that changed an
+ * object, a lock for example: equal ones are of the same history. 0: none. */
 u64 lab_order_state(void);
+u64 lab_order_last_change(const void *addr);
 /* Did different fibers touch it, in any run, so that the order matters? As of
  * the last lab_order_freeze. */
 bool lab_order_matters(const struct uzs_lab_step *step);

@@ -25,7 +25,7 @@ struct lab_object {
 
 /* What a scenario's functions get. */
 struct lab_world {
-	struct zs_pool *pool;
+	struct zs_pool *pool; /* NULL: of a kernel's file */
 	enum zs_lock_scope scope;
 	enum zs_defer_mode defer;
 	struct lab_object object[LAB_SLOTS];
@@ -47,6 +47,9 @@ struct lab_scenario {
 	void (*after)(struct lab_world *w);
 	/* Before what is checked after every run. May be NULL. Alone. */
 	void (*check)(struct lab_world *w);
+	/* Whenever the consistency check is made between two steps, after it.
+	 * Alone, and it must not change anything. May be NULL. */
+	void (*quiet)(struct lab_world *w);
 	/* Deferrals it is meant for, as bits; 0: all. */
 	unsigned int defers;
 	unsigned int flags;
@@ -74,15 +77,25 @@ void lab_free_later(struct lab_world *w, unsigned int slot);
 /* Writes all of it, with a new value; reads all of it, and looks at it. */
 void lab_write(struct lab_world *w, unsigned int slot, u8 fill);
 void lab_read(struct lab_world *w, unsigned int slot);
-/* Makes the section of pages in which that object lies the sparsest but one:
- * there is a denser one with room, so that migration will move its page. Takes
- * the slots from LAB_FILLERS on. To be called when all else is allocated. */
+/* Sees to it that lab_migrate_pages will move the page in which that object
+ * begins. Ours: makes its section of pages the sparsest but one, and a denser
+ * one with room. Takes the slots from LAB_FILLERS on. To be called when all
+ * else is allocated. */
 #define LAB_FILLERS 24
 void lab_make_sparse(struct lab_world *w, unsigned int slot);
-/* Moves pages from sparse sections to dense ones: the middle of zs_trim. */
+/* Ours: moves pages from sparse sections to dense ones, the middle of zs_trim.
+ * A kernel's: moves that page. */
 void lab_migrate_pages(struct lab_world *w);
 /* The page in which the object begins. */
 struct page *lab_page(struct lab_world *w, unsigned int slot);
+
+/* The allocator's own (pool.h): zs_compact; all of zs_trim; zs_drain; what the
+ * zone asks of shrinkers when it has no memory; zs_shrink_count. */
+void lab_compact(struct lab_world *w);
+void lab_trim(struct lab_world *w);
+void lab_drain(struct lab_world *w);
+void lab_shrink(struct lab_world *w);
+unsigned long lab_shrink_count(struct lab_world *w);
 
 /* ---- one run's frame: world.c --------------------------------------------------- */
 
@@ -93,8 +106,15 @@ struct lab_config {
 	unsigned int cpus; /* 2 or 3 */
 };
 
+/* NULL: the allocator under test has no such. */
 const char *lab_scope_name(enum zs_lock_scope scope);
 const char *lab_defer_name(enum zs_defer_mode defer);
+/* How a user calls the program; what it runs; is that ours? */
+const char *lab_program(void);
+const char *lab_what(void);
+bool lab_is_ours(void);
+/* Is the scenario explored without being asked for? */
+bool lab_is_quick(const struct lab_scenario *s);
 bool lab_parse_scope(const char *name, enum zs_lock_scope *scope);
 bool lab_parse_defer(const char *name, enum zs_defer_mode *defer);
 /* Does the scenario go with that? */
@@ -107,12 +127,16 @@ bool lab_begin(const struct lab_config *c, bool again);
 void lab_rewind(const struct lab_config *c);
 /* What lies at that address after a run, in a word or two. False: who knows.
  * (names.c) */
-bool lab_name_object(const struct lab_world *w, const void *obj, char *buf,
+bool lab_name_object(struct lab_world *w, const void *obj, char *buf,
 		     size_t size);
 /* The same, of the run that was last; not when its pool is gone. */
 bool lab_name_step(const struct lab_config *c, const void *obj, char *buf,
 		   size_t size);
 /* The checks after a run that ended by itself. */
 void lab_check_end(const struct lab_config *c);
+/* Those between two steps of it, if that is a quiet point. `state` is the
+ * state's fingerprint: unless `again`, each state is looked at once. Return:
+ * was it looked at? */
+bool lab_check_between(const struct lab_config *c, u64 state, bool again);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* scenarios.c - the list of scenarios. */
+/* scenarios.c - the list of scenarios, for ours. */
 #include "scenario.h"
 
 #include <stddef.h>
@@ -7,5 +7,7 @@
 #include "scenarios.h"
 
 #define ENTRY(name) &lab_scenario_##name,
-const struct lab_scenario *const lab_scenarios[] = { LAB_FREE_SCENARIOS(
-	ENTRY) LAB_MOVE_SCENARIOS(ENTRY) LAB_DEFER_SCENARIOS(ENTRY) NULL };
+const struct lab_scenario *const lab_scenarios[] = {
+	LAB_FREE_SCENARIOS(ENTRY) LAB_LOOK_SCENARIOS(ENTRY)
+		LAB_MOVE_SCENARIOS(ENTRY) LAB_DEFER_SCENARIOS(ENTRY) NULL
+};

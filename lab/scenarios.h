@@ -8,7 +8,9 @@
 /* clang-format off */
 #define LAB_FREE_SCENARIOS(X) \
 	X(free_free) X(free_free_chain) X(free_malloc) X(malloc_malloc) \
-	X(free_stat) X(free_check) X(malloc_check) X(malloc_count) X(free_walk) X(rcu_free)
+	X(malloc_count) X(rcu_free)
+#define LAB_LOOK_SCENARIOS(X) \
+	X(free_stat) X(free_check) X(malloc_check) X(free_walk)
 #define LAB_MOVE_SCENARIOS(X) \
 	X(free_migrate) X(free_migrate_chain) X(free_compact) \
 	X(read_compact) X(read_migrate) X(write_migrate) \
@@ -21,6 +23,7 @@
 
 #define LAB_DECLARE(name) extern const struct lab_scenario lab_scenario_##name;
 LAB_FREE_SCENARIOS(LAB_DECLARE)
+LAB_LOOK_SCENARIOS(LAB_DECLARE)
 LAB_MOVE_SCENARIOS(LAB_DECLARE)
 LAB_DEFER_SCENARIOS(LAB_DECLARE)
 

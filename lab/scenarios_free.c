@@ -5,7 +5,6 @@
 #include "scenarios.h"
 
 #include "compat/rcu.h"
-#include "internal.h"
 
 /* Two objects to a zspage of one page. */
 #define HALF 2040
@@ -99,62 +98,13 @@ const struct lab_scenario lab_scenario_malloc_malloc = {
 	.cpu = { malloc_10, malloc_11, free_0 },
 };
 
-/* ---- looking on ------------------------------------------------------------------ */
-
-static void look_at_figures(struct lab_world *w)
-{
-	struct zs_pool_info info = ZS_POOL_INFO_INIT;
-
-	zs_pool_info(w->pool, &info);
-	if (info.objs_inuse > info.objs_capacity)
-		uzs_lab_found(LAB_FOUND_INVARIANT,
-			      "%lu objects are in use of %lu", info.objs_inuse,
-			      info.objs_capacity);
-	if (info.pages > 16)
-		uzs_lab_found(LAB_FOUND_INVARIANT, "%lu pages, of 2 at most",
-			      info.pages);
-}
-
-const struct lab_scenario lab_scenario_free_stat = {
-	.name = "free-stat",
-	.summary = "statistics while objects are freed",
-	.setup = two_halves,
-	.cpu = { free_0_and_2, look_at_figures, NULL },
-};
-
-static void free_both(struct lab_world *w)
-{
-	lab_free(w, 0);
-	lab_free(w, 1);
-}
-
-static void check_pool(struct lab_world *w)
-{
-	if (zs_pool_check(w->pool, NULL))
-		uzs_lab_found(LAB_FOUND_INVARIANT,
-			      "the consistency check finds something while a "
-			      "free is on its way");
-}
-
-const struct lab_scenario lab_scenario_free_check = {
-	.name = "free-check",
-	.summary = "the consistency check while objects are freed",
-	.setup = two_halves,
-	.cpu = { free_both, check_pool, NULL },
-};
-
-const struct lab_scenario lab_scenario_malloc_check = {
-	.name = "malloc-check",
-	.summary = "the consistency check while a malloc makes a zspage",
-	.setup = nothing_but_slabs,
-	.cpu = { malloc_10, check_pool, NULL },
-};
+/* ---- counting while others allocate ------------------------------------------- */
 
 /* Objects in use and places for objects grow at once, but are read one after
  * the other. */
 static void count_freeable(struct lab_world *w)
 {
-	unsigned long pages = zs_shrink_count(w->pool);
+	unsigned long pages = lab_shrink_count(w);
 
 	if (pages > 2)
 		uzs_lab_found(LAB_FOUND_INVARIANT,
@@ -167,37 +117,6 @@ const struct lab_scenario lab_scenario_malloc_count = {
 	.summary = "the shrinker counts while a malloc makes a zspage",
 	.setup = two_halves,
 	.cpu = { malloc_10, count_freeable, malloc_11 },
-};
-
-static int read_if_known(unsigned long handle, void *arg)
-{
-	struct lab_world *w = arg;
-
-	/* Object 1 is never freed, so it must be seen. */
-	w->word[0] += handle == w->object[1].handle;
-	return 0;
-}
-
-static void walk(struct lab_world *w)
-{
-	zs_for_each_live(w->pool, read_if_known, w);
-	if (w->word[0] != 1)
-		uzs_lab_found(LAB_FOUND_LOST_HANDLE,
-			      "a live handle is seen %lu times", w->word[0]);
-}
-
-static void few_small(struct lab_world *w)
-{
-	lab_alloc(w, 0, HALF);
-	lab_alloc(w, 1, HALF);
-	lab_alloc(w, 2, HALF);
-}
-
-const struct lab_scenario lab_scenario_free_walk = {
-	.name = "free-walk",
-	.summary = "a walk over live handles while others come and go",
-	.setup = few_small,
-	.cpu = { free_0_and_2, walk, malloc_10 },
 };
 
 /* ---- a lookup under RCU, as a cache has it --------------------------------------- */

@@ -2,7 +2,7 @@
 /* scenarios_move.c - scenarios in which objects or pages move. */
 #include "scenarios.h"
 
-#include "internal.h"
+#include "compat/zone.h"
 
 #define HALF 2040
 #define CHAIN 3064
@@ -36,16 +36,6 @@ static void write_0(struct lab_world *w)
 static void malloc_10(struct lab_world *w)
 {
 	lab_alloc(w, 10, HALF);
-}
-
-static void compact(struct lab_world *w)
-{
-	zs_compact(w->pool);
-}
-
-static void trim(struct lab_world *w)
-{
-	zs_trim(w->pool);
 }
 
 /* ---- page migration --------------------------------------------------------- */
@@ -123,7 +113,7 @@ const struct lab_scenario lab_scenario_free_compact = {
 	.name = "free-compact",
 	.summary = "an object is freed while compaction wants to move it",
 	.setup = two_of_four,
-	.cpu = { free_0, compact, free_1 },
+	.cpu = { free_0, lab_compact, free_1 },
 	.flags = LAB_QUICK,
 };
 
@@ -131,7 +121,7 @@ const struct lab_scenario lab_scenario_read_compact = {
 	.name = "read-compact",
 	.summary = "an object is read while compaction wants to move it",
 	.setup = two_of_four,
-	.cpu = { read_0, compact, read_1 },
+	.cpu = { read_0, lab_compact, read_1 },
 	.flags = LAB_QUICK,
 };
 
@@ -139,7 +129,7 @@ const struct lab_scenario lab_scenario_compact_compact = {
 	.name = "compact-compact",
 	.summary = "two compactions, and a free",
 	.setup = two_of_four,
-	.cpu = { compact, compact, free_0 },
+	.cpu = { lab_compact, lab_compact, free_0 },
 	.flags = LAB_QUICK,
 };
 
@@ -153,20 +143,14 @@ const struct lab_scenario lab_scenario_compact_migrate = {
 	.name = "compact-migrate",
 	.summary = "objects move while pages move",
 	.setup = sparse_two_of_four,
-	.cpu = { compact, lab_migrate_pages, free_0 },
+	.cpu = { lab_compact, lab_migrate_pages, free_0 },
 };
-
-/* The shrinker is the zone's: what asks it when there is no memory. */
-static void shrink(struct lab_world *w)
-{
-	uzs_shrink_all(&w->pool->zone.shrinkers, 1);
-}
 
 const struct lab_scenario lab_scenario_shrink_free = {
 	.name = "shrink-free",
 	.summary = "the shrinker while an object is freed",
 	.setup = two_of_four,
-	.cpu = { shrink, free_0, shrink },
+	.cpu = { lab_shrink, free_0, lab_shrink },
 	.flags = LAB_QUICK,
 };
 
@@ -185,16 +169,11 @@ static void left_in_group_0(struct lab_world *w)
 	unlock_page(page);
 }
 
-static void drain_work(struct lab_world *w)
-{
-	zs_drain(w->pool);
-}
-
 const struct lab_scenario lab_scenario_async_malloc = {
 	.name = "async-malloc",
 	.summary = "the async work frees a zspage that a malloc wants",
 	.setup = left_in_group_0,
-	.cpu = { malloc_10, drain_work, drain_work },
+	.cpu = { malloc_10, lab_drain, lab_drain },
 	.flags = LAB_QUICK | LAB_NO_WORKER,
 };
 
@@ -215,7 +194,7 @@ const struct lab_scenario lab_scenario_async_migrate = {
 	.name = "async-migrate",
 	.summary = "the async work frees a zspage whose pages move",
 	.setup = sparse_in_group_0,
-	.cpu = { drain_work, lab_migrate_pages, NULL },
+	.cpu = { lab_drain, lab_migrate_pages, NULL },
 	.flags = LAB_QUICK | LAB_NO_WORKER,
 };
 
@@ -225,12 +204,12 @@ const struct lab_scenario lab_scenario_free_trim = {
 	.name = "free-trim",
 	.summary = "all of zs_trim while an object is freed",
 	.setup = sparse_halves,
-	.cpu = { free_0, trim, free_1 },
+	.cpu = { free_0, lab_trim, free_1 },
 };
 
 const struct lab_scenario lab_scenario_trim_malloc = {
 	.name = "trim-malloc",
 	.summary = "all of zs_trim while another malloc needs pages",
 	.setup = sparse_half,
-	.cpu = { malloc_10, trim, trim },
+	.cpu = { malloc_10, lab_trim, lab_trim },
 };

@@ -71,13 +71,13 @@ bool lab_parse_schedule(const char *text, struct lab_config *c,
 	if (!next_part(&text, part, sizeof(part)))
 		return false;
 	if (!lab_parse_scope(part, &c->scope)) {
-		*error = "the scope is none of held, unlocked, class-idx";
+		*error = "there is no such scope";
 		return false;
 	}
 	if (!next_part(&text, part, sizeof(part)))
 		return false;
 	if (!lab_parse_defer(part, &c->defer)) {
-		*error = "the deferral is none of none, array, percpu";
+		*error = "there is no such deferral";
 		return false;
 	}
 	if (!next_part(&text, part, sizeof(part)))
@@ -146,6 +146,21 @@ void lab_name_steps(const struct lab_config *c, struct lab_trace *t)
 	}
 }
 
+static void print_place(const struct lab_trace_step *s, FILE *out)
+{
+	const struct uzs_place *at = s->step.place;
+
+	/* What a reader knows comes first: the call that it is a part of. */
+	if (s->from && strcmp(s->from->file, at->file) != 0) {
+		const char *slash = strrchr(at->file, '/');
+
+		fprintf(out, "%s:%d (%s:%d)", s->from->file, s->from->line,
+			slash ? slash + 1 : at->file, at->line);
+	} else if (at->line) {
+		fprintf(out, "%s:%d", at->file, at->line);
+	}
+}
+
 static void print_row(const struct lab_trace *t, u32 n, FILE *out)
 {
 	const struct lab_trace_step *s = &t->step[n];
@@ -154,8 +169,7 @@ static void print_row(const struct lab_trace *t, u32 n, FILE *out)
 	for (u32 f = 0; f < t->nr_fibers; f++)
 		fprintf(out, "%-*.*s ", COLUMN, COLUMN,
 			f == s->fiber ? s->words : "");
-	if (s->step.place->line)
-		fprintf(out, "%s:%d", s->step.place->file, s->step.place->line);
+	print_place(s, out);
 	fputc('\n', out);
 }
 

@@ -39,6 +39,11 @@ const char *sim_cost_meaning(enum sim_cost_id id)
 	return costs_known[id].meaning;
 }
 
+u64 sim_cost_ps(const struct sim_costs *costs, enum sim_cost_id id)
+{
+	return (u64)(costs->value[id] * 1000 + 0.5);
+}
+
 static int find(const char *name)
 {
 	for (int i = 0; i < SIM_NR_COSTS; i++)

@@ -16,6 +16,8 @@
 #define SIM_COSTS(X)                                                           \
 	X(free_hot, "ns", 1, 1e6,                                              \
 	  "zs_free with all that it touches in the CPU's own cache")           \
+	X(free_more, "ns", 0, 1e6,                                             \
+	  "the kernel's zs_free beyond the library's, outside of locks")       \
 	X(atomic, "ns", 0, 1e5,                                                \
 	  "taking or giving back a lock that nobody wants, its line at hand")  \
 	X(line, "ns", 0, 1e6,                                                  \
@@ -33,11 +35,15 @@
 	X(miss, "ns", 0, 1e5, "a line comes from memory")                      \
 	X(tlb, "ns", 0, 1e5,                                                   \
 	  "the address of a page not used for long is translated")             \
+	X(walks, "pages", 1, 16,                                               \
+	  "whose addresses a CPU can translate at once")                       \
 	X(bus, "ns", 0, 1e5,                                                   \
 	  "memory is busy with a line, for all CPUs together")                 \
 	X(misses, "lines", 1, 64, "that a CPU can have under way at once")     \
 	X(drain, "0 or 1", 0, 1,                                               \
 	  "an atomic access waits for all stores before it")                   \
+	X(unlock_stores, "0 or 1", 0, 1,                                       \
+	  "a lock is given back by a store, as in the kernel")                 \
 	X(cache_lines, "lines", 64, 1e7, "in a CPU's own cache")               \
 	X(shared_lines, "lines", 0, 1e9, "in the cache that all share")        \
 	X(tlb_pages, "pages", 16, 65536, "whose translation a CPU remembers")  \
@@ -79,6 +85,9 @@ struct sim_costs {
 const char *sim_cost_name(enum sim_cost_id id);
 const char *sim_cost_unit(enum sim_cost_id id);
 const char *sim_cost_meaning(enum sim_cost_id id);
+
+/* One of them, in picoseconds: see sim_line.h. */
+u64 sim_cost_ps(const struct sim_costs *costs, enum sim_cost_id id);
 
 /* Reads a table. Return: 0, or an exit status after a line on stderr. */
 int sim_costs_load(struct sim_costs *costs, const char *path);

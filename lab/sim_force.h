@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* sim_force.h - included before all else, after lab_force.h, when the library
- * is compiled for the simulator: what it fetches ahead costs there as well.
- * Its loads and stores are told by the compiler (sim_mem.c).
+ * is compiled for the simulator: what it fetches ahead costs there as well,
+ * and how many handles it can keep is an option. Its loads and stores are told by the compiler (sim_mem.c).
  */
 #ifndef UZS_LAB_SIM_FORCE_H
 #define UZS_LAB_SIM_FORCE_H
+
+#include <stddef.h>
+
+/* As in src/deferred.h, but what per-CPU buffers have in reserve can be set
+ * (sim_work.c). */
+#define DEFER_ARRAY_BYTES ((size_t)128 << 20)
+#define DEFER_RESERVE_BYTES sim_reserve_bytes
+extern size_t sim_reserve_bytes;
 
 void sim_plain_prefetch(const volatile void *addr, int alone);
 

@@ -49,6 +49,9 @@ static void put_text(const char *text, FILE *out)
 		case '>':
 			fputs("&gt;", out);
 			break;
+		case '"':
+			fputs("&quot;", out);
+			break;
 		default:
 			putc(*text, out);
 		}
@@ -196,9 +199,13 @@ static const char script[] =
 	" span=2;draw()}\n"
 	"else $('timeline').textContent='No cell of at most 12 CPUs was "
 	"simulated.';\n"
-	"const seeded=$('seeded-data');\n"
-	"if(seeded){let rows=JSON.parse(seeded.textContent);\n"
-	" if(!Array.isArray(rows))rows=rows.results||rows.variants||[rows];\n"
+	"const rows=[];\n"
+	"for(const file of document.querySelectorAll('.seeded-data')){\n"
+	" let found=JSON.parse(file.textContent);\n"
+	" if(!Array.isArray(found))found=found.results||found.variants||[found];"
+	"\n"
+	" for(const r of found)rows.push({variant:file.dataset.name,...r})}\n"
+	"if(rows.length){\n"
 	" const names=['variant','scenario','scope','defer','cpus',"
 	"'preemptions','schedules','found','found_at','found_steps',"
 	"'schedule'].filter(n=>rows.some(r=>r[n]!==undefined));\n"
@@ -248,31 +255,49 @@ static char *read_file(const char *path)
 	return text;
 }
 
-static int put_seeded(const char *path, FILE *out)
+/* The name of a file without directory and .json: whose result it is, if that
+ * does not say so itself. */
+static void put_file_name(const char *path, FILE *out)
 {
-	char *text;
+	const char *base = strrchr(path, '/');
+	char name[64];
+	size_t len;
 
+	snprintf(name, sizeof(name), "%s", base ? base + 1 : path);
+	len = strlen(name);
+	if (len > 5 && !strcmp(name + len - 5, ".json"))
+		name[len - 5] = '\0';
+	put_text(name, out);
+}
+
+static int put_seeded(const struct sim_files *files, FILE *out)
+{
 	fputs("<h2>Wrong variants, and how they were found</h2>\n"
 	      "<div id=\"seeded\">",
 	      out);
-	if (!path) {
+	if (!files->nr)
 		fputs("<p>No result of the explorer was given (--seeded FILE)."
-		      "</p></div>\n",
+		      "</p>",
 		      out);
-		return 0;
+	fputs("</div>\n", out);
+	for (unsigned int i = 0; i < files->nr; i++) {
+		char *text = read_file(files->path[i]);
+
+		if (!text)
+			return UZS_FAILED;
+		fputs("<script type=\"application/json\" class=\"seeded-data\" "
+		      "data-name=\"",
+		      out);
+		put_file_name(files->path[i], out);
+		fputs("\">", out);
+		put_script_text(text, out);
+		fputs("</script>\n", out);
+		free(text);
 	}
-	text = read_file(path);
-	if (!text)
-		return UZS_FAILED;
-	fputs("</div>\n<script type=\"application/json\" id=\"seeded-data\">",
-	      out);
-	put_script_text(text, out);
-	fputs("</script>\n", out);
-	free(text);
 	return 0;
 }
 
-int sim_print_html(const struct sim_table *t, const char *seeded_path,
+int sim_print_html(const struct sim_table *t, const struct sim_files *seeded,
 		   FILE *out)
 {
 	int status;
@@ -304,7 +329,7 @@ int sim_print_html(const struct sim_table *t, const char *seeded_path,
 		put_timeline(&t->timelines[i], out);
 	}
 	fputs("]</script>\n", out);
-	status = put_seeded(seeded_path, out);
+	status = put_seeded(seeded, out);
 	if (status)
 		return status;
 	put_results(t, out);

@@ -21,6 +21,7 @@
 #define PAGE_SHIFT 12
 #define NR_STREAMS 32
 #define MAX_MISSES 64
+#define MAX_WALKS 16
 
 struct line {
 	u64 have[2]; /* CPUs in whose cache it is: bits */
@@ -45,6 +46,10 @@ struct cpu {
 	u32 next_stream;
 	u64 miss[MAX_MISSES]; /* when each that is under way will be there */
 	u32 next_miss;
+	u64 store[MAX_MISSES]; /* the same of stores that nobody waits for */
+	u32 next_store;
+	u64 walk[MAX_WALKS]; /* when each translation under way is done */
+	u32 next_walk;
 	u64 stored_at; /* all stores are done by then */
 	struct sim_line_stat stat;
 };
@@ -56,12 +61,12 @@ static struct {
 	size_t table_bytes;
 	struct cpu cpu[SIM_MAX_CPUS];
 	unsigned int cpus;
-	u32 cache_lines, shared_lines, pages, misses;
+	u32 cache_lines, shared_lines, pages, misses, walks;
 	u32 left; /* lines that left a CPU's cache so far */
 	u64 bus_free;
 	u64 line_ps, gap_ps, near_ps, miss_ps, tlb_ps, bus_ps, atomic_ps,
 		retry_ps, ahead_ps;
-	bool drain;
+	bool drain, unlock_stores;
 } m;
 
 static u64 ps(double ns)
@@ -89,6 +94,7 @@ bool sim_lines_init(const struct sim_costs *costs, unsigned int cpus,
 	m.shared_lines = (u32)v[SIM_shared_lines];
 	m.pages = (u32)v[SIM_tlb_pages];
 	m.misses = (u32)v[SIM_misses];
+	m.walks = (u32)v[SIM_walks];
 	m.line_ps = ps(v[SIM_line] / v[SIM_overlap]);
 	m.retry_ps = ps(v[SIM_line_retry]);
 	m.gap_ps = ps(v[SIM_line_gap]);
@@ -99,6 +105,7 @@ bool sim_lines_init(const struct sim_costs *costs, unsigned int cpus,
 	m.bus_ps = ps(v[SIM_bus]);
 	m.atomic_ps = ps(v[SIM_atomic]);
 	m.drain = v[SIM_drain] != 0;
+	m.unlock_stores = v[SIM_unlock_stores] != 0;
 	m.table_bytes = (bytes >> SIM_LINE_SHIFT) * sizeof(struct line);
 	m.lines = map_zeroed(m.table_bytes);
 	if (!m.lines)
@@ -222,15 +229,19 @@ static void insert(unsigned int cpu, u32 number)
 
 /* ---- from where it comes --------------------------------------------------------- */
 
-static u64 translate(struct cpu *c, u32 number)
+/* Return: when the address is known. */
+static u64 translate(struct cpu *c, u32 number, u64 now)
 {
 	u32 page = number >> (PAGE_SHIFT - SIM_LINE_SHIFT);
 	u32 *entry = &c->pages[(page * 2654435761u >> 8) % m.pages];
+	u64 *slot;
 
 	if (*entry == page + 1)
-		return 0;
+		return now;
 	*entry = page + 1;
-	return m.tlb_ps;
+	slot = &c->walk[c->next_walk++ % m.walks];
+	*slot = max(now, *slot) + m.tlb_ps;
+	return *slot;
 }
 
 /* Is it the next line of a stream? Notes it as missed. */
@@ -258,14 +269,14 @@ static u64 from_memory(struct cpu *c, u64 now)
 	return *slot;
 }
 
-/* `retry`: lost besides, if others wanted it at the same time. */
+/* `atomic`: that takes longer, also for those who come behind it. */
 static u64 from_cpu(struct cpu *c, struct line *line, unsigned int owner,
-		    u64 retry, u64 now)
+		    bool atomic, u64 now)
 {
 	u64 start = max(now, line->moves_at);
 
-	start += retry;
-
+	if (atomic)
+		start += m.retry_ps;
 	line->prev = (u8)owner;
 	line->leaves_at = start;
 	line->moves_at = start + m.line_ps + m.gap_ps;
@@ -280,7 +291,7 @@ static bool in_shared_cache(const struct line *line)
 
 /* Brings a line into the CPU's cache; `alone`: into no other's. `moved` says
  * if another CPU had written to it. Return: when it is there. */
-static u64 fetch(unsigned int cpu, u32 number, bool alone, u64 retry,
+static u64 fetch(unsigned int cpu, u32 number, bool alone, bool atomic,
 		 bool *moved, u64 now)
 {
 	struct line *line = &m.lines[number];
@@ -304,13 +315,13 @@ static u64 fetch(unsigned int cpu, u32 number, bool alone, u64 retry,
 			line->owner = (u8)cpu;
 			return done;
 		}
-		done = from_cpu(c, line, NOBODY, retry,
-				done); /* others must drop it */
+		/* others must drop it */
+		done = from_cpu(c, line, NOBODY, atomic, done);
 		*moved = true;
 	} else {
-		now += translate(c, number);
+		now = translate(c, number, now);
 		if (owner != NOBODY || (alone && !is_alone(line, cpu))) {
-			done = from_cpu(c, line, owner, retry, now);
+			done = from_cpu(c, line, owner, atomic, now);
 			*moved = true;
 		} else if (line->have[0] | line->have[1] ||
 			   in_shared_cache(line)) {
@@ -350,7 +361,7 @@ static void account(struct cpu *c, bool moved, u64 spent)
 u64 sim_load(unsigned int cpu, const volatile void *addr, u64 now)
 {
 	bool moved;
-	u64 done = fetch(cpu, number_of(addr), false, 0, &moved, now);
+	u64 done = fetch(cpu, number_of(addr), false, false, &moved, now);
 
 	account(&m.cpu[cpu], moved, done - now);
 	return done;
@@ -365,15 +376,27 @@ static void show_spinner(unsigned int cpu, struct line *line)
 	line->owner = NOBODY;
 }
 
+/* A store whose line is there at `done`. Return: when the CPU can go on: when no
+ * more are under way than it can have. */
+static u64 queue_store(struct cpu *c, u64 done, u64 now)
+{
+	u64 *slot = &c->store[c->next_store++ % m.misses];
+	u64 go_on = max(now, *slot);
+
+	account(c, false, go_on - now);
+	*slot = done;
+	return go_on;
+}
+
 u64 sim_store(unsigned int cpu, const volatile void *addr, u64 now)
 {
 	struct cpu *c = &m.cpu[cpu];
 	bool moved;
-	u64 done = fetch(cpu, number_of(addr), true, 0, &moved, now);
+	u64 done = fetch(cpu, number_of(addr), true, false, &moved, now);
 
 	c->stored_at = max(c->stored_at, done);
 	show_spinner(cpu, &m.lines[number_of(addr)]);
-	return now;
+	return done > now ? queue_store(c, done, now) : now;
 }
 
 u64 sim_atomic(unsigned int cpu, const volatile void *addr, u64 now)
@@ -386,10 +409,22 @@ u64 sim_atomic(unsigned int cpu, const volatile void *addr, u64 now)
 		c->stat.memory_ps += c->stored_at - now;
 		now = c->stored_at;
 	}
-	done = fetch(cpu, number_of(addr), true, m.retry_ps, &moved, now);
+	done = fetch(cpu, number_of(addr), true, true, &moved, now);
 	account(c, moved, done - now);
 	c->stat.atomic_ps += m.atomic_ps;
 	return done + m.atomic_ps;
+}
+
+u64 sim_unlock(unsigned int cpu, const volatile void *addr, u64 *seen, u64 now)
+{
+	if (!m.unlock_stores) {
+		*seen = sim_atomic(cpu, addr, now);
+		return *seen;
+	}
+	/* All stores before it are seen before it is. */
+	sim_store(cpu, addr, now);
+	*seen = max(now, m.cpu[cpu].stored_at);
+	return now;
 }
 
 u64 sim_prefetch(unsigned int cpu, const volatile void *addr, bool alone,
@@ -397,7 +432,7 @@ u64 sim_prefetch(unsigned int cpu, const volatile void *addr, bool alone,
 {
 	bool moved;
 
-	fetch(cpu, number_of(addr), alone, 0, &moved, now);
+	fetch(cpu, number_of(addr), alone, false, &moved, now);
 	return now;
 }
 

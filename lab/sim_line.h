@@ -47,6 +47,8 @@ bool sim_is_memory(const volatile void *addr);
 u64 sim_load(unsigned int cpu, const volatile void *addr, u64 now);
 u64 sim_store(unsigned int cpu, const volatile void *addr, u64 now);
 u64 sim_atomic(unsigned int cpu, const volatile void *addr, u64 now);
+/* Gives back a lock. *seen: when others can have it. */
+u64 sim_unlock(unsigned int cpu, const volatile void *addr, u64 *seen, u64 now);
 u64 sim_prefetch(unsigned int cpu, const volatile void *addr, bool alone,
 		 u64 now);
 

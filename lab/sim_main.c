@@ -48,13 +48,16 @@ static const char usage_text[] =
 	"  --fill mixed|apart objects were stored by all processes at once "
 	"(default),\n"
 	"                     or by one after the other\n"
+	"  --reserve KIB      of pages for full per-CPU buffers (default: 256)\n"
 	"  --costs NAME|FILE  what things cost (default: epyc-2); --costs list\n"
 	"  --set NAME=VALUE   one cost replaced; can be repeated\n"
 	"  --seed N           of sizes and order (default: 1)\n"
 	"  --csv, --json      instead of a table\n"
 	"  --svg FILE         draws time and lock wait by CPUs\n"
 	"  --html FILE        a report: curves, who holds which lock, bugs found\n"
-	"  --seeded FILE      for the report: result of uzs lab explore --json\n"
+	"  --seeded FILE      for the report: result of uzs lab explore --json; "
+	"can be\n"
+	"                     repeated\n"
 	"\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage.\n"
 	"\n"
@@ -70,7 +73,8 @@ struct request {
 	struct sim_cell cell; /* of all cells */
 	struct sim_costs costs;
 	const char *sizes_path;
-	const char *svg, *html, *seeded;
+	const char *svg, *html;
+	struct sim_files seeded;
 	uint64_t size;
 	bool shared, csv, json;
 };
@@ -186,6 +190,7 @@ enum {
 	OPT_SIZE,
 	OPT_ORDER,
 	OPT_FILL,
+	OPT_RESERVE,
 	OPT_COSTS,
 	OPT_SET,
 	OPT_SEED,
@@ -209,6 +214,7 @@ static const struct option long_options[] = {
 	{ "size", required_argument, NULL, OPT_SIZE },
 	{ "order", required_argument, NULL, OPT_ORDER },
 	{ "fill", required_argument, NULL, OPT_FILL },
+	{ "reserve", required_argument, NULL, OPT_RESERVE },
 	{ "costs", required_argument, NULL, OPT_COSTS },
 	{ "set", required_argument, NULL, OPT_SET },
 	{ "seed", required_argument, NULL, OPT_SEED },
@@ -276,6 +282,10 @@ static int parse_option(struct request *r, int option)
 		which = word("--fill", "mixed", "apart");
 		r->cell.apart = which > 0;
 		return which < 0 ? UZS_USAGE : 0;
+	case OPT_RESERVE:
+		status = number("reserve", 4, 1u << 16, &value);
+		r->cell.reserve_kib = (unsigned int)value;
+		return status;
 	case OPT_COSTS:
 		return load_costs(r, optarg);
 	case OPT_SET:
@@ -297,7 +307,11 @@ static int parse_option(struct request *r, int option)
 		r->html = optarg;
 		return 0;
 	case OPT_SEEDED:
-		r->seeded = optarg;
+		if (r->seeded.nr == SIM_MAX_FILES)
+			return uzs_usage("simulate",
+					 "--seeded: more than %u files",
+					 SIM_MAX_FILES);
+		r->seeded.path[r->seeded.nr++] = optarg;
 		return 0;
 	default:
 		/* getopt has said what is wrong */
@@ -312,6 +326,7 @@ static int parse(struct request *r, int argc, char **argv)
 	memset(r, 0, sizeof(*r));
 	r->cell.objects = 4096;
 	r->cell.seed = 1;
+	r->cell.reserve_kib = SIM_RESERVE_KIB;
 	r->scopes = (struct list){ { 1, 2, 3 }, 3 };
 	r->defers = (struct list){ { ZS_DEFER_NONE }, 1 };
 	r->cpus = (struct list){ { 1, 2, 4, 8, 16 }, 5 };
@@ -329,7 +344,7 @@ static int parse(struct request *r, int argc, char **argv)
 		return uzs_usage("simulate", "what is '%s'?", argv[optind]);
 	if (r->csv && r->json)
 		return uzs_usage("simulate", "--csv or --json, not both");
-	if (r->seeded && !r->html)
+	if (r->seeded.nr && !r->html)
 		return uzs_usage("simulate", "--seeded is for --html");
 	return r->costs.name[0] ? 0 : load_costs(r, "epyc-2");
 }
@@ -469,7 +484,7 @@ static int simulate(const struct request *r, struct sim_table *t)
 }
 
 static int print_to_file(const struct sim_table *t, const char *path,
-			 const char *seeded, bool html)
+			 const struct sim_files *seeded, bool html)
 {
 	FILE *out = fopen(path, "w");
 	int status = 0;
@@ -499,7 +514,7 @@ static int print(const struct request *r, const struct sim_table *t)
 	if (r->svg)
 		status = print_to_file(t, r->svg, NULL, false);
 	if (r->html && !status)
-		status = print_to_file(t, r->html, r->seeded, true);
+		status = print_to_file(t, r->html, &r->seeded, true);
 	return status;
 }
 

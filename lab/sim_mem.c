@@ -4,12 +4,9 @@
  * checks as calls, and these are the calls. They check nothing; they take
  * virtual time. Owns no state.
  *
- * Callers: the library's object files. Calls: sim_sched.c.
+ * Callers: the library's object files. Calls: sim_price.c.
  */
-#include "compat/base.h"
-#include "sim_line.h"
-
-void sim_plain(const volatile void *addr, bool write);
+#include "sim_sched.h"
 
 static void many(uintptr_t addr, size_t size, bool write)
 {

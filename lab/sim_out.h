@@ -50,9 +50,16 @@ void sim_print_csv(const struct sim_table *t, FILE *out);
 void sim_print_json(const struct sim_table *t, FILE *out);
 /* sim_svg.c: time by CPUs, and lock wait by CPUs. */
 void sim_print_svg(const struct sim_table *t, FILE *out);
-/* sim_html.c. seeded: the explorer's results (a JSON text), or NULL. Return:
+/* Names of files, on the command line. */
+#define SIM_MAX_FILES 64u
+struct sim_files {
+	const char *path[SIM_MAX_FILES];
+	unsigned int nr;
+};
+
+/* sim_html.c. seeded: results of the explorer (JSON texts), if any. Return:
  * 0, or an exit status after a line on stderr. */
-int sim_print_html(const struct sim_table *t, const char *seeded_path,
+int sim_print_html(const struct sim_table *t, const struct sim_files *seeded,
 		   FILE *out);
 
 #endif

@@ -54,6 +54,15 @@ struct sim_run {
 bool sim_run(const struct sim_costs *costs, unsigned int cpus, u64 work_ps,
 	     struct sim_run *run);
 
+/* ---- for sim_mem.c --------------------------------------------------------------- */
+
+/* A plain access. */
+void sim_plain(const volatile void *addr, bool write);
+/* Fetched ahead, to have it alone or not; sim_force.h says the same. */
+void sim_plain_prefetch(const volatile void *addr, int alone);
+/* An object has been freed. */
+void sim_freed(void);
+
 /* ---- for the fibers ------------------------------------------------------------- */
 
 u64 sim_now(void); /* of the fiber that runs */

@@ -150,7 +150,16 @@ static void around_call(unsigned int t, size_t i)
 		uzs_lab_access(LAB_LOAD, w.scrap + at, __ATOMIC_RELAXED,
 			       UZS_LAB_PLACE("memory of the caller"));
 	}
-	for (unsigned int n = 0; n < (unsigned int)v[SIM_caller_atomics]; n++)
+	if (v[SIM_caller_atomics] > 0)
+		sim_shared_count(w.counter);
+}
+
+/* And after it: the first of its counters is changed before. */
+static void after_call(void)
+{
+	const double *v = w.costs->value;
+
+	for (unsigned int n = 1; n < (unsigned int)v[SIM_caller_atomics]; n++)
 		sim_shared_count(w.counter);
 }
 
@@ -167,6 +176,8 @@ static void release(void *arg)
 			zs_free(w.pool, w.handles[i]);
 		else
 			zs_free_deferred(w.pool, w.handles[i]);
+		if (c->work == SIM_RELEASE)
+			after_call();
 		if (++w.freed == w.result->ops / 2 && c->record)
 			sim_record(w.result->spans, SIM_MAX_SPANS);
 	}
@@ -258,6 +269,8 @@ static void open_machine(void)
 			options.arena_bytes >> 20);
 }
 
+size_t sim_reserve_bytes; /* sim_force.h */
+
 static void open_pool(void)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
@@ -265,6 +278,7 @@ static void open_pool(void)
 	o.lock_scope = w.cell->scope;
 	o.defer = w.cell->defer;
 	o.retained_bytes = SIZE_MAX;
+	sim_reserve_bytes = (size_t)w.cell->reserve_kib << 10;
 	w.pool = zs_create_pool_with("sim", &o);
 	if (!w.pool)
 		give_up("cannot create a pool: %s", strerror(errno));
@@ -376,7 +390,9 @@ int sim_work_price(const struct sim_costs *costs, u64 *price)
 		.sizes = &size,
 		.nr_sizes = 1,
 	};
-	double want = costs->value[SIM_free_hot] * 1000 * HOT_OBJECTS;
+	double want =
+		(costs->value[SIM_free_hot] + costs->value[SIM_free_more]) *
+		1000 * HOT_OBJECTS;
 	struct sim_result *r = sim_result_new();
 	u64 free_ps, dear_ps;
 	int status;

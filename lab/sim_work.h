@@ -12,6 +12,7 @@
 
 #define SIM_MAX_CALLERS SIM_MAX_CPUS
 #define SIM_MAX_SPANS 6000u
+#define SIM_RESERVE_KIB 256u /* the library's own */
 
 enum sim_work {
 	SIM_RELEASE, /* compressed pages */
@@ -31,6 +32,7 @@ struct sim_cell {
 	bool own_class; /* SIM_FREE: a class for each caller */
 	bool random_order; /* of freeing; else as they were stored */
 	bool apart; /* filled one caller after the other, not all at once */
+	unsigned int reserve_kib; /* of pages for per-CPU buffers */
 	bool record; /* spans, from the middle on */
 	u64 seed;
 	u64 work_ps; /* of a plain load or store */

@@ -50,6 +50,12 @@ static struct word *word_at(uintptr_t addr)
 	abort();
 }
 
+/* Of its last step; better where the file under test made that. */
+static const struct uzs_place *place_of(const struct uzs_lab_fiber *f)
+{
+	return f->from ? f->from : f->step.place;
+}
+
 static void race(const struct uzs_lab_fiber *me, uintptr_t addr, bool write,
 		 unsigned int other, bool other_wrote,
 		 const struct uzs_place *after)
@@ -58,7 +64,7 @@ static void race(const struct uzs_lab_fiber *me, uintptr_t addr, bool write,
 		      "nothing orders a plain %s at %#lx by %s, after its step "
 		      "at %s:%d, and a %s by %s, after its step at %s:%d",
 		      write ? "store" : "load", (unsigned long)addr, me->name,
-		      me->step.place->file, me->step.place->line,
+		      place_of(me)->file, place_of(me)->line,
 		      other_wrote ? "store" : "load",
 		      uzs_lab_fiber(other)->name, after->file, after->line);
 }
@@ -73,7 +79,7 @@ static void look(const struct uzs_lab_fiber *me, uintptr_t addr, bool write)
 		race(me, addr, write, w->wrote, true, w->wrote_after);
 	if (!write) {
 		w->read_clock[id] = lab_order_clock(id);
-		w->read_after[id] = me->step.place;
+		w->read_after[id] = place_of(me);
 		return;
 	}
 	for (unsigned int i = 0; i <= LAB_FIBERS; i++)
@@ -82,7 +88,7 @@ static void look(const struct uzs_lab_fiber *me, uintptr_t addr, bool write)
 			race(me, addr, true, i, false, w->read_after[i]);
 	w->wrote = (u8)id;
 	w->wrote_clock = lab_order_clock(id);
-	w->wrote_after = me->step.place;
+	w->wrote_after = place_of(me);
 }
 
 /* The access that the step itself is. */
@@ -105,7 +111,6 @@ void sim_plain(const volatile void *addr, bool write)
 			      "a plain %s at %p, which is free, by %s after "
 			      "its step at %s:%d",
 			      write ? "store" : "load", (const void *)addr,
-			      me->name, me->step.place->file,
-			      me->step.place->line);
+			      me->name, place_of(me)->file, place_of(me)->line);
 	look(me, (uintptr_t)addr & ~(uintptr_t)(WORD - 1), write);
 }

@@ -2,64 +2,45 @@
 /* world.c - the frame of a scenario's run: makes the pool, remembers it, and
  * looks afterwards if it is as it must be. Owns the world.
  *
- * Callers: explore.c, scenarios. Calls: the library, as its user, and its
- * internals for what a user cannot see (leaked pages).
+ * Callers: explore.c, scenarios. Calls: the allocator under test, by pool.h.
  */
-#include "scenario.h"
+#include "pool.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "compat/os.h"
-#include "internal.h"
-
-#define TEXT_BYTES 1024
 
 static struct lab_world *world; /* in the arena */
+static const struct uzs_lab_fiber *after; /* of this run; NULL: none */
 
 /* ---- names -------------------------------------------------------------------- */
 
-static const char *const scope_names[] = {
-	[ZS_SCOPE_HELD] = "held",
-	[ZS_SCOPE_UNLOCKED] = "unlocked",
-	[ZS_SCOPE_CLASS_IDX] = "class-idx",
-};
-
-static const char *const defer_names[] = {
-	[ZS_DEFER_NONE] = "none",
-	[ZS_DEFER_ARRAY] = "array",
-	[ZS_DEFER_PERCPU] = "percpu",
-};
-
+#define NR_NAMES 8 /* more than there are scopes, or deferrals */
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
-
-const char *lab_scope_name(enum zs_lock_scope scope)
-{
-	return scope_names[scope];
-}
-
-const char *lab_defer_name(enum zs_defer_mode defer)
-{
-	return defer_names[defer];
-}
 
 bool lab_parse_scope(const char *name, enum zs_lock_scope *scope)
 {
-	for (size_t i = 0; i < NR(scope_names); i++)
-		if (scope_names[i] && !strcmp(name, scope_names[i])) {
-			*scope = (enum zs_lock_scope)i;
-			return true;
-		}
+	for (int i = 0; i < NR_NAMES; i++) {
+		const char *known = lab_scope_name((enum zs_lock_scope)i);
+
+		if (!known || strcmp(name, known) != 0)
+			continue;
+		*scope = (enum zs_lock_scope)i;
+		return true;
+	}
 	return false;
 }
 
 bool lab_parse_defer(const char *name, enum zs_defer_mode *defer)
 {
-	for (size_t i = 0; i < NR(defer_names); i++)
-		if (defer_names[i] && !strcmp(name, defer_names[i])) {
-			*defer = (enum zs_defer_mode)i;
-			return true;
-		}
+	for (int i = 0; i < NR_NAMES; i++) {
+		const char *known = lab_defer_name((enum zs_defer_mode)i);
+
+		if (!known || strcmp(name, known) != 0)
+			continue;
+		*defer = (enum zs_defer_mode)i;
+		return true;
+	}
 	return false;
 }
 
@@ -77,6 +58,8 @@ bool lab_config_fits(const struct lab_config *c)
 
 	if (c->cpus < 2 || c->cpus > LAB_MAX_CPUS || !s->cpu[c->cpus - 1])
 		return false;
+	if (!lab_scope_name(c->scope) || !lab_defer_name(c->defer))
+		return false;
 	return !s->defers || (s->defers & LAB_DEFER(c->defer));
 }
 
@@ -92,8 +75,7 @@ static u8 *buffer(struct lab_world *w)
 void lab_alloc(struct lab_world *w, unsigned int slot, size_t size)
 {
 	struct lab_object *o = &w->object[slot];
-	unsigned long handle =
-		zs_malloc(w->pool, size, GFP_KERNEL, NUMA_NO_NODE);
+	unsigned long handle = lab_pool_malloc(w, size);
 
 	if (zs_is_err(handle)) {
 		uzs_lab_found(LAB_FOUND_INVARIANT,
@@ -116,17 +98,17 @@ void lab_free(struct lab_world *w, unsigned int slot)
 
 	w->object[slot].freed = true;
 	if (!uzs_lab_current || w->defer == ZS_DEFER_NONE) {
-		zs_free(w->pool, handle);
+		lab_pool_free(w, handle);
 		return;
 	}
-	zs_free_deferred(w->pool, handle);
-	zs_free_deferred_flush(w->pool);
+	lab_pool_free_later(w, handle);
+	lab_pool_flush(w);
 }
 
 void lab_free_later(struct lab_world *w, unsigned int slot)
 {
 	w->object[slot].freed = true;
-	zs_free_deferred(w->pool, w->object[slot].handle);
+	lab_pool_free_later(w, w->object[slot].handle);
 }
 
 void lab_write(struct lab_world *w, unsigned int slot, u8 fill)
@@ -136,7 +118,7 @@ void lab_write(struct lab_world *w, unsigned int slot, u8 fill)
 
 	o->fill = fill;
 	memset(buf, fill, o->size);
-	if (zs_obj_write(w->pool, o->handle, buf, o->size))
+	if (!lab_pool_write(w, o->handle, buf, o->size))
 		uzs_lab_found(LAB_FOUND_LOST_HANDLE,
 			      "object %u cannot be written", slot);
 }
@@ -145,7 +127,7 @@ void lab_read(struct lab_world *w, unsigned int slot)
 {
 	struct lab_object *o = &w->object[slot];
 	u8 *buf = buffer(w);
-	const u8 *data = zs_obj_read_begin(w->pool, o->handle, o->size, buf);
+	const u8 *data = lab_pool_read_begin(w, o->handle, o->size, buf);
 
 	if (!data) {
 		uzs_lab_found(LAB_FOUND_LOST_HANDLE, "object %u cannot be read",
@@ -160,52 +142,12 @@ void lab_read(struct lab_world *w, unsigned int slot)
 			      data[i], o->fill);
 		break;
 	}
-	zs_obj_read_end(w->pool, o->handle, o->size, (void *)data);
+	lab_pool_read_end(w, o->handle, o->size, data);
 }
 
 struct page *lab_page(struct lab_world *w, unsigned int slot)
 {
-	unsigned long obj = handle_to_obj(w->object[slot].handle);
-
-	return zpdesc_page(obj_to_zpdesc(w->pool, obj));
-}
-
-void lab_make_sparse(struct lab_world *w, unsigned int slot)
-{
-	const struct section *section = uzs_section_of(lab_page(w, slot));
-	unsigned long handle[4 * UZS_SECTION_SIZE / 4096];
-	unsigned int n = 0, beyond = 0, kept = 0;
-
-	/* Pages of their own, until five lie in another section. */
-	while (beyond < 5 && n < NR(handle)) {
-		lab_alloc(w, LAB_FILLERS, w->pool->page_size);
-		handle[n++] = w->object[LAB_FILLERS].handle;
-		beyond += uzs_section_of(lab_page(w, LAB_FILLERS)) != section;
-	}
-	w->object[LAB_FILLERS].handle = 0;
-	while (n-- > 0) {
-		unsigned int filler = LAB_FILLERS + kept;
-
-		w->object[filler].handle = handle[n];
-		w->object[filler].size = 0;
-		if (filler + 1 < LAB_SLOTS &&
-		    uzs_section_of(lab_page(w, filler)) != section) {
-			kept++;
-			continue;
-		}
-		w->object[filler].handle = 0;
-		zs_free(w->pool, handle[n]);
-	}
-	uzs_zone_drain_pcp(&w->pool->zone);
-}
-
-void lab_migrate_pages(struct lab_world *w)
-{
-	struct zone *zone = &w->pool->zone;
-
-	mutex_lock(&zone->trim_lock);
-	uzs_zone_compact(zone);
-	mutex_unlock(&zone->trim_lock);
+	return lab_pool_page(w, w->object[slot].handle);
 }
 
 /* ---- a run -------------------------------------------------------------------------- */
@@ -213,17 +155,9 @@ void lab_migrate_pages(struct lab_world *w)
 static void make_pool(void *arg)
 {
 	const struct lab_config *c = arg;
-	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 
-	o.chain_size = 4;
-	o.lock_scope = c->scope;
-	o.defer = c->defer;
-	if (c->scenario->flags & LAB_NO_WORKER)
-		o.flags = ZS_POOL_NO_WORKER;
 	world = uzs_os_map(sizeof(*world), uzs_os_page_size());
-	if (world)
-		world->pool = zs_create_pool_with("lab", &o);
-	if (!world || !world->pool) {
+	if (!world || !lab_pool_make(world, c)) {
 		uzs_lab_found(LAB_FOUND_INVARIANT,
 			      "no memory for the pool in the arena");
 		return;
@@ -237,6 +171,7 @@ bool lab_begin(const struct lab_config *c, bool again)
 {
 	uzs_lab_reset();
 	uzs_lab_clear();
+	lab_pool_new_search();
 	if (!uzs_lab_protect(make_pool, (void *)c))
 		return false;
 	if (again)
@@ -261,6 +196,7 @@ void lab_rewind(const struct lab_config *c)
 	static const char *const names[] = { "CPU 0", "CPU 1", "CPU 2" };
 	struct uzs_lab_fiber *f;
 
+	after = NULL;
 	uzs_lab_restore();
 	uzs_lab_reset();
 	uzs_lab_clear_finding();
@@ -273,6 +209,7 @@ void lab_rewind(const struct lab_config *c)
 	starts[LAB_MAX_CPUS].fn = c->scenario->after;
 	f = uzs_lab_spawn("after", 0, run_cpu, &starts[LAB_MAX_CPUS]);
 	f->last = true;
+	after = f;
 }
 
 /* Handles the scenario does not know of, or that it has freed. */
@@ -303,7 +240,7 @@ static void check_objects(struct lab_world *w)
 	struct live live = { .w = w };
 	unsigned int known = 0;
 
-	zs_for_each_live(w->pool, count_live, &live);
+	lab_pool_for_each_live(w, count_live, &live);
 	for (unsigned int i = 0; i < LAB_SLOTS; i++) {
 		if (!w->object[i].handle || w->object[i].freed)
 			continue;
@@ -316,78 +253,18 @@ static void check_objects(struct lab_world *w)
 			      "%u handles are live, not %u", live.n, known);
 }
 
-/* Every page handed out belongs to somebody. */
-static void check_leaks(struct zs_pool *pool)
-{
-	unsigned long slabs =
-		pool->handle_cache.nr_slabs + pool->zspage_cache.nr_slabs;
-	unsigned long pages = zs_get_total_pages(pool);
-	struct zone_stat stat;
-
-	uzs_zone_stat(&pool->zone, &stat);
-	if (stat.pages_used != pages + slabs)
-		uzs_lab_found(
-			LAB_FOUND_LEAK,
-			"%lu pages are handed out, %lu are in zspages and "
-			"%lu in slabs",
-			stat.pages_used, pages, slabs);
-}
-
-/* A pool that is gone has given everything back. */
-static void check_unmapped(void)
-{
-	size_t own = ALIGN(sizeof(*world), uzs_os_page_size());
-
-	if (uzs_lab_mapped_bytes() != own)
-		uzs_lab_found(LAB_FOUND_LEAK,
-			      "%zu bytes are mapped after the pool is gone",
-			      uzs_lab_mapped_bytes() - own);
-}
-
-static void check_pool(struct zs_pool *pool)
-{
-	char text[TEXT_BYTES] = "";
-	FILE *out;
-
-	/* The rule is that there is nothing to print. */
-	if (!zs_pool_check(pool, NULL))
-		return;
-	out = fmemopen(text, sizeof(text), "w");
-	zs_pool_check(pool, out);
-	if (out)
-		fclose(out);
-	uzs_lab_found(LAB_FOUND_INVARIANT, "%s", text);
-}
-
-/* Nobody leaves an empty zspage without work that will free it. */
-static void check_empty(struct zs_pool *pool)
-{
-	if (work_pending(&pool->free_work))
-		return;
-	for (unsigned int i = 0; i < pool->nr_classes; i++) {
-		const struct size_class *class = pool->size_class[i];
-
-		if (class->zspages[ZS_INUSE_RATIO_0])
-			uzs_lab_found(LAB_FOUND_LEAK,
-				      "class %u: an empty zspage is left, and "
-				      "no work to free it is queued",
-				      class->index);
-	}
-}
-
 static void check_all(void *arg)
 {
 	const struct lab_config *c = arg;
 
 	if (c->scenario->flags & LAB_DESTROYS) {
-		check_unmapped();
+		lab_pool_check_gone(world,
+				    ALIGN(sizeof(*world), uzs_os_page_size()));
 		return;
 	}
 	if (c->scenario->check)
 		c->scenario->check(world);
-	check_pool(world->pool);
-	check_empty(world->pool);
-	check_leaks(world->pool);
+	lab_pool_check(world);
 	check_objects(world);
 }
 
@@ -396,6 +273,13 @@ bool lab_name_step(const struct lab_config *c, const void *obj, char *buf,
 {
 	return !(c->scenario->flags & LAB_DESTROYS) &&
 	       lab_name_object(world, obj, buf, size);
+}
+
+bool lab_check_between(const struct lab_config *c, u64 state, bool again)
+{
+	if ((c->scenario->flags & LAB_DESTROYS) && after && after->steps)
+		return false; /* the pool is being taken down, or gone */
+	return lab_pool_check_between(world, c->scenario, state, again);
 }
 
 void lab_check_end(const struct lab_config *c)

@@ -300,16 +300,56 @@ static bool frees_pages_late(const struct zs_pool *pool)
 	       smp_load_acquire(&pool->deferred.mode) == ZS_DEFER_PERCPU;
 }
 
-unsigned long zs_pool_check(struct zs_pool *pool, FILE *out)
+/* I9 */
+static void check_slabs(struct check *check, bool as_is)
 {
-	unsigned long idle = READ_ONCE(pool->deferred.nr_idle_drains);
-	struct check check = { .pool = pool, .out = out };
-	unsigned long slabs, used, recorded;
+	unsigned long (*slab_check)(struct kmem_cache * cache, const char *name,
+				    void (*report)(void *arg, const char *text),
+				    void *arg) = as_is ? uzs_slab_look
+						       : uzs_slab_check;
+	struct zs_pool *pool = check->pool;
 
-	uzs_lock_pool(pool);
-	for (unsigned int i = 0; i < pool->nr_classes; i++)
-		if (uzs_class_is_own(pool, i))
-			check_class(&check, pool->size_class[i]);
+	check->bad +=
+		slab_check(&pool->handle_cache, "handle", report_text, check);
+	check->bad +=
+		slab_check(&pool->zspage_cache, "zspage", report_text, check);
+}
+
+/* I10 */
+static void check_used_pages(struct check *check)
+{
+	struct zs_pool *pool = check->pool;
+	unsigned long slabs, used;
+
+	/* Slabs come and go only under their cache's lock. */
+	spin_lock(&pool->handle_cache.lock);
+	spin_lock(&pool->zspage_cache.lock);
+	slabs = pool->handle_cache.nr_slabs + pool->zspage_cache.nr_slabs;
+	used = count_used_pages(&pool->zone);
+	spin_unlock(&pool->zspage_cache.lock);
+	spin_unlock(&pool->handle_cache.lock);
+	if (used < check->pages + slabs)
+		violated(
+			check,
+			"I10: %lu pages handed out, %lu in zspages and %lu in slabs",
+			used, check->pages, slabs);
+}
+
+unsigned long uzs_check_pool(struct zs_pool *pool,
+			     const struct pool_check *what, FILE *out)
+{
+	struct size_class *const *class =
+		what->class ? what->class : pool->size_class;
+	unsigned int nr = what->class ? what->nr_classes : pool->nr_classes;
+	unsigned long idle = READ_ONCE(pool->deferred.nr_idle_drains);
+	struct check check = { .pool = pool,
+			       .out = out,
+			       .pages = what->other_pages };
+	unsigned long recorded;
+
+	for (unsigned int i = 0; i < nr; i++)
+		if (what->class || uzs_class_is_own(pool, i))
+			check_class(&check, class[i]);
 	recorded = zs_get_total_pages(pool);
 	if (recorded < check.pages ||
 	    (recorded > check.pages && !frees_pages_late(pool)))
@@ -318,26 +358,27 @@ unsigned long zs_pool_check(struct zs_pool *pool, FILE *out)
 	if (check.pages > (unsigned long)READ_ONCE(pool->peak_pages))
 		violated(&check, "I8: %lu pages, but never more than %ld",
 			 check.pages, READ_ONCE(pool->peak_pages));
-	check.bad += uzs_slab_check(&pool->handle_cache, "handle", report_text,
-				    &check);
-	check.bad += uzs_slab_check(&pool->zspage_cache, "zspage", report_text,
-				    &check);
-	check.bad += uzs_zone_check(&pool->zone, report_text, &check);
-	/* Slabs come and go only under their cache's lock. */
-	spin_lock(&pool->handle_cache.lock);
-	spin_lock(&pool->zspage_cache.lock);
-	slabs = pool->handle_cache.nr_slabs + pool->zspage_cache.nr_slabs;
-	used = count_used_pages(&pool->zone);
-	spin_unlock(&pool->zspage_cache.lock);
-	spin_unlock(&pool->handle_cache.lock);
-	if (used < check.pages + slabs)
-		violated(
-			&check,
-			"I10: %lu pages handed out, %lu in zspages and %lu in slabs",
-			used, check.pages, slabs);
+	if (what->slabs)
+		check_slabs(&check, what->as_is);
+	if (what->zone)
+		check.bad += uzs_zone_check(&pool->zone, report_text, &check);
+	if (what->used_pages)
+		check_used_pages(&check);
 	if (idle)
 		violated(&check, "I11: %lu drain callbacks freed no object",
 			 idle);
-	uzs_unlock_pool(pool);
 	return check.bad;
+}
+
+unsigned long zs_pool_check(struct zs_pool *pool, FILE *out)
+{
+	const struct pool_check all = { .slabs = true,
+					.zone = true,
+					.used_pages = true };
+	unsigned long bad;
+
+	uzs_lock_pool(pool);
+	bad = uzs_check_pool(pool, &all, out);
+	uzs_unlock_pool(pool);
+	return bad;
 }

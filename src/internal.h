@@ -327,11 +327,9 @@ struct pool_check {
 	struct size_class *const *class; /* NULL: all of the pool's */
 	unsigned int nr_classes;
 	unsigned long other_pages; /* in zspages of those left out */
-	enum {
-		CHECK_COMPAT, /* I9 and I10, with the magazines emptied */
-		CHECK_COMPAT_AS_IS, /* the same, and nothing is changed */
-		CHECK_NO_COMPAT
-	} compat;
+	bool slabs, zone; /* I9 */
+	bool as_is; /* I9 of slabs without emptying the magazines */
+	bool used_pages; /* I10 */
 };
 unsigned long uzs_check_pool(struct zs_pool *pool,
 			     const struct pool_check *what, FILE *out);

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* options.c - option values that several commands take, and the pool made
- * from them.
- */
+/* options.c - option values that several commands take. */
 #include "uzs.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,51 +95,4 @@ int uzs_geometry_option(const char *command, int option, const char *text,
 			text);
 	geometry->page_size = (unsigned int)value;
 	return 0;
-}
-
-struct zs_pool *uzs_open_pool(const char *command,
-			      const struct uzs_geometry *geometry,
-			      unsigned int flags, size_t limit,
-			      const char *limit_text, int *status)
-{
-	struct zs_pool_options options = ZS_POOL_OPTIONS_INIT;
-	struct zs_pool *pool;
-
-	options.page_size = geometry->page_size;
-	options.chain_size = geometry->chain_size;
-	options.flags = flags;
-	options.memory_limit = limit;
-	pool = zs_create_pool_with("uzs", &options);
-	if (pool)
-		return pool;
-	/* Page and chain size are in range: only the limit can be invalid. */
-	if (limit && errno == EINVAL)
-		*status = uzs_usage(
-			command,
-			"--limit %s is too small for a pool with pages of %u bytes",
-			limit_text, geometry->page_size);
-	else
-		*status = uzs_fail("cannot create a pool: %s", strerror(errno));
-	return NULL;
-}
-
-unsigned int uzs_class_indices(struct zs_pool *pool, unsigned int **indices)
-{
-	unsigned int slots = zs_class_count(pool);
-	unsigned int count = 0;
-	unsigned int index;
-
-	*indices = calloc(slots, sizeof(**indices));
-	if (!*indices) {
-		uzs_fail("out of memory for %u class indices", slots);
-		return 0;
-	}
-	for (index = 0; index < slots; index++) {
-		struct zs_class_info info = ZS_CLASS_INFO_INIT;
-
-		/* A merged index answers with the class that serves it. */
-		if (!zs_class_info(pool, index, &info) && info.index == index)
-			(*indices)[count++] = index;
-	}
-	return count;
 }

@@ -50,11 +50,20 @@ void uzs_checked_page_clear(struct page *page, u32 bits);
 
 #ifndef UZS_LOCK_NATIVE
 
-#define UZS_CHECKED_INIT(init, lock, name)                            \
-	do {                                                          \
-		static struct uzs_lock_key key_ = UZS_LOCK_KEY(name); \
-                                                                      \
-		init((lock), &key_, UZS_HERE);                        \
+/* A key is the process's, not a run's: the lab, which puts variables back,
+ * leaves its section alone. */
+#if UZS_LAB
+#define UZS_CHECKED_KEY __attribute__((section("uzs_lock_keys")))
+#else
+#define UZS_CHECKED_KEY
+#endif
+
+#define UZS_CHECKED_INIT(init, lock, name)                        \
+	do {                                                      \
+		static struct uzs_lock_key UZS_CHECKED_KEY key_ = \
+			UZS_LOCK_KEY(name);                       \
+                                                                  \
+		init((lock), &key_, UZS_HERE);                    \
 	} while (0)
 
 #define spin_lock_init(lock) \

@@ -139,6 +139,20 @@ void uzs_lab_forget_lock_order(void)
 
 /* ---- crashes, and loops without steps ----------------------------------------- */
 
+/* For a message: which fiber, and its last step. */
+static const char *where_am_i(void)
+{
+	static char text[256];
+	const struct uzs_lab_fiber *me = uzs_lab_current;
+
+	if (!me || !me->step.place->line)
+		return "";
+	snprintf(text, sizeof(text), ", %s, after its step at %s:%d", me->name,
+		 me->from ? me->from->file : me->step.place->file,
+		 me->from ? me->from->line : me->step.place->line);
+	return text;
+}
+
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
 	(void)context;
@@ -152,9 +166,9 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	if (uzs_fiber_overflow(info->si_addr))
 		remember(LAB_FOUND_CRASH, "a fiber's stack is too small");
 	else
-		remember(LAB_FOUND_CRASH, "%s at address %p",
+		remember(LAB_FOUND_CRASH, "%s at address %p%s",
 			 sig == SIGSEGV ? "segmentation fault" : "bus error",
-			 info->si_addr);
+			 info->si_addr, where_am_i());
 	siglongjmp(lab.back, 1);
 }
 
@@ -295,6 +309,7 @@ bool uzs_lab_can_run(const struct uzs_lab_fiber *f)
 	case LAB_WRITE_LOCK:
 	case LAB_PIN:
 	case LAB_LOCK_PAGE:
+	case LAB_WAIT_PAGE:
 		return uzs_lab_step_succeeds(&f->step);
 	case LAB_WOKEN:
 		return f->woken;
@@ -328,6 +343,15 @@ static void grant(struct uzs_lab_fiber *f)
 	f->steps++;
 	f->step.outcome = uzs_lab_step_succeeds(&f->step);
 	lab.scheduler->granted(lab.scheduler->arg, f);
+}
+
+void uzs_lab_aside(void (*fn)(void *arg), void *arg)
+{
+	struct uzs_lab_fiber *me = uzs_lab_current;
+
+	become(NULL);
+	fn(arg);
+	become(me);
 }
 
 static void step_here(struct uzs_lab_fiber *me)
@@ -381,7 +405,6 @@ struct uzs_lab_fiber *uzs_lab_spawn(const char *name, unsigned int cpu,
 		.cpu = cpu,
 		.state = LAB_READY,
 		.step = { .op = LAB_START, .place = &nowhere },
-		.parent = uzs_lab_current,
 		.name = name,
 		.fn = fn,
 		.arg = arg,
@@ -412,6 +435,7 @@ void uzs_lab_run(const struct uzs_lab_scheduler *scheduler)
 	uzs_lab_protect(run_fibers, NULL);
 	uzs_fiber_left();
 	become(NULL);
+	uzs_lockdep_drop_all(NULL); /* of a check that did not come back */
 	uzs_hooks_leave();
 	lab.scheduler = NULL;
 }

@@ -42,7 +42,8 @@
  *                      copied, a page freed, work queued.
  *   now()              for uzs_clock_ns().
  *
- * A scheduler must not touch the fibers' memory (the pool) in these calls.
+ * A scheduler must not touch the fibers' memory (the pool) in these calls, but
+ * it may look at it through uzs_lab_aside.
  */
 #ifndef UZS_COMPAT_LAB_H
 #define UZS_COMPAT_LAB_H
@@ -70,11 +71,12 @@ enum uzs_lab_op {
 	LAB_LOCK_PAGE,
 	LAB_TRYLOCK_PAGE,
 	LAB_UNLOCK_PAGE,
+	LAB_WAIT_PAGE, /* until it is not locked */
 	LAB_LOAD, /* an atomic access: READ_ONCE and the like */
 	LAB_STORE,
 	LAB_ADD, /* adds, and does not look at what is there */
 	LAB_RMW,
-	LAB_CONTENDED, /* rwlock_is_contended */
+	LAB_CONTENDED, /* rwlock_is_contended and the like */
 	LAB_WAIT, /* about to sleep on a word */
 	LAB_WOKEN, /* asleep until woken */
 	LAB_WAKE,
@@ -134,7 +136,7 @@ struct uzs_lab_fiber {
 	u64 rcu_wait; /* LAB_RCU_SYNC: number that readers must be past */
 	u64 steps; /* done so far */
 	struct uzs_lab_step step; /* that it is at */
-	const struct uzs_lab_fiber *parent; /* NULL: made before the run */
+	const struct uzs_place *from; /* uzs_lab_from; NULL: nowhere */
 	const char *name;
 	void *user; /* the scheduler's own */
 	/* the body's */
@@ -177,8 +179,16 @@ void uzs_lab_catch_faults(void);
  * later ones are free. Both outside of a run. */
 void uzs_lab_snapshot(void);
 void uzs_lab_restore(void);
-/* Bytes that a restore copies. */
+/* Memory outside of the arena that is restored with it, and cleared to what it
+ * is now. Once, before the first snapshot. False: the OS has no room. */
+bool uzs_lab_keep(void *addr, size_t size);
+/* Bytes that a restore copies: it only grows. */
 size_t uzs_lab_restore_bytes(void);
+/* Can this piece of the arena have been written to in any run since the
+ * snapshot? Told by pages. Without a snapshot: yes. */
+bool uzs_lab_was_written(const volatile void *addr, size_t size);
+/* A fingerprint of what lies in the arena; to compare runs from one snapshot. */
+u64 uzs_lab_memory_print(void);
 /* Bytes that uzs_os_map gave and uzs_os_unmap did not get back. */
 size_t uzs_lab_mapped_bytes(void);
 /* Gives everything in the arena back: as right after uzs_lab_init. */
@@ -198,6 +208,10 @@ void uzs_lab_run(const struct uzs_lab_scheduler *scheduler);
 /* Calls fn outside of a run; false if that ended in a finding (a crash, a
  * failed assertion). */
 bool uzs_lab_protect(void (*fn)(void *arg), void *arg);
+/* For a scheduler, in pick: calls fn as if there were no run, with all fibers
+ * where they are. None of what it does is a step; it must leave memory as it
+ * was. A finding ends the run. */
+void uzs_lab_aside(void (*fn)(void *arg), void *arg);
 
 /* Of the run: the fibers in order of their ids. */
 unsigned int uzs_lab_nr_fibers(void);
@@ -300,6 +314,20 @@ void uzs_lab_resched(const struct uzs_place *here);
 void uzs_lab_rcu_read_lock(const struct uzs_place *here);
 void uzs_lab_rcu_read_unlock(const struct uzs_place *here);
 void uzs_lab_synchronize_rcu(const struct uzs_place *here);
+
+/* The fiber is now in a call made there (NULL: nowhere), for a reader of its
+ * steps. Return: where it was before. */
+static inline const struct uzs_place *
+uzs_lab_from(const struct uzs_place *place)
+{
+	const struct uzs_place *before;
+
+	if (!uzs_lab_current)
+		return NULL;
+	before = uzs_lab_current->from;
+	uzs_lab_current->from = place;
+	return before;
+}
 
 /* Memory that nobody may use; lab_os.c. */
 void uzs_lab_poison(const volatile void *addr, size_t size);

@@ -35,7 +35,7 @@ static bool is_contended(const void *lock)
 
 		if (f != uzs_lab_current && f->state == LAB_READY &&
 		    f->step.obj == lock &&
-		    (f->step.op == LAB_READ_LOCK ||
+		    (f->step.op == LAB_LOCK || f->step.op == LAB_READ_LOCK ||
 		     f->step.op == LAB_WRITE_LOCK))
 			return true;
 	}
@@ -60,6 +60,7 @@ bool uzs_lab_step_succeeds(const struct uzs_lab_step *step)
 		return !(*word & UZS_PIN_WRITER);
 	case LAB_LOCK_PAGE:
 	case LAB_TRYLOCK_PAGE:
+	case LAB_WAIT_PAGE:
 		return !(((const struct page *)step->obj)->flags & PG_locked);
 	case LAB_CONTENDED:
 		return is_contended(step->obj);
@@ -231,6 +232,31 @@ void uzs_checked_mutex_unlock(struct mutex *lock, const struct uzs_place *here)
 	unlock_spin(&lock->spin, UZS_LOCK_MUTEX, here);
 }
 
+/* As the lock, whose order the caller answers for: it is not looked at. */
+static void wait_nested(const struct taking *t, enum uzs_lab_op op)
+{
+	point(t, op);
+	check_alone(t, op);
+}
+
+void uzs_lab_spin_lock_nested(spinlock_t *lock, const struct uzs_place *here)
+{
+	struct taking t = about(lock, &lock->map, UZS_LOCK_SPIN, here);
+
+	wait_nested(&t, LAB_LOCK);
+	lock->word = UZS_SPIN_LOCKED;
+	taken(&t);
+}
+
+void uzs_lab_write_lock_nested(rwlock_t *lock, const struct uzs_place *here)
+{
+	struct taking t = about(lock, &lock->map, UZS_LOCK_WRITE, here);
+
+	wait_nested(&t, LAB_WRITE_LOCK);
+	lock->word = UZS_RW_WRITER;
+	taken(&t);
+}
+
 /* ---- rwlock_t ------------------------------------------------------------ */
 
 void uzs_checked_rw_init(rwlock_t *lock, struct uzs_lock_key *key,
@@ -308,14 +334,25 @@ void uzs_checked_write_unlock(rwlock_t *lock, const struct uzs_place *here)
 	dropped(&t);
 }
 
-bool uzs_lab_rwlock_is_contended(const rwlock_t *lock,
-				 const struct uzs_place *here)
+static bool ask_contended(const void *lock, const struct uzs_lock_map *map,
+			  enum uzs_lock_kind kind, const struct uzs_place *here)
 {
 	if (!uzs_lab_current)
 		return false;
-	uzs_lab_point(LAB_CONTENDED, LAB_LOOKS, lock,
-		      name_of(&lock->map, UZS_LOCK_READ), here);
+	uzs_lab_point(LAB_CONTENDED, LAB_LOOKS, lock, name_of(map, kind), here);
 	return uzs_lab_current->step.outcome;
+}
+
+bool uzs_lab_rwlock_is_contended(const rwlock_t *lock,
+				 const struct uzs_place *here)
+{
+	return ask_contended(lock, &lock->map, UZS_LOCK_READ, here);
+}
+
+bool uzs_lab_spin_is_contended(const spinlock_t *lock,
+			       const struct uzs_place *here)
+{
+	return ask_contended(lock, &lock->map, UZS_LOCK_SPIN, here);
 }
 
 /* ---- pinlock_t ----------------------------------------------------------- */
@@ -392,6 +429,17 @@ void uzs_checked_unlock_page(struct page *page, const struct uzs_place *here)
 		return;
 	page->flags &= ~PG_locked;
 	dropped(&t);
+}
+
+void uzs_lab_wait_on_page(struct page *page, const struct uzs_place *here)
+{
+	struct taking t = about(page, NULL, UZS_LOCK_PAGE, here);
+
+	uzs_check_sleep(here);
+	uzs_lab_check_memory(page, sizeof(page->flags), here);
+	uzs_lab_point(LAB_WAIT_PAGE, LAB_LOOKS, page,
+		      uzs_lock_class_name(t.class), here);
+	check_alone(&t, LAB_WAIT_PAGE);
 }
 
 void uzs_checked_page_clear(struct page *page, u32 bits)

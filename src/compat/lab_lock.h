@@ -9,6 +9,13 @@
 
 bool uzs_lab_rwlock_is_contended(const rwlock_t *lock,
 				 const struct uzs_place *here);
+bool uzs_lab_spin_is_contended(const spinlock_t *lock,
+			       const struct uzs_place *here);
+void uzs_lab_spin_lock_nested(spinlock_t *lock, const struct uzs_place *here);
+void uzs_lab_write_lock_nested(rwlock_t *lock, const struct uzs_place *here);
+/* Until nobody has the page lock; somebody may again by then. */
+struct page;
+void uzs_lab_wait_on_page(struct page *page, const struct uzs_place *here);
 void uzs_lab_pin_read_unlock(pinlock_t *lock, const struct uzs_place *here);
 
 #define uzs_wait_on(word, expected) \
@@ -19,6 +26,7 @@ void uzs_lab_pin_read_unlock(pinlock_t *lock, const struct uzs_place *here);
 #define uzs_wake_all(word) uzs_lab_wake_on((word), true, UZS_LAB_PLACE(#word))
 #define cond_resched() uzs_lab_resched(UZS_HERE)
 #define rwlock_is_contended(lock) uzs_lab_rwlock_is_contended((lock), UZS_HERE)
+#define spin_is_contended(lock) uzs_lab_spin_is_contended((lock), UZS_HERE)
 #define pin_read_unlock(lock) uzs_lab_pin_read_unlock((lock), UZS_HERE)
 
 #endif

@@ -56,6 +56,13 @@ static struct {
 	u8 *is_hot;
 } arena;
 
+/* Of uzs_lab_keep. */
+static struct {
+	char *addr;
+	size_t size;
+	char *first, *copy; /* contents: at the start, of the snapshot */
+} kept;
+
 static struct header *header(void)
 {
 	return (struct header *)arena.base;
@@ -119,6 +126,25 @@ bool uzs_lab_os_init(size_t bytes, bool track)
 
 /* ---- snapshot and restore -------------------------------------------------- */
 
+bool uzs_lab_keep(void *addr, size_t size)
+{
+	kept.first = map(size, PROT_READ | PROT_WRITE);
+	kept.copy = map(size, PROT_READ | PROT_WRITE);
+	if (!kept.first || !kept.copy)
+		return false;
+	kept.addr = addr;
+	kept.size = size;
+	memcpy(kept.first, addr, size);
+	return true;
+}
+
+/* (memcpy may not be given NULL.) */
+static void copy_kept(char *to, const char *from)
+{
+	if (kept.size)
+		memcpy(to, from, kept.size);
+}
+
 static void cool_down(void)
 {
 	for (u32 i = 0; i < arena.nr_hot; i++)
@@ -131,6 +157,7 @@ void uzs_lab_snapshot(void)
 	uzs_lab_catch_faults();
 	cool_down();
 	arena.snapshot = true;
+	copy_kept(kept.copy, kept.addr);
 	mprotect(arena.base, arena.bytes, PROT_READ);
 }
 
@@ -141,11 +168,47 @@ void uzs_lab_restore(void)
 
 		memcpy(arena.base + at, arena.copy + at, PAGE);
 	}
+	if (arena.snapshot)
+		copy_kept(kept.addr, kept.copy);
 }
 
 size_t uzs_lab_restore_bytes(void)
 {
 	return (size_t)arena.nr_hot * PAGE;
+}
+
+bool uzs_lab_was_written(const volatile void *addr, size_t size)
+{
+	size_t at = (uintptr_t)addr - (uintptr_t)arena.base;
+
+	if (!arena.snapshot)
+		return true;
+	for (size_t page = at / PAGE; page <= (at + size - 1) / PAGE; page++)
+		if (arena.is_hot[page])
+			return true;
+	return false;
+}
+
+u64 uzs_lab_memory_print(void)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < arena.nr_hot; i++) {
+		size_t at = (size_t)arena.hot[i] * PAGE;
+		u64 h = arena.hot[i] + 1, word;
+
+		/* A page that is as it was says nothing: it may not be hot in
+		 * the other run. */
+		if (!memcmp(arena.base + at, arena.copy + at, PAGE))
+			continue;
+		for (size_t b = 0; b < PAGE; b += sizeof(word)) {
+			memcpy(&word, arena.base + at + b, sizeof(word));
+			h = (h ^ word) * 0x9e3779b97f4a7c15u;
+			h ^= h >> 29;
+		}
+		sum += h;
+	}
+	return sum;
 }
 
 size_t uzs_lab_mapped_bytes(void)
@@ -176,6 +239,7 @@ void uzs_lab_clear(void)
 	arena.snapshot = false;
 	mprotect(arena.base, arena.bytes, PROT_READ | PROT_WRITE);
 	madvise(arena.base, arena.bytes, MADV_DONTNEED);
+	copy_kept(kept.addr, kept.first);
 	header()->used = ALIGN(sizeof(struct header), (size_t)PAGE);
 	header()->nr_spare = 0;
 	header()->mapped = 0;

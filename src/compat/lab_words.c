@@ -47,6 +47,7 @@ const char *uzs_lab_op_name(enum uzs_lab_op op)
 		[LAB_LOCK_PAGE] = "lock_page",
 		[LAB_TRYLOCK_PAGE] = "trylock_page",
 		[LAB_UNLOCK_PAGE] = "unlock_page",
+		[LAB_WAIT_PAGE] = "wait_on_page_locked",
 		[LAB_LOAD] = "load",
 		[LAB_STORE] = "store",
 		[LAB_ADD] = "add",

@@ -429,16 +429,15 @@ static bool slab_is_sound(const struct kmem_cache *cache,
 	return i == NO_OBJ && *links + slab_inuse(page) == cache->objs_per_slab;
 }
 
-unsigned long uzs_slab_check(struct kmem_cache *cache, const char *name,
-			     void (*report)(void *arg, const char *text),
-			     void *arg)
+unsigned long uzs_slab_look(struct kmem_cache *cache, const char *name,
+			    void (*report)(void *arg, const char *text),
+			    void *arg)
 {
 	struct list_head *const lists[] = { &cache->partial, &cache->full,
 					    &cache->sparse };
 	unsigned long bad = 0, slabs = 0, empty = 0;
 	char text[128];
 
-	flush_all(cache);
 	spin_lock(&cache->lock);
 	for (unsigned int l = 0; l < 3; l++) {
 		bool full = lists[l] == &cache->full;
@@ -471,6 +470,14 @@ unsigned long uzs_slab_check(struct kmem_cache *cache, const char *name,
 	}
 	spin_unlock(&cache->lock);
 	return bad;
+}
+
+unsigned long uzs_slab_check(struct kmem_cache *cache, const char *name,
+			     void (*report)(void *arg, const char *text),
+			     void *arg)
+{
+	flush_all(cache);
+	return uzs_slab_look(cache, name, report, arg);
 }
 
 void uzs_slab_fork_prepare(struct kmem_cache *cache)

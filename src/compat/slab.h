@@ -72,6 +72,10 @@ int uzs_slab_walk(struct kmem_cache *cache,
 unsigned long uzs_slab_check(struct kmem_cache *cache, const char *name,
 			     void (*report)(void *arg, const char *text),
 			     void *arg);
+/* The same, and changes nothing: objects in magazines count as used. */
+unsigned long uzs_slab_look(struct kmem_cache *cache, const char *name,
+			    void (*report)(void *arg, const char *text),
+			    void *arg);
 
 void uzs_slab_fork_prepare(struct kmem_cache *cache);
 void uzs_slab_fork_parent(struct kmem_cache *cache);

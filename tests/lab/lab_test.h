@@ -44,6 +44,18 @@ static inline void explore_two(const struct lab_scenario *s,
 	lab_explore(&c, &o, r);
 }
 
+/* Runs a schedule of at most so many steps. */
+static inline void replay_steps(const struct lab_config *c,
+				const struct lab_schedule *s,
+				unsigned int max_steps, struct lab_result *r,
+				struct lab_trace *trace)
+{
+	struct lab_explore_options o = LAB_EXPLORE_DEFAULT;
+
+	o.max_steps = max_steps;
+	lab_replay(c, s, &o, r, trace);
+}
+
 static inline void no_setup(struct lab_world *w)
 {
 	(void)w;

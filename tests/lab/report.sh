@@ -3,8 +3,15 @@
 # The report of uzs lab simulate, as a browser shows it: headless Chromium runs
 # its script, and what comes of it is looked at, element by element and as a
 # picture. Without Chromium only the file is looked at, unless
-# UZS_NEED_BROWSER is set.
+# UZS_NEED_BROWSER is set. Behind the usual arguments: programs
+# lab-wrong-VARIANT, whose findings are to be in it.
+uzs=$1
+data=$2
+shift 2
+wrong=$*
+set -- "$uzs" "$data"
 . "$(dirname "$0")/../tools/common.inc"
+tests=$(dirname "$0")
 
 cat >"$work/seeded.json" <<'END'
 [
@@ -15,9 +22,23 @@ cat >"$work/seeded.json" <<'END'
 ]
 END
 
+# What the explorer says of wrong variants, and of the library as it is.
+mkdir "$work/found"
+for program in $wrong; do
+	name=${program##*/lab-wrong-}
+	UZS_LAB_TABLE=$work/found "$tests/check-wrong" "$program" \
+		"$tests/wrong/$name.txt" >/dev/null || fail "$name is not found"
+done
+"$uzs" lab run free-free --cpus 2 --scope class-idx --defer none --json \
+	>"$work/found/as-it-is.json" || fail "free-free finds something"
+set --
+for file in "$work"/found/*.json; do
+	set -- "$@" --seeded "$file"
+done
+
 report=$work/report.html
 runs_well "$uzs" lab simulate --objects 600 --cpus 1,4,32 --scope all \
-	--defer all --html "$report" --seeded "$work/seeded.json"
+	--defer all --html "$report" --seeded "$work/seeded.json" "$@"
 check "a report" [ -s "$report" ]
 check "nothing from a network" sh -c \
 	"! grep -v 'http://www.w3.org/' '$report' | grep -q '://\|<link\|@import\|src='"
@@ -74,6 +95,31 @@ check "pool->lock is in the key" grep -q 'pool-&gt;lock</span>' "$work/dom"
 has "the table of bugs" 1 'id="seeded-table"'
 has "a bug" 1 '<td class="t">obj-read-once</td>'
 has "a bug with a strange name" 1 'a &lt;/script&gt; in a name'
+
+# The explorer's own rows: the cells are what it said, in their order.
+row_of() {
+	tr -d '\n' <"$work/dom" | sed 's/<tr>/\n<tr>/g' |
+		sed 's:</tr>.*::' | grep -F "<td class=\"t\">$1</td>"
+}
+for file in "$work"/found/*.tsv; do
+	[ -e "$file" ] || continue
+	tab=$(printf '\t')
+	while IFS=$tab read -r name scenario found at steps _ schedule; do
+		cells="$found</td><td class=\"t\">$at</td><td class=\"t\">$steps"
+		cells="$cells</td><td class=\"t\">$schedule</td>"
+		row=$(row_of "$name")
+		case $row in
+		*"<td class=\"t\">$scenario</td>"*"$cells"*) is=0 ;;
+		*) is=1 ;;
+		esac
+		check "$name: $cells in: $row" [ $is -eq 0 ]
+	done <"$file"
+done
+case $(row_of as-it-is) in
+*'<td class="t">free-free</td>'*'<td class="t">nothing</td>'*) is=0 ;;
+*) is=1 ;;
+esac
+check "as it is, nothing is found: $(row_of as-it-is)" [ $is -eq 0 ]
 has "costs" 20 '<td class="t">\(measured\|assumed\|published\|fitted\): '
 
 browse --screenshot="$work/shot.png" --window-size=1280,2000 >/dev/null || {

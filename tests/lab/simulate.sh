@@ -78,6 +78,46 @@ equal "all was queued, or freed at once" 1024,1024 "$(awk -F, '
 	$10 == "percpu" { p = $24 + $25 + $26 } END { print a "," p }' \
 	"$work/out")"
 
+# What is kept finds room if there is some, and is freed at once if not.
+for kib in 4 256; do
+	runs_well "$uzs" lab simulate --objects 20000 --cpus 2 --processes 1 \
+		--scope class-idx --defer percpu --reserve $kib --csv
+	eval "full_$kib=$(column sync_full)"
+done
+# shellcheck disable=SC2154
+check "a small reserve overflows: $full_4, $full_256" \
+	[ "$full_4" -gt 0 ] && [ "$full_256" -eq 0 ]
+
+# A worker that lost the only CPU gets it back from who spins for its lock.
+runs_well "$uzs" lab simulate --objects 8192 --cpus 1 --defer percpu \
+	--scope held,class-idx --costs pi-4b --csv
+equal "rows of one CPU" 3 "$(wc -l <"$work/out" | tr -d ' ')"
+
+# What the kernel does besides is paid for each object, whoever frees it.
+for more in 0 1000; do
+	runs_well simulate --cpus 1 --defer none --scope held --csv \
+		--set free_more=$more
+	eval "more_$more=$(column call_ns)"
+done
+# shellcheck disable=SC2154
+check "1000 ns more for each of 1024: $more_0, $more_1000" compares 1.0 '<' \
+	"$(awk -v a="$more_0" -v b="$more_1000" \
+		'BEGIN { d = (b - a) / 1024000; print (d > 0.98 && d < 1.02) * 2 }')"
+
+# More CPUs gain more when pages are freed outside class->lock, if there are
+# few classes to meet in: from nothing on one CPU.
+printf '\007\003\365\005\343\010\321\013' >"$work/few.u16"
+runs_well "$uzs" lab simulate --objects 2000 --costs radxa-o6 \
+	--cpus 1,12,64 --sizes "$work/few.u16" --scope held,unlocked --csv
+equal "on one CPU" 1.0000 \
+	"$(awk -F, '$9 == "unlocked" && $4 == 1 { print $13 }' "$work/out")"
+last=1.1
+for ratio in $(awk -F, '$9 == "unlocked" && $4 > 1 { print $13 }' "$work/out"); do
+	check "unlocked: $last, then $ratio times with more CPUs" \
+		compares "$last" '<' "$ratio"
+	last=$ratio
+done
+
 # More processes than CPUs, one class for all, another order.
 runs_well simulate --cpus 2 --processes 5 --defer percpu --csv
 runs_well simulate --cpus 128 --objects 100 --scope held --csv
@@ -127,6 +167,8 @@ fails_with 1 "uzs lab: cannot write *" sh -c \
 	"'$uzs' lab simulate --objects 100 --cpus 1 --scope held >/dev/full"
 fails_with 2 "uzs lab: --cpus takes a number from 1 to 128, not *" simulate --cpus 0
 fails_with 2 "uzs lab: --cpus takes a number from 1 to 128, not *" simulate --cpus 129
+fails_with 2 "uzs lab: --reserve takes a number from 4 to 65536, not *" \
+	simulate --reserve 0
 fails_with 2 "uzs lab: --scope: no such one: 'hold' *" simulate --scope hold
 fails_with 2 "uzs lab: --set mist=1: no such cost *" simulate --set mist=1
 fails_with 2 "uzs lab: --set miss=x: not a number from *" simulate \

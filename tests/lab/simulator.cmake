@@ -11,10 +11,18 @@ set_tests_properties(sim_line PROPERTIES
 	LABELS lab)
 
 if(UZS_BUILD_TOOLS)
-	foreach(name IN ITEMS simulate report)
-		uzs_add_command_test(lab-${name} LABELS lab COMMAND
-			"${CMAKE_CURRENT_SOURCE_DIR}/${name}.sh"
-			$<TARGET_FILE:uzs>
-			"${PROJECT_SOURCE_DIR}/tests/data")
+	uzs_add_command_test(lab-simulate LABELS lab COMMAND
+		"${CMAKE_CURRENT_SOURCE_DIR}/simulate.sh"
+		$<TARGET_FILE:uzs> "${PROJECT_SOURCE_DIR}/tests/data")
+	# The report shows what the explorer found in some wrong variants.
+	set(reported)
+	foreach(name IN ITEMS obj-read-once count-after-unlock wait-late)
+		if(TARGET lab-wrong-${name})
+			list(APPEND reported $<TARGET_FILE:lab-wrong-${name}>)
+		endif()
 	endforeach()
+	uzs_add_command_test(lab-report LABELS lab COMMAND
+		"${CMAKE_CURRENT_SOURCE_DIR}/report.sh"
+		$<TARGET_FILE:uzs> "${PROJECT_SOURCE_DIR}/tests/data"
+		${reported})
 endif()

@@ -33,7 +33,7 @@ static void expect(const struct lab_scenario *s, enum uzs_lab_finding finding,
 	}
 	if (!strstr(r.text, text))
 		fail_msg("'%s' is not in '%s'", text, r.text);
-	lab_replay(&c, &r.schedule, 500, &again, NULL);
+	replay_steps(&c, &r.schedule, 500, &again, NULL);
 	assert_int_equal(again.finding, finding);
 	assert_string_equal(again.text, r.text);
 }
@@ -380,7 +380,7 @@ static void test_loop(void **state)
 	const struct lab_schedule s = { .nr = 0 };
 	struct lab_result r;
 
-	lab_replay(&c, &s, 500, &r, NULL);
+	replay_steps(&c, &s, 500, &r, NULL);
 	assert_int_equal(r.finding, LAB_FOUND_LIVELOCK);
 	assert_non_null(strstr(r.text, "no step for"));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* test_lab_explore.c - the search itself: it tries every order there is, within
  * the bound of preemptions no more and no fewer, with reduction as without;
- * schedules as text; random search.
+ * schedules as text.
  */
 #include "lab_test.h"
 
@@ -335,16 +335,16 @@ static void test_replay_is_exact(void **state)
 	assert_true(lab_parse_schedule("free-migrate/class-idx/array/3/"
 				       "5b.60c.100a.200b",
 				       &c, &s, &error));
-	lab_replay(&c, &s, 5000, &r, &a);
+	replay_steps(&c, &s, 5000, &r, &a);
 	assert_int_equal(r.finding, LAB_FOUND_NOTHING);
 	/* Something else in between. */
 	assert_true(lab_parse_schedule("read-compact/held/none/2/3b", &c, &s,
 				       &error));
-	lab_replay(&c, &s, 5000, &r, NULL);
+	replay_steps(&c, &s, 5000, &r, NULL);
 	assert_true(lab_parse_schedule("free-migrate/class-idx/array/3/"
 				       "5b.60c.100a.200b",
 				       &c, &s, &error));
-	lab_replay(&c, &s, 5000, &r, &b);
+	replay_steps(&c, &s, 5000, &r, &b);
 	assert_int_equal(a.nr, b.nr);
 	assert_true(a.nr > 200);
 	for (u32 i = 0; i < a.nr; i++) {
@@ -365,7 +365,7 @@ static void replay(const char *text, struct lab_result *r)
 	const char *error;
 
 	assert_true(lab_parse_schedule(text, &c, &s, &error));
-	lab_replay(&c, &s, 5000, r, NULL);
+	replay_steps(&c, &s, 5000, r, NULL);
 }
 
 static void test_unused_deviations(void **state)
@@ -464,64 +464,6 @@ static void test_schedule_too_long(void **state)
 	assert_int_equal(r.schedule.nr, LAB_MAX_DEVIATIONS);
 }
 
-/* ---- random ------------------------------------------------------------------------------ */
-
-/* Wrong only if CPU 1's change falls between two of CPU 0's: depth 2. */
-static void two_looks(struct lab_world *w)
-{
-	unsigned long first;
-
-	for (int i = 0; i < 10; i++)
-		uzs_lab_yield();
-	uzs_lab_point(LAB_LOAD, LAB_LOOKS, &w->word[0], "word", UZS_HERE);
-	first = w->word[0];
-	uzs_lab_point(LAB_LOAD, LAB_LOOKS, &w->word[0], "word", UZS_HERE);
-	if (w->word[0] != first)
-		uzs_lab_found(LAB_FOUND_INVARIANT, "it has changed");
-}
-
-static void one_change(struct lab_world *w)
-{
-	uzs_lab_point(LAB_RMW, LAB_CHANGES, &w->word[0], "word", UZS_HERE);
-	w->word[0] = 1;
-}
-
-/* The guarantee is one run in n * k^(d - 1), of n = 2 CPUs and k = 16 steps;
- * of 64 seeds with 320 runs each hardly one may fail (e^-10). */
-static void test_random(void **state)
-{
-	const struct lab_scenario s = { .name = "random",
-					.setup = no_setup,
-					.cpu = { two_looks, one_change,
-						 NULL } };
-	const struct lab_config c = { .scenario = &s,
-				      .scope = ZS_SCOPE_HELD,
-				      .defer = ZS_DEFER_NONE,
-				      .cpus = 2 };
-	struct lab_explore_options o = LAB_EXPLORE_DEFAULT;
-	struct lab_result r, again;
-	unsigned int found = 0;
-
-	o.random = true;
-	o.depth = 2;
-	o.runs = 320;
-	for (o.seed = 0; o.seed < 64; o.seed++) {
-		lab_explore(&c, &o, &r);
-		found += r.finding == LAB_FOUND_INVARIANT;
-	}
-	assert_true(found >= 63);
-	/* A seed says all. */
-	o.seed = 5;
-	lab_explore(&c, &o, &r);
-	lab_explore(&c, &o, &again);
-	assert_int_equal(r.found_at, again.found_at);
-	/* Depth 1: no change of priorities, so never. */
-	o.depth = 1;
-	lab_explore(&c, &o, &r);
-	assert_int_equal(r.finding, LAB_FOUND_NOTHING);
-	assert_int_equal(r.runs, 320);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -534,7 +476,6 @@ int main(void)
 		cmocka_unit_test(test_unconfirmed),
 		cmocka_unit_test(test_schedule_too_long),
 		cmocka_unit_test(test_replay_is_exact),
-		cmocka_unit_test(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, open_lab, NULL);

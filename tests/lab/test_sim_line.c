@@ -35,7 +35,7 @@ static int open_machine(void **state)
 		{ SIM_miss, 10000 },	    { SIM_overlap, 1 },
 		{ SIM_misses, 4 },	    { SIM_cache_lines, 64 },
 		{ SIM_shared_lines, 1000 }, { SIM_tlb_pages, 64 },
-		{ SIM_drain, 1 },
+		{ SIM_drain, 1 },	    { SIM_walks, 1 },
 	};
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
@@ -204,6 +204,71 @@ static void test_same_again(void **state)
 	assert_true(sum[0] > 0);
 }
 
+/* Another machine: one price changed. */
+static void open_with(enum sim_cost_id id, double value)
+{
+	struct sim_costs other = costs;
+
+	other.value[id] = value;
+	sim_lines_destroy();
+	assert_true(sim_lines_init(&other, 4, memory, BYTES));
+}
+
+static void test_few_stores_at_once(void **state)
+{
+	for (unsigned int i = 0; i < 4; i++)
+		assert_int_equal(sim_store(0, line(i), 0), 0);
+	/* the fifth needs the place of the first */
+	assert_int_equal(sim_store(0, line(9), 0), 10000000);
+	/* one that has its line needs none */
+	assert_int_equal(sim_store(0, line(0), 20000000), 20000000);
+}
+
+static void test_few_translations_at_once(void **state)
+{
+	open_with(SIM_tlb, 3000);
+	sim_prefetch(0, memory, false, 0);
+	sim_prefetch(0, memory + 4096, false, 0);
+	/* the third waits for two others */
+	assert_int_equal(load(0, memory + 2 * 4096, 0), 19000);
+	open_with(SIM_tlb, 0);
+}
+
+static void test_unlock_exchanges(void **state)
+{
+	u64 seen;
+
+	atomic(0, line(1), 0);
+	sim_store(0, line(2), 20000000);
+	/* the store's line is there at 30000: then the lock is given back,
+	 * and only then the CPU goes on */
+	assert_int_equal(sim_unlock(0, line(1), &seen, 21000000), 30001000);
+	assert_int_equal(seen, 30001000);
+}
+
+static void test_unlock_stores(void **state)
+{
+	u64 seen;
+
+	open_with(SIM_unlock_stores, 1);
+	atomic(0, line(1), 0);
+	sim_store(0, line(2), 20000000);
+	/* the CPU goes on at once, but nobody sees it before */
+	assert_int_equal(sim_unlock(0, line(1), &seen, 21000000), 21000000);
+	assert_int_equal(seen, 30000000);
+	open_with(SIM_unlock_stores, 0);
+}
+
+static void test_atomic_takes_longer(void **state)
+{
+	open_with(SIM_line_retry, 500);
+	atomic(0, line(1), 0);
+	assert_int_equal(load(1, line(1), 20000), 1000);
+	atomic(0, line(2), 20000);
+	assert_int_equal(atomic(1, line(2), 40000), 1501);
+	open_with(SIM_line_retry, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, clear_machine)
 
 int main(void)
@@ -218,6 +283,11 @@ int main(void)
 		TEST(test_stores_are_waited_for_later),
 		TEST(test_prefetch_hides),
 		TEST(test_few_misses_at_once),
+		TEST(test_few_stores_at_once),
+		TEST(test_few_translations_at_once),
+		TEST(test_unlock_exchanges),
+		TEST(test_unlock_stores),
+		TEST(test_atomic_takes_longer),
 		TEST(test_cache_is_bounded),
 		TEST(test_what_is_used_stays),
 		TEST(test_same_again),

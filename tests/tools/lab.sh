@@ -68,10 +68,53 @@ check "what is found" grep -q '^livelock: more than 10 steps' "$work/out"
 fails_with 1 "uzs lab: free-free/held/none/2/5b.4000a.1g: 2 of 3 steps do not *, the first is 4000a" \
 	"$uzs" lab replay free-free/held/none/2/5b.4000a.1g
 
-# Not to the end: said in the last line; wanted, so no failure.
+# The checks between steps, or none: the same schedules.
 runs_well "$uzs" lab run free-free --scope held --defer none --cpus 2 \
-	--max-runs 3
+	--check end
+check "no checks between steps" grep -q ', 0 checks between steps,' "$work/out"
+equal "the same schedules" "$reduced" \
+	"$(awk '/^free-free/ { print $6 }' "$work/out")"
+runs_well "$uzs" lab run free-free --scope held --defer none --cpus 2 \
+	--every-step --verify
+check "more schedules" [ "$reduced" -lt \
+	"$(awk '/^free-free/ { print $6 }' "$work/out")" ]
+runs_well "$uzs" lab replay --check end free-free/held/none/2/5b
+
+# Not to the end: said in the last line; a failure, unless wanted.
+runs_well "$uzs" lab run free-free --scope held --defer none --cpus 2 \
+	--max-runs 3 --bound-ok
 check "not to the end" grep -q ', 1 not to the end$' "$work/out"
+fails_with 1 'uzs lab: 1 of 1 rows were not explored to the end (--bound-ok*' \
+	"$uzs" lab run free-free --scope held --defer none --cpus 2 --max-runs 3
+runs_well "$uzs" lab run cpu-change --scope held --cpus 2 --preemptions 3 \
+	--seconds 1 --bound-ok
+check "a budget" grep -q ', 1 not to the end$' "$work/out"
+
+# Which rows: patterns, and from where on.
+runs_well "$uzs" lab explore --preemptions 0 --only 'free-f*/held/*' \
+	--only 'rcu-free/*' --skip '*/3' --skip '*/array/2'
+awk '$4 == 2 || $4 == 3 { print $1, $2, $3, $4 }' "$work/out" >"$work/rows"
+equal "rows" 10 "$(wc -l <"$work/rows" | tr -d ' ')"
+equal "the first" "free-free held none 2" "$(head -n 1 "$work/rows")"
+check "no other scope" sh -c \
+	"! grep -q 'free-free unlocked' '$work/rows'"
+runs_well "$uzs" lab explore --preemptions 0 --only free-free --cpus 2 \
+	--from free-free/class-idx/array/2
+equal "the last two" 2 "$(grep -c '^free-free ' "$work/out")"
+fails_with 2 "uzs lab: --only: no row matches 'x'*" "$uzs" lab explore --only x
+fails_with 2 "uzs lab: --skip: no row matches '*/4'*" "$uzs" lab explore \
+	--skip '*/4'
+fails_with 2 "uzs lab: --from: there is no row 'x'*" "$uzs" lab explore --from x
+fails_with 2 "*--only, --skip and --from are for explore*" "$uzs" lab run \
+	free-free --skip x
+fails_with 2 "uzs lab: --check: 'x' is none of step, end*" "$uzs" lab explore \
+	--check x
+
+# Interrupted: says where it was.
+fails_with 1 "uzs lab: interrupted; with --from cpu-change/held/none/2 it *" \
+	timeout --preserve-status -s INT 1 "$uzs" lab explore --deep \
+	--only cpu-change
+check "what is done so far" grep -q '^cpu-change .* nothing so far$' "$work/out"
 
 # The same with plain accesses, where it is built.
 if [ -x "$(dirname "$uzs")/uzs-lab-watch" ]; then
@@ -86,7 +129,8 @@ fails_with 2 "uzs lab: there is no scenario 'x'*" "$uzs" lab run x
 fails_with 2 'uzs lab: one scenario is wanted*' "$uzs" lab run
 fails_with 2 "uzs lab: --scope: 'x' is none of*" "$uzs" lab explore --scope x
 fails_with 2 "uzs lab: --defer: 'x' is none of*" "$uzs" lab explore --defer x
-fails_with 2 '*--cpus*' "$uzs" lab explore --cpus 4
+fails_with 2 'uzs lab: --cpus takes a number from 2 to 3, not '\''4'\''*' \
+	"$uzs" lab explore --cpus 4
 fails_with 2 "uzs lab: what is 'x'*" "$uzs" lab explore x
 fails_with 2 'uzs lab: free-free/held: *' "$uzs" lab replay free-free/held
 fails_with 2 'uzs lab: one schedule is wanted*' "$uzs" lab replay

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* plan.h - what uzs lab run and explore were told to do: options, and a list
+ * of rows.
+ */
+#ifndef UZS_LAB_PLAN_H
+#define UZS_LAB_PLAN_H
+
+#include "lab_cmd.h"
+
+#define LAB_NR_SCOPES 3
+#define LAB_NR_DEFERS 3
+#define LAB_MAX_PATTERNS 16
+#define LAB_ROW_TEXT 96
+
+struct lab_patterns {
+	unsigned int nr;
+	const char *text[LAB_MAX_PATTERNS];
+};
+
+/* A row, and how many preemptions it is explored to. */
+struct lab_row {
+	struct lab_config config;
+	unsigned int preemptions;
+};
+
+struct lab_plan {
+	const char *command;
+	const struct lab_scenario *scenario; /* of run; NULL: all */
+	bool scope[LAB_NR_SCOPES], defer[LAB_NR_DEFERS];
+	unsigned int cpus; /* 0: both */
+	bool deep;
+	int preemptions; /* -1: 2 with 2 CPUs, 1 with 3 */
+	struct lab_patterns only, skip;
+	const char *from; /* a row's text; NULL: the first */
+	struct lab_explore_options options;
+	bool bound_ok; /* not to the end is no failure */
+	bool json, table;
+	/* the rows */
+	struct lab_row *row;
+	unsigned int nr_rows;
+};
+
+/* Takes a command line apart and lists the rows. Return: 0, an exit status, or
+ * -1: help was printed. */
+int lab_make_plan(struct lab_plan *p, const char *command, int argc,
+		  char **argv);
+void lab_free_plan(struct lab_plan *p);
+
+/* SCENARIO/SCOPE/DEFER/CPUS, as at the front of schedules. */
+void lab_print_config(const struct lab_config *c, char *text, size_t size);
+
+#endif

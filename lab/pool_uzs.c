@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* pool_uzs.c - ours as the allocator under test: its calls, and its internals
+ * for what a user cannot see (leaked pages, names of fields). Owns no state.
+ */
+#include "pool.h"
+
+#include <stdio.h>
+
+#include "internal.h"
+#include "quiet.h"
+
+#define NR(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- what there is ---------------------------------------------------------- */
+
+const char *const uzs_program = "uzs lab";
+
+const char *lab_program(void)
+{
+	return "uzs lab";
+}
+
+const char *lab_what(void)
+{
+	return "uzsmalloc";
+}
+
+bool lab_is_ours(void)
+{
+	return true;
+}
+
+bool lab_is_quick(const struct lab_scenario *s)
+{
+	return s->flags & LAB_QUICK;
+}
+
+const char *lab_scope_name(enum zs_lock_scope scope)
+{
+	switch (scope) {
+	case ZS_SCOPE_HELD:
+		return "held";
+	case ZS_SCOPE_UNLOCKED:
+		return "unlocked";
+	case ZS_SCOPE_CLASS_IDX:
+		return "class-idx";
+	default:
+		return NULL;
+	}
+}
+
+const char *lab_defer_name(enum zs_defer_mode defer)
+{
+	switch (defer) {
+	case ZS_DEFER_NONE:
+		return "none";
+	case ZS_DEFER_ARRAY:
+		return "array";
+	case ZS_DEFER_PERCPU:
+		return "percpu";
+	default:
+		return NULL;
+	}
+}
+
+bool lab_pool_make(struct lab_world *w, const struct lab_config *c)
+{
+	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+
+	o.chain_size = 4;
+	o.lock_scope = c->scope;
+	o.defer = c->defer;
+	if (c->scenario->flags & LAB_NO_WORKER)
+		o.flags = ZS_POOL_NO_WORKER;
+	w->pool = zs_create_pool_with("lab", &o);
+	return w->pool != NULL;
+}
+
+struct zone *lab_pool_zone(struct lab_world *w)
+{
+	return &w->pool->zone;
+}
+
+/* ---- its calls ---------------------------------------------------------------- */
+
+unsigned long lab_pool_malloc(struct lab_world *w, size_t size)
+{
+	return zs_malloc(w->pool, size, GFP_KERNEL, NUMA_NO_NODE);
+}
+
+void lab_pool_free(struct lab_world *w, unsigned long handle)
+{
+	zs_free(w->pool, handle);
+}
+
+void lab_pool_free_later(struct lab_world *w, unsigned long handle)
+{
+	zs_free_deferred(w->pool, handle);
+}
+
+void lab_pool_flush(struct lab_world *w)
+{
+	zs_free_deferred_flush(w->pool);
+}
+
+bool lab_pool_write(struct lab_world *w, unsigned long handle, const void *data,
+		    size_t len)
+{
+	return zs_obj_write(w->pool, handle, (void *)data, len) == 0;
+}
+
+const void *lab_pool_read_begin(struct lab_world *w, unsigned long handle,
+				size_t len, void *copy)
+{
+	return zs_obj_read_begin(w->pool, handle, len, copy);
+}
+
+void lab_pool_read_end(struct lab_world *w, unsigned long handle, size_t len,
+		       const void *data)
+{
+	zs_obj_read_end(w->pool, handle, len, (void *)data);
+}
+
+struct page *lab_pool_page(struct lab_world *w, unsigned long handle)
+{
+	return zpdesc_page(obj_to_zpdesc(w->pool, handle_to_obj(handle)));
+}
+
+void lab_pool_for_each_live(struct lab_world *w,
+			    int (*fn)(unsigned long handle, void *arg),
+			    void *arg)
+{
+	zs_for_each_live(w->pool, fn, arg);
+}
+
+void lab_compact(struct lab_world *w)
+{
+	zs_compact(w->pool);
+}
+
+void lab_trim(struct lab_world *w)
+{
+	zs_trim(w->pool);
+}
+
+void lab_drain(struct lab_world *w)
+{
+	zs_drain(w->pool);
+}
+
+/* The shrinker is the zone's: what asks it when there is no memory. */
+void lab_shrink(struct lab_world *w)
+{
+	uzs_shrink_all(&w->pool->zone.shrinkers, 1);
+}
+
+unsigned long lab_shrink_count(struct lab_world *w)
+{
+	return zs_shrink_count(w->pool);
+}
+
+/* ---- migration ---------------------------------------------------------------- */
+
+void lab_make_sparse(struct lab_world *w, unsigned int slot)
+{
+	const struct section *section = uzs_section_of(lab_page(w, slot));
+	struct zone *zone = &w->pool->zone;
+	unsigned long handle[4 * UZS_SECTION_SIZE / 4096];
+	unsigned int n = 0, beyond = 0, kept = 0;
+
+	/* Pages of their own, until five lie in another section. */
+	while (beyond < 5 && n < NR(handle)) {
+		lab_alloc(w, LAB_FILLERS, w->pool->page_size);
+		handle[n++] = w->object[LAB_FILLERS].handle;
+		beyond += uzs_section_of(lab_page(w, LAB_FILLERS)) != section;
+	}
+	w->object[LAB_FILLERS].handle = 0;
+	while (n-- > 0) {
+		unsigned int filler = LAB_FILLERS + kept;
+
+		w->object[filler].handle = handle[n];
+		w->object[filler].size = 0;
+		if (filler + 1 < LAB_SLOTS &&
+		    uzs_section_of(lab_page(w, filler)) != section) {
+			kept++;
+			continue;
+		}
+		w->object[filler].handle = 0;
+		zs_free(w->pool, handle[n]);
+	}
+	uzs_zone_drain_pcp(zone);
+}
+
+void lab_migrate_pages(struct lab_world *w)
+{
+	struct zone *zone = &w->pool->zone;
+
+	mutex_lock(&zone->trim_lock);
+	uzs_zone_compact(zone);
+	mutex_unlock(&zone->trim_lock);
+}
+
+/* ---- checks ------------------------------------------------------------------- */
+
+/* Every page handed out belongs to somebody. */
+static void check_leaks(struct zs_pool *pool)
+{
+	unsigned long slabs =
+		pool->handle_cache.nr_slabs + pool->zspage_cache.nr_slabs;
+	unsigned long pages = zs_get_total_pages(pool);
+	struct zone_stat stat;
+
+	uzs_zone_stat(&pool->zone, &stat);
+	if (stat.pages_used != pages + slabs)
+		uzs_lab_found(
+			LAB_FOUND_LEAK,
+			"%lu pages are handed out, %lu are in zspages and "
+			"%lu in slabs",
+			stat.pages_used, pages, slabs);
+}
+
+/* A pool that is gone has given everything back. */
+void lab_pool_check_gone(struct lab_world *w, size_t own)
+{
+	(void)w;
+	if (uzs_lab_mapped_bytes() != own)
+		uzs_lab_found(LAB_FOUND_LEAK,
+			      "%zu bytes are mapped after the pool is gone",
+			      uzs_lab_mapped_bytes() - own);
+}
+
+/* Nobody leaves an empty zspage without work that will free it. */
+static void check_empty(struct zs_pool *pool)
+{
+	if (work_pending(&pool->free_work))
+		return;
+	for (unsigned int i = 0; i < pool->nr_classes; i++) {
+		const struct size_class *class = pool->size_class[i];
+
+		if (class->zspages[ZS_INUSE_RATIO_0])
+			uzs_lab_found(LAB_FOUND_LEAK,
+				      "class %u: an empty zspage is left, and "
+				      "no work to free it is queued",
+				      class->index);
+	}
+}
+
+void lab_pool_check(struct lab_world *w)
+{
+	lab_check_pool(w->pool);
+	check_empty(w->pool);
+	check_leaks(w->pool);
+}
+
+/* ---- names -------------------------------------------------------------------- */
+
+struct field {
+	size_t offset, size;
+	const char *name;
+};
+
+#define FIELD(type, field)                                        \
+	{                                                         \
+		offsetof(struct type, field),                     \
+			sizeof(((struct type *)0)->field), #field \
+	}
+
+static const struct field pool_fields[] = {
+	FIELD(zs_pool, pages_allocated),
+	FIELD(zs_pool, peak_pages),
+	FIELD(zs_pool, stat),
+	FIELD(zs_pool, compaction_in_progress),
+	FIELD(zs_pool, trim_in_progress),
+	FIELD(zs_pool, free_work.pending),
+	FIELD(zs_pool, reclaim_work.pending),
+	FIELD(zs_pool, deferred.work.pending),
+	FIELD(zs_pool, deferred.mode),
+	FIELD(zs_pool, deferred.ring),
+	FIELD(zs_pool, deferred.nr_drained),
+	FIELD(zs_pool, deferred),
+	FIELD(zs_pool, wq.event),
+	FIELD(zs_pool, zone.nr_sections),
+	FIELD(zs_pool, zone.nr_out),
+	FIELD(zs_pool, zone.nr_free),
+	FIELD(zs_pool, zone.nr_warm),
+	FIELD(zs_pool, zone.reclaim_wanted),
+	FIELD(zs_pool, zone.bytes_given_back),
+	FIELD(zs_pool, zone.pages_migrated),
+	FIELD(zs_pool, zone.migrations_busy),
+	FIELD(zs_pool, handle_cache.nr_slabs),
+	FIELD(zs_pool, zspage_cache.nr_slabs),
+};
+
+static const struct field class_fields[] = {
+	FIELD(size_class, objs_capacity),
+	FIELD(size_class, objs_inuse),
+	FIELD(size_class, objs_freed),
+	FIELD(size_class, zspages),
+};
+
+static const char *field_at(const struct field *fields, size_t n, size_t offset)
+{
+	for (size_t i = 0; i < n; i++)
+		if (offset - fields[i].offset < fields[i].size)
+			return fields[i].name;
+	return NULL;
+}
+
+/* A class lies behind the pool, all of them in a row. */
+static bool name_in_class(const struct zs_pool *pool, uintptr_t addr, char *buf,
+			  size_t size)
+{
+	for (unsigned int i = 0; i < pool->nr_classes; i++) {
+		size_t offset = addr - (uintptr_t)pool->size_class[i];
+		const char *name;
+
+		if (offset >= sizeof(struct size_class))
+			continue;
+		name = field_at(class_fields, NR(class_fields), offset);
+		if (!name)
+			return false;
+		snprintf(buf, size, "class %u %s", pool->size_class[i]->index,
+			 name);
+		return true;
+	}
+	return false;
+}
+
+bool lab_pool_name(struct lab_world *w, uintptr_t addr, char *buf, size_t size)
+{
+	const struct zs_pool *pool = w->pool;
+	const char *name =
+		field_at(pool_fields, NR(pool_fields), addr - (uintptr_t)pool);
+
+	if (!name)
+		return name_in_class(pool, addr, buf, size);
+	snprintf(buf, size, "%s", name);
+	return true;
+}

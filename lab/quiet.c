@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* quiet.c - the consistency check between two steps of a run, and at its end.
+ * Owns which states were looked at, and which classes can have changed.
+ *
+ * A *quiet point* is a place between two steps at which the check could have
+ * its locks: nobody has pool->lock for writing, a class->lock, the zone's lock
+ * or the async free work's. (Others may be held: of pages, of queues, the
+ * drain's, trim_lock; all of pool->lock's readers may go on.) The
+ * allocator's own promise is that the invariants then hold. What lies below,
+ * slabs and free pages, is looked at if its locks are free, too. All CPUs
+ * stand still meanwhile; memory is left as it was, so that the run goes on as
+ * if nobody had looked.
+ *
+ * What is left out is what cannot have changed: classes on memory that nobody
+ * has written to in any run; states that were looked at before, by their
+ * fingerprint (order.h); slabs and free pages while nobody takes their locks.
+ * (If somebody changes those without, the check at the end sees it.)
+ *
+ * Callers: world.c, pool_uzs.c. Calls: check.c of the library.
+ */
+#include "quiet.h"
+
+#include <stdio.h>
+
+#include "internal.h"
+#include "order.h"
+#include "pool.h"
+
+#define TEXT_BYTES 1024
+#define STATES (1u << 19) /* remembered; others are looked at again */
+
+static struct {
+	u64 looked_at[STATES];
+	u64 search; /* number; the states of others mean nothing */
+	const struct zs_pool *pool; /* NULL: the rest is not known */
+	size_t written; /* bytes, when it was found out: it only grows */
+	struct size_class *class[ZS_MAX_CLASSES];
+	unsigned int nr_classes;
+	unsigned long other_pages;
+} quiet;
+
+void lab_pool_new_search(void)
+{
+	quiet.search++;
+	quiet.pool = NULL;
+}
+
+static void find_classes(struct zs_pool *pool)
+{
+	size_t written = uzs_lab_restore_bytes();
+
+	if (quiet.pool == pool && quiet.written == written)
+		return;
+	quiet.pool = pool;
+	quiet.written = written;
+	quiet.nr_classes = 0;
+	quiet.other_pages = 0;
+	for (unsigned int i = 0; i < pool->nr_classes; i++) {
+		struct size_class *class = pool->size_class[i];
+
+		if (!uzs_class_is_own(pool, i))
+			continue;
+		if (uzs_lab_was_written(class, sizeof(*class)))
+			quiet.class[quiet.nr_classes++] = class;
+		else
+			quiet.other_pages += class->objs_capacity /
+					     class->objs_per_zspage *
+					     class->pages_per_zspage;
+	}
+}
+
+static bool is_held(const spinlock_t *lock)
+{
+	return lock->word != 0;
+}
+
+static bool classes_are_quiet(const struct zs_pool *pool)
+{
+	if ((pool->lock.word & UZS_RW_WRITER) || is_held(&pool->zone.lock) ||
+	    is_held(&pool->free_work_lock.spin))
+		return false;
+	for (unsigned int i = 0; i < quiet.nr_classes; i++)
+		if (is_held(&quiet.class[i] -> lock))
+			return false;
+	return true;
+}
+
+static bool compat_is_quiet(struct zs_pool *pool)
+{
+	struct zone *zone = &pool->zone;
+
+	if (is_held(&zone->trim_lock.spin) ||
+	    is_held(&pool->handle_cache.lock) ||
+	    is_held(&pool->zspage_cache.lock))
+		return false;
+	for (unsigned int i = 0; i < zone->slots.slots; i++) {
+		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);
+
+		if (is_held(&slot->lock))
+			return false;
+	}
+	return true;
+}
+
+static void check(struct zs_pool *pool, const struct pool_check *what,
+		  const char *when)
+{
+	char text[TEXT_BYTES] = "";
+	FILE *out;
+
+	/* The rule is that there is nothing to print. */
+	if (!uzs_check_pool(pool, what, NULL))
+		return;
+	out = fmemopen(text, sizeof(text), "w");
+	uzs_check_pool(pool, what, out);
+	if (out)
+		fclose(out);
+	uzs_lab_found(LAB_FOUND_INVARIANT, "%s%s", when, text);
+}
+
+void lab_check_pool(struct zs_pool *pool)
+{
+	const struct pool_check all = { .slabs = true,
+					.zone = true,
+					.used_pages = true };
+
+	check(pool, &all, "");
+}
+
+/* Was what has that key looked at? From now on it is. */
+static bool is_known(u64 key)
+{
+	u64 *place;
+	bool known;
+
+	key += quiet.search * 0x9e3779b97f4a7c15u;
+	place = &quiet.looked_at[(key ^ key >> 32) % STATES];
+	known = *place == key;
+	*place = key;
+	return known;
+}
+
+/* Slabs and free pages are looked at once for each history of their locks. */
+static bool slabs_are_known(const struct zs_pool *pool)
+{
+	return is_known(lab_order_last_change(&pool->handle_cache.lock) +
+			3 * lab_order_last_change(&pool->zspage_cache.lock));
+}
+
+static bool zone_is_known(struct zs_pool *pool)
+{
+	struct zone *zone = &pool->zone;
+	u64 key = 5 * lab_order_last_change(&zone->lock) +
+		  7 * lab_order_last_change(&zone->trim_lock.spin);
+
+	for (unsigned int i = 0; i < zone->slots.slots; i++) {
+		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);
+
+		key += (9 + 2 * i) * lab_order_last_change(&slot->lock);
+	}
+	return is_known(key);
+}
+
+struct look {
+	struct lab_world *w;
+	const struct lab_scenario *scenario;
+	bool again;
+};
+
+static void look(void *arg)
+{
+	const struct look *at = arg;
+	struct zs_pool *pool = at->w->pool;
+	bool compat = compat_is_quiet(pool);
+	const struct pool_check what = {
+		.class = quiet.class,
+		.nr_classes = quiet.nr_classes,
+		.other_pages = quiet.other_pages,
+		.slabs = compat && (!slabs_are_known(pool) || at->again),
+		.zone = compat && (!zone_is_known(pool) || at->again),
+		.as_is = true,
+		.used_pages = compat,
+	};
+
+	check(pool, &what, "between two steps: ");
+	if (at->scenario->quiet)
+		at->scenario->quiet(at->w);
+}
+
+bool lab_pool_check_between(struct lab_world *w,
+			    const struct lab_scenario *scenario, u64 state,
+			    bool again)
+{
+	struct look at = { w, scenario, again };
+
+	find_classes(w->pool);
+	if (!classes_are_quiet(w->pool) || (is_known(state) && !again))
+		return false;
+	uzs_lab_aside(look, &at);
+	return true;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* seen.h - states that a search has been at. */
+#ifndef UZS_LAB_SEEN_H
+#define UZS_LAB_SEEN_H
+
+#include "compat/base.h"
+
+/* A search begins. */
+void lab_seen_forget(void);
+/* The search is at a state, `current` (below 8) ran, and `left` preemptions
+ * are left. Return: was it there before, with at least as many? */
+bool lab_seen_visit(u64 state, u8 current, u8 left);
+/* Remembers a state's memory, by its fingerprint. Return: false if the state was
+ * there before with another one. Some are forgotten. */
+bool lab_seen_same_memory(u64 state, u64 memory);
+/* Distinct ones. */
+size_t lab_seen_states(void);
+
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* sim_price.c - what each step and each plain access costs who does it. Owns
+ * the prices.
+ *
+ * Callers: the lab's body (sim_granted, sim_note), sim_mem.c, the fibers.
+ * Calls: sim_line.c, sim_sched.c, sim_trace.c.
+ * Known limits: between two steps a fiber's plain accesses happen at once, so
+ * that they may be seen out of order by what that takes; a try that another's
+ * unlock would just miss can succeed.
+ */
+#include "sim_task.h"
+
+#include <string.h>
+
+static struct {
+	struct sim_run *run;
+	u64 ps[SIM_NR_COSTS];
+	u64 work_ps; /* of a plain access */
+	bool drain;
+} p;
+
+void sim_prices_init(const struct sim_costs *costs, u64 work_ps,
+		     struct sim_run *run)
+{
+	p.run = run;
+	p.work_ps = work_ps;
+	p.drain = costs->value[SIM_drain] != 0;
+	for (int i = 0; i < SIM_NR_COSTS; i++)
+		p.ps[i] = sim_cost_ps(costs, (enum sim_cost_id)i);
+}
+
+static void os(struct sim_task *t, enum sim_cost_id id)
+{
+	t->clock += p.ps[id];
+	t->time.os_ps += p.ps[id];
+}
+
+static void work(struct sim_task *t, u64 n_ps)
+{
+	t->clock += n_ps;
+	t->time.work_ps += n_ps;
+}
+
+static void atomic(struct sim_task *t, const void *obj)
+{
+	if (sim_is_memory(obj))
+		t->clock = sim_atomic(t->fiber->cpu, obj, t->clock);
+	else
+		t->clock += p.ps[SIM_atomic];
+}
+
+/* Nobody looks at what was there: where stores need not be waited for, this
+ * need not either. */
+static void add(struct sim_task *t, const void *obj)
+{
+	if (p.drain || !sim_is_memory(obj)) {
+		atomic(t, obj);
+		return;
+	}
+	t->clock = sim_store(t->fiber->cpu, obj, t->clock) + p.ps[SIM_atomic];
+}
+
+static void taken(struct sim_task *t, const struct uzs_lab_step *step)
+{
+	if (sim_trace_taken(t, step))
+		work(t, p.ps[SIM_contended]);
+	sim_trace_held(t, step);
+}
+
+static bool is_zone_lock(const struct uzs_lab_step *step)
+{
+	return step->what && strstr(step->what, "zone->lock");
+}
+
+static void give_back(struct sim_task *t, const struct uzs_lab_step *step)
+{
+	u64 seen;
+
+	if (step->op == LAB_UNLOCK && is_zone_lock(step))
+		work(t, p.ps[SIM_zone_batch]);
+	if (step->op == LAB_UNLOCK && sim_is_memory(step->obj)) {
+		t->clock =
+			sim_unlock(t->fiber->cpu, step->obj, &seen, t->clock);
+	} else {
+		/* Readers are counted, and a page has several flags. */
+		atomic(t, step->obj);
+		seen = t->clock;
+	}
+	if (step->op == LAB_UNLOCK || step->op == LAB_WRITE_UNLOCK)
+		sim_set_free_at(step->obj, seen);
+	sim_trace_given(t, step);
+	sim_changed(step->obj, step->op != LAB_UNLOCK, seen);
+}
+
+void sim_granted(void *arg, struct uzs_lab_fiber *fiber)
+{
+	const struct uzs_lab_step *step = &fiber->step;
+	struct sim_task *t = sim_task_of(fiber);
+	u64 begin = t->clock;
+
+	(void)arg;
+	p.run->steps++;
+	uzs_lab_clock_ns = t->clock / 1000 + 1;
+	switch (step->op) {
+	case LAB_LOCK:
+	case LAB_READ_LOCK:
+	case LAB_WRITE_LOCK:
+	case LAB_LOCK_PAGE:
+	case LAB_PIN:
+		taken(t, step);
+		atomic(t, step->obj);
+		break;
+	case LAB_TRYLOCK:
+	case LAB_READ_TRYLOCK:
+	case LAB_WRITE_TRYLOCK:
+	case LAB_TRYLOCK_PAGE:
+	case LAB_PIN_TRYWRITE:
+		atomic(t, step->obj);
+		if (step->outcome && step->op != LAB_TRYLOCK_PAGE)
+			taken(t, step);
+		break;
+	case LAB_UNLOCK:
+	case LAB_READ_UNLOCK:
+	case LAB_WRITE_UNLOCK:
+	case LAB_UNPIN:
+	case LAB_PIN_UNWRITE:
+	case LAB_UNLOCK_PAGE:
+		give_back(t, step);
+		break;
+	case LAB_LOAD:
+	case LAB_CONTENDED:
+		if (sim_is_memory(step->obj))
+			t->clock = sim_load(fiber->cpu, step->obj, t->clock);
+		break;
+	case LAB_STORE:
+		if (sim_is_memory(step->obj))
+			t->clock = sim_store(fiber->cpu, step->obj, t->clock);
+		break;
+	case LAB_ADD:
+		add(t, step->obj);
+		break;
+	case LAB_RMW:
+		atomic(t, step->obj);
+		break;
+	case LAB_CPU:
+		work(t, p.ps[SIM_percpu]);
+		break;
+	case LAB_WAIT:
+		os(t, SIM_sleep);
+		break;
+	case LAB_WAKE:
+		os(t, SIM_wake);
+		sim_woke(t->clock);
+		break;
+	case LAB_SPAWN:
+		os(t, SIM_thread);
+		break;
+	case LAB_RCU_UNREAD:
+		sim_changed(NULL, true, t->clock);
+		break;
+	default:
+		break;
+	}
+	t->spent += t->clock - begin;
+}
+
+void sim_note(void *arg, struct uzs_lab_fiber *fiber,
+	      const struct uzs_lab_step *step)
+{
+	struct sim_task *t = sim_task_of(fiber);
+
+	(void)arg;
+	if (step->op == LAB_COPY)
+		work(t, step->n * p.ps[SIM_memcpy_kib] / 1024);
+	else if (step->op == LAB_PAGE_FREE)
+		work(t, p.ps[SIM_page_free]);
+}
+
+/* ---- told by the compiler and the linker: sim_mem.c --------------------------------- */
+
+void sim_plain(const volatile void *addr, bool write)
+{
+	struct sim_task *t;
+
+	if (!uzs_lab_current)
+		return;
+	t = sim_task_of(uzs_lab_current);
+	work(t, p.work_ps);
+	if (write)
+		p.run->stores++;
+	else
+		p.run->loads++;
+	if (!sim_is_memory(addr))
+		return;
+	t->clock = write ? sim_store(t->fiber->cpu, addr, t->clock)
+			 : sim_load(t->fiber->cpu, addr, t->clock);
+}
+
+void sim_plain_prefetch(const volatile void *addr, int alone)
+{
+	struct sim_task *t;
+
+	if (!uzs_lab_current || !sim_is_memory(addr))
+		return;
+	t = sim_task_of(uzs_lab_current);
+	t->clock = sim_prefetch(t->fiber->cpu, addr, alone, t->clock);
+}
+
+void sim_freed(void)
+{
+	if (uzs_lab_current)
+		work(sim_task_of(uzs_lab_current), p.ps[SIM_free_more]);
+}
+
+/* The linker has the library call this one (-Wl,--wrap). */
+struct zs_pool;
+void __real_uzs_free_handle(struct zs_pool *pool, unsigned long handle);
+void __wrap_uzs_free_handle(struct zs_pool *pool, unsigned long handle);
+void __wrap_uzs_free_handle(struct zs_pool *pool, unsigned long handle)
+{
+	__real_uzs_free_handle(pool, handle);
+	sim_freed();
+}
+
+/* ---- told by the fibers ---------------------------------------------------------------- */
+
+void sim_spend(u64 n_ps)
+{
+	work(sim_task_of(uzs_lab_current), n_ps);
+}
+
+void sim_shared_count(unsigned long *counter)
+{
+	uzs_lab_access(LAB_ADD, counter, __ATOMIC_RELAXED,
+		       UZS_LAB_PLACE("counter of the caller"));
+	++*counter;
+}

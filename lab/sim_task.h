@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* sim_task.h - what the files of the scheduler share: a task is a fiber with a
+ * clock. Only for sim_sched.c, sim_cpu.c, sim_price.c and sim_trace.c.
+ */
+#ifndef UZS_LAB_SIM_TASK_H
+#define UZS_LAB_SIM_TASK_H
+
+#include "sim_sched.h"
+
+#define SIM_MAX_TASKS UZS_LAB_MAX_FIBERS
+
+enum sim_where {
+	IN_HEAP, /* has a CPU, and can do its step as far as is known */
+	RUNNING, /* is the one that the lab runs */
+	PARKED, /* its step cannot be done; until `obj` changes */
+	NO_CPU, /* waits for one */
+	GONE
+};
+
+struct sim_task {
+	struct uzs_lab_fiber *fiber;
+	enum sim_where where;
+	u64 clock;
+	u64 arrived; /* at its step */
+	u64 slice_end;
+	u64 spent; /* on CPUs, for fairness */
+	bool waited; /* for a lock, at this step */
+	bool has_cpu;
+	struct sim_time time;
+};
+
+static inline struct sim_task *sim_task_of(const struct uzs_lab_fiber *fiber)
+{
+	return fiber->user;
+}
+
+/* ---- sim_cpu.c: who is ready, and who has which CPU ------------------------------ */
+
+void sim_cpus_init(const struct sim_costs *costs, unsigned int cpus);
+
+/* The task can go on at its clock, when it has a CPU. */
+void sim_make_ready(struct sim_task *t);
+/* It has a CPU and waits for its turn. */
+void sim_push(struct sim_task *t);
+/* Whose turn it is: NULL if nobody is ready. */
+struct sim_task *sim_first(void);
+struct sim_task *sim_pop(void);
+/* Does the task come before all that are ready? */
+bool sim_is_first(const struct sim_task *t);
+
+/* Gives up its CPU at that time, to whom it may be of use. */
+void sim_leave_cpu(struct sim_task *t, u64 at);
+/* Its time slice is over, and others wait. */
+void sim_preempt(struct sim_task *t);
+/* Tasks that wait for a CPU. */
+unsigned int sim_without_cpu(void);
+
+/* ---- sim_sched.c: who waits for what --------------------------------------------- */
+
+struct sim_task *sim_task(unsigned int i);
+unsigned int sim_nr_tasks(void);
+/* `obj` was given back or changed at that time: for all that wait for it, or
+ * for the one that has waited longest. */
+void sim_changed(const void *obj, bool all, u64 at);
+/* The step that is done wakes somebody, at that time. */
+void sim_woke(u64 at);
+
+/* ---- sim_price.c: what a step costs ------------------------------------------------ */
+
+void sim_prices_init(const struct sim_costs *costs, u64 work_ps,
+		     struct sim_run *run);
+/* Callbacks of the lab's scheduler. */
+void sim_granted(void *arg, struct uzs_lab_fiber *fiber);
+void sim_note(void *arg, struct uzs_lab_fiber *fiber,
+	      const struct uzs_lab_step *step);
+
+/* ---- sim_trace.c: what became of each lock ------------------------------------------ */
+
+void sim_trace_init(struct sim_run *run);
+/* The lock of the step was taken. Return: had it to wait? */
+bool sim_trace_taken(struct sim_task *t, const struct uzs_lab_step *step);
+void sim_trace_held(const struct sim_task *t, const struct uzs_lab_step *step);
+void sim_trace_given(const struct sim_task *t, const struct uzs_lab_step *step);
+
+#endif
