@@ -10,21 +10,25 @@
  */
 #include "kernel.h"
 
-#include <pthread.h>
-
 #include <linux/debugfs.h>
 #include <linux/slab.h>
 
 struct dentry {
 	struct list_head siblings; /* guard, for all: tree_lock */
-	struct list_head children;
+	struct list_head inside;
 	char *name;
 	void *data;
 	const struct file_operations *ops; /* NULL: a directory */
 };
 
-static pthread_mutex_t tree_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct mutex tree_lock;
 static LIST_HEAD(root);
+
+/* For its name in lock statistics. */
+static __attribute__((constructor)) void name_lock(void)
+{
+	mutex_init(&tree_lock);
+}
 
 struct dentry *uzs_k_debugfs_add(const char *name, struct dentry *parent,
 				 void *data, const struct file_operations *ops)
@@ -40,10 +44,10 @@ struct dentry *uzs_k_debugfs_add(const char *name, struct dentry *parent,
 	}
 	d->data = data;
 	d->ops = ops;
-	INIT_LIST_HEAD(&d->children);
-	pthread_mutex_lock(&tree_lock);
-	list_add_tail(&d->siblings, parent ? &parent->children : &root);
-	pthread_mutex_unlock(&tree_lock);
+	INIT_LIST_HEAD(&d->inside);
+	mutex_lock(&tree_lock);
+	list_add_tail(&d->siblings, parent ? &parent->inside : &root);
+	mutex_unlock(&tree_lock);
 	return d;
 }
 
@@ -52,7 +56,7 @@ static void remove_locked(struct dentry *d)
 {
 	struct dentry *child, *next;
 
-	list_for_each_entry_safe(child, next, &d->children, siblings)
+	list_for_each_entry_safe(child, next, &d->inside, siblings)
 		remove_locked(child);
 	list_del(&d->siblings);
 	uzs_k_free(d->name);
@@ -63,9 +67,9 @@ void uzs_k_debugfs_remove(struct dentry *d)
 {
 	if (IS_ERR_OR_NULL(d))
 		return;
-	pthread_mutex_lock(&tree_lock);
+	mutex_lock(&tree_lock);
 	remove_locked(d);
-	pthread_mutex_unlock(&tree_lock);
+	mutex_unlock(&tree_lock);
 }
 
 int uzs_k_debugfs_show(struct dentry *dir, const char *name, FILE *out)
@@ -75,8 +79,8 @@ int uzs_k_debugfs_show(struct dentry *dir, const char *name, FILE *out)
 
 	if (IS_ERR_OR_NULL(dir))
 		return rc;
-	pthread_mutex_lock(&tree_lock);
-	list_for_each_entry(d, &dir->children, siblings) {
+	mutex_lock(&tree_lock);
+	list_for_each_entry(d, &dir->inside, siblings) {
 		struct seq_file s = { .out = out, .private = d->data };
 
 		if (!d->ops || strcmp(d->name, name) != 0)
@@ -86,6 +90,6 @@ int uzs_k_debugfs_show(struct dentry *dir, const char *name, FILE *out)
 			rc = -EIO;
 		break;
 	}
-	pthread_mutex_unlock(&tree_lock);
+	mutex_unlock(&tree_lock);
 	return rc;
 }

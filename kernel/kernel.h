@@ -42,6 +42,9 @@ struct zone *uzs_k_zone(void);
 /* Moves pages of zspages of that pool, each to another one. Return: pages
  * moved. */
 struct zs_pool;
+/* Moves that page to another one, whoever's it is, as memory compaction does.
+ * Nobody gives sections back meanwhile. Return: did it move? */
+bool uzs_k_move_page(struct page *page);
 unsigned long uzs_k_move_pages(struct zs_pool *pool, unsigned long most);
 /* Moves pages so that sections become empty, and gives free memory back to
  * the OS. Return: pages moved. */
@@ -51,6 +54,11 @@ unsigned long uzs_k_compact_zone(void);
 
 /* Slabs with live objects that destroyed caches had, since the last call. */
 unsigned long uzs_k_lost_slabs(void);
+
+#if UZS_LAB
+/* Objects of all caches that are in use. */
+extern long uzs_k_live_objects;
+#endif
 
 /* ---- peek.c: the only one that sees the kernel file's structures --------- */
 

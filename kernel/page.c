@@ -4,8 +4,9 @@
  *
  * Kernel origin: mm/page_alloc.c, mm/swap.c (__folio_put), mm/migrate.c
  * (isolate_movable_ops_page, migrate_movable_ops_page); differs: one zone for
- * all pools of the process, nothing but movable_ops pages is migrated, a page
- * is locked from isolation to putback.
+ * all pools of the process, nothing but movable_ops pages is migrated; compat's
+ * compaction keeps a page locked from isolation to putback, uzs_k_move_pages
+ * does not, as the kernel.
  * Callers: the kernel file through linux/gfp.h, page_ref.h, migrate.h; compat's
  * zone_compact.c; subject.c. Calls: compat's zone.
  * Locks: takes trim_lock, page locks. Sleeps: in migration.
@@ -15,8 +16,10 @@
  *  K2 a page goes back to the zone without flags, type and references.
  */
 #include "kernel.h"
+#include "lab_kernel.h"
 
 #include <linux/migrate.h>
+#include <linux/slab.h>
 
 static struct zone zone;
 static void *zone_memory;
@@ -71,6 +74,7 @@ void uzs_k_free_page(struct page *page)
 	put_page(page);
 }
 
+#if !UZS_LAB
 void uzs_k_wait_on_page_locked(struct page *page)
 {
 	u32 flags;
@@ -85,6 +89,7 @@ void uzs_k_wait_on_page_locked(struct page *page)
 		uzs_wait_on(&page->uzs_flags, flags | PG_waiters);
 	}
 }
+#endif
 
 /* ---- migration ----------------------------------------------------------- */
 
@@ -127,7 +132,7 @@ static int migrate(struct zone *z, struct uzs_page *to, struct uzs_page *from)
 	/* The migrator's reference; the owner takes one of its own. */
 	__atomic_store_n(&dst->_refcount.counter, 1, __ATOMIC_RELEASE);
 	rc = ops_of(src)->migrate_page(dst, src, MIGRATE_SYNC);
-	if (rc == MIGRATEPAGE_SUCCESS) {
+	if (!rc) {
 		page_clear(from, PG_movable);
 		put_page(dst);
 		return 0;
@@ -165,29 +170,41 @@ static const struct uzs_movable_operations zone_ops = {
 	.put_page = put,
 };
 
-/* Moves one page to a fresh one. `src` is held by a reference. Return: 1 if it
- * moved, 0 if not, -ENOMEM. */
+/* As the kernel isolates a page: it stays so when its lock is dropped. */
+static bool isolate_held(struct zs_pool *pool, struct page *src)
+{
+	struct uzs_page *from = uzs_page_of(src);
+	bool done;
+
+	if (!trylock_page(src))
+		return false;
+	done = PageMovable(src) && !PageIsolated(src) &&
+	       (!pool || uzs_k_page_owner(src) == pool) && isolate(&zone, from);
+	if (done)
+		page_set(from, PG_isolated);
+	unlock_page(src);
+	return done;
+}
+
+/* Moves one page to a fresh one, as the kernel does: isolated under its lock,
+ * which is dropped meanwhile; so its zspage may be freed then. `src` is held by
+ * a reference. pool NULL: whoever's it is. Return: 1 if it moved, 0 if not,
+ * -ENOMEM. */
 static int move_held(struct zs_pool *pool, struct page *src)
 {
 	struct uzs_page *from = uzs_page_of(src), *to;
-	int rc;
+	int rc = -ENOMEM;
 
-	if (!trylock_page(src))
+	if (!isolate_held(pool, src))
 		return 0;
-	if (!PageMovable(src) || uzs_k_page_owner(src) != pool ||
-	    !isolate(&zone, from)) {
-		unlock_page(src);
-		return 0;
-	}
-	page_set(from, PG_isolated);
 	to = uzs_zone_alloc_page(&zone, UZS_MAY_MAP, MIGRATE_MOVABLE);
-	rc = -ENOMEM;
-	if (to) {
+	lock_page(src);
+	if (to && PageMovable(src)) {
 		lock_page(uzs_page_as_kernel(to));
 		rc = migrate(&zone, to, from);
 		unlock_page(uzs_page_as_kernel(to));
 	}
-	if (rc)
+	if (rc && PageMovable(src))
 		putback(&zone, from);
 	page_clear(from, PG_isolated);
 	unlock_page(src);
@@ -197,6 +214,24 @@ static int move_held(struct zs_pool *pool, struct page *src)
 		uzs_zone_free_page(&zone, to);
 	return !rc;
 }
+
+bool uzs_k_move_page(struct page *page)
+{
+	bool moved;
+
+	if (!PageMovable(page) || !get_page_unless_zero(page))
+		return false;
+	moved = move_held(NULL, page) > 0;
+	put_page(page);
+	return moved;
+}
+
+#if UZS_LAB
+bool uzs_k_lab_move_page(void *page)
+{
+	return uzs_k_move_page(page);
+}
+#endif
 
 unsigned long uzs_k_move_pages(struct zs_pool *pool, unsigned long most)
 {
@@ -245,7 +280,7 @@ bool uzs_k_zone_init(void)
 		.movable = &zone_ops,
 	};
 
-	zone_memory = calloc(1, uzs_zone_bytes());
+	zone_memory = uzs_k_zalloc(uzs_zone_bytes());
 	if (!zone_memory)
 		return false;
 	uzs_zone_init(&zone, zone_memory, &options);
@@ -260,6 +295,6 @@ unsigned long uzs_k_zone_destroy(void)
 
 	uzs_zone_drain_pcp(&zone);
 	out = uzs_zone_destroy(&zone);
-	free(zone_memory);
+	uzs_k_free(zone_memory);
 	return out;
 }

@@ -8,9 +8,16 @@
  * Callers: subject.c, page.c. Locks: none; whoever looks sees to it that
  * nothing else runs in the pool.
  */
+#if UZS_LAB
+#include <uzs/places.h>
+#endif
+#if UZS_K_PLAIN /* lab_plain.c */
+#include "uzs-plain.h"
+#endif
 #include UZS_K_SOURCE
 
 #include "kernel.h"
+#include "lab_kernel.h"
 #include "uzs-tree.h"
 
 #if UZS_K_ZPDESC
@@ -212,6 +219,12 @@ static void check_zspage(struct check *c, struct zs_pool *pool,
 		if (!PageMovable(PAGE_OF(d)))
 			complain(c, "class %u: page is not movable",
 				 class->index);
+		if (PageLocked(PAGE_OF(d)) || PageIsolated(PAGE_OF(d)))
+			complain(c, "class %u: page is locked or isolated",
+				 class->index);
+		if (page_count(PAGE_OF(d)) != 1)
+			complain(c, "class %u: page has %d references",
+				 class->index, page_count(PAGE_OF(d)));
 	}
 	if (pages != (unsigned int)class->pages_per_zspage)
 		complain(c, "class %u: zspage of %u pages", class->index,
@@ -304,3 +317,71 @@ unsigned long uzs_k_check(struct zs_pool *pool, FILE *out)
 			 zs_get_total_pages(pool));
 	return c.found;
 }
+
+#if UZS_LAB
+/* ---- for the lab ----------------------------------------------------------- */
+
+void *uzs_k_lab_page(unsigned long handle)
+{
+	unsigned int idx;
+	desc_t *desc;
+
+	obj_to_location(handle_to_obj(handle), &desc, &idx);
+	return PAGE_OF(desc);
+}
+
+unsigned long uzs_k_lab_zspages(struct zs_pool *pool)
+{
+	struct zspage *zspage;
+	unsigned long n = 0;
+
+	for (unsigned int i = 0; i < ZS_SIZE_CLASSES; i++) {
+		const struct size_class *c = pool->size_class[i];
+
+		for (unsigned int g = 0; g < UZS_K_GROUPS; g++)
+			if (c->index == i)
+				list_for_each_entry(zspage,
+						    &c->fullness_list[g], list)
+					n++;
+	}
+	return n;
+}
+
+unsigned long uzs_k_lab_left_empty(struct zs_pool *pool)
+{
+	unsigned long n = 0;
+
+	if (work_pending(&pool->free_work))
+		return 0;
+	for (unsigned int i = 0; i < ZS_SIZE_CLASSES; i++)
+		n += !list_empty(&pool->size_class[i]->fullness_list[0]);
+	return n;
+}
+
+static bool is_in(uintptr_t addr, const void *start, size_t size)
+{
+	return addr - (uintptr_t)start < size;
+}
+
+#define NAME_FIELD(addr, base, field) \
+	(is_in((addr), &(base)->field, sizeof((base)->field)) ? #field : NULL)
+
+bool uzs_k_lab_name(struct zs_pool *pool, uintptr_t addr, char *buf,
+		    size_t size)
+{
+	const char *name = NAME_FIELD(addr, pool, pages_allocated);
+
+	if (!name)
+		name = NAME_FIELD(addr, pool, stats);
+	if (!name)
+		name = NAME_FIELD(addr, pool, free_work);
+	if (name)
+		snprintf(buf, size, "pool->%s", name);
+	else if (is_in(addr, pool, sizeof(*pool)))
+		snprintf(buf, size, "pool, byte %zu",
+			 (size_t)(addr - (uintptr_t)pool));
+	else
+		return false;
+	return true;
+}
+#endif

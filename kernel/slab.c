@@ -27,6 +27,13 @@ struct kmem_cache {
 
 static atomic_long_t lost_slabs;
 
+#if UZS_LAB /* one thread, so a plain count will do */
+long uzs_k_live_objects;
+#define uzs_k_count_object(obj, n) (uzs_k_live_objects += (obj) ? (n) : 0)
+#else
+#define uzs_k_count_object(obj, n) ((void)0)
+#endif
+
 unsigned long uzs_k_lost_slabs(void)
 {
 	return (unsigned long)atomic_long_xchg(&lost_slabs, 0);
@@ -41,11 +48,11 @@ struct kmem_cache *uzs_k_cache_create(const char *name, size_t size,
 
 	if (!cache)
 		return NULL;
-	cache->zone_memory = calloc(1, uzs_zone_bytes());
-	cache->cache_memory = calloc(1, uzs_slab_bytes());
+	cache->zone_memory = uzs_k_zalloc(uzs_zone_bytes());
+	cache->cache_memory = uzs_k_zalloc(uzs_slab_bytes());
 	if (!cache->zone_memory || !cache->cache_memory) {
-		free(cache->zone_memory);
-		free(cache->cache_memory);
+		uzs_k_free(cache->zone_memory);
+		uzs_k_free(cache->cache_memory);
 		uzs_k_free(cache);
 		return NULL;
 	}
@@ -73,8 +80,8 @@ void uzs_k_cache_destroy(struct kmem_cache *cache)
 	}
 	uzs_slab_destroy(&cache->cache);
 	uzs_zone_destroy(&cache->zone);
-	free(cache->zone_memory);
-	free(cache->cache_memory);
+	uzs_k_free(cache->zone_memory);
+	uzs_k_free(cache->cache_memory);
 	uzs_k_free(cache);
 }
 
@@ -82,6 +89,7 @@ void *uzs_k_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 {
 	void *obj = uzs_slab_alloc(&cache->cache, (gfp_t)uzs_k_may(gfp));
 
+	uzs_k_count_object(obj, 1);
 	if (obj && gfp & __GFP_ZERO)
 		memset(obj, 0, cache->size);
 	return obj;
@@ -94,10 +102,12 @@ void *uzs_k_cache_zalloc(struct kmem_cache *cache, gfp_t gfp)
 
 void uzs_k_cache_free(struct kmem_cache *cache, void *obj)
 {
+	uzs_k_count_object(obj, -1);
 	if (obj)
 		uzs_slab_free(&cache->cache, obj);
 }
 
+#if !UZS_LAB /* whose memory is lab_memory.c's */
 void *uzs_k_malloc(size_t size)
 {
 	if (size < LINE)
@@ -106,6 +116,12 @@ void *uzs_k_malloc(size_t size)
 		return NULL;
 	return aligned_alloc(LINE, ALIGN(size, (size_t)LINE));
 }
+
+void uzs_k_free(const void *ptr)
+{
+	free((void *)ptr);
+}
+#endif
 
 void *uzs_k_zalloc(size_t size)
 {
@@ -116,14 +132,14 @@ void *uzs_k_zalloc(size_t size)
 	return ptr;
 }
 
-void uzs_k_free(const void *ptr)
-{
-	free((void *)ptr);
-}
-
 char *uzs_k_strdup(const char *s)
 {
-	return s ? strdup(s) : NULL;
+	size_t size = s ? strlen(s) + 1 : 0;
+	char *copy = s ? uzs_k_malloc(size) : NULL;
+
+	if (copy)
+		memcpy(copy, s, size);
+	return copy;
 }
 
 char *uzs_k_asprintf(const char *fmt, ...)
@@ -133,7 +149,13 @@ char *uzs_k_asprintf(const char *fmt, ...)
 	int n;
 
 	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
-	return n < 0 ? NULL : text;
+	text = n < 0 ? NULL : uzs_k_malloc((size_t)n + 1);
+	if (!text)
+		return NULL;
+	va_start(ap, fmt);
+	vsnprintf(text, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	return text;
 }

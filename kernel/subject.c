@@ -7,8 +7,11 @@
  * scripts/kernel-test, has the calls whose arguments differ.
  */
 #include "kernel.h"
+#include "lab_kernel.h"
 
 #include <linux/debugfs.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
 #include <linux/zsmalloc.h>
 
 #include "uzs-tree.h"
@@ -30,9 +33,9 @@ static struct subject_pool *create(unsigned int page_size,
 		errno = EINVAL;
 		return NULL;
 	}
-	pool = calloc(1, sizeof(*pool));
+	pool = uzs_k_zalloc(sizeof(*pool));
 	if (!pool || !uzs_k_enter(&pool->env, worker)) {
-		free(pool);
+		uzs_k_free(pool);
 		errno = ENOMEM;
 		return NULL;
 	}
@@ -40,7 +43,7 @@ static struct subject_pool *create(unsigned int page_size,
 	uzs_k_entered();
 	if (!pool->zs) {
 		uzs_k_leave(&pool->env);
-		free(pool);
+		uzs_k_free(pool);
 		errno = ENOMEM;
 		return NULL;
 	}
@@ -68,7 +71,7 @@ static unsigned long destroy(struct subject_pool *pool)
 	live = live_objects(pool);
 	zs_destroy_pool(pool->zs);
 	left = uzs_k_leave(&pool->env);
-	free(pool);
+	uzs_k_free(pool);
 	return live ? live : left;
 }
 
@@ -130,10 +133,24 @@ static void subject_read(struct subject_pool *pool, unsigned long handle,
 }
 
 static void subject_write(struct subject_pool *pool, unsigned long handle,
-			  const void *buf, size_t len)
+			  const void *bytes, size_t len)
 {
-	memcpy(zs_map_object(pool->zs, handle, ZS_MM_WO), buf, len);
+	memcpy(zs_map_object(pool->zs, handle, ZS_MM_WO), bytes, len);
 	zs_unmap_object(pool->zs, handle);
+}
+#else
+#if UZS_K_READ_WHOLE
+/* It asks for no length: where an object lies in two pages it copies all of
+ * its room, and the handle before it. */
+static const void *read_begin(struct subject_pool *pool, unsigned long handle,
+			      size_t len, void *copy)
+{
+	char whole[PAGE_SIZE];
+	const void *data = UZS_K_READ_BEGIN(pool->zs, handle, len, whole);
+
+	if ((uintptr_t)data - (uintptr_t)whole >= sizeof(whole))
+		return data;
+	return memcpy(copy, data, len);
 }
 #else
 static const void *read_begin(struct subject_pool *pool, unsigned long handle,
@@ -141,6 +158,7 @@ static const void *read_begin(struct subject_pool *pool, unsigned long handle,
 {
 	return UZS_K_READ_BEGIN(pool->zs, handle, len, copy);
 }
+#endif
 
 static void read_end(struct subject_pool *pool, unsigned long handle,
 		     size_t len, const void *data)
@@ -151,17 +169,41 @@ static void read_end(struct subject_pool *pool, unsigned long handle,
 static void subject_read(struct subject_pool *pool, unsigned long handle,
 			 void *buf, size_t len)
 {
-	const void *data = UZS_K_READ_BEGIN(pool->zs, handle, len, buf);
+	const void *data = read_begin(pool, handle, len, buf);
 
 	if (data != buf)
 		memcpy(buf, data, len);
-	UZS_K_READ_END(pool->zs, handle, len, (void *)data);
+	read_end(pool, handle, len, data);
 }
 
 static void subject_write(struct subject_pool *pool, unsigned long handle,
-			  const void *buf, size_t len)
+			  const void *bytes, size_t len)
 {
-	zs_obj_write(pool->zs, handle, (void *)buf, len);
+	zs_obj_write(pool->zs, handle, (void *)bytes, len);
+}
+#endif
+
+#if UZS_K_HAVE_SEGMENTS
+static unsigned int read_sg_begin(struct subject_pool *pool,
+				  unsigned long handle,
+				  struct subject_segment segments[2],
+				  size_t len)
+{
+	struct scatterlist table[2], *at;
+	unsigned int nr = 0;
+
+	zs_obj_read_sg_begin(pool->zs, handle, table, len);
+	for (at = table; at; at = sg_next(at)) {
+		BUG_ON(nr == ARRAY_SIZE(table));
+		segments[nr].data = sg_virt(at);
+		segments[nr++].len = at->length;
+	}
+	return nr;
+}
+
+static void read_sg_end(struct subject_pool *pool, unsigned long handle)
+{
+	zs_obj_read_sg_end(pool->zs, handle);
 }
 #endif
 
@@ -201,10 +243,10 @@ static unsigned long total_pages(struct subject_pool *pool)
 
 static unsigned long pages_compacted(struct subject_pool *pool)
 {
-	struct zs_pool_stats stats;
+	struct zs_pool_stats counts;
 
-	zs_pool_stats(pool->zs, &stats);
-	return (unsigned long)atomic_long_read(&stats.pages_compacted);
+	zs_pool_stats(pool->zs, &counts);
+	return (unsigned long)atomic_long_read(&counts.pages_compacted);
 }
 
 static unsigned long huge_class_size(struct subject_pool *pool)
@@ -248,6 +290,13 @@ static unsigned long check(struct subject_pool *pool, FILE *out)
 	return uzs_k_check(pool->zs, out);
 }
 
+#if UZS_LAB
+struct zs_pool *uzs_k_lab_pool(struct subject_pool *pool)
+{
+	return pool->zs;
+}
+#endif
+
 __attribute__((visibility("default"))) const struct subject *
 uzs_kernel_subject(void)
 {
@@ -272,6 +321,10 @@ uzs_kernel_subject(void)
 		.write = subject_write,
 		.read_begin = read_begin,
 		.read_end = read_end,
+#if UZS_K_HAVE_SEGMENTS
+		.read_sg_begin = read_sg_begin,
+		.read_sg_end = read_sg_end,
+#endif
 		.compact = compact,
 		.shrink_count = shrink_count,
 		.shrink_scan = shrink_scan,

@@ -27,6 +27,7 @@ static __thread struct uzs_k_env *entering;
 
 /* ---- messages ------------------------------------------------------------ */
 
+#if !UZS_LAB /* where an error is a finding: lab_memory.c */
 void uzs_k_printk(int level, const char *fmt, ...)
 {
 	va_list ap;
@@ -38,6 +39,7 @@ void uzs_k_printk(int level, const char *fmt, ...)
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
 }
+#endif
 
 void uzs_k_warn(const char *file, int line, const char *what)
 {
@@ -49,7 +51,9 @@ void uzs_k_warn(const char *file, int line, const char *what)
 
 /* ---- per-CPU variables --------------------------------------------------- */
 
-__thread struct uzs_k_pin uzs_k_pin;
+#if !UZS_LAB
+__thread struct uzs_k_slot_pin uzs_k_pin;
+#endif
 unsigned int uzs_k_slots;
 char *uzs_k_percpu[UZS_MAX_CPU_SLOTS];
 atomic_long_t uzs_k_zone_stat[UZS_NR_ZONE_STATS];
@@ -97,8 +101,8 @@ static void tear_down(struct cpuhp *s, unsigned int cpus)
 		s->teardown(cpus);
 }
 
-int uzs_k_cpuhp_setup(enum cpuhp_state state, int (*startup)(unsigned int cpu),
-		      int (*teardown)(unsigned int cpu))
+int uzs_k_cpuhp_setup(enum cpuhp_state state, int (*startup)(unsigned int),
+		      int (*teardown)(unsigned int))
 {
 	struct cpuhp *s = &states[state];
 	int rc;
@@ -146,19 +150,19 @@ void uzs_k_init_work(struct work_struct *work, uzs_k_work_fn func)
 
 unsigned long uzs_k_shrink_count(struct shrinker *shrinker)
 {
-	struct shrink_control sc = { .gfp_mask = GFP_KERNEL };
+	struct shrink_control how = { .gfp_mask = GFP_KERNEL };
 
-	return shrinker->count_objects(shrinker, &sc);
+	return shrinker->count_objects(shrinker, &how);
 }
 
 unsigned long uzs_k_shrink_scan(struct shrinker *shrinker, unsigned long nr)
 {
-	struct shrink_control sc = {
+	struct shrink_control how = {
 		.gfp_mask = GFP_KERNEL,
 		.nr_to_scan = nr,
 	};
 
-	return shrinker->scan_objects(shrinker, &sc);
+	return shrinker->scan_objects(shrinker, &how);
 }
 
 static unsigned long count(struct uzs_shrinker *uzs)
@@ -206,7 +210,7 @@ void uzs_k_shrinker_free(struct shrinker *shrinker)
 
 /* ---- lock statistics ------------------------------------------------------ */
 
-#if UZS_CHECKED
+#if UZS_CHECKED && !UZS_LAB
 static atomic_long_t pages_freed;
 static atomic_long_t pages_freed_under_class_lock;
 

@@ -9,15 +9,18 @@
  * lock: for lock statistics, which a subject built with compat's checked body
  * writes to the file that UZS_KERNEL_LOCKSTAT names when its last pool goes.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "activity.h"
 #include "tests/conformance/subject_load.h"
 
 #define WORKERS 3
+#define THREADS (WORKERS + 2) /* and those beside them */
 #define SLOTS 1000 /* objects of a worker */
 #define STEPS 400000l /* of a worker; fewer with larger pages */
 #define EMPTYINGS 500000l /* of a worker */
@@ -29,10 +32,19 @@ static const struct subject *subject;
 static struct subject_pool *pool;
 static bool stop; /* atomic */
 static unsigned long failures; /* atomic */
+static struct activity activities[THREADS];
 
 static void fail(const char *what)
 {
-	fprintf(stderr, "uzs-kernel-stress: %s\n", what);
+	const struct activity *a = activity_self();
+
+	if (a)
+		fprintf(stderr,
+			"uzs-kernel-stress: %s (%s, seed %ld, step %lu: %s, object %u of %u bytes)\n",
+			what, a->name, a->seed, a->step, a->doing, a->object,
+			a->size);
+	else
+		fprintf(stderr, "uzs-kernel-stress: %s\n", what);
 	__atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
 }
 
@@ -56,6 +68,7 @@ static bool is_error(unsigned long handle)
 /* ---- workers -------------------------------------------------------------- */
 
 struct worker {
+	struct activity *activity;
 	uint32_t state;
 	unsigned char *buf;
 	unsigned long handle[SLOTS];
@@ -68,11 +81,37 @@ static int fill(unsigned int k, unsigned int size)
 	return (int)((k * 31 + size) & 0xff);
 }
 
+/* Into the worker's buffer: as segments, if it can be, else with a copy. */
+static void read_object(struct worker *w, unsigned int k)
+{
+	struct subject_segment at[2];
+	unsigned int nr, len = 0;
+
+	if (!subject->read_sg_begin || next_random(&w->state) % 2) {
+		activity_do(w->activity, "read", k, w->size[k]);
+		subject->read(pool, w->handle[k], w->buf, w->size[k]);
+		return;
+	}
+	activity_do(w->activity, "read segments", k, w->size[k]);
+	nr = subject->read_sg_begin(pool, w->handle[k], at, w->size[k]);
+	for (unsigned int i = 0; i < nr; i++) {
+		if (at[i].len > w->size[k] - len) {
+			fail("segments are longer than their object");
+			break;
+		}
+		memcpy(w->buf + len, at[i].data, at[i].len);
+		len += (unsigned int)at[i].len;
+	}
+	subject->read_sg_end(pool, w->handle[k]);
+	if (len != w->size[k])
+		fail("segments are shorter than their object");
+}
+
 static void verify(struct worker *w, unsigned int k)
 {
 	int want = fill(k, w->size[k]);
 
-	subject->read(pool, w->handle[k], w->buf, w->size[k]);
+	read_object(w, k);
 	for (unsigned int i = 0; i < w->size[k]; i++)
 		if (w->buf[i] != want) {
 			fail("an object has other data than was written");
@@ -87,12 +126,14 @@ static void step(struct worker *w)
 	if (w->handle[k]) {
 		verify(w, k);
 		if (next_random(&w->state) % 2) {
+			activity_do(w->activity, "free", k, w->size[k]);
 			subject->free(pool, w->handle[k]);
 			w->handle[k] = 0;
 		}
 		return;
 	}
 	w->size[k] = 1 + next_random(&w->state) % subject->page_size;
+	activity_do(w->activity, "malloc", k, w->size[k]);
 	w->handle[k] = subject->malloc(pool, w->size[k]);
 	if (is_error(w->handle[k])) {
 		w->handle[k] = 0;
@@ -100,6 +141,7 @@ static void step(struct worker *w)
 		return;
 	}
 	memset(w->buf, fill(k, w->size[k]), w->size[k]);
+	activity_do(w->activity, "write", k, w->size[k]);
 	subject->write(pool, w->handle[k], w->buf, w->size[k]);
 }
 
@@ -117,10 +159,14 @@ static void *work(void *arg)
 	struct worker *w = arg;
 	long steps = scaled(STEPS) / (long)(subject->page_size / 4096);
 
+	activity_enter(w->activity);
 	for (long i = 0; i < steps && !stopped(); i++)
 		step(w);
-	for (unsigned int k = 0; k < SLOTS; k++)
+	for (unsigned int k = 0; k < SLOTS; k++) {
+		activity_do(w->activity, "free, at the end", k, w->size[k]);
 		subject->free(pool, w->handle[k]);
+	}
+	w->activity->doing = NULL;
 	return NULL;
 }
 
@@ -132,15 +178,23 @@ static void *empty(void *arg)
 	struct worker *w = arg;
 	unsigned int sizes[] = { subject->page_size, subject->page_size / 2 };
 
+	activity_enter(w->activity);
 	for (long i = scaled(EMPTYINGS); i > 0 && !stopped(); i--) {
 		unsigned int size = sizes[next_random(&w->state) % 2];
-		unsigned long handle = subject->malloc(pool, size);
+		unsigned long handle;
 
-		if (is_error(handle))
+		activity_do(w->activity, "malloc, when emptying zspages", 0,
+			    size);
+		handle = subject->malloc(pool, size);
+		if (is_error(handle)) {
 			fail("out of memory");
-		else
-			subject->free(pool, handle);
+			break;
+		}
+		activity_do(w->activity, "free, when emptying zspages", 0,
+			    size);
+		subject->free(pool, handle);
 	}
+	w->activity->doing = NULL;
 	return NULL;
 }
 
@@ -148,10 +202,14 @@ static void *empty(void *arg)
 
 static void *migrate(void *arg)
 {
+	struct activity *activity = &activities[WORKERS];
 	unsigned long *moved = arg;
 
+	activity_enter(activity);
 	while (!stopped()) {
+		activity_do(activity, "migrates pages", 0, 0);
 		*moved += subject->move_pages(pool, 1000);
+		activity_do(activity, "compacts memory", 0, 0);
 		*moved += subject->trim(pool);
 	}
 	return NULL;
@@ -159,13 +217,18 @@ static void *migrate(void *arg)
 
 static void *reclaim(void *arg)
 {
+	struct activity *activity = &activities[WORKERS + 1];
 	unsigned long *freed = arg;
 	FILE *null = fopen("/dev/null", "w");
 
+	activity_enter(activity);
 	while (null && !stopped()) {
+		activity_do(activity, "compacts", 0, 0);
 		*freed += subject->compact(pool);
+		activity_do(activity, "shrinks", 0, 0);
 		if (subject->shrink_count(pool) > 8)
 			subject->shrink_scan(pool, 8);
+		activity_do(activity, "reads classes", 0, 0);
 		subject->print_classes(pool, null);
 	}
 	if (null)
@@ -193,13 +256,23 @@ static void run_workers(void *(*fn)(void *))
 		pthread_join(threads[i], NULL);
 }
 
-static void stress(void)
+static void stress(uint32_t seed)
 {
+	static const char *const names[THREADS] = { "worker 1", "worker 2",
+						    "worker 3", "migrator",
+						    "reclaimer" };
 	pthread_t migrator, reclaimer;
 	unsigned long moved = 0, freed = 0;
 
+	for (unsigned int i = 0; i < THREADS; i++) {
+		activities[i].name = names[i];
+		activities[i].seed = -1;
+	}
+	activity_report_signals("uzs-kernel-stress", activities, THREADS);
 	for (unsigned int i = 0; i < WORKERS; i++) {
-		workers[i].state = i + 1;
+		workers[i].activity = &activities[i];
+		workers[i].state = seed + i;
+		activities[i].seed = workers[i].state;
 		workers[i].buf = malloc(subject->page_size);
 		if (!workers[i].buf) {
 			fail("out of memory");
@@ -259,25 +332,50 @@ static void churn(void)
 /* ---- command line ----------------------------------------------------------- */
 
 static const char help[] =
-	"usage: uzs-kernel-stress [--churn] SUBJECT.so\n"
+	"usage: uzs-kernel-stress [--seed N] [--churn] SUBJECT.so\n"
 	"Runs all that a kernel may do at once with zsmalloc; --churn: only two\n"
 	"threads that allocate and free, for lock statistics (UZS_KERNEL_LOCKSTAT=FILE).\n"
+	"The workers' random numbers begin with N, N + 1, N + 2 (default 1); which of\n"
+	"them runs when is the machine's choice. A fatal signal tells what each did.\n"
 	"Example: uzs-kernel-stress build/kernel/kernel/kernel-4096-8.so\n";
+
+static bool parse_seed(const char *text, uint32_t *seed)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (errno || *end || end == text || *text == '-' || n > UINT32_MAX) {
+		fprintf(stderr, "uzs-kernel-stress: --seed %s: 0 to %u\n", text,
+			UINT32_MAX);
+		return false;
+	}
+	*seed = (uint32_t)n;
+	return true;
+}
 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "churn", no_argument, NULL, 'c' },
+		{ "seed", required_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
 	char error[SUBJECT_ERROR_BYTES];
 	bool churns = false;
+	uint32_t seed = 1;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (opt == 'c') {
 			churns = true;
+			continue;
+		}
+		if (opt == 's') {
+			if (!parse_seed(optarg, &seed))
+				return 2;
 			continue;
 		}
 		fputs(help, opt == 'h' ? stdout : stderr);
@@ -300,7 +398,7 @@ int main(int argc, char **argv)
 	if (churns)
 		churn();
 	else
-		stress();
+		stress(seed);
 	if (failures)
 		return 1; /* threads may be gone with objects */
 	subject->drain(pool);

@@ -15,21 +15,21 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static LIST_HEAD(drivers);
 
-void zpool_register_driver(struct zpool_driver *driver)
+void zpool_register_driver(struct zpool_driver *its)
 {
 	pthread_mutex_lock(&lock);
-	list_add(&driver->list, &drivers);
+	list_add(&its->list, &drivers);
 	pthread_mutex_unlock(&lock);
 }
 
-int zpool_unregister_driver(struct zpool_driver *driver)
+int zpool_unregister_driver(struct zpool_driver *its)
 {
 	struct zpool_driver *d;
 	int rc = -ENOENT;
 
 	pthread_mutex_lock(&lock);
 	list_for_each_entry(d, &drivers, list)
-		if (d == driver) {
+		if (d == its) {
 			list_del(&d->list);
 			rc = 0;
 			break;

@@ -19,6 +19,8 @@ from pathlib import Path
 sys.dont_write_bytecode = True  # nothing is left in the tree
 sys.argv[0] = "kernel-test"  # in messages
 
+import kernel_crash
+import kernel_lab
 import kernel_tree
 from bench_common import ROOT, Parser, die, say
 from kernel_tree import Tree
@@ -71,8 +73,8 @@ def arguments():
                      help="operations of the differential in all, K and M "
                      "for thousands and millions (default 20M)")
     how.add_argument("--seed", metavar="N", type=int, default=1,
-                     help="of the differential's traces, 0 to 2^32-1 "
-                     "(default 1)")
+                     help="of the differential's traces and the stress "
+                     "test's threads, 0 to 2^32-1 (default 1)")
     how.add_argument("--sanitize", choices=SANITIZERS,
                      help="build everything with this sanitizer; --ops is "
                      "then 1M if not given")
@@ -83,6 +85,12 @@ def arguments():
                      help="run two threads in the checked body of compat, "
                      "which checks the order of locks, and print the lock "
                      "statistics")
+    how.add_argument("--lab", action="store_true",
+                     help="instead of all tests: explore every interleaving "
+                     "of a few calls on virtual CPUs (docs/lab.md)")
+    how.add_argument("--deep", action="store_true",
+                     help="with --lab: one preemption more, up to 20 seconds "
+                     "for each row")
     how.add_argument("--build-only", action="store_true",
                      help="stop when it is built")
     how.add_argument("--keep", action="store_true",
@@ -90,6 +98,10 @@ def arguments():
     args = parser.parse_args()
     if args.debian and args.tree:
         parser.error("--debian and --tree: one of them")
+    if args.lab and (args.sanitize or args.locks):
+        parser.error("--lab: without --sanitize and --locks")
+    if args.deep and not args.lab:
+        parser.error("--deep: with --lab")
     args.page_shifts = page_shifts(parser, args.page_size)
     args.chain_sizes = chain_sizes(
         parser, "4,8,16" if args.chain_size is None else args.chain_size)
@@ -255,10 +267,11 @@ def suppressions(build):
 
 
 def environment(build):
-    env = dict(os.environ)
+    """What a step's environment has beside ours."""
+    env = {}
     kind = build.kind
     if kind in SANITIZERS:
-        env.setdefault("UZS_TEST_SCALE", "20")
+        env["UZS_TEST_SCALE"] = os.environ.get("UZS_TEST_SCALE", "20")
     if kind == "thread":
         env["TSAN_OPTIONS"] = (
             "halt_on_error=1:history_size=7:suppressions="
@@ -282,6 +295,7 @@ class Step:
         self.crashed = False
         self.note = ""
         self.seconds = 0.0
+        self.repeat = ""
 
 
 def time_limit(build, ops="0"):
@@ -301,7 +315,8 @@ def run(steps, name, build, command, env=None, limit=None):
     variables = environment(build)
     variables.update(env or {})
     limit = limit or time_limit(build)
-    status = execute(command, log, limit, variables)
+    step.repeat = kernel_crash.repeat(command, variables)
+    status = execute(command, log, limit, {**os.environ, **variables})
     step.seconds = time.monotonic() - began
     step.good = status == 0
     if status is None:
@@ -323,12 +338,12 @@ def conformance(steps, build, geometries):
             step.note = summary[-1]
 
 
-def stress(steps, build, geometries):
+def stress(steps, build, geometries, args):
     for shift, chain in geometries:
         step, text = run(
             steps, f"stress, {1 << shift} byte pages, chain {chain}", build,
-            [build.program("kernel/uzs-kernel-stress"),
-             build.subject(shift, chain)])
+            [build.program("kernel/uzs-kernel-stress"), "--seed",
+             str(args.seed), build.subject(shift, chain)])
         if step.good and text:
             step.note = text.splitlines()[0]
 
@@ -421,7 +436,10 @@ def report(tree, build, steps, cells, locks, args):
         lines = excerpt(s.log) or ["no output"]
         if lines == ["no output"] and s.crashed and not args.sanitize:
             lines = ["no output; run it with --sanitize address"]
-        print("\n".join("  " + line for line in lines))
+        print("\n".join("  " + line
+                        for line in kernel_crash.name_frames(lines)))
+        if s.crashed:
+            print(f"  again: {s.repeat}")
     print()
     if failed:
         print(f"FAILED: {len(failed)} of {len(steps)} steps")
@@ -460,13 +478,28 @@ def main():
     keep = args.keep
     try:
         status = test(args)
-        keep = keep or args.build_only
+        keep = args.keep or args.build_only
     finally:
         if args.copy and not keep:
             shutil.rmtree(args.copy, ignore_errors=True)
         elif args.keep and args.copy:
             print(f"the copy that was tested: {args.copy}")
         lock.close()
+    return status
+
+
+def explore(args, tree):
+    chains = kernel_lab.chain_sizes(args, tree)
+    kernel_lab.write_unwatched(tree)
+    build = Build(args, tree, [(kernel_lab.PAGE_SHIFT, c) for c in chains], "")
+    if args.build_only:
+        build.make(kernel_lab.targets(chains))
+        for target in kernel_lab.targets(chains):
+            print(build.program("lab/" + target))
+        return 0
+    status, wanted = kernel_lab.run(args, tree, build, chains, execute,
+                                    BUILD / "logs")
+    args.keep = args.keep or wanted
     return status
 
 
@@ -479,6 +512,8 @@ def test(args):
                 args.chain_sizes != [tree.fixed_chain]:
             say(f"this version's chain size is {tree.fixed_chain}")
         args.chain_sizes = [tree.fixed_chain]
+    if args.lab:
+        return explore(args, tree)
     geometries = [(s, c) for s in args.page_shifts for c in args.chain_sizes]
 
     build = Build(args, tree, geometries, args.sanitize or "")
@@ -495,7 +530,7 @@ def test(args):
         traces.mkdir(parents=True, exist_ok=True)
         steps = []
         conformance(steps, build, geometries)
-        stress(steps, build, geometries)
+        stress(steps, build, geometries, args)
         cells = differential(steps, build, geometries, args, traces)
         locks = ""
         if args.locks:

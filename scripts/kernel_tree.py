@@ -107,25 +107,42 @@ def split_patch(text):
     return found
 
 
+def other_files(text, parts):
+    """The files of a diff that are not taken; those too of which it changes
+    the name or the mode alone."""
+    names = {name for name, _ in parts}
+    for pair in re.findall(r"^diff --git a/(\S+) b/(\S+)$", text, re.M):
+        names.update(pair)
+    return sorted(names - set(FILES))
+
+
 def apply_patch(patch, tree):
     """Applies what the patch has for the files at hand. Returns the names of
     other files that it changes."""
     try:
-        parts = split_patch(patch.read_text(errors="replace"))
+        text = patch.read_text(errors="replace")
     except OSError as error:
         die(f"{patch}: {error.strerror}", 2)
-    if not parts:
+    parts = split_patch(text)
+    others = other_files(text, parts)
+    if not parts and not others:
         die(f"{patch}: not a unified diff", 2)
+    for old, new in re.findall(r"^(?:rename|copy) from (\S+)\n"
+                               r"(?:rename|copy) to (\S+)$", text, re.M):
+        if old in FILES or new in FILES:
+            die(f"{patch} makes {new} of {old}: the files are known by their "
+                "names; give the new one with --source, or --tree")
     ours = [part for name, part in parts if name in FILES]
     if not ours:
-        die(f"{patch} changes none of {', '.join(FILES)}")
+        die(f"{patch} changes none of {', '.join(FILES)}, but "
+            f"{', '.join(others)}")
     done = subprocess.run(
         ["patch", "-p1", "--forward", "--no-backup-if-mismatch"], cwd=tree,
         input="".join(ours), text=True, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT)
     if done.returncode:
         die(f"{patch} does not apply:\n{done.stdout.rstrip()}")
-    return sorted({name for name, _ in parts if name not in FILES})
+    return others
 
 
 def apply_cocci(cocci, tree):
@@ -218,7 +235,11 @@ class Tree:
                           self.source)
         self.fixed_chain = (None if self.has("CONFIG_ZSMALLOC_CHAIN_SIZE")
                             else 1 << int(order[1]) if order else 4)
-        self.deferred = "zs_free_deferred" in self.calls
+        self.segments = {"zs_obj_read_sg_begin",
+                         "zs_obj_read_sg_end"} <= self.calls.keys()
+        # Later ones need operations of the caller's, and flush nothing.
+        self.deferred = {"zs_free_deferred",
+                         "zs_free_deferred_flush"} <= self.calls.keys()
 
     def has(self, word):
         return re.search(rf"\b{word}\b", self.source) is not None
@@ -229,12 +250,16 @@ class Tree:
             lookup += function_body(self.source, "lookup_size_class")
         found = {
             "ONE_OPEN_OBJECT": self.map_api,
+            "NO_SEGMENTS": not self.segments,
             "FOUR_GROUPS": self.groups == 4,
             "PERCENT_CHAINS": self.has("usedpc"),
             "LARGE_IS_EINVAL": not self.has("ENOSPC"),
             "LEAKS_LIVE": True,
             "UNCHECKED_ACCESS": True,
             "LOOKUP_ADDS_HANDLE": "ZS_HANDLE_SIZE" in lookup,
+            # 6.1's does not take what it frees off the statistics.
+            "COUNTS_FREED": "class_stat" not in function_body(
+                self.source, "async_free_zspage"),
         }
         return [name for name, yes in found.items() if yes]
 
@@ -243,7 +268,9 @@ class Tree:
         args = self.calls["zs_create_pool"]
         return [
             "access by " + ("zs_map_object/zs_unmap_object" if self.map_api
-                            else "zs_obj_read_begin/_end, zs_obj_write"),
+                            else "zs_obj_read_begin/_end, " +
+                            "zs_obj_read_sg_begin/_end, " * self.segments +
+                            "zs_obj_write"),
             "pages are " + ("zpdesc" if self.zpdesc else "struct page"),
             f"{self.groups} fullness groups",
             "zs_create_pool with " + ("one argument" if len(args) == 1 else
@@ -264,8 +291,6 @@ class Tree:
         traits = " | ".join("SUBJECT_" + t for t in self.traits())
         allocated = ("ZS_OBJS_ALLOCATED" if self.has("ZS_OBJS_ALLOCATED")
                      else "OBJ_ALLOCATED")
-        # 6.1's does not take the zspages that it frees off the statistics.
-        async_free = function_body(self.source, "async_free_zspage")
         inuse = "ZS_OBJS_INUSE" if self.has("ZS_OBJS_INUSE") else "OBJ_USED"
         pointer = re.search(r"\bpool->shrinker->", self.source) is not None
         lines = [
@@ -281,8 +306,9 @@ class Tree:
             f"#define UZS_K_SHRINKER_POINTER {int(pointer)}",
             f"#define UZS_K_MAP_API {int(self.map_api)}",
             "#define UZS_K_ASYNC_COUNTS "
-            f"{int('class_stat' in async_free)}",
+            f"{int('COUNTS_FREED' not in self.traits())}",
             f"#define UZS_K_HAVE_DEFERRED {int(self.deferred)}",
+            f"#define UZS_K_HAVE_SEGMENTS {int(self.segments)}",
             f"#define UZS_K_TRAITS ({traits})",
             macro("UZS_K_CREATE", "name", "zs_create_pool", ["name"]),
             macro("UZS_K_MALLOC", "pool, size, gfp", "zs_malloc",
@@ -291,11 +317,13 @@ class Tree:
         if not self.map_api:
             # 6.15 has no length; later ones put it before the memory.
             begin, end = ["pool", "handle"], ["pool", "handle"]
-            if len(calls["zs_obj_read_begin"]) > 3:
+            whole = len(calls["zs_obj_read_begin"]) <= 3
+            if not whole:
                 begin.append("len")
             if len(calls["zs_obj_read_end"]) > 3:
                 end.append("len")
             lines += [
+                f"#define UZS_K_READ_WHOLE {int(whole)}",
                 macro("UZS_K_READ_BEGIN", "pool, handle, len, copy",
                       "zs_obj_read_begin", begin + ["copy"]),
                 macro("UZS_K_READ_END", "pool, handle, len, data",

@@ -5,27 +5,27 @@
 // statistics are changed without the lock. One thread alone never notices.
 
 @@
-identifier pool, class, zspage;
+identifier p, c, z;
 @@
- static void __free_zspage(struct zs_pool *pool, struct size_class *class,
-			   struct zspage *zspage)
+ static void __free_zspage(struct zs_pool *p, struct size_class *c,
+			   struct zspage *z)
  {
  ...
--assert_spin_locked(&class->lock);
+-assert_spin_locked(&c->lock);
  ...
  }
 
 @@
-identifier pool, handle, zspage, class, fullness;
+identifier p, h, z, c, group;
 @@
- void zs_free(struct zs_pool *pool, unsigned long handle)
+ void zs_free(struct zs_pool *p, unsigned long h)
  {
  ...
--if (fullness == ZS_INUSE_RATIO_0)
--	free_zspage(pool, class, zspage);
+-if (group == ZS_INUSE_RATIO_0)
+-	free_zspage(p, c, z);
 -
- spin_unlock(&class->lock);
-+if (fullness == ZS_INUSE_RATIO_0)
-+	free_zspage(pool, class, zspage);
+ spin_unlock(&c->lock);
++if (group == ZS_INUSE_RATIO_0)
++	free_zspage(p, c, z);
  ...
  }

@@ -5,64 +5,64 @@
 // page locks keep migration away until each page is reset.
 
 @@
-identifier pool, class, zspage;
+identifier p, c, z;
 @@
- static void __free_zspage(struct zs_pool *pool, struct size_class *class,
-			   struct zspage *zspage)
+ static void __free_zspage(struct zs_pool *p, struct size_class *c,
+			   struct zspage *z)
  {
  ...
--assert_spin_locked(&class->lock);
+-assert_spin_locked(&c->lock);
  ...
--class_stat_sub(class, ZS_OBJS_ALLOCATED, class->objs_per_zspage);
+-class_stat_sub(c, ZS_OBJS_ALLOCATED, c->objs_per_zspage);
  ...
  }
 
 // Its callers, with the lock, do that now.
 @@
-expression pool, class, zspage;
+expression p, c, z;
 @@
-+class_stat_sub(class, ZS_OBJS_ALLOCATED, class->objs_per_zspage);
- __free_zspage(pool, class, zspage);
++class_stat_sub(c, ZS_OBJS_ALLOCATED, c->objs_per_zspage);
+ __free_zspage(p, c, z);
 
 // Before zs_free(), which is the only one to use it.
 @@
 typedef bool;
-identifier pool, handle;
+identifier p, h;
 @@
 +/* Makes an empty zspage nobody's. False: a page of it is just migrating. */
-+static bool detach_zspage(struct zs_pool *pool, struct size_class *class,
-+			  struct zspage *zspage)
++static bool detach_zspage(struct zs_pool *p, struct size_class *c,
++			  struct zspage *z)
 +{
-+	assert_spin_locked(&class->lock);
-+	if (!trylock_zspage(zspage)) {
-+		kick_deferred_free(pool);
++	assert_spin_locked(&c->lock);
++	if (!trylock_zspage(z)) {
++		kick_deferred_free(p);
 +		return false;
 +	}
-+	remove_zspage(class, zspage);
-+	class_stat_sub(class, ZS_OBJS_ALLOCATED, class->objs_per_zspage);
++	remove_zspage(c, z);
++	class_stat_sub(c, ZS_OBJS_ALLOCATED, c->objs_per_zspage);
 +	return true;
 +}
 +
- void zs_free(struct zs_pool *pool, unsigned long handle)
+ void zs_free(struct zs_pool *p, unsigned long h)
  {
  ...
  }
 
 @@
-identifier pool, handle, zspage, class, fullness;
+identifier p, h, z, c, group;
 @@
- void zs_free(struct zs_pool *pool, unsigned long handle)
+ void zs_free(struct zs_pool *p, unsigned long h)
  {
  ...
- struct zspage *zspage;
+ struct zspage *z;
 +bool detached = false;
  ...
- if (fullness == ZS_INUSE_RATIO_0)
--	free_zspage(pool, class, zspage);
-+	detached = detach_zspage(pool, class, zspage);
+ if (group == ZS_INUSE_RATIO_0)
+-	free_zspage(p, c, z);
++	detached = detach_zspage(p, c, z);
  ...
- spin_unlock(&class->lock);
+ spin_unlock(&c->lock);
 +if (detached)
-+	__free_zspage(pool, class, zspage);
++	__free_zspage(p, c, z);
  ...
  }

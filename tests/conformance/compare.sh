@@ -87,7 +87,42 @@ run 1 --subject "$wrong" --ops 200K --shrink-seconds 0 --output "$dir"
 run 1 --subject held --subject "$wrong" --ops 200K --jobs 2 \
 	--shrink-seconds 0 --output "$dir"
 grep -q 'mismatch: held-loaded' "$dir/err" || fail "--jobs finds nothing"
+
+# Jobs are told by the directory in their command line, which is in grep's
+# only as the name of a file.
+mkdir "$dir/four"
+echo "$dir/four" > "$dir/name"
+jobs_left() {
+	grep -lf "$dir/name" /proc/[0-9]*/cmdline 2> /dev/null | wc -l
+}
+# All four meet the error, one tells it and writes its traces, all end.
+run 1 --subject "$wrong" --ops 4M --jobs 4 --shrink-seconds 5 \
+	--output "$dir/four"
+[ "$(grep -c '^uzs-compare: mismatch:' "$dir/err")" = 1 ] ||
+	fail "four jobs do not tell one mismatch"
+[ "$(find "$dir/four" -name '*.trace' | wc -l)" = 2 ] ||
+	fail "four jobs do not write the traces of one mismatch"
+[ "$(jobs_left)" = 0 ] || fail "jobs go on after the end"
 unset UZS_WRONG
+# So they do when the program is killed.
+"$compare" --subject "$wrong" --seconds 60 --jobs 4 --output "$dir/four" \
+	> "$dir/out" 2> "$dir/err" &
+killed=$!
+left=0
+while [ "$left" != 5 ] && [ "${tries:=0}" -lt 100 ]; do
+	tries=$((tries + 1))
+	sleep 0.1
+	left=$(jobs_left)
+done
+[ "$left" = 5 ] || fail "not four jobs and the program, but $left"
+kill -KILL "$killed"
+wait "$killed" 2> /dev/null || true
+while [ "$left" != 0 ] && [ "$tries" -lt 200 ]; do
+	tries=$((tries + 1))
+	sleep 0.1
+	left=$(jobs_left)
+done
+[ "$left" = 0 ] || fail "$left jobs outlive the program"
 
 # Migration of pages changes nothing, and takes place.
 run 0 --subject class-idx --ops 20K --move-pages 20 --csv

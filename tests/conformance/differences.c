@@ -8,6 +8,8 @@ static const struct expected newest = {
 	.too_large = ENOSPC,
 	.exact = true,
 	.nested_reads = true,
+	.segments = true,
+	.counts_empty = true,
 	.bad_access = true,
 	.destroys_live = true,
 };
@@ -32,6 +34,16 @@ static void one_open_object(struct expected *e)
 	e->nested_reads = false;
 }
 
+static void no_segments(struct expected *e)
+{
+	e->segments = false;
+}
+
+static void counts_freed(struct expected *e)
+{
+	e->counts_empty = false;
+}
+
 static void unchecked_access(struct expected *e)
 {
 	e->bad_access = false;
@@ -51,6 +63,8 @@ static const struct {
 	{ SUBJECT_ONE_OPEN_OBJECT,
 	  "objects are mapped, one at a time in a thread",
 	  "opens one at a time, and none across other calls", one_open_object },
+	{ SUBJECT_NO_SEGMENTS, "no zs_obj_read_sg_begin()", "reads no segments",
+	  no_segments },
 	{ SUBJECT_FOUR_GROUPS,
 	  "4 fullness groups, fuller zspages first in their lists",
 	  "compares sums and data with the model, not the placement",
@@ -65,6 +79,9 @@ static const struct {
 	{ SUBJECT_UNCHECKED_ACCESS, "no access is checked",
 	  "makes no access out of range or with a bad handle",
 	  unchecked_access },
+	{ SUBJECT_COUNTS_FREED,
+	  "zspages that the async work frees stay counted as empty",
+	  "does not look at the number of empty zspages", counts_freed },
 	{ SUBJECT_LOOKUP_ADDS_HANDLE,
 	  "zs_lookup_class_index() adds the handle word, as zs_malloc()",
 	  "does not add it itself", lookup_adds_handle },

@@ -13,6 +13,8 @@ struct expected {
 	bool exact; /* classes, groups and placement are those of
 		     * tests/data and of the model */
 	bool nested_reads; /* several objects may be open for reading */
+	bool segments; /* objects can be read as segments */
+	bool counts_empty; /* the number of empty zspages is right */
 	bool bad_access; /* an access out of range is answered, not made */
 	bool destroys_live; /* a pool with live objects can be destroyed */
 };

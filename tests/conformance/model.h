@@ -27,6 +27,8 @@ struct m_object {
 	unsigned int pins; /* begun reads */
 	const void *mapped; /* of the read begun by m_op_pin */
 	unsigned char *copy; /* for it */
+	struct subject_segment segments[2]; /* or of this one */
+	unsigned int nr_segments;
 };
 
 struct m_zspage {

@@ -12,21 +12,45 @@ bool m_holds(const struct m_object *o, size_t at, const void *data, size_t len)
 	return !memcmp(o->data + at, data, len);
 }
 
+static void must_hold(struct model *m, const struct m_object *o,
+		      const struct subject_segment *segments, unsigned int nr,
+		      size_t len)
+{
+	size_t at = 0;
+
+	MUST(m, nr == 1 || nr == 2);
+	for (unsigned int i = 0; i < nr; i++) {
+		MUST(m, segments[i].len && segments[i].len <= len - at);
+		MUST(m, m_holds(o, at, segments[i].data, segments[i].len));
+		at += segments[i].len;
+	}
+	MUST(m, at == len);
+}
+
 static void read_one(struct model *m, struct m_object *o, size_t len)
 {
+	struct subject_segment segments[2];
 	const void *data;
+	unsigned int nr;
 
-	/* Both ways to read. */
-	if (rng_below(&m->rng, 2)) {
+	/* All ways to read. */
+	switch (rng_below(&m->rng, m->expected.segments ? 3 : 2)) {
+	case 0:
+		data = m->s->read_begin(m->pool, o->handle, len, m->buffer);
+		MUST(m, data);
+		MUST(m, m_holds(o, 0, data, len));
+		m->s->read_end(m->pool, o->handle, len, data);
+		return;
+	case 1:
 		memset(m->buffer, 0xa5, len);
 		m->s->read(m->pool, o->handle, m->buffer, len);
 		MUST(m, m_holds(o, 0, m->buffer, len));
 		return;
+	default:
+		nr = m->s->read_sg_begin(m->pool, o->handle, segments, len);
+		must_hold(m, o, segments, nr, len);
+		m->s->read_sg_end(m->pool, o->handle);
 	}
-	data = m->s->read_begin(m->pool, o->handle, len, m->buffer);
-	MUST(m, data);
-	MUST(m, m_holds(o, 0, data, len));
-	m->s->read_end(m->pool, o->handle, len, data);
 }
 
 void m_op_write(struct model *m)
@@ -137,9 +161,15 @@ void m_unpin(struct model *m, unsigned int slot)
 		return;
 	m->pinned[slot] = NULL;
 	/* Wherever others went meanwhile, it stayed. */
-	MUST(m, m_holds(o, 0, o->mapped, o->size));
-	m->s->read_end(m->pool, o->handle, o->size, o->mapped);
-	free(o->copy);
+	if (o->nr_segments) {
+		must_hold(m, o, o->segments, o->nr_segments, o->size);
+		m->s->read_sg_end(m->pool, o->handle);
+		o->nr_segments = 0;
+	} else {
+		MUST(m, m_holds(o, 0, o->mapped, o->size));
+		m->s->read_end(m->pool, o->handle, o->size, o->mapped);
+		free(o->copy);
+	}
 	o->pins--;
 	if (o->zspage)
 		o->zspage->pins--;
@@ -163,6 +193,12 @@ void m_op_pin(struct model *m)
 	o->pins++;
 	if (o->zspage)
 		o->zspage->pins++;
+	if (m->expected.segments && rng_below(&m->rng, 2)) {
+		o->nr_segments = m->s->read_sg_begin(m->pool, o->handle,
+						     o->segments, o->size);
+		MUST(m, o->nr_segments);
+		return;
+	}
 	o->copy = malloc(o->size);
 	assert_non_null(o->copy);
 	o->mapped = m->s->read_begin(m->pool, o->handle, o->size, o->copy);

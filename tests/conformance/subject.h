@@ -25,7 +25,7 @@
 #include <stdio.h>
 
 /* Changes with every change of this file that a compiled subject notices. */
-#define SUBJECT_ABI 2u
+#define SUBJECT_ABI 3u
 
 #define SUBJECT_MAX_GROUPS 12
 
@@ -52,6 +52,10 @@ enum subject_trait {
 	/* lookup_class_index adds the size of a handle word to the size that
 	 * is asked for, as malloc does. */
 	SUBJECT_LOOKUP_ADDS_HANDLE = 1u << 6,
+	/* No zs_obj_read_sg_begin(): read_sg_begin, read_sg_end are NULL. */
+	SUBJECT_NO_SEGMENTS = 1u << 7,
+	/* zspages that the async free work frees stay counted in group 0. */
+	SUBJECT_COUNTS_FREED = 1u << 8,
 };
 
 /* A pool of the subject's. Opaque. */
@@ -80,6 +84,12 @@ struct subject_zspage {
 	unsigned int objs;
 	const unsigned long *handles; /* by object index, 0 if free; objs */
 	const unsigned int *free_list; /* from its head; objs - inuse */
+};
+
+/* A part of an object that lies in one page. */
+struct subject_segment {
+	const void *data;
+	size_t len;
 };
 
 /* Entries that may be NULL say so. Numbers are unsigned long as there. */
@@ -135,6 +145,15 @@ struct subject {
 				  unsigned long handle, size_t len, void *copy);
 	void (*read_end)(struct subject_pool *pool, unsigned long handle,
 			 size_t len, const void *data);
+	/* Begins and ends a read without a copy: the object's pieces, where
+	 * they lie. Return: how many; 0 and nothing is begun where a length
+	 * out of range or an error value is answered (no
+	 * SUBJECT_UNCHECKED_ACCESS). NULL, both: SUBJECT_NO_SEGMENTS. */
+	unsigned int (*read_sg_begin)(struct subject_pool *pool,
+				      unsigned long handle,
+				      struct subject_segment segments[2],
+				      size_t len);
+	void (*read_sg_end)(struct subject_pool *pool, unsigned long handle);
 
 	/* ---- giving back ---- */
 

@@ -23,7 +23,9 @@ static bool is_complete(const struct subject *s)
 	       s->read_end && s->compact && s->shrink_count && s->shrink_scan &&
 	       s->drain && s->total_pages && s->pages_compacted &&
 	       s->huge_class_size && s->lookup_class_index && s->class_count &&
-	       s->class_info && !s->free_deferred == !s->flush;
+	       s->class_info && !s->free_deferred == !s->flush &&
+	       !s->read_sg_begin == !s->read_sg_end &&
+	       !s->read_sg_begin == !!(s->traits & SUBJECT_NO_SEGMENTS);
 }
 
 const struct subject *subject_load(const char *path,

@@ -99,6 +99,26 @@ static void subject_read_end(struct subject_pool *pool, unsigned long handle,
 	zs_obj_read_end(pool_of(pool), handle, len, (void *)(uintptr_t)data);
 }
 
+static unsigned int subject_read_sg_begin(struct subject_pool *pool,
+					  unsigned long handle,
+					  struct subject_segment segments[2],
+					  size_t len)
+{
+	struct iovec iov[2];
+	unsigned int nr = zs_obj_read_sg_begin(pool_of(pool), handle, iov, len);
+
+	for (unsigned int i = 0; i < nr; i++) {
+		segments[i].data = iov[i].iov_base;
+		segments[i].len = iov[i].iov_len;
+	}
+	return nr;
+}
+
+static void subject_read_sg_end(struct subject_pool *pool, unsigned long handle)
+{
+	zs_obj_read_sg_end(pool_of(pool), handle);
+}
+
 static unsigned long subject_compact(struct subject_pool *pool)
 {
 	return zs_compact(pool_of(pool));
@@ -274,7 +294,10 @@ CREATE(class_idx_percpu, ZS_SCOPE_CLASS_IDX, ZS_DEFER_PERCPU)
 		.flush = (defer_) ? subject_flush : NULL,                     \
 		.read = subject_read, .write = subject_write,                 \
 		.read_begin = subject_read_begin,                             \
-		.read_end = subject_read_end, .compact = subject_compact,     \
+		.read_end = subject_read_end,                                 \
+		.read_sg_begin = subject_read_sg_begin,                       \
+		.read_sg_end = subject_read_sg_end,                           \
+		.compact = subject_compact,                                   \
 		.shrink_count = subject_shrink_count,                         \
 		.shrink_scan = subject_shrink_scan, .move_pages = MOVE_PAGES, \
 		.drain = subject_drain, .total_pages = total_pages,           \

@@ -9,6 +9,7 @@
  *           free     an object of the largest class is not freed, if it has four
  *           data     the last byte of an object in two pages is lost
  *           huge     zs_huge_class_size() is 8 bytes too large
+ *           pin      reading segments does not keep the object where it is
  * None of it, or nothing: as `held`.
  */
 #include "subject.h"
@@ -88,6 +89,24 @@ static void lose_byte(struct subject_pool *pool, unsigned long handle,
 	HELD->write(pool, handle, buf, segments == 2 ? len - 1 : len);
 }
 
+static unsigned int begin_unpinned(struct subject_pool *pool,
+				   unsigned long handle,
+				   struct subject_segment segments[2],
+				   size_t len)
+{
+	unsigned int nr = HELD->read_sg_begin(pool, handle, segments, len);
+
+	if (nr)
+		HELD->read_sg_end(pool, handle);
+	return nr;
+}
+
+static void end_nothing(struct subject_pool *pool, unsigned long handle)
+{
+	(void)pool;
+	(void)handle;
+}
+
 static unsigned long larger_huge_class(struct subject_pool *pool)
 {
 	return HELD->huge_class_size(pool) + 8;
@@ -111,5 +130,9 @@ uzs_kernel_subject(void)
 		wrong.write = lose_byte;
 	else if (asked_for("huge"))
 		wrong.huge_class_size = larger_huge_class;
+	else if (asked_for("pin")) {
+		wrong.read_sg_begin = begin_unpinned;
+		wrong.read_sg_end = end_nothing;
+	}
 	return &wrong;
 }

@@ -58,9 +58,24 @@ void suite_fill(struct subject_pool *pool, unsigned long handle, size_t size,
 	free(mem);
 }
 
+bool segments_hold(const struct subject_segment *segments, unsigned int nr,
+		   size_t size, uint64_t key)
+{
+	size_t at = 0;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		if (pattern_differs(segments[i].data, at, segments[i].len,
+				    key) != segments[i].len)
+			return false;
+		at += segments[i].len;
+	}
+	return at == size;
+}
+
 bool suite_holds(struct subject_pool *pool, unsigned long handle, size_t size,
 		 uint64_t key)
 {
+	struct subject_segment segments[2];
 	unsigned char *mem = malloc(size);
 	const void *data;
 	bool ok;
@@ -71,6 +86,14 @@ bool suite_holds(struct subject_pool *pool, unsigned long handle, size_t size,
 	suite.s->read_end(pool, handle, size, data);
 	suite.s->read(pool, handle, mem, size);
 	ok &= pattern_ok(mem, size, key);
+	if (suite.expected.segments) {
+		unsigned int nr =
+			suite.s->read_sg_begin(pool, handle, segments, size);
+
+		ok &= segments_hold(segments, nr, size, key);
+		if (nr)
+			suite.s->read_sg_end(pool, handle);
+	}
 	free(mem);
 	return ok;
 }
@@ -103,7 +126,8 @@ void suite_empty(struct subject_pool *pool)
 
 		assert_int_equal(class.objs_capacity, 0);
 		assert_int_equal(class.objs_inuse, 0);
-		for (unsigned int g = 0; g < suite.s->groups; g++)
+		for (unsigned int g = !suite.expected.counts_empty;
+		     g < suite.s->groups; g++)
 			assert_int_equal(class.zspages[g], 0);
 	}
 }

@@ -15,8 +15,12 @@ struct suite {
 	const struct subject *s;
 	struct expected expected;
 	unsigned int page_size, chain_size;
+	unsigned int skipped; /* tests, for the summary */
 };
 extern struct suite suite;
+
+#undef skip
+#define skip() (suite.skipped++, _skip(__FILE__, __LINE__))
 
 /* The tests of each file. */
 struct suite_part {
@@ -44,6 +48,10 @@ void suite_fill(struct subject_pool *pool, unsigned long handle, size_t size,
 		uint64_t key);
 bool suite_holds(struct subject_pool *pool, unsigned long handle, size_t size,
 		 uint64_t key);
+
+/* The same of an object's segments, as read_sg_begin gave them. */
+bool segments_hold(const struct subject_segment *segments, unsigned int nr,
+		   size_t size, uint64_t key);
 
 /* The class that serves an index, and that of a request. */
 struct subject_class suite_class(struct subject_pool *pool, unsigned int index);

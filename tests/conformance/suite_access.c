@@ -9,6 +9,7 @@
 struct full {
 	struct subject_pool *pool;
 	size_t size; /* of an object: all of its room */
+	size_t header; /* bytes before it */
 	unsigned int objs;
 	unsigned long *handles;
 };
@@ -17,7 +18,8 @@ static void fill_zspage(struct full *f, struct subject_pool *pool,
 			const struct subject_class *class)
 {
 	f->pool = pool;
-	f->size = class->size - (class->huge ? 0 : sizeof(long));
+	f->header = class->huge ? 0 : sizeof(long);
+	f->size = class->size - f->header;
 	f->objs = class->objs_per_zspage;
 	f->handles = calloc(f->objs, sizeof(*f->handles));
 	assert_non_null(f->handles);
@@ -131,6 +133,146 @@ static void test_write_part(void **state)
 	with_every_class(write_part);
 }
 
+/* Objects by how many segments they were read in, and in huge classes. */
+static unsigned int seen[3], seen_huge;
+
+/* One segment, or two that meet where a page begins. */
+static void read_segment_lengths(struct full *f)
+{
+	const size_t page = suite.page_size, step = f->size / 7 + 1;
+	struct subject_segment at[2];
+
+	for (unsigned int i = 0; i < f->objs; i += f->objs / 40 + 1)
+		for (size_t len = 1; len <= f->size; len += step) {
+			/* As its zspage was filled, object by object. */
+			size_t begin = i * (f->size + f->header) + f->header;
+			size_t end = begin + len;
+			unsigned int nr = suite.s->read_sg_begin(
+				f->pool, f->handles[i], at, len);
+
+			assert_in_range(nr, 1, 2);
+			assert_int_equal(nr,
+					 (end - 1) / page - begin / page + 1);
+			assert_true(segments_hold(at, nr, len, i));
+			assert_int_equal((uintptr_t)at[0].data % page,
+					 begin % page);
+			if (nr == 2) {
+				assert_int_equal(at[0].len,
+						 page - begin % page);
+				assert_int_equal((uintptr_t)at[1].data % page,
+						 0);
+			}
+			suite.s->read_sg_end(f->pool, f->handles[i]);
+			seen[nr]++;
+			seen_huge += !f->header;
+		}
+}
+
+static void test_read_segments(void **state)
+{
+	if (!suite.expected.segments)
+		skip();
+	seen[1] = seen[2] = seen_huge = 0;
+	with_every_class(read_segment_lengths);
+	assert_true(seen[1] && seen[2] && seen_huge);
+}
+
+/* A class, and an object of its zspages that lies in so many pages. */
+static unsigned int find_object(unsigned int pages, struct subject_class *class)
+{
+	struct subject_pool *pool = suite_pool(false);
+	unsigned int nr = suite.s->class_count(pool);
+
+	for (unsigned int i = 0; i < nr; i++) {
+		*class = suite_class(pool, i);
+		for (unsigned int k = 1; k < class->objs_per_zspage; k++) {
+			size_t begin = k * class->size + sizeof(long);
+			size_t last = (k + 1) * class->size - 1;
+
+			if (last / suite.page_size - begin / suite.page_size +
+				    1 ==
+			    pages) {
+				suite_end(pool);
+				return k;
+			}
+		}
+	}
+	fail_msg("no object lies in %u pages", pages);
+	return 0;
+}
+
+static const void *segment_address(struct subject_pool *pool,
+				   unsigned long handle, size_t size)
+{
+	struct subject_segment at[2] = { { NULL, 0 } };
+
+	assert_true(suite.s->read_sg_begin(pool, handle, at, size));
+	suite.s->read_sg_end(pool, handle);
+	return at[0].data;
+}
+
+/* Between begin and end it stays where it is, whatever wants to move it;
+ * afterwards it moves. */
+static void stays(unsigned int segments)
+{
+	struct subject_class class = { 0 };
+	unsigned int k = find_object(segments, &class);
+	unsigned int objs = class.objs_per_zspage, one = objs + k;
+	size_t size = class.size - sizeof(long);
+	unsigned long *handles = calloc(2 * objs, sizeof(*handles));
+	struct subject_pool *pool = suite_pool(false);
+	struct subject_segment at[2];
+	const void *before;
+
+	assert_non_null(handles);
+	for (unsigned int i = 0; i < 2 * objs; i++) {
+		handles[i] = suite_malloc(pool, size);
+		suite_fill(pool, handles[i], size, i);
+	}
+	/* One in the second zspage, and room for it in the first one. */
+	suite_free(pool, handles[0]);
+	for (unsigned int i = objs; i < 2 * objs; i++)
+		if (i != one)
+			suite_free(pool, handles[i]);
+	suite_settle(pool);
+
+	assert_int_equal(suite.s->read_sg_begin(pool, handles[one], at, size),
+			 segments);
+	before = at[0].data;
+	assert_int_equal(suite.s->compact(pool), 0);
+	if (suite.s->move_pages)
+		suite.s->move_pages(pool, ~0ul);
+	assert_true(segments_hold(at, segments, size, one));
+	assert_ptr_equal(segment_address(pool, handles[one], size), before);
+	suite.s->read_sg_end(pool, handles[one]);
+
+	if (suite.s->move_pages) {
+		suite.s->move_pages(pool, ~0ul);
+		assert_ptr_not_equal(segment_address(pool, handles[one], size),
+				     before);
+		before = segment_address(pool, handles[one], size);
+	}
+	assert_int_equal(suite.s->compact(pool), class.pages_per_zspage);
+	assert_ptr_not_equal(segment_address(pool, handles[one], size), before);
+	handles[0] = handles[one];
+	assert_true(suite_holds(pool, handles[0], size, one));
+	suite_free(pool, handles[0]);
+	for (unsigned int i = 1; i < objs; i++) {
+		assert_true(suite_holds(pool, handles[i], size, i));
+		suite_free(pool, handles[i]);
+	}
+	free(handles);
+	suite_end(pool);
+}
+
+static void test_segments_stay(void **state)
+{
+	if (!suite.expected.segments)
+		skip();
+	stays(1);
+	stays(2);
+}
+
 /* Many objects are open at a time, each more than once, and all of them hold
  * what they held; others come and go meanwhile. */
 static void test_open_many(void **state)
@@ -177,6 +319,7 @@ static void test_bad_access(void **state)
 	unsigned char buf[64] = { 0 };
 	struct subject_pool *pool;
 	unsigned long handle;
+	struct subject_segment at[2];
 	const unsigned long bad[] = { 0, (unsigned long)-ENOMEM,
 				      (unsigned long)-4095L };
 
@@ -186,12 +329,22 @@ static void test_bad_access(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		assert_null(suite.s->read_begin(pool, bad[i], 1, buf));
 		suite.s->write(pool, bad[i], buf, 1);
+		if (suite.expected.segments)
+			assert_int_equal(
+				suite.s->read_sg_begin(pool, bad[i], at, 1), 0);
 	}
 	handle = suite_malloc(pool, 24);
 	suite_fill(pool, handle, 24, 1);
 	assert_null(suite.s->read_begin(pool, handle, 0, buf));
 	assert_null(
 		suite.s->read_begin(pool, handle, suite.page_size + 1, buf));
+	if (suite.expected.segments) {
+		assert_int_equal(suite.s->read_sg_begin(pool, handle, at, 0),
+				 0);
+		assert_int_equal(suite.s->read_sg_begin(pool, handle, at,
+							suite.page_size + 1),
+				 0);
+	}
 	suite.s->write(pool, handle, buf, 0);
 	assert_true(suite_holds(pool, handle, 24, 1));
 	suite_free(pool, handle);
@@ -199,8 +352,12 @@ static void test_bad_access(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(test_read),	   cmocka_unit_test(test_write),
-	cmocka_unit_test(test_write_part), cmocka_unit_test(test_open_many),
+	cmocka_unit_test(test_read),
+	cmocka_unit_test(test_write),
+	cmocka_unit_test(test_write_part),
+	cmocka_unit_test(test_read_segments),
+	cmocka_unit_test(test_segments_stay),
+	cmocka_unit_test(test_open_many),
 	cmocka_unit_test(test_bad_access),
 };
 

@@ -10,6 +10,7 @@
 #include <signal.h>
 
 #include "suite.h"
+#include "test_failures.h"
 
 #define THREADS 6
 #define MAX_OWN 300
@@ -28,10 +29,9 @@ struct stress {
 	struct object shared[NR_SHARED]; /* read by all, changed by none */
 	/* Objects on their way to another thread, or NULL; atomic. */
 	struct object *mailbox[NR_MAILBOXES];
+	struct failures failures;
 	/* atomic */
-	unsigned int failures, finished;
-	int failed_line; /* the first */
-	const char *failed;
+	unsigned int finished;
 	unsigned long compacted, moved;
 };
 
@@ -43,20 +43,6 @@ struct worker {
 	unsigned int nr, loops;
 	unsigned char *copy; /* a page */
 };
-
-static void note_failure(struct stress *s, int line, const char *what)
-{
-	if (__atomic_fetch_add(&s->failures, 1, __ATOMIC_RELAXED))
-		return;
-	s->failed = what;
-	s->failed_line = line;
-}
-
-#define CHECK(s, cond)                                      \
-	do {                                                \
-		if (!(cond))                                \
-			note_failure((s), __LINE__, #cond); \
-	} while (0)
 
 /* ---- what a thread does --------------------------------------------------- */
 
@@ -84,16 +70,27 @@ static bool new_object(struct worker *w, struct object *o)
 
 static void check_object(struct worker *w, const struct object *o)
 {
+	struct subject_pool *pool = w->s->pool;
+	struct subject_segment at[2];
 	const void *data;
+	unsigned int nr;
 
-	if (rng_below(&w->rng, 2)) {
-		suite.s->read(w->s->pool, o->handle, w->copy, o->size);
+	switch (rng_below(&w->rng, suite.expected.segments ? 3 : 2)) {
+	case 0:
+		data = suite.s->read_begin(pool, o->handle, o->size, w->copy);
+		CHECK(w->s, data && pattern_ok(data, o->size, o->key));
+		suite.s->read_end(pool, o->handle, o->size, data);
+		return;
+	case 1:
+		suite.s->read(pool, o->handle, w->copy, o->size);
 		CHECK(w->s, pattern_ok(w->copy, o->size, o->key));
 		return;
+	default:
+		nr = suite.s->read_sg_begin(pool, o->handle, at, o->size);
+		CHECK(w->s, segments_hold(at, nr, o->size, o->key));
+		if (nr)
+			suite.s->read_sg_end(pool, o->handle);
 	}
-	data = suite.s->read_begin(w->s->pool, o->handle, o->size, w->copy);
-	CHECK(w->s, data && pattern_ok(data, o->size, o->key));
-	suite.s->read_end(w->s->pool, o->handle, o->size, data);
 }
 
 static void end_object(struct worker *w, const struct object *o)
@@ -314,9 +311,7 @@ static void end_stress(struct stress *s)
 {
 	unsigned long live = NR_SHARED, inuse = 0;
 
-	if (s->failures)
-		fail_msg("%u failures, the first in line %d: %s", s->failures,
-			 s->failed_line, s->failed);
+	assert_no_failures(&s->failures);
 	suite_settle(s->pool);
 	suite_sound(s->pool);
 	for (unsigned int i = 0; i < NR_MAILBOXES; i++)

@@ -11,9 +11,11 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -266,13 +268,19 @@ static int run_jobs(const struct options *o, struct shared *shared)
 	struct uzs_progress progress;
 	uint64_t start_ns = uzs_now_ns();
 	unsigned int jobs = 0;
+	pid_t parent = getpid();
 	int status = 0, child;
 
 	for (uint64_t i = 0; i < o->jobs; i++) {
 		pid_t pid = fork();
 
-		if (!pid)
+		if (!pid) {
+			/* Whoever ends this program ends its jobs. */
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			if (getppid() != parent)
+				_exit(UZS_FAILED);
 			_exit(run_random(o, shared, start_ns));
+		}
 		if (pid < 0) {
 			status = uzs_fail("cannot start a process: %s",
 					  strerror(errno));

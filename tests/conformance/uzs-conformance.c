@@ -168,6 +168,7 @@ int main(int argc, char **argv)
 			return UZS_USAGE;
 		failed += bad;
 	}
-	printf("%u tests, %d failed\n", nr_run, failed);
+	printf("%u tests, %d failed, %u skipped\n", nr_run, failed,
+	       suite.skipped);
 	return uzs_flush_output() || failed ? UZS_FAILED : 0;
 }

@@ -19,54 +19,18 @@ from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
+import interfaces  # noqa: E402
 import kernel_test  # noqa: E402
 import kernel_tree  # noqa: E402
 
-# What every version declares.
-COMMON = """
-void zs_destroy_pool(struct zs_pool *pool);
-void zs_free(struct zs_pool *pool, unsigned long obj);
-unsigned long zs_compact(struct zs_pool *pool);
-unsigned long zs_get_total_pages(struct zs_pool *pool);
-void zs_pool_stats(struct zs_pool *pool, struct zs_pool_stats *stats);
-size_t zs_huge_class_size(struct zs_pool *pool);
-"""
-OLD = COMMON + """
-/* zs_create_pool(const char *name, int of_a_comment); */
-struct zs_pool *zs_create_pool(const char *name);
-unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t flags);
-void *zs_map_object(struct zs_pool *pool, unsigned long handle,
-		    enum zs_mapmode mm);
-void zs_unmap_object(struct zs_pool *pool, unsigned long handle);
-"""
-FIRST_READ = COMMON + """
-struct zs_pool *zs_create_pool(const char *name);
-unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t flags);
-void *zs_obj_read_begin(struct zs_pool *pool, unsigned long handle,
-			void *local_copy);
-void zs_obj_read_end(struct zs_pool *pool, unsigned long handle,
-		     void *handle_mem);
-void zs_obj_write(struct zs_pool *pool, unsigned long handle,
-		  void *handle_mem, size_t mem_len);
-"""
-NEW = COMMON + """
-struct zs_pool *zs_create_pool(const char *name, bool memcg_aware,
-			       enum memcg_stat_item compressed_stat,
-			       enum memcg_stat_item uncompressed_stat);
-unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t flags,
-			const int nid);
-void *zs_obj_read_begin(struct zs_pool *pool, unsigned long handle,
-			size_t mem_len, void *local_copy);
-void zs_obj_read_end(struct zs_pool *pool, unsigned long handle,
-		     size_t mem_len, void *handle_mem);
-void zs_obj_write(struct zs_pool *pool, unsigned long handle,
-		  void *handle_mem, size_t mem_len);
-unsigned int zs_lookup_class_index(struct zs_pool *pool, unsigned int size);
-void zs_free_deferred(struct zs_pool *pool, unsigned long handle);
-void zs_free_deferred_flush(struct zs_pool *pool);
-"""
+OLD = interfaces.header() + \
+    "/* zs_create_pool(const char *name, int of_a_comment); */\n"
+FIRST_READ = interfaces.header("whole")
+NEW = interfaces.header("segments", create=4, node=True,
+                        more=interfaces.LOOKUP + interfaces.DEFERRED)
 
 
 class Trees(unittest.TestCase):
@@ -112,6 +76,8 @@ class Interface(Trees):
         text = tree.config()
         self.assertIn("zs_obj_read_begin((pool), (handle), (copy))", text)
         self.assertIn("zs_obj_read_end((pool), (handle), (data))", text)
+        self.assertIn("#define UZS_K_READ_WHOLE 1\n", text)
+        self.assertIn("NO_SEGMENTS", tree.traits())
 
     def test_new(self):
         tree = self.tree(NEW, "ZS_INUSE_RATIO_0")
@@ -122,6 +88,14 @@ class Interface(Trees):
         self.assertIn("zs_obj_read_begin((pool), (handle), (len), (copy))",
                       text)
         self.assertIn("zs_obj_read_end((pool), (handle), (len), (data))", text)
+        self.assertIn("#define UZS_K_READ_WHOLE 0\n", text)
+        self.assertNotIn("NO_SEGMENTS", tree.traits())
+
+    def test_deferred_with_operations(self):
+        """It has no flush, so that the tests cannot use it."""
+        tree = self.tree(interfaces.header("segments",
+                                           more=interfaces.DEFERRED_OPS))
+        self.assertFalse(tree.deferred)
 
     def test_words_in_comments_do_not_count(self):
         tree = self.tree(OLD, "/* ZS_INUSE_RATIO_0 */\n// ENOSPC\n")
@@ -140,6 +114,14 @@ class Interface(Trees):
             self.tree(NEW, helper + body % "lookup_size_class(size)")
             .traits())
 
+    def test_async_free(self):
+        body = ("static void async_free_zspage(struct work_struct *w)\n{\n"
+                "\t%s;\n}\n")
+        self.assertIn("COUNTS_FREED", self.tree(OLD, body % "").traits())
+        tree = self.tree(OLD, body % "class_stat_sub(c, 0, 1)")
+        self.assertNotIn("COUNTS_FREED", tree.traits())
+        self.assertIn("#define UZS_K_ASYNC_COUNTS 1\n", tree.config())
+
     def test_no_zsmalloc(self):
         with self.assertRaises(SystemExit) as raised:
             self.tree("int something_else(void);\n")
@@ -151,9 +133,10 @@ class Interface(Trees):
         self.assertEqual(kernel_tree.kernel_version(self.path), "7.0.0-rc3")
 
     def test_bit_fields(self):
-        source = ("unsigned int huge:HUGE_BITS;\n"
-                  "unsigned int fullness:FULLNESS_BITS;\n"
-                  "unsigned int class:CLASS_BITS + 1;\n")
+        source = "".join(
+            f"unsigned int {name}:{bits};\n" for name, bits in
+            (("huge", "HUGE_BITS"), ("fullness", "FULLNESS_BITS"),
+             ("class", "CLASS_BITS + 1")))
         tree = self.tree(OLD, source)
         self.assertEqual(kernel_tree.split_bit_fields(tree.path),
                          ["fullness"])
@@ -165,7 +148,7 @@ class Missing(Trees):
     def test_list(self):
         tree = self.tree(OLD, """
 #include <linux/unheard_of.h>
-#include <linux/spinlock.h>
+#include <linux/slab.h>
 #include <linux/mm.h>
 #include <linux/quite_unknown.h>
 struct odd_thing;
@@ -277,7 +260,30 @@ rename to mm/{0}2.c
     def test_rename_of_others(self):
         self.check_applies(
             self.RENAMED.format("a") + self.OURS + self.RENAMED.format("z"),
-            [])
+            ["mm/a.c", "mm/a2.c", "mm/z.c", "mm/z2.c"])
+
+    def test_mode_of_others(self):
+        self.check_applies(
+            "diff --git a/scripts/x b/scripts/x\nold mode 100644\n"
+            "new mode 100755\n" + self.OURS, ["scripts/x"])
+
+    def check_refused(self, patch, *words):
+        self.write(kernel_tree.SOURCE, "old\nend\n")
+        path = self.write("my.patch", patch)
+        with self.assertRaises(SystemExit), \
+                contextlib.redirect_stderr(io.StringIO()) as told:
+            kernel_tree.apply_patch(path, self.path)
+        for word in words:
+            self.assertIn(word, told.getvalue())
+        self.assertEqual(told.getvalue().count("\n"), 1)
+
+    def test_rename_alone(self):
+        self.check_refused(self.RENAMED.format("a"), "changes none of",
+                           "mm/a.c, mm/a2.c")
+
+    def test_rename_of_ours(self):
+        self.check_refused(self.RENAMED.format("zsmalloc"),
+                           "makes mm/zsmalloc2.c of mm/zsmalloc.c")
 
     def test_removed_line_of_dashes(self):
         self.check_applies(

@@ -14,6 +14,6 @@ struct file;
 struct file_operations {
 	int (*show)(struct seq_file *s, void *v);
 };
-typedef unsigned short umode_t;
+typedef uint16_t umode_t;
 
 #endif

@@ -17,17 +17,17 @@
 #define copy_page(to, from) memcpy((to), (from), PAGE_SIZE)
 #define clear_page(addr) memset((addr), 0, PAGE_SIZE)
 
-static inline void memcpy_from_page(char *to, struct page *page, size_t offset,
-				    size_t len)
+static inline void memcpy_from_page(char *to, struct page *page, size_t at,
+				    size_t n)
 {
-	VM_BUG_ON(offset + len > PAGE_SIZE);
-	memcpy(to, (char *)page_address(page) + offset, len);
+	VM_BUG_ON(PAGE_SIZE < at + n);
+	memcpy(to, (char *)page_address(page) + at, n);
 }
-static inline void memcpy_to_page(struct page *page, size_t offset,
-				  const char *from, size_t len)
+static inline void memcpy_to_page(struct page *page, size_t at,
+				  const char *from, size_t n)
 {
-	VM_BUG_ON(offset + len > PAGE_SIZE);
-	memcpy((char *)page_address(page) + offset, from, len);
+	VM_BUG_ON(PAGE_SIZE < at + n);
+	memcpy((char *)page_address(page) + at, from, n);
 }
 
 #endif

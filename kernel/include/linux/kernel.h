@@ -13,4 +13,6 @@
 #include <uzs/compat.h>
 #include <uzs/config.h>
 
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof(*(array)))
+
 #endif

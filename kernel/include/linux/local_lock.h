@@ -13,11 +13,9 @@
 	}
 #define local_lock_init(lock) spin_lock_init(lock)
 #define local_lock(lock) spin_lock(per_cpu_ptr((lock), uzs_k_pin_slot()))
-#define local_unlock(lock)                                        \
-	do {                                                      \
-		spin_unlock(per_cpu_ptr((lock), uzs_k_pin.slot)); \
-		uzs_k_unpin_slot();                               \
-	} while (0)
+#define local_unlock(lock) \
+	(spin_unlock(per_cpu_ptr((lock), uzs_k_pin.slot)), uzs_k_unpin_slot())
 #define local_lock_irqsave(lock, flags) ((void)(flags = 0), local_lock(lock))
+#define local_unlock_irqrestore(lock, state) ((void)(state), local_unlock(lock))
 
 #endif

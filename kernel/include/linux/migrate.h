@@ -14,11 +14,11 @@ enum migrate_mode {
 	MIGRATE_SYNC_NO_COPY,
 };
 typedef unsigned int isolate_mode_t;
-#define MIGRATEPAGE_SUCCESS 0
+enum { MIGRATEPAGE_SUCCESS };
 
-struct movable_operations {
+struct movable_operations { /* a driver has */
 	bool (*isolate_page)(struct page *page, isolate_mode_t mode);
-	int (*migrate_page)(struct page *dst, struct page *src,
+	int (*migrate_page)(struct page *to, struct page *from,
 			    enum migrate_mode mode);
 	void (*putback_page)(struct page *page);
 };
@@ -26,17 +26,17 @@ struct movable_operations {
 #define UZS_K_MAPPING_MOVABLE 2ul
 
 /* Until 6.16: each page has its operations. */
-static inline void __SetPageMovable(struct page *page,
-				    const struct movable_operations *ops)
+static inline void __SetPageMovable(struct page *p,
+				    const struct movable_operations *owner)
 {
-	VM_BUG_ON(!PageLocked(page));
-	page->mapping = (void *)((unsigned long)ops | UZS_K_MAPPING_MOVABLE);
-	page_set(uzs_page_of(page), PG_movable);
+	VM_BUG_ON(!PageLocked(p));
+	p->mapping = (void *)((unsigned long)owner | UZS_K_MAPPING_MOVABLE);
+	page_set(uzs_page_of(p), PG_movable);
 }
-static inline void __ClearPageMovable(struct page *page)
+static inline void __ClearPageMovable(struct page *p)
 {
-	page_clear(uzs_page_of(page), PG_movable);
-	page->mapping = (void *)UZS_K_MAPPING_MOVABLE;
+	page_clear(uzs_page_of(p), PG_movable);
+	p->mapping = (void *)UZS_K_MAPPING_MOVABLE;
 }
 static inline bool PageMovable(const struct page *page)
 {

@@ -14,9 +14,9 @@
 #include <linux/vmstat.h>
 
 #define PAGE_SHIFT UZS_K_PAGE_SHIFT
-#define PAGE_SIZE (_AC(1, UL) << PAGE_SHIFT)
-#define PAGE_MASK (~(PAGE_SIZE - 1))
-#define offset_in_page(p) ((unsigned long)(p) & ~PAGE_MASK)
+#define PAGE_SIZE (1ul << PAGE_SHIFT)
+#define PAGE_MASK (-PAGE_SIZE)
+#define offset_in_page(addr) ((uintptr_t)(addr) % PAGE_SIZE)
 #define PAGE_ALIGN(x) ALIGN((x), PAGE_SIZE)
 
 /* As on x86-64 and arm64. */
@@ -32,10 +32,10 @@
 #define UZS_K_DESC_OFFSET \
 	(UZS_SECTION_HEADER - UZS_K_FIRST_PAGE * sizeof(struct page))
 
-static inline void *page_address(const struct page *page)
+static inline void *page_address(const struct page *p)
 {
-	uintptr_t section = (uintptr_t)uzs_section_of(page);
-	uintptr_t index = ((uintptr_t)page - section - UZS_K_DESC_OFFSET) /
+	uintptr_t section = (uintptr_t)uzs_section_of(p);
+	uintptr_t index = ((uintptr_t)p - section - UZS_K_DESC_OFFSET) /
 			  sizeof(struct page);
 
 	return (void *)(section + (index << PAGE_SHIFT));
@@ -56,9 +56,9 @@ static inline struct page *pfn_to_page(unsigned long pfn)
 {
 	return virt_to_page((void *)(pfn << PAGE_SHIFT));
 }
-static inline struct zone *page_zone(const struct page *page)
+static inline struct zone *page_zone(const struct page *p)
 {
-	return uzs_section_of(page)->zone;
+	return uzs_section_of(p)->zone;
 }
 #define page_to_nid(page) ((void)(page), 0)
 

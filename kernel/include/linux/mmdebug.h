@@ -7,8 +7,8 @@
 #include <uzs/compat.h>
 #include <linux/bug.h>
 
-#define VM_BUG_ON_PAGE(cond, page) VM_BUG_ON(cond)
-#define VM_BUG_ON_FOLIO(cond, folio) VM_BUG_ON(cond)
+#define VM_BUG_ON_PAGE(wrong, page) VM_BUG_ON(wrong)
+#define VM_BUG_ON_FOLIO(wrong, folio) VM_BUG_ON(wrong)
 #define VM_WARN_ON(cond) ((void)(UZS_DEBUG && WARN_ON(cond)))
 #define VM_WARN_ON_ONCE(cond) ((void)(UZS_DEBUG && WARN_ON(cond)))
 #define VM_WARN_ON_ONCE_PAGE(cond, page) VM_WARN_ON_ONCE(cond)

@@ -34,7 +34,7 @@ void uzs_k_module_exit(void);
 	{                            \
 		fn();                \
 	}
-#define subsys_initcall(fn) module_init(fn)
-#define late_initcall(fn) module_init(fn)
+#define subsys_initcall(init) module_init(init)
+#define late_initcall(init) module_init(init)
 
 #endif

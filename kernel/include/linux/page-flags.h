@@ -59,7 +59,8 @@ static inline void page_mapcount_reset(struct page *page)
 	page->page_type = ~0u;
 }
 
-static inline unsigned long page_private(const struct page *page)
+UZS_K_UNWATCHED static inline unsigned long
+page_private(const struct page *page)
 {
 	return page->private;
 }

@@ -6,26 +6,26 @@
 #include <uzs/compat.h>
 #include <linux/page-flags.h>
 
-static inline int page_count(const struct page *page)
+static inline int page_count(const struct page *p)
 {
-	return atomic_read(&page->_refcount);
+	return atomic_read(&p->_refcount);
 }
-static inline void get_page(struct page *page)
+static inline void get_page(struct page *p)
 {
-	VM_BUG_ON(page_count(page) <= 0);
-	atomic_inc(&page->_refcount);
+	VM_BUG_ON(page_count(p) <= 0);
+	atomic_inc(&p->_refcount);
 }
-static inline bool get_page_unless_zero(struct page *page)
+static inline bool get_page_unless_zero(struct page *p)
 {
-	return atomic_inc_not_zero(&page->_refcount);
+	return atomic_inc_not_zero(&p->_refcount);
 }
 /* The last one frees it. */
 void uzs_k_put_last(struct page *page);
-static inline void put_page(struct page *page)
+static inline void put_page(struct page *p)
 {
-	VM_BUG_ON(page_count(page) <= 0);
-	if (atomic_dec_and_test(&page->_refcount))
-		uzs_k_put_last(page);
+	VM_BUG_ON(page_count(p) <= 0);
+	if (atomic_dec_and_test(&p->_refcount))
+		uzs_k_put_last(p);
 }
 
 #endif

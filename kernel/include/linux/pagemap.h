@@ -20,8 +20,13 @@ static inline bool PageLocked(const struct page *page)
 #define unlock_page(page) uzs_zone_unlock_page(uzs_page_of(page))
 #endif
 /* Sleeps until it is not locked; it may be again by then. */
+#if UZS_LAB
+#define wait_on_page_locked(page) \
+	uzs_lab_wait_on_page(uzs_page_of(page), UZS_HERE)
+#else
 void uzs_k_wait_on_page_locked(struct page *page);
 #define wait_on_page_locked(page) uzs_k_wait_on_page_locked(page)
+#endif
 
 #define folio_trylock(folio) trylock_page(&(folio)->page)
 #define folio_lock(folio) lock_page(&(folio)->page)

@@ -13,12 +13,17 @@
 #define DECLARE_PER_CPU(type, name) extern __typeof__(type) name
 
 /* In a thread: the pinned slot, and how often. */
-struct uzs_k_pin {
+struct uzs_k_slot_pin {
 	unsigned int depth;
 	unsigned int slot;
 };
-extern __thread struct uzs_k_pin uzs_k_pin
+#if UZS_LAB /* whose fibers are one thread */
+struct uzs_k_slot_pin *uzs_k_pin_of_fiber(void);
+#define uzs_k_pin (*uzs_k_pin_of_fiber())
+#else
+extern __thread struct uzs_k_slot_pin uzs_k_pin
 	__attribute__((tls_model("initial-exec")));
+#endif
 extern unsigned int uzs_k_slots;
 extern char *uzs_k_percpu[UZS_MAX_CPU_SLOTS];
 extern char __start_uzs_percpu[] __attribute__((visibility("hidden"), weak));

@@ -18,11 +18,11 @@ static inline void sg_init_table(struct scatterlist *sg, unsigned int n)
 	memset(sg, 0, n * sizeof(*sg));
 	sg[n - 1].last = true;
 }
-static inline void sg_set_page(struct scatterlist *sg, struct page *page,
-			       unsigned int len, unsigned int offset)
+static inline void sg_set_page(struct scatterlist *sg, struct page *p,
+			       unsigned int len, unsigned int at)
 {
-	sg->page = page;
-	sg->offset = offset;
+	sg->page = p;
+	sg->offset = at;
 	sg->length = len;
 }
 static inline struct page *sg_page(const struct scatterlist *sg)

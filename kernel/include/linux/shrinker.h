@@ -18,9 +18,9 @@ struct shrink_control {
 
 struct shrinker {
 	unsigned long (*count_objects)(struct shrinker *shrinker,
-				       struct shrink_control *sc);
+				       struct shrink_control *how);
 	unsigned long (*scan_objects)(struct shrinker *shrinker,
-				      struct shrink_control *sc);
+				      struct shrink_control *how);
 	long batch;
 	int seeks;
 	unsigned int flags;

@@ -9,7 +9,7 @@
 #define __acquires(lock)
 #define __releases(lock)
 #define __must_hold(lock)
-#define SINGLE_DEPTH_NESTING 1
+enum { SINGLE_DEPTH_NESTING = 1 };
 #define raw_spinlock_t spinlock_t
 #define DEFINE_SPINLOCK(name) spinlock_t name = { 0 }
 #define DEFINE_RWLOCK(name) rwlock_t name = { 0 }
@@ -20,23 +20,32 @@
 #define spin_lock_bh(lock) spin_lock(lock)
 #define spin_unlock_bh(lock) spin_unlock(lock)
 
+#ifndef spin_is_contended /* as in the lab */
 /* Does somebody wait for it? Those who still spin do not count. */
 static inline bool spin_is_contended(const spinlock_t *lock)
 {
 	return READ_ONCE(lock->word) & UZS_SPIN_WAITERS;
 }
+#endif
 
 /* Two locks of one class at once: the caller says that their order is right,
  * so it is taken by trying, which the checked body does not order. */
-#define spin_lock_nested(lock, subclass)    \
+#if UZS_LAB
+#define spin_lock_nested(lock, nesting) \
+	((void)(nesting), uzs_lab_spin_lock_nested((lock), UZS_HERE))
+#define write_lock_nested(lock, nesting) \
+	((void)(nesting), uzs_lab_write_lock_nested((lock), UZS_HERE))
+#else
+#define spin_lock_nested(lock, nesting)     \
 	do {                                \
 		while (!spin_trylock(lock)) \
 			cond_resched();     \
-	} while ((void)(subclass), 0)
-#define write_lock_nested(lock, subclass)    \
+	} while ((void)(nesting), 0)
+#define write_lock_nested(lock, nesting)     \
 	do {                                 \
 		while (!write_trylock(lock)) \
 			cond_resched();      \
-	} while ((void)(subclass), 0)
+	} while ((void)(nesting), 0)
+#endif
 
 #endif

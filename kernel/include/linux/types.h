@@ -25,52 +25,52 @@ typedef struct {
 		(i)    \
 	}
 
-static inline int atomic_read(const atomic_t *v)
+static inline int atomic_read(const atomic_t *a)
 {
-	return __atomic_load_n(&v->counter, __ATOMIC_RELAXED);
+	return __atomic_load_n(&a->counter, __ATOMIC_RELAXED);
 }
-static inline void atomic_set(atomic_t *v, int i)
+static inline void atomic_set(atomic_t *a, int i)
 {
-	__atomic_store_n(&v->counter, i, __ATOMIC_RELAXED);
+	__atomic_store_n(&a->counter, i, __ATOMIC_RELAXED);
 }
-static inline void atomic_inc(atomic_t *v)
+static inline void atomic_inc(atomic_t *a)
 {
-	__atomic_fetch_add(&v->counter, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&a->counter, 1, __ATOMIC_RELAXED);
 }
-static inline void atomic_dec(atomic_t *v)
+static inline void atomic_dec(atomic_t *a)
 {
-	__atomic_fetch_sub(&v->counter, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&a->counter, 1, __ATOMIC_RELAXED);
 }
-static inline int atomic_xchg(atomic_t *v, int i)
+static inline int atomic_xchg(atomic_t *a, int i)
 {
-	return __atomic_exchange_n(&v->counter, i, __ATOMIC_SEQ_CST);
+	return __atomic_exchange_n(&a->counter, i, __ATOMIC_SEQ_CST);
 }
-static inline int atomic_cmpxchg(atomic_t *v, int old, int i)
+static inline int atomic_cmpxchg(atomic_t *a, int old, int i)
 {
-	__atomic_compare_exchange_n(&v->counter, &old, i, false,
+	__atomic_compare_exchange_n(&a->counter, &old, i, false,
 				    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	return old;
 }
-static inline int atomic_add_return(int i, atomic_t *v)
+static inline int atomic_add_return(int i, atomic_t *a)
 {
-	return __atomic_add_fetch(&v->counter, i, __ATOMIC_SEQ_CST);
+	return __atomic_add_fetch(&a->counter, i, __ATOMIC_SEQ_CST);
 }
 #define atomic_inc_return(v) atomic_add_return(1, (v))
 #define atomic_dec_return(v) atomic_add_return(-1, (v))
 #define atomic_dec_and_test(v) (atomic_add_return(-1, (v)) == 0)
-static inline bool atomic_inc_not_zero(atomic_t *v)
+static inline bool atomic_inc_not_zero(atomic_t *a)
 {
-	int i = atomic_read(v);
+	int i = atomic_read(a);
 
 	while (i &&
-	       !__atomic_compare_exchange_n(&v->counter, &i, i + 1, true,
+	       !__atomic_compare_exchange_n(&a->counter, &i, i + 1, true,
 					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		;
 	return i != 0;
 }
-static inline long atomic_long_xchg(atomic_long_t *v, long i)
+static inline long atomic_long_xchg(atomic_long_t *a, long i)
 {
-	return __atomic_exchange_n(&v->counter, i, __ATOMIC_SEQ_CST);
+	return __atomic_exchange_n(&a->counter, i, __ATOMIC_SEQ_CST);
 }
 
 #endif

@@ -15,21 +15,21 @@ typedef void (*uzs_k_work_fn)(struct work_struct *work);
 void uzs_k_init_work(struct work_struct *work, uzs_k_work_fn func);
 #define INIT_WORK(work, func) uzs_k_init_work((work), (func))
 
-static inline bool schedule_work(struct work_struct *work)
+static inline bool schedule_work(struct work_struct *item)
 {
-	return uzs_queue_work(work->queue, &work->uzs);
+	return uzs_queue_work(item->queue, &item->uzs);
 }
-static inline bool flush_work(struct work_struct *work)
+static inline bool flush_work(struct work_struct *item)
 {
-	return uzs_flush_work(work->queue, &work->uzs);
+	return uzs_flush_work(item->queue, &item->uzs);
 }
-static inline bool cancel_work_sync(struct work_struct *work)
+static inline bool cancel_work_sync(struct work_struct *item)
 {
-	return uzs_cancel_work_sync(work->queue, &work->uzs);
+	return uzs_cancel_work_sync(item->queue, &item->uzs);
 }
-static inline bool work_pending(const struct work_struct *work)
+static inline bool work_pending(const struct work_struct *item)
 {
-	return uzs_work_is_pending(&work->uzs);
+	return uzs_work_is_pending(&item->uzs);
 }
 
 /* Queues that a file makes are the pool's one. */

@@ -108,6 +108,17 @@ enum { UZS_MAY_MAP = GFP_KERNEL, UZS_NO_MAP = GFP_NOWAIT };
 #undef GFP_KERNEL
 #undef GFP_NOWAIT
 
+/* Its plain accesses are not looked at where others are (lab_plain.c); nor
+ * may the compiler take them out of it. */
+#if !UZS_K_PLAIN
+#define UZS_K_UNWATCHED
+#elif defined(__clang__)
+#define UZS_K_UNWATCHED \
+	__attribute__((optnone, noinline, no_sanitize("thread")))
+#else
+#define UZS_K_UNWATCHED __attribute__((noipa, no_sanitize("thread")))
+#endif
+
 /* Stops the process in builds that test, and says it in all of them. */
 void uzs_k_warn(const char *file, int line, const char *what);
 void uzs_k_printk(int level, const char *fmt, ...)

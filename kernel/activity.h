@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* activity.h - what each thread of the stress test is doing, told when a
+ * signal ends the process: whoever reads it wants to know what ran, and where.
+ */
+#ifndef UZS_KERNEL_ACTIVITY_H
+#define UZS_KERNEL_ACTIVITY_H
+
+/* Written by its thread alone; read, torn perhaps, by the one that dies. */
+struct activity {
+	const char *name; /* of the thread */
+	long seed; /* of its random numbers; -1: it has none */
+	const char *doing; /* NULL: nothing */
+	unsigned long step;
+	unsigned int object, size; /* of that; size 0: none */
+};
+
+/* From now on a fatal signal prints them, and a backtrace, on stderr. A
+ * handler that is there already, as a sanitizer's, stays. */
+void activity_report_signals(const char *program, struct activity *all,
+			     unsigned int nr);
+/* This thread's. */
+void activity_enter(struct activity *self);
+
+static inline void activity_do(struct activity *self, const char *doing,
+			       unsigned int object, unsigned int size)
+{
+	self->step++;
+	self->object = object;
+	self->size = size;
+	__atomic_store_n(&self->doing, doing, __ATOMIC_RELAXED);
+}
+
+/* The thread that called it, and what it does, for a message. */
+const struct activity *activity_self(void);
+
+#endif

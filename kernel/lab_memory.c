@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* lab_memory.c - owns the memory that a kernel file has in the lab besides
+ * pages: kmalloc()'s, in the lab's arena; its variables and this folder's,
+ * which are put back with the arena; what is each thread's elsewhere.
+ *
+ * Pieces are never used again, so that whoever still uses one that was freed
+ * finds it poisoned.
+ * Callers: slab.c and others, through linux/slab.h, percpu.h, printk.h;
+ * lab_pool.c. Calls: the lab.
+ */
+#include "kernel.h"
+#include "lab_kernel.h"
+
+#include <linux/percpu.h>
+#include <linux/slab.h>
+#include <linux/vmstat.h>
+
+#define CHUNK ((size_t)64 << 10)
+#define LINE ((size_t)64) /* alignment of a piece */
+
+/* Before each piece, a line away from others. */
+struct head {
+	size_t size; /* of the piece: bytes, a multiple of LINE */
+};
+
+static struct {
+	char *next; /* of the newest chunk: what is not handed out */
+	size_t left;
+	size_t mapped;
+	unsigned long pieces;
+} heap;
+
+/* ---- kmalloc() ------------------------------------------------------------- */
+
+void *uzs_k_malloc(size_t size)
+{
+	size_t want = ALIGN(max(size, (size_t)1), LINE);
+	struct head *head;
+	void *ptr;
+
+	if (want + LINE > heap.left) {
+		size_t chunk = max(CHUNK, ALIGN(want + LINE, CHUNK));
+
+		heap.left = 0;
+		heap.next = uzs_os_map(chunk, CHUNK);
+		if (!heap.next)
+			return NULL;
+		heap.left = chunk;
+		heap.mapped += chunk;
+		uzs_lab_poison(heap.next, chunk);
+	}
+	head = (struct head *)heap.next;
+	head->size = want;
+	ptr = heap.next + LINE;
+	uzs_lab_unpoison(ptr, want);
+	heap.next += want + LINE;
+	heap.left -= want + LINE;
+	heap.pieces++;
+	return ptr;
+}
+
+void uzs_k_free(const void *ptr)
+{
+	const struct head *head;
+
+	if (!ptr)
+		return;
+	head = (const void *)((const char *)ptr - LINE);
+	uzs_lab_poison(ptr, head->size);
+	heap.pieces--;
+}
+
+/* ---- what is each thread's elsewhere ---------------------------------------- */
+
+static struct uzs_k_slot_pin pins[UZS_LAB_MAX_FIBERS + 1]; /* last: no run */
+
+struct uzs_k_slot_pin *uzs_k_pin_of_fiber(void)
+{
+	return &pins[uzs_lab_current ? uzs_lab_current->id : UZS_LAB_MAX_FIBERS];
+}
+
+/* ---- messages ----------------------------------------------------------------- */
+
+/* Of thousands of runs nobody reads them; but an error is one. */
+void uzs_k_printk(int level, const char *fmt, ...)
+{
+	char text[256];
+	size_t len;
+	va_list ap;
+
+	if (level > 3)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	len = strlen(text);
+	if (len && text[len - 1] == '\n')
+		text[len - 1] = '\0';
+	uzs_lab_found(LAB_FOUND_INVARIANT, "the kernel's file says: %s", text);
+}
+
+/* ---- variables ------------------------------------------------------------------ */
+
+/* lab.ld: all of this folder and of the file. */
+extern char uzs_kernel_data_start[], uzs_kernel_data_end[];
+
+bool uzs_k_lab_init(void)
+{
+	/* Did the linker see to it? */
+	BUG_ON((char *)&heap < uzs_kernel_data_start ||
+	       (char *)&heap >= uzs_kernel_data_end ||
+	       (char *)uzs_k_zone() < uzs_kernel_data_start ||
+	       (char *)uzs_k_zone() >= uzs_kernel_data_end);
+	return uzs_lab_keep(
+		uzs_kernel_data_start,
+		(size_t)(uzs_kernel_data_end - uzs_kernel_data_start));
+}
+
+void uzs_k_lab_use(struct uzs_k_lab_use *use)
+{
+	use->pieces = heap.pieces;
+	use->objects = (unsigned long)uzs_k_live_objects;
+	use->nr_zspages =
+		(unsigned long)atomic_long_read(&uzs_k_zone_stat[NR_ZSPAGES]);
+	use->heap_bytes = heap.mapped;
+}

@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
+"""Tests scripts/kernel_lab.py, on what the lab's programs may print and on
+small trees: which functions' plain accesses are left out, what a report says,
+and what ends a run. Needs python3 and cc."""
+import contextlib
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import types
+import unittest
+from pathlib import Path
+from unittest import mock
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.dont_write_bytecode = True
+
+import kernel_lab  # noqa: E402
+import kernel_test  # noqa: E402
+
+ROW = {"scenario": "free-free", "scope": "kernel", "defer": "none", "cpus": 2,
+       "preemptions": 2, "schedules": 59, "states": 72, "longest": 51,
+       "cpu_seconds": 0.25, "complete": True, "found": "nothing"}
+RACE = {**ROW, "found": "data race", "found_at": 7, "found_steps": 46,
+        "schedule": "free-free/kernel/none/2/5b", "confirmed": True,
+        "text": "two stores\nto x"}
+
+
+class Unwatched(unittest.TestCase):
+    def declared(self, source):
+        with tempfile.TemporaryDirectory() as directory:
+            tree = types.SimpleNamespace(path=Path(directory), source=source)
+            kernel_lab.write_unwatched(tree)
+            text = (tree.path / kernel_lab.UNWATCHED_FILE).read_text()
+            file = tree.path / "whole.c"
+            file.write_text("#define UZS_K_UNWATCHED "
+                            "__attribute__((noinline))\n" + text + source)
+            done = subprocess.run(["cc", "-fsyntax-only", file],
+                                  stderr=subprocess.PIPE, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return text
+
+    def test_as_defined(self):
+        text = self.declared(
+            "struct zpdesc { int x; };\n"
+            "static struct zspage *get_zspage(struct zpdesc *d)\n"
+            "{\n\treturn d ? (void *)d : 0;\n}\n"
+            "static int other(void)\n{\n\treturn !get_zspage(0);\n}\n"
+            "int (*use)(void) = other;\n")
+        self.assertIn("static struct zspage *get_zspage(struct zpdesc *d) "
+                      "UZS_K_UNWATCHED;", text)
+        self.assertNotIn("other", text)
+
+    def test_several_lines(self):
+        text = self.declared(
+            "static unsigned long zs_shrinker_count(struct shrinker *s,\n"
+            "\t\tstruct shrink_control *c)\n"
+            "{\n\treturn s != (void *)c;\n}\n"
+            "void *use = zs_shrinker_count;\n")
+        self.assertIn("(struct shrinker *s, struct shrink_control *c)", text)
+
+    def test_none(self):
+        self.assertNotIn("UNWATCHED", self.declared("int x;\n"))
+
+
+class Report(unittest.TestCase):
+    def test_rows(self):
+        text = kernel_lab.rows_text([ROW, {**ROW, "complete": False}], False)
+        self.assertRegex(text, r"free-free +2 +2 +59 +72 +51 +0.250  nothing\n")
+        self.assertIn("nothing so far", text)
+        self.assertIn("2 rows, 118 schedules, 144 states, 0.5 s of CPU time, "
+                      "236 schedules a second", text)
+
+    def test_briefly(self):
+        text = kernel_lab.rows_text([ROW, RACE], True)
+        self.assertIn("data race", text)
+        self.assertNotIn("nothing", text)
+        self.assertEqual(len(kernel_lab.rows_text([ROW], True).splitlines()),
+                         1)
+
+    def test_findings(self):
+        longer = {**RACE, "found_steps": 400, "schedule": "a/b/c/2/1b",
+                  "confirmed": False}
+        with mock.patch.object(kernel_lab, "table", lambda *_: "TABLE"):
+            text = kernel_lab.findings_text(ROOT / "build/prog",
+                                            [longer, RACE])
+        self.assertRegex(text, "(?s)^data race, found by schedule 7 of "
+                         "free-free with 2 CPUs.*TABLE.*"
+                         "  build/prog replay free-free/kernel/none/2/5b\n"
+                         "  gdb --args build/prog replay free-free.*"
+                         "  400  a/b/c/2/1b  data race: two stores to x")
+        self.assertNotIn("alone does not", text)
+
+    def test_long_table(self):
+        lines = "\n".join(f"line {i}" for i in range(500))
+        done = types.SimpleNamespace(stdout=lines)
+        with mock.patch.object(subprocess, "run", lambda *_, **__: done):
+            text = kernel_lab.table("prog", "x")
+        self.assertIn("line 0", text)
+        self.assertIn("line 499", text)
+        self.assertIn("... 440 steps", text)
+        self.assertLessEqual(len(text.splitlines()),
+                             kernel_lab.MOST_LINES + 1)
+
+
+class Run(unittest.TestCase):
+    """What is explored, and the exit status."""
+
+    def run_with(self, plain, steps, deep=False):
+        asked = []
+
+        def execute(command, log, limit):
+            kind = "plain" if "plain" in str(command[0]) else "steps"
+            asked.append(kind)
+            log.write_text(json.dumps(plain if kind == "plain" else steps)
+                           + "\nuzs-lab-kernel: something\n")
+            return 0
+
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory)
+            build = types.SimpleNamespace(
+                program=lambda n: path / Path(n).name, make=lambda t: None)
+            for kind in kernel_lab.KINDS:
+                (path / kernel_lab.name(8, kind)).touch()
+            tree = types.SimpleNamespace(path=path / "t", description="X",
+                                         facts=lambda: ["y"])
+            tree.path.mkdir()
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out), \
+                    contextlib.redirect_stderr(io.StringIO()), \
+                    mock.patch.object(kernel_lab, "table", lambda *_: "T"):
+                result = kernel_lab.run(types.SimpleNamespace(deep=deep), tree,
+                                        build, [8], execute, path)
+        return result, asked, out.getvalue()
+
+    def test_nothing(self):
+        result, asked, text = self.run_with([ROW], [ROW])
+        self.assertEqual(result, (0, False))
+        self.assertEqual(asked, ["steps", "plain"])
+        self.assertIn("\npassed: ", text)
+
+    def test_found_by_steps(self):
+        result, asked, text = self.run_with([ROW], [ROW, RACE])
+        self.assertEqual(result, (1, True))
+        self.assertEqual(asked, ["steps"])
+        self.assertIn("\nFAILED: ", text)
+
+    def test_found_by_plain_accesses(self):
+        result, asked, text = self.run_with([RACE], [ROW])
+        self.assertEqual(result, (1, True))
+        self.assertEqual(asked, ["steps", "plain"])
+
+    def test_not_complete(self):
+        some = {**ROW, "complete": False}
+        self.assertEqual(self.run_with([ROW], [some])[0], (1, False))
+        self.assertEqual(self.run_with([ROW], [some], deep=True)[0],
+                         (0, False))
+
+    def test_no_json(self):
+        with tempfile.TemporaryDirectory() as directory:
+            log = Path(directory) / "log"
+
+            def execute(command, log, limit):
+                log.write_text("Segmentation fault\n")
+                return -11
+
+            build = types.SimpleNamespace(program=Path)
+            args = types.SimpleNamespace(deep=False)
+            error = io.StringIO()
+            with contextlib.redirect_stderr(error), \
+                    contextlib.redirect_stdout(io.StringIO()), \
+                    self.assertRaises(SystemExit) as ended:
+                kernel_lab.explore(args, build, 8, "", execute, log)
+        self.assertEqual(ended.exception.code, 1)
+        self.assertIn("the lab ended with -11", error.getvalue())
+
+
+class Options(unittest.TestCase):
+    def refused(self, *options):
+        error = io.StringIO()
+        with mock.patch.object(sys, "argv", ["kernel-test", *options]), \
+                contextlib.redirect_stderr(error), \
+                self.assertRaises(SystemExit) as ended:
+            kernel_test.arguments()
+        self.assertEqual(ended.exception.code, 2)
+        return error.getvalue()
+
+    def test_with_others(self):
+        self.assertIn("--lab: without", self.refused("--lab", "--locks"))
+        self.assertIn("--lab: without",
+                      self.refused("--lab", "--sanitize", "thread"))
+        self.assertIn("--deep: with --lab", self.refused("--deep"))
+
+    def test_page_size(self):
+        args = types.SimpleNamespace(page_shifts=[16], chain_size=None)
+        with contextlib.redirect_stderr(io.StringIO()), \
+                self.assertRaises(SystemExit):
+            kernel_lab.chain_sizes(args, types.SimpleNamespace(
+                fixed_chain=None))
+
+
+if __name__ == "__main__":
+    unittest.main()
