@@ -3,6 +3,7 @@
  * the end, change nothing, and with --every-step see all there is; and that
  * states with equal fingerprints are equal memory.
  */
+#include "../test_system.h"
 #include "lab_test.h"
 
 #include <stdlib.h>
@@ -335,6 +336,10 @@ static void test_verify(void **state)
 	explore(&racy, &o, &r);
 	assert_int_equal(r.finding, LAB_FOUND_RACE);
 	assert_non_null(strstr(r.text, "other memory"));
+	/* Lists that begin in a local variable: with ASan's fake stacks such a
+	 * variable lies elsewhere each time. */
+	if (UNDER_ASAN)
+		return;
 	explore(lab_find_scenario("free-migrate"), &o, &r);
 	assert_int_equal(r.finding, LAB_FOUND_NOTHING);
 	assert_true(r.complete);
