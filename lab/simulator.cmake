@@ -5,7 +5,7 @@
 # -fsanitize=kernel-address with all checks as calls, which sim_mem.c has;
 # nothing else of it is wanted.
 set(uzs_sim_options -fsanitize=kernel-address
-	-fsanitize-recover=kernel-address)
+	-fsanitize-recover=kernel-address -DUZS_NO_ASAN)
 if(CMAKE_C_COMPILER_ID MATCHES "Clang")
 	list(APPEND uzs_sim_options
 		"SHELL:-mllvm -asan-instrumentation-with-call-threshold=0"
@@ -50,6 +50,7 @@ add_executable(uzs-lab-simulate
 	sim_out.c
 	sim_svg.c
 	sim_html.c
+	sim_tables.c
 	$<TARGET_OBJECTS:uzs_sim>)
 uzs_setup_lab(uzs-lab-simulate ${uzs_sim_defines}
 	"UZS_SIM_COSTS_DIRS=\"${CMAKE_CURRENT_SOURCE_DIR}/costs\",\"${uzs_sim_costs_installed}\"")

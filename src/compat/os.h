@@ -28,8 +28,10 @@ bool uzs_os_discard(void *addr, size_t size);
 /* Nanoseconds of a clock that never goes back. */
 u64 uzs_clock_ns(void);
 
-/* AddressSanitizer: an access to poisoned memory is reported. */
-#if defined(__SANITIZE_ADDRESS__)
+/* AddressSanitizer: an access to poisoned memory is reported. (Not where its
+ * instrumentation is used for other things: lab/.) */
+#if defined(UZS_NO_ASAN)
+#elif defined(__SANITIZE_ADDRESS__)
 #define UZS_ASAN 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
