@@ -71,6 +71,7 @@ need_example_programs() {
 	need_header nbdkit-plugin.h nbdkit-plugin-dev
 	need_command nbdkit nbdkit
 	need_command nbdcopy libnbd-bin
+	need_command file file # nbdinfo asks it
 	need_command qemu-img qemu-utils
 	need_command fio fio
 	need_command mke2fs e2fsprogs
