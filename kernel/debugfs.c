@@ -18,6 +18,7 @@ struct dentry {
 	struct list_head inside;
 	char *name;
 	void *data;
+	unsigned long owner; /* uzs_k_entering_id() */
 	const struct file_operations *ops; /* NULL: a directory */
 };
 
@@ -33,15 +34,19 @@ static __attribute__((constructor)) void name_lock(void)
 struct dentry *uzs_k_debugfs_add(const char *name, struct dentry *parent,
 				 void *data, const struct file_operations *ops)
 {
-	struct dentry *d = uzs_k_zalloc(sizeof(*d));
+	struct dentry *d;
 
+	if (IS_ERR(parent))
+		return parent;
+	d = uzs_k_zalloc(sizeof(*d));
 	if (!d)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	d->name = uzs_k_strdup(name);
 	if (!d->name) {
 		uzs_k_free(d);
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	}
+	d->owner = uzs_k_entering_id();
 	d->data = data;
 	d->ops = ops;
 	INIT_LIST_HEAD(&d->inside);
@@ -70,6 +75,36 @@ void uzs_k_debugfs_remove(struct dentry *d)
 	mutex_lock(&tree_lock);
 	remove_locked(d);
 	mutex_unlock(&tree_lock);
+}
+
+/* Locks: tree_lock. */
+static unsigned long left_in(struct list_head *entries, unsigned long id)
+{
+	unsigned long left = 0;
+	struct dentry *d;
+
+	list_for_each_entry(d, entries, siblings) {
+		left += left_in(&d->inside, id);
+		if (id && d->owner != id)
+			continue;
+		d->owner = 0;
+		left++;
+	}
+	return left;
+}
+
+unsigned long uzs_k_debugfs_left(unsigned long id)
+{
+	struct dentry *d, *next;
+	unsigned long left;
+
+	mutex_lock(&tree_lock);
+	left = left_in(&root, id);
+	if (!id)
+		list_for_each_entry_safe(d, next, &root, siblings)
+			remove_locked(d);
+	mutex_unlock(&tree_lock);
+	return left;
 }
 
 int uzs_k_debugfs_show(struct dentry *dir, const char *name, FILE *out)

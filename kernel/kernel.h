@@ -18,6 +18,9 @@
 /* A pool's surroundings. */
 struct uzs_k_env {
 	struct uzs_workqueue_struct queue;
+	/* What its pool has registered, and has to take back. */
+	unsigned long id; /* of its entries in debugfs; never 0 */
+	unsigned long shrinkers;
 };
 
 /* Brings the machine up if this is the first pool, makes the pool's
@@ -25,13 +28,25 @@ struct uzs_k_env {
  * uzs_k_entered. Return: false: no memory. */
 bool uzs_k_enter(struct uzs_k_env *env, bool worker);
 void uzs_k_entered(void);
+/* Of the pool that this thread makes; 0: it makes none. */
+unsigned long uzs_k_entering_id(void);
 /* Runs what is queued, and takes the machine down if this was the last pool.
- * Return: how much the module left behind: pages, objects, counters. */
+ * Return: how much was left behind: of the pool, entries in debugfs and
+ * shrinkers; of the module, these too, and pages, objects, counters, zpool
+ * drivers, states of CPU hotplug. */
 unsigned long uzs_k_leave(struct uzs_k_env *env);
 
 struct shrinker;
 unsigned long uzs_k_shrink_count(struct shrinker *shrinker);
 unsigned long uzs_k_shrink_scan(struct shrinker *shrinker, unsigned long nr);
+
+/* ---- debugfs.c, zpool.c -------------------------------------------------- */
+
+/* Entries that were made with that pool; id 0: all there are. They are then
+ * nobody's, and with id 0 removed. */
+unsigned long uzs_k_debugfs_left(unsigned long id);
+/* Drivers that are registered; forgets them. */
+unsigned long uzs_k_zpool_drivers_left(void);
 
 /* ---- page.c -------------------------------------------------------------- */
 

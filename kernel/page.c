@@ -13,13 +13,18 @@
  * Guarantees:
  *  K1 who has a reference to a page finds it neither freed nor reused, also
  *     when it was moved away meanwhile.
- *  K2 a page goes back to the zone without flags, type and references.
+ *  K2 a page goes back to the zone without flags, type and references: in
+ *     builds that test, the process ends if the file left it locked or typed.
  */
 #include "kernel.h"
 #include "lab_kernel.h"
 
 #include <linux/migrate.h>
 #include <linux/slab.h>
+
+/* All that pages may take where tests run: a file that loses pages is found
+ * out of memory before the machine is. */
+#define UZS_K_TEST_BYTES ((size_t)1 << 30)
 
 static struct zone zone;
 static void *zone_memory;
@@ -64,6 +69,9 @@ struct page *uzs_k_alloc_page(gfp_t gfp)
 void uzs_k_put_last(struct page *page)
 {
 	VM_BUG_ON(PagePrivate(page));
+	VM_BUG_ON(page->uzs_flags & PG_locked); /* nobody else has it */
+	/* Where operations go by type, the type stays until here. */
+	VM_BUG_ON(!type_ops && ~page->page_type);
 	page_clear(uzs_page_of(page),
 		   PG_movable | UZS_K_PRIVATE_2 | UZS_K_OWNER_PRIV_1);
 	uzs_zone_free_page(page_zone(page), uzs_page_of(page));
@@ -121,24 +129,36 @@ static bool isolate(struct zone *z, struct uzs_page *p)
 	return ops && ops->isolate_page(page, 0);
 }
 
-static int migrate(struct zone *z, struct uzs_page *to, struct uzs_page *from)
+/* 0: the caller has a reference to `to`, to be put when that is unlocked: it
+ * may be the only one, if nobody wanted the page any more. */
+static int migrate_to(struct uzs_page *to, struct uzs_page *from)
 {
 	struct page *dst = uzs_page_as_kernel(to);
 	struct page *src = uzs_page_as_kernel(from);
 	int rc;
 
-	(void)z;
 	reset(dst);
 	/* The migrator's reference; the owner takes one of its own. */
 	__atomic_store_n(&dst->_refcount.counter, 1, __ATOMIC_RELEASE);
 	rc = ops_of(src)->migrate_page(dst, src, MIGRATE_SYNC);
 	if (!rc) {
 		page_clear(from, PG_movable);
-		put_page(dst);
 		return 0;
 	}
 	VM_BUG_ON(page_count(dst) != 1);
 	atomic_set(&dst->_refcount, 0);
+	return rc;
+}
+
+/* For compat's compaction, which kept `from` locked since it was isolated: its
+ * zspage is there, and takes the new page. */
+static int migrate(struct zone *z, struct uzs_page *to, struct uzs_page *from)
+{
+	int rc = migrate_to(to, from);
+
+	(void)z;
+	if (!rc)
+		put_page(uzs_page_as_kernel(to));
 	return rc;
 }
 
@@ -201,8 +221,10 @@ static int move_held(struct zs_pool *pool, struct page *src)
 	lock_page(src);
 	if (to && PageMovable(src)) {
 		lock_page(uzs_page_as_kernel(to));
-		rc = migrate(&zone, to, from);
+		rc = migrate_to(to, from);
 		unlock_page(uzs_page_as_kernel(to));
+		if (!rc)
+			put_page(uzs_page_as_kernel(to));
 	}
 	if (rc && PageMovable(src))
 		putback(&zone, from);
@@ -276,6 +298,7 @@ bool uzs_k_zone_init(void)
 	/* Nothing runs in the background to give memory back. */
 	struct zone_options options = {
 		.page_shift = PAGE_SHIFT,
+		.limit = UZS_DEBUG ? UZS_K_TEST_BYTES : 0,
 		.retained = SIZE_MAX,
 		.movable = &zone_ops,
 	};

@@ -11,7 +11,7 @@
 #if UZS_LAB
 #include <uzs/places.h>
 #endif
-#if UZS_K_PLAIN /* lab_plain.c */
+#if UZS_K_PLAIN /* lab/plain.c */
 #include "uzs-plain.h"
 #endif
 #include UZS_K_SOURCE

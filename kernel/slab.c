@@ -110,6 +110,8 @@ void uzs_k_cache_free(struct kmem_cache *cache, void *obj)
 #if !UZS_LAB /* whose memory is lab_memory.c's */
 void *uzs_k_malloc(size_t size)
 {
+	if (uzs_should_fail(UZS_FAULT_OS))
+		return NULL;
 	if (size < LINE)
 		return malloc(size);
 	if (size > SIZE_MAX - LINE)

@@ -42,8 +42,11 @@ static struct subject_pool *create(unsigned int page_size,
 	pool->zs = UZS_K_CREATE("subject");
 	uzs_k_entered();
 	if (!pool->zs) {
-		uzs_k_leave(&pool->env);
+		unsigned long left = uzs_k_leave(&pool->env);
+
 		uzs_k_free(pool);
+		/* Nobody else could tell. */
+		VM_BUG_ON(left);
 		errno = ENOMEM;
 		return NULL;
 	}
@@ -290,6 +293,19 @@ static unsigned long check(struct subject_pool *pool, FILE *out)
 	return uzs_k_check(pool->zs, out);
 }
 
+#ifdef UZS_TESTING
+static void run_out(enum subject_lack lack, long nth)
+{
+	static const enum uzs_fault_kind kinds[] = {
+		[SUBJECT_NO_MEMORY] = UZS_FAULT_OS,
+		[SUBJECT_NO_PAGE] = UZS_FAULT_PAGE,
+		[SUBJECT_NO_SLAB] = UZS_FAULT_SLAB,
+	};
+
+	uzs_fault_set_from(kinds[lack], nth);
+}
+#endif
+
 #if UZS_LAB
 struct zs_pool *uzs_k_lab_pool(struct subject_pool *pool)
 {
@@ -340,6 +356,9 @@ uzs_kernel_subject(void)
 		.print_classes = print_classes,
 		.check = check,
 		.trim = trim,
+#ifdef UZS_TESTING
+		.run_out = run_out,
+#endif
 	};
 
 	return &subject;

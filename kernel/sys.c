@@ -21,9 +21,17 @@
 
 static pthread_mutex_t life_lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned long pools; /* guard: life_lock */
+static unsigned long last_id; /* of a pool; guard: life_lock */
 
 /* Whose surroundings this thread makes a pool in. */
 static __thread struct uzs_k_env *entering;
+/* It is up, and this thread makes a pool in it, not the module. */
+static __thread bool entering_pool;
+
+unsigned long uzs_k_entering_id(void)
+{
+	return entering_pool ? entering->id : 0;
+}
 
 /* ---- messages ------------------------------------------------------------ */
 
@@ -184,20 +192,32 @@ struct shrinker *uzs_k_shrinker_alloc(unsigned int flags)
 	return shrinker;
 }
 
+static atomic_long_t shrinkers; /* that are registered */
+
+static void count_shrinker(struct uzs_k_env *env, long n)
+{
+	atomic_long_add(n, &shrinkers);
+	if (env)
+		env->shrinkers += (unsigned long)n;
+}
+
 void uzs_k_shrinker_register(struct shrinker *shrinker)
 {
 	shrinker->uzs.count_objects = count;
 	shrinker->uzs.scan_objects = scan;
 	uzs_shrinker_register(&uzs_k_zone()->shrinkers, &shrinker->uzs);
 	shrinker->registered = true;
+	shrinker->env = entering_pool ? entering : NULL;
+	count_shrinker(shrinker->env, 1);
 }
 
 void uzs_k_shrinker_unregister(struct shrinker *shrinker)
 {
-	if (shrinker->registered)
-		uzs_shrinker_unregister(&uzs_k_zone()->shrinkers,
-					&shrinker->uzs);
+	if (!shrinker->registered)
+		return;
+	uzs_shrinker_unregister(&uzs_k_zone()->shrinkers, &shrinker->uzs);
 	shrinker->registered = false;
+	count_shrinker(shrinker->env, -1);
 }
 
 void uzs_k_shrinker_free(struct shrinker *shrinker)
@@ -281,6 +301,25 @@ static bool machine_up(void)
 	return true;
 }
 
+/* Says what of a kind is left. Return: n. */
+static unsigned long left_behind(unsigned long n, const char *what)
+{
+	if (n)
+		uzs_k_printk(3, "left behind: %lu %s\n", n, what);
+	return n;
+}
+
+static unsigned long states_left(void)
+{
+	unsigned long left = 0;
+
+	for (int i = 0; i < CPUHP_UZS; i++) {
+		left += states[i].used;
+		states[i].used = false;
+	}
+	return left;
+}
+
 /* Return: what is left behind. */
 static unsigned long machine_down(void)
 {
@@ -288,7 +327,12 @@ static unsigned long machine_down(void)
 
 	lockstat_write();
 	uzs_k_module_exit();
-	left = uzs_k_zone_destroy();
+	left = left_behind((unsigned long)atomic_long_xchg(&shrinkers, 0),
+			   "shrinkers");
+	left += left_behind(uzs_k_debugfs_left(0), "entries in debugfs");
+	left += left_behind(uzs_k_zpool_drivers_left(), "zpool drivers");
+	left += left_behind(states_left(), "states of CPU hotplug");
+	left += left_behind(uzs_k_zone_destroy(), "pages");
 	percpu_exit();
 	for (int i = 0; i < UZS_NR_ZONE_STATS; i++)
 		if (atomic_long_xchg(&uzs_k_zone_stat[i], 0) && !left)
@@ -303,7 +347,10 @@ bool uzs_k_enter(struct uzs_k_env *env, bool worker)
 	pthread_mutex_lock(&life_lock);
 	uzs_workqueue_init(&env->queue, worker);
 	entering = env;
+	env->id = ++last_id;
+	env->shrinkers = 0;
 	up = pools || machine_up();
+	entering_pool = up;
 	if (up)
 		pools++;
 	else
@@ -315,6 +362,7 @@ bool uzs_k_enter(struct uzs_k_env *env, bool worker)
 void uzs_k_entered(void)
 {
 	entering = NULL;
+	entering_pool = false;
 }
 
 unsigned long uzs_k_leave(struct uzs_k_env *env)
@@ -324,6 +372,9 @@ unsigned long uzs_k_leave(struct uzs_k_env *env)
 	uzs_workqueue_destroy(&env->queue);
 	pthread_mutex_lock(&life_lock);
 	left = uzs_k_lost_slabs();
+	left += left_behind(env->shrinkers, "shrinkers of a pool");
+	left += left_behind(uzs_k_debugfs_left(env->id),
+			    "entries in debugfs of a pool");
 	if (--pools == 0)
 		left += machine_down();
 	left += uzs_k_lost_slabs();

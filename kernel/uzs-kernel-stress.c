@@ -8,6 +8,7 @@
  * zs_free gives many pages back while the other thread wants the same class's
  * lock: for lock statistics, which a subject built with compat's checked body
  * writes to the file that UZS_KERNEL_LOCKSTAT names when its last pool goes.
+ * One that is not writes none, and the program fails.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -15,6 +16,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "activity.h"
 #include "tests/conformance/subject_load.h"
@@ -329,6 +331,34 @@ static void churn(void)
 		pthread_join(threads[i], NULL);
 }
 
+/* ---- lock statistics -------------------------------------------------------- */
+
+/* The file for them is there and empty afterwards, if one is wanted. */
+static bool prepare_statistics(const char *path)
+{
+	FILE *out = path ? fopen(path, "w") : NULL;
+
+	if (out && !fclose(out))
+		return true;
+	if (path)
+		fprintf(stderr,
+			"uzs-kernel-stress: UZS_KERNEL_LOCKSTAT: %s: %s\n",
+			path, strerror(errno));
+	return !path;
+}
+
+/* The subject has written them when its pool was destroyed. */
+static void check_statistics(const char *path)
+{
+	struct stat st;
+
+	if (!path)
+		return;
+	/* A pipe or terminal has no size. */
+	if (stat(path, &st) || (S_ISREG(st.st_mode) && !st.st_size))
+		fail("no lock statistics: the subject is not built with compat's checked body (UZS_CHECKED)");
+}
+
 /* ---- command line ----------------------------------------------------------- */
 
 static const char help[] =
@@ -364,6 +394,7 @@ int main(int argc, char **argv)
 		{ 0 }
 	};
 	char error[SUBJECT_ERROR_BYTES];
+	const char *statistics = getenv("UZS_KERNEL_LOCKSTAT");
 	bool churns = false;
 	uint32_t seed = 1;
 	int opt;
@@ -390,6 +421,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "uzs-kernel-stress: %s\n", error);
 		return 1;
 	}
+	if (!prepare_statistics(statistics))
+		return 1;
 	pool = subject->create(subject->page_size, subject->chain_size, true);
 	if (!pool) {
 		perror("uzs-kernel-stress: create");
@@ -406,5 +439,6 @@ int main(int argc, char **argv)
 		fail("the pool is not sound");
 	if (subject->destroy(pool))
 		fail("the pool left something behind");
+	check_statistics(statistics);
 	return failures ? 1 : 0;
 }

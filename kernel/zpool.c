@@ -38,4 +38,23 @@ int zpool_unregister_driver(struct zpool_driver *its)
 	WARN_ON(rc);
 	return rc;
 }
+
+unsigned long uzs_k_zpool_drivers_left(void)
+{
+	struct zpool_driver *d, *next;
+	unsigned long left = 0;
+
+	pthread_mutex_lock(&lock);
+	list_for_each_entry_safe(d, next, &drivers, list) {
+		list_del(&d->list);
+		left++;
+	}
+	pthread_mutex_unlock(&lock);
+	return left;
+}
+#else
+unsigned long uzs_k_zpool_drivers_left(void)
+{
+	return 0;
+}
 #endif

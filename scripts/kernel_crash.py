@@ -50,9 +50,9 @@ def name_frames(lines):
     return named
 
 
-def repeat(command, env):
-    """How to run a step again under a debugger, as one line of a shell. env:
-    what it had beside the environment."""
+def repeat(command, env, debugger=True):
+    """How to run a step again, as one line of a shell. env: what it had beside
+    the environment."""
     words = [f"{name}={shlex.quote(value)}" for name, value in env.items()]
-    return " ".join(words + ["gdb -ex run --args"]
+    return " ".join(words + ["gdb -ex run --args"] * debugger
                     + [shlex.quote(str(c)) for c in command])

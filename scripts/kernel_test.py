@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True  # nothing is left in the tree
 sys.argv[0] = "kernel-test"  # in messages
 
 import kernel_crash
+import kernel_findings
 import kernel_lab
 import kernel_tree
 from bench_common import ROOT, Parser, die, say
@@ -33,8 +34,6 @@ SANITIZERS = ["address", "undefined", "thread"]
 LIMIT = 300
 LIMIT_PER_MILLION_OPS = 60
 LIMIT_SANITIZED = 4  # times as much
-# A line of what uzs-compare --csv prints.
-CSV_LINE = re.compile(r"subject,against,|[^,\s]+,[^,\s]+(,[0-9]+){9}$")
 EXAMPLE = """
 example: what does this change do to 6.12's file?
   scripts/kernel-test --debian 6.12 --patch my.patch --page-size 4096
@@ -82,9 +81,9 @@ def arguments():
                      help="with --sanitize thread: leave struct zspage's "
                      "bit-fields as they are, and see the known reports")
     how.add_argument("--locks", action="store_true",
-                     help="run two threads in the checked body of compat, "
-                     "which checks the order of locks, and print the lock "
-                     "statistics")
+                     help="run the stress test in the checked body of compat "
+                     "too, which checks the order of locks, and print the "
+                     "lock statistics of two threads")
     how.add_argument("--lab", action="store_true",
                      help="instead of all tests: explore every interleaving "
                      "of a few calls on virtual CPUs (docs/lab.md)")
@@ -92,7 +91,7 @@ def arguments():
                      help="with --lab: one preemption more, up to 20 seconds "
                      "for each row")
     how.add_argument("--build-only", action="store_true",
-                     help="stop when it is built")
+                     help="stop when it is built, and print where it is")
     how.add_argument("--keep", action="store_true",
                      help="keep the copy of the files, and say where")
     args = parser.parse_args()
@@ -102,13 +101,19 @@ def arguments():
         parser.error("--lab: without --sanitize and --locks")
     if args.deep and not args.lab:
         parser.error("--deep: with --lab")
+    if args.tsan_unchanged and args.sanitize != "thread":
+        parser.error("--tsan-unchanged: with --sanitize thread")
+    if args.build_only and args.locks:
+        parser.error("--locks: without --build-only")
     args.page_shifts = page_shifts(parser, args.page_size)
     args.chain_sizes = chain_sizes(
         parser, "4,8,16" if args.chain_size is None else args.chain_size)
     if args.ops is None:
         args.ops = "1M" if args.sanitize else "20M"
-    if not re.fullmatch(r"[1-9][0-9]{0,14}[KM]?", args.ops):
-        parser.error(f"--ops {args.ops}: not a number")
+    if not re.fullmatch(r"0*[1-9][0-9]{0,11}[KM]?", args.ops, re.ASCII):
+        parser.error(f"--ops {args.ops}: 1 to 999999999999, with K or M for "
+                     "thousands or millions")
+    args.ops = args.ops.lstrip("0")
     if not 0 <= args.seed < 1 << 32:
         parser.error(f"--seed {args.seed}: 0 to 4294967295")
     return args
@@ -266,16 +271,22 @@ def suppressions(build):
     return path
 
 
+def quoted(path):
+    """As a sanitizer's options take it, with blanks and colons."""
+    mark = '"' if "'" in str(path) else "'"
+    return f"{mark}{path}{mark}"
+
+
 def environment(build):
     """What a step's environment has beside ours."""
     env = {}
     kind = build.kind
-    if kind in SANITIZERS:
+    if kind:
         env["UZS_TEST_SCALE"] = os.environ.get("UZS_TEST_SCALE", "20")
     if kind == "thread":
         env["TSAN_OPTIONS"] = (
             "halt_on_error=1:history_size=7:suppressions="
-            f"{suppressions(build)}")
+            + quoted(suppressions(build)))
     elif kind == "address":
         env["ASAN_OPTIONS"] = "detect_leaks=1"
     elif kind == "undefined":
@@ -293,9 +304,11 @@ class Step:
         self.log = log
         self.good = False
         self.crashed = False
+        self.killed = False  # from outside
         self.note = ""
         self.seconds = 0.0
         self.repeat = ""
+        self.variables = {}
 
 
 def time_limit(build, ops="0"):
@@ -316,6 +329,7 @@ def run(steps, name, build, command, env=None, limit=None):
     variables.update(env or {})
     limit = limit or time_limit(build)
     step.repeat = kernel_crash.repeat(command, variables)
+    step.variables = variables
     status = execute(command, log, limit, {**os.environ, **variables})
     step.seconds = time.monotonic() - began
     step.good = status == 0
@@ -324,6 +338,9 @@ def run(steps, name, build, command, env=None, limit=None):
     elif status < 0:
         step.crashed = True
         step.note = f"killed by signal {-status}"
+        step.killed = -status == signal.SIGKILL
+        if step.killed:
+            step.note += ", perhaps for want of memory"
     return step, log.read_text(errors="replace")
 
 
@@ -338,10 +355,11 @@ def conformance(steps, build, geometries):
             step.note = summary[-1]
 
 
-def stress(steps, build, geometries, args):
+def stress(steps, build, geometries, args, where=""):
     for shift, chain in geometries:
         step, text = run(
-            steps, f"stress, {1 << shift} byte pages, chain {chain}", build,
+            steps, f"stress, {1 << shift} byte pages, chain {chain}{where}",
+            build,
             [build.program("kernel/uzs-kernel-stress"), "--seed",
              str(args.seed), build.subject(shift, chain)])
         if step.good and text:
@@ -359,8 +377,17 @@ def differential(steps, build, geometries, args, traces):
     step, text = run(steps, "differential against ours", build, command,
                      limit=time_limit(build, args.ops))
     cells = list(csv.DictReader(
-        line for line in text.splitlines() if CSV_LINE.match(line)))
+        line for line in text.splitlines()
+        if kernel_findings.CSV_LINE.match(line)))
     ops = sum(int(c["ops"]) for c in cells)
+    if step.good:
+        step.note = kernel_findings.uneventful(cells, geometries)
+        step.good = not step.note
+    elif kernel_findings.shown_by(text):
+        step.note, crash, again = kernel_findings.shown_by(text)
+        step.crashed = True
+        step.repeat = kernel_crash.repeat(again, step.variables,
+                                          debugger=crash)
     step.note = step.note or (f"{ops:,} operations" +
                               (", no mismatch" if step.good else ""))
     return cells
@@ -369,13 +396,15 @@ def differential(steps, build, geometries, args, traces):
 def lock_statistics(steps, args, tree, geometries):
     build = Build(args, tree, geometries[:1], "checked")
     build.make(build.targets + ["uzs-kernel-stress"])
+    # Compaction, migration and the shrinker take locks in their order too.
+    stress(steps, build, geometries[:1], args, " in the checked body")
     out = BUILD / "logs/kernel-test-locks.txt"
     out.unlink(missing_ok=True)
     step, text = run(
         steps, "two threads in the checked body", build,
         [build.program("kernel/uzs-kernel-stress"), "--churn",
          build.subject(*geometries[0])], {"UZS_KERNEL_LOCKSTAT": str(out)})
-    if out.exists():
+    if out.exists() and out.stat().st_size:
         # without the histograms
         lines = [line for line in out.read_text().splitlines()
                  if not line.startswith("  ")]
@@ -386,20 +415,6 @@ def lock_statistics(steps, args, tree, geometries):
 
 
 # ---- the report ---------------------------------------------------------------
-
-def excerpt(log):
-    """What a reader of the report wants of a log: the first mismatch or
-    finding of a sanitizer from its head, else the end."""
-    lines = [line for line in log.read_text(errors="replace").splitlines()
-             if not CSV_LINE.match(line)]
-    for number, line in enumerate(lines):
-        if re.search(r"WARNING: ThreadSan|ERROR: \w+Sanitizer|runtime error:|"
-                     r": mismatch:", line):
-            end = number + 40
-            summary = [x for x in lines[end:] if x.startswith("SUMMARY:")]
-            return lines[number:end] + summary[:1]
-    return lines[-25:]
-
 
 def report(tree, build, steps, cells, locks, args):
     print(f"kernel-test: {kernel_tree.SOURCE} of {tree.description}")
@@ -433,8 +448,9 @@ def report(tree, build, steps, cells, locks, args):
     failed = [s for s in steps if not s.good]
     for s in failed:
         print(f"\n{s.name} FAILED; from {s.log}:")
-        lines = excerpt(s.log) or ["no output"]
-        if lines == ["no output"] and s.crashed and not args.sanitize:
+        lines = kernel_findings.excerpt(s.log) or ["no output"]
+        if lines == ["no output"] and s.crashed and not s.killed \
+                and not args.sanitize:
             lines = ["no output; run it with --sanitize address"]
         print("\n".join("  " + line
                         for line in kernel_crash.name_frames(lines)))
@@ -520,9 +536,12 @@ def test(args):
     status = 0
     if args.build_only:
         bench = [name + "-bench" for name in build.targets]
-        build.make(build.targets + bench)
+        programs = ["uzs-conformance", "uzs-compare"]
+        build.make(build.targets + bench + programs)
         for name in build.targets + bench:
             print(build.path / "kernel" / f"{name}.so")
+        for name in programs:
+            print(build.program(f"tests/conformance/{name}"))
     else:
         build.make(build.targets + ["uzs-conformance", "uzs-compare",
                                     "uzs-kernel-stress"])
@@ -539,8 +558,17 @@ def test(args):
     return status
 
 
+def main_or_die():
+    """What the system refuses is one line."""
+    try:
+        return main()
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        die(f"{where}{error.strerror or error}")
+
+
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        sys.exit(main_or_die())
     except KeyboardInterrupt:
         sys.exit(130)

@@ -87,7 +87,12 @@ def copy_files(tree, to, source=None):
                    "or from --tree or --debian" if source else
                    "; is it a kernel tree?"))
         (to / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, to / name)
+        try:
+            shutil.copyfile(path, to / name)
+        except OSError as error:
+            # One of reading or writing does not say of which file.
+            raise OSError(error.errno, error.strerror,
+                          error.filename or str(path)) from error
 
 
 # ---- changing the copy --------------------------------------------------------
@@ -342,6 +347,8 @@ class Tree:
 
 # What a compiler (gcc, clang) says of it: (kind, pattern).
 MESSAGES = [
+    ("macros", r"type defaults to 'int' in declaration of '(\w+)'"),
+    ("macros", r"^expected .* before '(__\w+)'"),
     ("functions", r"implicit declaration of function '(\w+)'"),
     ("functions", r"call to undeclared function '(\w+)'"),
     ("types", r"unknown type name '(\w+)'"),
@@ -363,6 +370,9 @@ MESSAGES = [
     ("calls with other arguments", r"incompatible .*type for argument \d+ of "
                                    r"'(\w+)'"),
 ]
+# Macros that take the name of a class (linux/cleanup.h), which is none by
+# itself.
+OF_CLASSES = {"guard", "scoped_guard", "scoped_cond_guard", "CLASS", "__free"}
 
 
 def compile_command(tree, file, extra=()):
@@ -382,6 +392,60 @@ def compile_errors(command):
                           env={"PATH": "/usr/local/bin:/usr/bin:/bin",
                                "LC_ALL": "C"})
     return [] if done.returncode == 0 else done.stderr.splitlines()
+
+
+def source_line(place):
+    try:
+        text = Path(place[0]).read_text(errors="replace")
+    except OSError:
+        return ""
+    return (text.splitlines() + [""] * int(place[1]))[int(place[1]) - 1]
+
+
+def classify(text, place):
+    """An error as (kind, name); kind None: another error, told as it is."""
+    if "type specifier missing" in text:
+        # clang names nothing, but points at it
+        word = re.match(r"\w+", source_line(place)[int(place[2]) - 1:])
+        return ("macros", word[0]) if word else (None, text)
+    for kind, pattern in MESSAGES:
+        found = re.search(pattern, text)
+        if not found:
+            continue
+        words = [g for g in found.groups() if g]
+        if kind == "members" and "no member named" in text:
+            if text.startswith("no member"):
+                words.reverse()
+            return kind, ".".join(words)
+        name = words[0] if words else text
+        if kind == "functions" and name in OF_CLASSES:
+            kind = "macros"
+        return kind, name
+    return None, text
+
+
+def read_errors(lines):
+    """A compiler's errors: [(kind, name or text, (file, line, column))]."""
+    found = []
+    for line in lines:
+        place = re.match(r"(.+?):(\d+):(?:(\d+):)? (?:fatal )?error: (.*)",
+                         line)
+        if place:
+            text = place[4].replace("‘", "'").replace("’", "'")
+            at = (place[1], place[2], place[3] or "1")
+            found.append((*classify(text, at), at))
+    return found
+
+
+def is_of_macro(name, errors):
+    """Is the name unknown only as a macro is missing, whose argument it is or
+    that is written behind it where it is declared?"""
+    name = re.escape(name)
+    return any(
+        kind == "macros" and re.search(
+            rf"\b{macro}\s*\(\s*{name}\s*[,)]|\b{name}\s+{macro}\b",
+            source_line(place))
+        for kind, macro, place in errors)
 
 
 def what_is_missing(tree, file, extra=()):
@@ -409,26 +473,18 @@ def what_is_missing(tree, file, extra=()):
             missing.setdefault("headers", {})[header[1]] = line.split(":")[1]
             stub.parent.mkdir(parents=True, exist_ok=True)
             stub.touch()
-    for line in lines:
-        place = re.match(r"(\S+?):(\d+):(?:\d+:)? (?:fatal )?error: (.*)", line)
-        if not place:
-            continue
-        text = place[3].replace("‘", "'").replace("’", "'")
-        for kind, pattern in MESSAGES:
-            found = re.search(pattern, text)
-            if not found:
-                continue
-            words = [g for g in found.groups() if g]
-            if kind == "members" and "no member named" in text:
-                if text.startswith("no member"):
-                    words.reverse()
-                name = ".".join(words)
-            else:
-                name = words[0] if words else text
-            missing.setdefault(kind, {}).setdefault(name, place[2])
-            break
-        else:
-            other.append(f"{Path(place[1]).name}:{place[2]}: {place[3]}")
+    errors = read_errors(lines)
+    # The first of a name counts, and one that is a macro is no function too.
+    taken = set()
+    for kind, name, place in sorted(errors, key=lambda e: e[0] != "macros"):
+        if kind and name not in taken and not is_of_macro(name, errors):
+            taken.add(name)
+            missing.setdefault(kind, {})[name] = place[1]
+    told = {place[:2] for kind, _, place in errors if kind}
+    other = [f"{Path(place[0]).name}:{place[1]}: {text}"
+             for kind, text, place in errors
+             # what follows in the line follows from it
+             if not kind and place[:2] not in told]
     if lines and not missing and not other:
         other = lines[:10]
     return missing, other

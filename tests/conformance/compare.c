@@ -74,19 +74,19 @@ const char *compare_refuses(const struct subject *a, const struct subject *b)
 
 /* ---- reporting ----------------------------------------------------------- */
 
-static void print_op(const struct run *r, FILE *out)
+void compare_print_op(FILE *out, const struct trace_ops *ops, size_t at)
 {
-	const struct trace_op *op = &r->ops->op[r->at];
+	const struct trace_op *op = &ops->op[at];
 
-	if (r->at == r->ops->nr)
-		fprintf(out, "at the end of %zu operations", r->at);
+	if (at == ops->nr)
+		fprintf(out, "at the end of %zu operations", at);
 	else if (op->kind == 'a')
-		fprintf(out, "operation %zu: a %" PRIu32 " %" PRIu32, r->at + 1,
+		fprintf(out, "operation %zu: a %" PRIu32 " %" PRIu32, at + 1,
 			op->id, op->size);
 	else if (op->kind == 'f')
-		fprintf(out, "operation %zu: f %" PRIu32, r->at + 1, op->id);
+		fprintf(out, "operation %zu: f %" PRIu32, at + 1, op->id);
 	else
-		fprintf(out, "operation %zu: c", r->at + 1);
+		fprintf(out, "operation %zu: c", at + 1);
 }
 
 static void print_figure(FILE *out, const char *name, unsigned long a,
@@ -154,7 +154,7 @@ differ(struct run *r, const char *format, ...)
 
 	if (!r->report)
 		return false;
-	print_op(r, r->report);
+	compare_print_op(r->report, r->ops, r->at);
 	fputs(": ", r->report);
 	va_start(args, format);
 	vfprintf(r->report, format, args);
@@ -290,6 +290,17 @@ static bool both_sound(struct run *r)
 
 /* ---- operations ---------------------------------------------------------- */
 
+/* side: NULL when both are looked at. */
+static void note_place(const struct run *r, const struct side *side)
+{
+	volatile struct compare_place *place = r->opt->place;
+
+	if (!place)
+		return;
+	place->at = r->at;
+	place->side = side ? (int)(side - r->side) : -1;
+}
+
 static size_t data_bytes(const struct run *r, const struct uzs_object *object)
 {
 	size_t most = object->generation % r->opt->data_every
@@ -358,6 +369,7 @@ static bool run_op(struct run *r, const struct trace_op *op)
 		struct side *side = &r->side[i];
 		struct uzs_object *object;
 
+		note_place(r, side);
 		side->result = 0;
 		if (op->kind == 'a') {
 			side_alloc(r, side, op);
@@ -370,6 +382,7 @@ static bool run_op(struct run *r, const struct trace_op *op)
 			side->result = (long)side->s->compact(side->pool);
 		}
 	}
+	note_place(r, NULL);
 	counts->ops++;
 	counts->allocs += op->kind == 'a';
 	counts->frees += op->kind == 'f';
@@ -395,10 +408,12 @@ static bool move_pages(struct run *r)
 	for (int i = 0; i < 2; i++) {
 		struct side *side = &r->side[i];
 
+		note_place(r, side);
 		if (side->s->move_pages)
 			r->counts->pages_moved[i] +=
 				side->s->move_pages(side->pool, MOVE_PAGES);
 	}
+	note_place(r, NULL);
 	return state_same(r, r->nr_classes) && layout_same(r);
 }
 
@@ -437,6 +452,7 @@ static bool for_all_live(struct run *r, struct side *side,
 {
 	struct uzs_objtable *live = &side->live;
 
+	note_place(r, side);
 	for (size_t i = 0; i < live->positions; i++)
 		if (live->objects[i].size && !fn(r, side, &live->objects[i]))
 			return false;
@@ -453,11 +469,13 @@ static bool finish(struct run *r)
 			if (!for_all_live(r, &r->side[i],
 					  pass ? side_free : side_verify))
 				return false;
+	note_place(r, NULL);
 	if (!state_same(r, r->nr_classes) || !both_sound(r))
 		return false;
 	for (int i = 0; i < 2; i++) {
 		struct side *side = &r->side[i];
 
+		note_place(r, side);
 		left[i] = side->s->destroy(side->pool);
 		side->pool = NULL;
 		if (left[i] && r->report)

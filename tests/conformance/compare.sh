@@ -36,14 +36,15 @@ grep -q 'no mismatch' "$dir/out" || fail "no result"
 # operations that the shrunk trace may have.
 while read -r error most; do
 	rm -f "$dir"/*.trace
-	export UZS_WRONG=$error
+	export UZS_WRONG="$error"
 	run 1 --subject "$wrong" --ops 200K --output "$dir" \
 		--shrink-seconds 20
 	name=held-loaded-held-p4096-c8
 	prefix=$dir/$name.prefix.trace shrunk=$dir/$name.shrunk.trace
 	for text in '^uzs-compare: mismatch: held-loaded and held, page size' \
 		'^operation [0-9]*: [afc]\|^at the end of' 'pages compacted' \
-		"written: $prefix" "written: $shrunk"; do
+		"written: $prefix" "written: $shrunk" \
+		"^  again: .* --trace $shrunk$"; do
 		grep -q "$text" "$dir/err" || fail "$error: no '$text'"
 	done
 	nr=$(grep -vc '^#' "$shrunk")
@@ -75,6 +76,42 @@ free 12
 data 8
 END
 
+# A crash too leaves its operation, the seed, a trace up to it, a shorter one
+# and the command that shows it, which a shell takes as it is.
+crashes() {
+	crash=$1/held-loaded-held-p4096-c8.crash.trace
+	shrunk=$1/held-loaded-held-p4096-c8.shrunk.trace
+	grep -q '^uzs-compare: crash: held-loaded and held, .* seed 1, trace [0-9]*: killed by signal 6 ' \
+		"$dir/err" || fail "no crash"
+	nr=$(grep -vc '^#' "$crash")
+	grep -q "^operation $nr: c, in held-loaded\$" "$dir/err" ||
+		fail "the crash is not at the end of $crash"
+	most=$(grep -vc '^#' "$shrunk")
+	[ "$most" -le 60 ] || fail "crash: shrunk to $most operations only"
+	grep -q "^operation $most: c, in held-loaded\$" "$dir/err" ||
+		fail "the crash is not at the end of $shrunk"
+	sed -n 's/^  again: //p' "$dir/err" > "$dir/again.sh"
+	got=0
+	sh "$dir/again.sh" > "$dir/out" 2> "$dir/err" || got=$?
+	[ "$got" = 134 ] || fail "exit status $got, not 134, again"
+	run 1 --subject "$wrong" --trace "$crash" --shrink-seconds 0 \
+		--output "$dir/again"
+	grep -q "^operation $nr: c, in held-loaded\$" "$dir/err" ||
+		fail "$crash does not show it"
+	sed '$d' "$shrunk" > "$dir/less"
+	run 0 --subject "$wrong" --trace "$dir/less" --output "$dir"
+	echo "crash: $nr operations, shrunk to $most"
+}
+export UZS_WRONG=crash
+mkdir "$dir/a blank"
+run 1 --subject "$wrong" --ops 200K --output "$dir/a blank" \
+	--shrink-seconds 20
+crashes "$dir/a blank"
+run 1 --subject held --subject "$wrong" --ops 400K --jobs 2 \
+	--output "$dir/again" --shrink-seconds 20
+crashes "$dir/again"
+unset UZS_WRONG
+
 # With --every above 1 the same is found, and told from its first operation.
 export UZS_WRONG=zspage
 run 1 --subject "$wrong" --ops 200K --every 1000 --shrink-seconds 0 \
@@ -104,17 +141,17 @@ run 1 --subject "$wrong" --ops 4M --jobs 4 --shrink-seconds 5 \
 	fail "four jobs do not write the traces of one mismatch"
 [ "$(jobs_left)" = 0 ] || fail "jobs go on after the end"
 unset UZS_WRONG
-# So they do when the program is killed.
+# So they do when the program is killed. Each has a process for its trace.
 "$compare" --subject "$wrong" --seconds 60 --jobs 4 --output "$dir/four" \
 	> "$dir/out" 2> "$dir/err" &
 killed=$!
 left=0
-while [ "$left" != 5 ] && [ "${tries:=0}" -lt 100 ]; do
+while [ "$left" -lt 9 ] && [ "${tries:=0}" -lt 100 ]; do
 	tries=$((tries + 1))
 	sleep 0.1
 	left=$(jobs_left)
 done
-[ "$left" = 5 ] || fail "not four jobs and the program, but $left"
+[ "$left" = 9 ] || fail "not four jobs and the program, but $left"
 kill -KILL "$killed"
 wait "$killed" 2> /dev/null || true
 while [ "$left" != 0 ] && [ "$tries" -lt 200 ]; do
@@ -141,13 +178,20 @@ for seed in 7 7 8; do
 	tail -1 "$dir/last" >> "$dir/seeds"
 done
 [ "$(uniq "$dir/seeds" | wc -l)" = 2 ] || fail "--seed does not choose"
-run 0 --subject held --seconds 1 --jobs 2
+# All have their turn in however short a time.
+run 0 --subject held --subject class-idx --page-size 4K,64K \
+	--chain-size 4,5,6,7,8,16 --seconds 1 --jobs 2 --csv
+[ "$(awk -F, 'NR > 1 && $5 >= 50000' "$dir/out" | wc -l)" = 24 ] ||
+	fail "some do not have their turn in one second"
 
 # Wrong usage.
 for bad in '--subject nosuch' '--subject /no/such.so' '--ops 1K' \
 	'--subject held --page-size 5000' '--subject held --chain-size 4,,8' \
 	'--subject held --ops 0' '--subject held x' "--subject $compare" \
-	'--subject held --output /no/such' '--subject held --trace x --jobs 2'
+	'--subject held --output /no/such' '--subject held --trace x --jobs 2' \
+	'--subject held --trace x --ops 10' '--subject held --trace x --seed 2' \
+	'--subject held --in-process' '--subject held --ops 1X' \
+	'--subject held --trace - --page-size 4K,8K'
 do
 	# shellcheck disable=SC2086
 	run 2 $bad

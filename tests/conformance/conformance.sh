@@ -28,11 +28,15 @@ run() {
 
 run 0 --subject "$wrong" --page-size 4096 --test 'test_r*'
 grep -q ' tests, 0 failed, [0-9]* skipped$' "$out" || fail "no summary"
+[ "$(sed -n 's/ tests, 0 failed, .*//p' "$out")" = \
+	"$(grep -ac '^\[ RUN ' "$out")" ] || fail "counts what did not run"
+run 0 --subject "$wrong" --page-size 4096 --test test_random
+grep -q '^1 tests, 0 failed' "$out" || fail "one test is not one"
 
 while read -r error tests; do
 	for test in $tests; do
 		run 0 --subject "$wrong" --page-size 4096 --test "test_$test"
-		export UZS_WRONG=$error
+		export UZS_WRONG="$error"
 		run 1 --subject "$wrong" --page-size 4096 --test "test_$test"
 		unset UZS_WRONG
 		grep -aq "FAILED.*test_$test" "$out" ||
@@ -64,7 +68,7 @@ unset UZS_WRONG
 run 0 --differences
 grep -q 'EINVAL' "$out" || fail "no table of differences"
 for bad in '' '--subject nosuch' '--subject held x' "--subject $conformance" \
-	'--subject held --page-size 5000'; do
+	'--subject held --page-size 5000' '--subject held --test nosuch'; do
 	# shellcheck disable=SC2086
 	run 2 $bad
 	[ "$(wc -l < "$out")" = 1 ] || fail "not one line: $bad"

@@ -6,7 +6,8 @@
  * still shows a difference, up to the operation where it shows. First parts
  * are whole lives of objects, allocation and free together, then single
  * operations. The difference may become another one on the way; it is a
- * difference.
+ * difference. A crash stays a crash, and by the same signal. Each trial has a
+ * process of its own, as it may die of either.
  */
 #include "compare.h"
 
@@ -24,6 +25,8 @@ struct shrink {
 	bool *lives; /* by ID, in the trial */
 	uint32_t ids;
 	uint64_t until_ns;
+	const struct compare_end *death; /* to look for; NULL: a difference */
+	bool at_end; /* it is where all is freed, after the operations */
 	bool failed;
 };
 
@@ -82,11 +85,35 @@ static uint32_t number_parts(struct shrink *s, enum parts parts)
 	return nr;
 }
 
-/* Tries the trace without the parts from..to-1; if it still shows a
- * difference it becomes the shortest. */
+/* Does the trial show it? *at: where. */
+static bool shows(struct shrink *s, size_t *at)
+{
+	struct compare_counts counts;
+	struct compare_end end = { 0 };
+	enum compare_result result;
+
+	result = compare_isolated(s->opt, &s->trial, &end, &counts, NULL, true);
+	*at = end.at;
+	switch (result) {
+	case COMPARE_DIFFERENT:
+		return !s->death;
+	case COMPARE_DIED:
+		/* Not at the end: an operation says more than its absence. */
+		return s->death && s->death->status == end.status &&
+		       (s->at_end || end.at < s->trial.nr);
+	case COMPARE_FAILED:
+		uzs_fail("a shorter trace cannot be tried");
+		s->failed = true;
+		return false;
+	default:
+		return false;
+	}
+}
+
+/* Tries the trace without the parts from..to-1; if it still shows it, it
+ * becomes the shortest. */
 static bool try_without(struct shrink *s, uint32_t from, uint32_t to)
 {
-	struct compare_counts counts = { 0 };
 	struct trace_ops shorter;
 	size_t at;
 
@@ -106,15 +133,8 @@ static bool try_without(struct shrink *s, uint32_t from, uint32_t to)
 			return false;
 		}
 	}
-	switch (compare_run(s->opt, &s->trial, &at, &counts, NULL)) {
-	case COMPARE_SAME:
+	if (!shows(s, &at))
 		return false;
-	case COMPARE_FAILED:
-		s->failed = true;
-		return false;
-	default:
-		break;
-	}
 	if (at < s->trial.nr)
 		s->trial.nr = at + 1;
 	shorter = s->trial;
@@ -175,12 +195,14 @@ static void name_anew(struct shrink *s)
 }
 
 bool compare_shrink(const struct compare_options *opt, struct trace_ops *ops,
-		    unsigned int seconds)
+		    unsigned int seconds, const struct compare_end *death)
 {
 	struct compare_options all = *opt;
 	struct shrink s = {
 		.opt = &all,
 		.ops = ops,
+		.death = death,
+		.at_end = death && death->at == ops->nr,
 		.until_ns = uzs_now_ns() + seconds * (uint64_t)1000000000,
 	};
 	bool shorter;

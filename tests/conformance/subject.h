@@ -25,7 +25,7 @@
 #include <stdio.h>
 
 /* Changes with every change of this file that a compiled subject notices. */
-#define SUBJECT_ABI 3u
+#define SUBJECT_ABI 4u
 
 #define SUBJECT_MAX_GROUPS 12
 
@@ -56,6 +56,13 @@ enum subject_trait {
 	SUBJECT_NO_SEGMENTS = 1u << 7,
 	/* zspages that the async free work frees stay counted in group 0. */
 	SUBJECT_COUNTS_FREED = 1u << 8,
+};
+
+/* What there may be none of; see run_out. */
+enum subject_lack {
+	SUBJECT_NO_MEMORY, /* from the OS: mappings, kmalloc */
+	SUBJECT_NO_PAGE,
+	SUBJECT_NO_SLAB, /* an object of a slab cache */
 };
 
 /* A pool of the subject's. Opaque. */
@@ -199,6 +206,9 @@ struct subject {
 	/* Moves pages so that memory becomes empty, and gives it back to the
 	 * OS. Return: pages moved. NULL: cannot. */
 	unsigned long (*trim)(struct subject_pool *pool);
+	/* From now on the nth (from 1) thing of that kind that any pool asks
+	 * for cannot be had, nor any after it; 0: all can. NULL: cannot. */
+	void (*run_out)(enum subject_lack lack, long nth);
 };
 
 /* The index of the class that a request of that size goes to. */

@@ -11,6 +11,7 @@
 #include "uzsmalloc.h"
 
 #ifdef UZS_TESTING
+#include "compat/fault.h"
 #include "internal.h"
 #include "move_pages.h"
 #endif
@@ -147,8 +148,21 @@ static unsigned long move_pages(struct subject_pool *pool, unsigned long most)
 	return subject_move_pages(&pool_of(pool)->zone, most);
 }
 #define MOVE_PAGES move_pages
+
+static void subject_run_out(enum subject_lack lack, long nth)
+{
+	static const enum uzs_fault_kind kinds[] = {
+		[SUBJECT_NO_MEMORY] = UZS_FAULT_OS,
+		[SUBJECT_NO_PAGE] = UZS_FAULT_PAGE,
+		[SUBJECT_NO_SLAB] = UZS_FAULT_SLAB,
+	};
+
+	uzs_fault_set_from(kinds[lack], nth);
+}
+#define RUN_OUT subject_run_out
 #else
 #define MOVE_PAGES NULL
+#define RUN_OUT NULL
 #endif
 
 static unsigned long total_pages(struct subject_pool *pool)
@@ -307,6 +321,7 @@ CREATE(class_idx_percpu, ZS_SCOPE_CLASS_IDX, ZS_DEFER_PERCPU)
 		.class_count = class_count, .class_info = class_info,         \
 		.for_each_zspage = for_each_zspage,                           \
 		.print_classes = print_classes, .check = check, .trim = trim, \
+		.run_out = RUN_OUT,                                           \
 	}
 
 const struct subject subject_uzs[SUBJECT_UZS_COUNT] = {

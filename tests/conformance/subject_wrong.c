@@ -8,6 +8,7 @@
  *           compact  a compaction tells one page too few
  *           free     an object of the largest class is not freed, if it has four
  *           data     the last byte of an object in two pages is lost
+ *           crash    a compaction that frees three pages or more aborts
  *           huge     zs_huge_class_size() is 8 bytes too large
  *           pin      reading segments does not keep the object where it is
  * None of it, or nothing: as `held`.
@@ -67,6 +68,17 @@ static unsigned long compact_short(struct subject_pool *pool)
 	return freed > 2 ? freed - 1 : freed;
 }
 
+static unsigned long compact_and_die(struct subject_pool *pool)
+{
+	unsigned long freed = HELD->compact(pool);
+
+	if (freed > 2) {
+		fputs("subject_wrong: more than two pages\n", stderr);
+		abort();
+	}
+	return freed;
+}
+
 static void keep_huge(struct subject_pool *pool, unsigned long handle)
 {
 	struct zs_pool *p = pool_of(pool);
@@ -124,6 +136,8 @@ uzs_kernel_subject(void)
 		wrong.class_info = miscount;
 	else if (asked_for("compact"))
 		wrong.compact = compact_short;
+	else if (asked_for("crash"))
+		wrong.compact = compact_and_die;
 	else if (asked_for("free"))
 		wrong.free = keep_huge;
 	else if (asked_for("data"))

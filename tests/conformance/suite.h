@@ -29,7 +29,7 @@ struct suite_part {
 	size_t nr;
 };
 extern const struct suite_part suite_objects, suite_access, suite_stats,
-	suite_compact, suite_random, suite_golden, suite_threads;
+	suite_compact, suite_memory, suite_random, suite_golden, suite_threads;
 
 /* A pool of the subject, that does nothing by itself unless `worker`. */
 struct subject_pool *suite_pool(bool worker);

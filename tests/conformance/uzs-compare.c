@@ -1,34 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* uzs-compare.c - the differential: random traces, or one from a file, for
- * two subjects at a time; compares them after every operation.
- *
- * With --jobs, processes share the traces between them: each takes the next
- * number, and what a trace is follows from the seed and its number alone, so
- * that a mismatch repeats whoever found it.
+ * two subjects at a time; compares them after every operation. Here: what is
+ * asked for, and the table of what was done.
  */
-#include "compare.h"
+#include "uzs-compare.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "subject_load.h"
 #include "subject_uzs.h"
 #include "tools/uzs.h"
 
-#define TRACE_OPS 50000 /* of a random trace */
 #define DATA_EVERY 16
-#define MAX_SUBJECTS 64
-#define MAX_CELLS 256
-#define MAX_LIST 16
-#define MAX_JOBS 64
+#define MAX_DIGITS 12 /* before K or M */
 #define DEFAULT_OPS 1000000
 #define DEFAULT_SHRINK_SECONDS 60
 
@@ -41,7 +31,8 @@ static const char help[] =
 	"one: pages, every class's statistics by fullness group, freeable pages, the\n"
 	"pages that a compaction freed, data; now and then the place of every object.\n"
 	"On a mismatch prints the operation and both states, writes the trace up to\n"
-	"there and a shrunk one, and ends with 1.\n"
+	"there and a shrunk one, and ends with 1. So when one of them crashes: a trace\n"
+	"runs in a process of its own.\n"
 	"\n"
 	"A SUBJECT is ours: held, unlocked, class-idx, each also with +array or\n"
 	"+percpu (what is freed goes through deferred free); or a shared object, as\n"
@@ -54,7 +45,7 @@ static const char help[] =
 	"                        A shared object has one geometry, its own.\n"
 	"  --ops N               operations in all, K and M for thousands and\n"
 	"                        millions (default 1M)\n"
-	"  --seconds N           so long instead\n"
+	"  --seconds N           so long instead, but each pair and geometry once\n"
 	"  --seed N              of the random traces (default 1)\n"
 	"  --trace FILE          this trace instead; '-' is stdin\n"
 	"  --every N             look at all classes after every Nth operation\n"
@@ -64,6 +55,7 @@ static const char help[] =
 	"  --jobs N              processes at a time (default 1)\n"
 	"  --output DIR          where traces of mismatches go (default .)\n"
 	"  --shrink-seconds N    time for shrinking one (default 60; 0: do not)\n"
+	"  --in-process          with --trace: in this process, for a debugger\n"
 	"  --csv                 the result as CSV\n"
 	"\n"
 	"Example: uzs-compare --subject class-idx --against held --ops 100K\n";
@@ -80,241 +72,9 @@ enum {
 	OPT_JOBS,
 	OPT_OUTPUT,
 	OPT_SHRINK_SECONDS,
+	OPT_IN_PROCESS,
 	OPT_CSV
 };
-
-/* One pair of subjects in one geometry. */
-struct cell {
-	struct compare_options opt;
-	struct compare_counts counts; /* atomic: of all jobs */
-};
-
-/* What the jobs share. */
-struct shared {
-	uint64_t next; /* trace; atomic */
-	uint64_t ops; /* done; atomic, for the progress bar */
-	int stop; /* atomic: somebody found something */
-	unsigned int nr;
-	struct cell cells[MAX_CELLS];
-};
-
-struct options {
-	const char *subjects[MAX_SUBJECTS];
-	unsigned int nr_subjects;
-	const char *against;
-	unsigned int page_sizes[MAX_LIST], nr_page_sizes;
-	unsigned int chain_sizes[MAX_LIST], nr_chain_sizes;
-	uint64_t ops, seconds, seed, every, move_every, jobs, shrink_seconds;
-	const char *trace, *output;
-	bool csv;
-};
-
-/* ---- one trace ----------------------------------------------------------- */
-
-static void add_counts(struct compare_counts *to,
-		       const struct compare_counts *from)
-{
-	/* all of them are uint64_t */
-	uint64_t *sum = (uint64_t *)to;
-	const uint64_t *n = (const uint64_t *)from;
-
-	for (size_t i = 0; i < sizeof(*to) / sizeof(*sum); i++)
-		__atomic_fetch_add(&sum[i], n[i], __ATOMIC_RELAXED);
-}
-
-static void write_trace(const struct options *o, const struct cell *cell,
-			const struct trace_ops *ops, size_t nr,
-			const char *kind)
-{
-	const struct subject *a = cell->opt.subject[0];
-	const struct subject *b = cell->opt.subject[1];
-	char path[4096], comment[1024];
-
-	if (snprintf(path, sizeof(path), "%s/%s-%s-p%u-c%u.%s.trace", o->output,
-		     a->name, b->name, cell->opt.page_size,
-		     cell->opt.chain_size, kind) >= (int)sizeof(path)) {
-		uzs_fail("--output %s: too long", o->output);
-		return;
-	}
-	snprintf(comment, sizeof(comment),
-		 "%s and %s differ after the last operation of this trace\n"
-		 "(page size %u, chain size %u%s)",
-		 a->description, b->description, cell->opt.page_size,
-		 cell->opt.chain_size,
-		 cell->opt.move_every ? ", with --move-pages" : "");
-	if (trace_write(ops, nr, path, comment))
-		fprintf(stderr, "  written: %s (%zu operations)\n", path, nr);
-}
-
-/* Tells a mismatch and writes its traces. where: of the trace. */
-static void tell(const struct options *o, const struct cell *cell,
-		 struct trace_ops *ops, const char *where)
-{
-	struct compare_counts counts = { 0 };
-	struct compare_options opt = cell->opt;
-	size_t at;
-
-	uzs_progress_clear();
-	fprintf(stderr,
-		"uzs-compare: mismatch: %s and %s, page size %u, chain size %u, %s\n",
-		opt.subject[0]->name, opt.subject[1]->name, opt.page_size,
-		opt.chain_size, where);
-	/* Anew, looking at all: the first operation that shows it. Where
-	 * objects lie was last found to be the same not long before. */
-	opt.every = 1;
-	opt.data_every = 1;
-	if (compare_run(&opt, ops, &at, &counts, NULL) == COMPARE_DIFFERENT)
-		opt.layout_from = (at - !!at) / COMPARE_LAYOUT_EVERY *
-				  COMPARE_LAYOUT_EVERY;
-	if (compare_run(&opt, ops, &at, &counts, stderr) != COMPARE_DIFFERENT) {
-		uzs_fail(
-			"the mismatch does not repeat: it depends on more than the trace");
-		return;
-	}
-	if (at < ops->nr)
-		ops->nr = at + 1;
-	write_trace(o, cell, ops, ops->nr, "prefix");
-	if (!o->shrink_seconds)
-		return;
-	compare_shrink(&opt, ops, (unsigned int)o->shrink_seconds);
-	fprintf(stderr, "shrunk to %zu operations:\n", ops->nr);
-	opt.layout_from = 0;
-	compare_run(&opt, ops, &at, &counts, stderr);
-	write_trace(o, cell, ops, ops->nr, "shrunk");
-}
-
-/* Return: exit status. */
-static int run_trace(const struct options *o, struct shared *shared,
-		     struct cell *cell, struct trace_ops *ops,
-		     const char *where)
-{
-	struct compare_counts counts = { 0 };
-	enum compare_result result;
-	bool first;
-	size_t at;
-
-	result = compare_run(&cell->opt, ops, &at, &counts, NULL);
-	add_counts(&cell->counts, &counts);
-	__atomic_fetch_add(&shared->ops, counts.ops, __ATOMIC_RELAXED);
-	if (result == COMPARE_SAME)
-		return 0;
-	/* One job tells: the jobs share stderr and the names of the traces. */
-	first = !__atomic_exchange_n(&shared->stop, 1, __ATOMIC_RELAXED);
-	if (first && result == COMPARE_DIFFERENT)
-		tell(o, cell, ops, where);
-	return UZS_FAILED;
-}
-
-/* ---- many ---------------------------------------------------------------- */
-
-static int run_random(const struct options *o, struct shared *shared,
-		      uint64_t start_ns)
-{
-	uint64_t traces = (o->ops + TRACE_OPS - 1) / TRACE_OPS;
-	struct trace_ops ops = { 0 };
-	char where[64];
-	int status = 0;
-
-	/* Each cell has its turn, however few the operations. */
-	if (traces < shared->nr)
-		traces = shared->nr;
-	while (!status && !__atomic_load_n(&shared->stop, __ATOMIC_RELAXED)) {
-		uint64_t n =
-			__atomic_fetch_add(&shared->next, 1, __ATOMIC_RELAXED);
-		struct cell *cell = &shared->cells[n % shared->nr];
-		size_t nr = TRACE_OPS;
-
-		if (o->seconds) {
-			if (uzs_now_ns() - start_ns > o->seconds * 1000000000u)
-				break;
-		} else if (n >= traces) {
-			break;
-		} else if (o->ops < traces * TRACE_OPS) {
-			nr = (size_t)((o->ops + traces - 1) / traces);
-		}
-		snprintf(where, sizeof(where),
-			 "seed %" PRIu64 ", trace %" PRIu64, o->seed, n);
-		if (!trace_generate(&ops, o->seed << 32 ^ n,
-				    cell->opt.page_size, nr))
-			status = uzs_fail("out of memory for a trace");
-		else
-			status = run_trace(o, shared, cell, &ops, where);
-	}
-	trace_drop(&ops);
-	return status;
-}
-
-static int run_file(const struct options *o, struct shared *shared)
-{
-	int status = 0;
-
-	for (unsigned int i = 0; i < shared->nr; i++) {
-		struct cell *cell = &shared->cells[i];
-		struct trace_ops ops = { 0 };
-
-		shared->stop = 0; /* no jobs here: each cell tells */
-		if (!trace_read(&ops, o->trace, cell->opt.page_size))
-			status = UZS_FAILED;
-		else
-			status |= run_trace(o, shared, cell, &ops, o->trace);
-		trace_drop(&ops);
-	}
-	return status;
-}
-
-/* Starts the jobs and waits for all. Return: exit status. */
-static int run_jobs(const struct options *o, struct shared *shared)
-{
-	struct uzs_progress progress;
-	uint64_t start_ns = uzs_now_ns();
-	unsigned int jobs = 0;
-	pid_t parent = getpid();
-	int status = 0, child;
-
-	for (uint64_t i = 0; i < o->jobs; i++) {
-		pid_t pid = fork();
-
-		if (!pid) {
-			/* Whoever ends this program ends its jobs. */
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			if (getppid() != parent)
-				_exit(UZS_FAILED);
-			_exit(run_random(o, shared, start_ns));
-		}
-		if (pid < 0) {
-			status = uzs_fail("cannot start a process: %s",
-					  strerror(errno));
-			__atomic_store_n(&shared->stop, 1, __ATOMIC_RELAXED);
-			break;
-		}
-		jobs++;
-	}
-	uzs_progress_start(&progress, "compare", o->seconds ? 0 : o->ops);
-	while (jobs) {
-		pid_t pid = waitpid(-1, &child, WNOHANG);
-
-		if (!pid) {
-			progress.calls = UINT32_MAX; /* look at the clock */
-			uzs_progress_update(&progress,
-					    __atomic_load_n(&shared->ops,
-							    __ATOMIC_RELAXED));
-			usleep(20000);
-			continue;
-		}
-		if (pid < 0)
-			return uzs_fail("lost a process: %s", strerror(errno));
-		jobs--;
-		if (WIFSIGNALED(child))
-			status = uzs_fail("a job was killed by signal %d",
-					  WTERMSIG(child));
-		else if (WEXITSTATUS(child))
-			status = UZS_FAILED;
-		if (status)
-			__atomic_store_n(&shared->stop, 1, __ATOMIC_RELAXED);
-	}
-	uzs_progress_clear();
-	return status;
-}
 
 static void print_cell(const struct cell *cell, bool csv)
 {
@@ -356,19 +116,21 @@ static int parse_count(const char *name, const char *text, uint64_t *value)
 {
 	size_t len = strlen(text);
 	uint64_t unit = 1;
-	char digits[24];
 
 	if (len && strchr("KM", text[len - 1])) {
 		unit = text[len - 1] == 'K' ? 1000 : 1000000;
 		len--;
 	}
-	snprintf(digits, sizeof(digits), "%.*s",
-		 len < sizeof(digits) ? (int)len : (int)sizeof(digits) - 1,
-		 text);
-	if (uzs_parse_number("", name, digits, 1, 1000000000000u, value))
-		return UZS_USAGE;
-	*value *= unit;
-	return 0;
+	if (len && len <= MAX_DIGITS && strspn(text, "0123456789") >= len)
+		*value = strtoull(text, NULL, 10) * unit;
+	else
+		*value = 0;
+	if (*value)
+		return 0;
+	return uzs_usage(
+		"",
+		"--%s takes a number of at most %d digits from 1 on, with K or M for thousands or millions, not '%s'",
+		name, MAX_DIGITS, text);
 }
 
 /* A list with commas of page or chain sizes. */
@@ -420,11 +182,14 @@ static int parse_option(struct options *o, int option, const char *arg)
 		return parse_list(option, arg, o->chain_sizes,
 				  &o->nr_chain_sizes);
 	case OPT_OPS:
+		o->random_only = "--ops";
 		return parse_count("ops", arg, &o->ops);
 	case OPT_SECONDS:
+		o->random_only = "--seconds";
 		return uzs_parse_number("", "seconds", arg, 1, 1000000,
 					&o->seconds);
 	case OPT_SEED:
+		o->random_only = "--seed";
 		return uzs_parse_number("", "seed", arg, 0, UINT32_MAX,
 					&o->seed);
 	case OPT_TRACE:
@@ -437,6 +202,7 @@ static int parse_option(struct options *o, int option, const char *arg)
 		return uzs_parse_number("", "move-pages", arg, 0, 1000000,
 					&o->move_every);
 	case OPT_JOBS:
+		o->random_only = "--jobs";
 		return uzs_parse_number("", "jobs", arg, 1, MAX_JOBS, &o->jobs);
 	case OPT_OUTPUT:
 		o->output = arg;
@@ -444,6 +210,9 @@ static int parse_option(struct options *o, int option, const char *arg)
 	case OPT_SHRINK_SECONDS:
 		return uzs_parse_number("", "shrink-seconds", arg, 0, 100000,
 					&o->shrink_seconds);
+	case OPT_IN_PROCESS:
+		o->in_process = true;
+		return 0;
 	case OPT_CSV:
 		o->csv = true;
 		return 0;
@@ -453,16 +222,21 @@ static int parse_option(struct options *o, int option, const char *arg)
 }
 
 static int add_cell(const struct options *o, struct shared *shared,
-		    const struct subject *subject,
+		    const char *name, const struct subject *subject,
 		    const struct subject *against, unsigned int page_size,
 		    unsigned int chain_size)
 {
+	struct cell *cell;
+
 	if (!subject_takes(subject, page_size, chain_size) ||
 	    !subject_takes(against, page_size, chain_size))
 		return 0;
 	if (shared->nr == MAX_CELLS)
 		return uzs_usage("", "more than %d combinations", MAX_CELLS);
-	shared->cells[shared->nr++].opt = (struct compare_options){
+	cell = &shared->cells[shared->nr++];
+	cell->given[0] = name;
+	cell->given[1] = o->against;
+	cell->opt = (struct compare_options){
 		.subject = { subject, against },
 		.page_size = page_size,
 		.chain_size = chain_size,
@@ -515,8 +289,8 @@ static int add_subject(const struct options *o, struct shared *shared,
 			     8, chains);
 	for (unsigned int p = 0; p < nr_pages; p++)
 		for (unsigned int c = 0; c < nr_chains && !status; c++)
-			status = add_cell(o, shared, subject, against, pages[p],
-					  chains[c]);
+			status = add_cell(o, shared, name, subject, against,
+					  pages[p], chains[c]);
 	if (!status && shared->nr == before)
 		return uzs_usage("", "%s has another page size or chain size",
 				 name);
@@ -531,16 +305,21 @@ static int set_up(struct options *o, struct shared *shared)
 
 	if (!o->nr_subjects)
 		return uzs_usage("", "no --subject given");
-	if (o->trace && o->jobs > 1)
-		return uzs_usage("", "--jobs is for random traces");
-	if (o->trace && !strcmp(o->trace, "-") && o->nr_subjects > 1)
-		return uzs_usage("", "stdin is for one subject");
+	if (o->trace && o->random_only)
+		return uzs_usage("",
+				 "%s is for random traces, not with --trace",
+				 o->random_only);
+	if (o->in_process && !o->trace)
+		return uzs_usage("", "--in-process is for --trace");
 	against =
 		subject_find(o->against, subject_uzs, SUBJECT_UZS_COUNT, error);
 	if (!against)
 		return uzs_usage("", "--against %s", error);
 	for (unsigned int i = 0; i < o->nr_subjects && !status; i++)
 		status = add_subject(o, shared, o->subjects[i], against);
+	if (!status && o->trace && !strcmp(o->trace, "-") && shared->nr > 1)
+		return uzs_usage("",
+				 "stdin is for one subject in one geometry");
 	if (!status && access(o->output, W_OK))
 		return uzs_usage("", "--output %s: %s", o->output,
 				 strerror(errno));
@@ -563,11 +342,13 @@ int main(int argc, char **argv)
 		{ "output", required_argument, NULL, OPT_OUTPUT },
 		{ "shrink-seconds", required_argument, NULL,
 		  OPT_SHRINK_SECONDS },
+		{ "in-process", no_argument, NULL, OPT_IN_PROCESS },
 		{ "csv", no_argument, NULL, OPT_CSV },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct options o = {
+		.program = argv[0],
 		.against = "held",
 		.ops = DEFAULT_OPS,
 		.seed = 1,
@@ -601,10 +382,8 @@ int main(int argc, char **argv)
 		return status;
 	if (o.trace)
 		status = run_file(&o, shared);
-	else if (o.jobs > 1)
-		status = run_jobs(&o, shared);
 	else
-		status = run_random(&o, shared, start_ns);
+		status = run_jobs(&o, shared, start_ns);
 	print_result(shared, o.csv, uzs_now_ns() - start_ns, !status);
 	return uzs_flush_output() ? UZS_FAILED : status;
 }

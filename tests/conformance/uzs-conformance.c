@@ -2,7 +2,10 @@
 /* uzs-conformance.c - the conformance suite: tests of the public behaviour,
  * on any subject in any geometry.
  */
+#include <fnmatch.h>
 #include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "subject_load.h"
 #include "subject_uzs.h"
@@ -40,8 +43,8 @@ static const char help[] =
 enum { OPT_SUBJECT = UZS_OPT_OWN, OPT_TEST, OPT_DIFFERENCES };
 
 static const struct suite_part *const parts[] = {
-	&suite_objects, &suite_access, &suite_stats,   &suite_compact,
-	&suite_random,	&suite_golden, &suite_threads,
+	&suite_objects, &suite_access, &suite_stats,  &suite_compact,
+	&suite_memory,	&suite_random, &suite_golden, &suite_threads,
 };
 
 /* Of ours, which take any: those of tests/data. */
@@ -50,6 +53,31 @@ static const struct uzs_geometry geometries[] = {
 };
 
 static unsigned int nr_run;
+static const char *pattern; /* of the tests that are wanted, or NULL */
+
+/* tests: NULL to count only. Return: how many are wanted. */
+static size_t wanted(const struct suite_part *part, struct CMUnitTest *tests)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < part->nr; i++) {
+		if (pattern && fnmatch(pattern, part->tests[i].name, 0))
+			continue;
+		if (tests)
+			memcpy(&tests[nr], &part->tests[i], sizeof(*tests));
+		nr++;
+	}
+	return nr;
+}
+
+static int set_pattern(const char *text)
+{
+	pattern = text;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (wanted(parts[i], NULL))
+			return 0;
+	return uzs_usage("", "--test %s: no test of that name", text);
+}
 
 /* Return: tests that failed. */
 static int run_suite(const struct subject *subject,
@@ -62,17 +90,26 @@ static int run_suite(const struct subject *subject,
 	suite.page_size = geometry->page_size;
 	suite.chain_size = geometry->chain_size;
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		struct CMUnitTest *tests;
 		char name[256];
+		size_t nr;
 		int bad;
 
+		nr = wanted(parts[i], NULL);
+		if (!nr)
+			continue;
+		tests = calloc(nr, sizeof(*tests));
+		if (!tests)
+			exit(uzs_fail("out of memory"));
+		wanted(parts[i], tests);
 		snprintf(name, sizeof(name),
 			 "%s, page size %u, chain size %u: %s", subject->name,
 			 suite.page_size, suite.chain_size, parts[i]->name);
-		bad = _cmocka_run_group_tests(name, parts[i]->tests,
-					      parts[i]->nr, NULL, NULL);
+		bad = _cmocka_run_group_tests(name, tests, nr, NULL, NULL);
 		/* Negative: the group itself could not be run. */
-		failed += bad < 0 ? (int)parts[i]->nr : bad;
-		nr_run += (unsigned int)parts[i]->nr;
+		failed += bad < 0 ? (int)nr : bad;
+		nr_run += (unsigned int)nr;
+		free(tests);
 	}
 	return failed;
 }
@@ -146,7 +183,9 @@ int main(int argc, char **argv)
 				return status;
 			break;
 		case OPT_TEST:
-			cmocka_set_test_filter(optarg);
+			status = set_pattern(optarg);
+			if (status)
+				return status;
 			break;
 		case OPT_DIFFERENCES:
 			print_differences(stdout);

@@ -128,6 +128,21 @@ class Crash(unittest.TestCase):
             "SOME=words of it", "gdb", "-ex", "run", "--args",
             str(self.program), "a b"])
 
+    def test_killed_from_outside(self):
+        """A sanitizer would not tell more."""
+        build = types.SimpleNamespace(kind="")
+        tree = types.SimpleNamespace(description="X", facts=list, groups=12)
+        args = types.SimpleNamespace(sanitize=None)
+        steps = []
+        with mock.patch.object(kernel_test, "BUILD", self.path), \
+                contextlib.redirect_stderr(io.StringIO()), \
+                contextlib.redirect_stdout(io.StringIO()) as out:
+            kernel_test.run(steps, "eats", build, ["sh", "-c", "kill -9 $$"])
+            kernel_test.report(tree, build, steps, [], "", args)
+        self.assertEqual(steps[0].note,
+                         "killed by signal 9, perhaps for want of memory")
+        self.assertIn("  no output\n", out.getvalue())
+
 
 if __name__ == "__main__":
     unittest.main()

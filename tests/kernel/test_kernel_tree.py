@@ -7,6 +7,8 @@ patch."""
 import contextlib
 import fcntl
 import io
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 import interfaces  # noqa: E402
+import kernel_findings  # noqa: E402
 import kernel_test  # noqa: E402
 import kernel_tree  # noqa: E402
 
@@ -31,6 +34,9 @@ OLD = interfaces.header() + \
 FIRST_READ = interfaces.header("whole")
 NEW = interfaces.header("segments", create=4, node=True,
                         more=interfaces.LOOKUP + interfaces.DEFERRED)
+
+
+CLANG = shutil.which("clang") or shutil.which("clang-14")
 
 
 class Trees(unittest.TestCase):
@@ -176,6 +182,51 @@ static int fn(struct page *page)
         self.assertEqual(missing["calls with other arguments"],
                          {"get_page": "15"})
         self.assertEqual(other, [])
+
+    # As gcc and as clang tell it.
+    MACROS = """
+void free_it(const void *p);
+void *get_it(int size);
+static DEFINE_ODD_KEY(some_key);
+struct lock { int x; } lock;
+int fn(void)
+{
+	guard(odd_lock)(&lock);
+	return no_such_function(NO_SUCH_CONSTANT);
+}
+int fn2(void)
+{
+	void *p __free(free_it) = get_it(3);
+	return p != 0;
+}
+"""
+
+    def check_macros(self, compiler):
+        tree = self.tree(OLD, self.MACROS)
+        command = kernel_tree.compile_command
+
+        def other_compiler(*arguments):
+            return [compiler] + command(*arguments)[1:]
+
+        with mock.patch.object(kernel_tree, "compile_command",
+                               other_compiler):
+            return kernel_tree.what_is_missing(
+                tree, tree.path / kernel_tree.SOURCE)
+
+    def test_macros(self):
+        missing, other = self.check_macros("gcc")
+        self.assertEqual(missing, {
+            "macros": {"DEFINE_ODD_KEY": "4", "guard": "8", "__free": "13"},
+            "functions": {"no_such_function": "9"},
+            "names": {"NO_SUCH_CONSTANT": "9"}})
+        self.assertEqual(other, [])
+
+    @unittest.skipUnless(CLANG, "no clang")
+    def test_macros_with_clang(self):
+        missing, _ = self.check_macros(CLANG)
+        self.assertEqual(missing["macros"],
+                         {"DEFINE_ODD_KEY": "4", "guard": "8"})
+        self.assertEqual(missing["names"], {"NO_SUCH_CONSTANT": "9"})
 
     def test_nothing(self):
         tree = self.tree(OLD, "#include <linux/slab.h>\n"
@@ -352,12 +403,36 @@ class Hanging(Trees):
         self.assertGreater(kernel_test.time_limit(thread, "20M"), 1500)
 
 
+class Sanitizers(Trees):
+    def test_a_path_with_blanks(self):
+        """ThreadSanitizer finds the file of suppressions."""
+        for name in ("a blank: it", "an 'other' one"):
+            program = self.write(f"{name}/p.c",
+                                 "int main(void) { return 0; }\n")
+            built = self.path / name / "p"
+            subprocess.run(["cc", "-fsanitize=thread", "-o", built, program],
+                           check=True)
+            build = types.SimpleNamespace(
+                kind="thread", path=self.path / name,
+                tree=types.SimpleNamespace(has=lambda word: True,
+                                           split=["class"]))
+            env = {**os.environ, **kernel_test.environment(build)}
+            done = subprocess.run([built], env=env, stderr=subprocess.PIPE,
+                                  text=True)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            (build.path / "kernel-tsan.supp").unlink()
+            # It does look there.
+            done = subprocess.run([built], env=env, stderr=subprocess.PIPE,
+                                  text=True)
+            self.assertNotEqual(done.returncode, 0)
+
+
 class Excerpts(Trees):
     CSV = ("subject,against,page_size,chain_size,ops,compactions\n"
            "kernel-6.12,array,4096,8,1000,1,2,3,4,5,6\n")
 
     def excerpt(self, text):
-        return kernel_test.excerpt(self.write("log", text))
+        return kernel_findings.excerpt(self.write("log", text))
 
     def test_mismatch(self):
         state = "".join(f"  state {n}\n" for n in range(50))
@@ -401,6 +476,12 @@ class CommandLine(Trees):
         self.check_fails(2, "--page-size", "--page-size", "4096,\u00b2")
         self.check_fails(2, "--chain-size", "--chain-size", "\u00b2")
         self.check_fails(2, "--ops", "--ops", "many")
+        for ops in ("0", "0K", "1X", "9" * 13):
+            self.check_fails(2, "with K or M for thousands", "--ops", ops)
+        self.check_fails(2, "--sanitize thread", "--tsan-unchanged")
+        self.check_fails(2, "--sanitize thread", "--tsan-unchanged",
+                         "--sanitize", "address")
+        self.check_fails(2, "--build-only", "--locks", "--build-only")
         self.check_fails(2, "--seed", "--seed", "-1")
         self.check_fails(2, "--seed", "--seed", "4294967296")
         self.check_fails(2, "--debian", "--debian", "2.6")
@@ -410,6 +491,36 @@ class CommandLine(Trees):
         self.check_fails(2, "no such directory", "--tree",
                          str(self.path / "nowhere"))
         self.check_fails(1, "is it a kernel tree", "--tree", str(self.path))
+
+    def check_refused(self, words, *arguments, build=None):
+        """What the system refuses is one line, and 1."""
+        with mock.patch.object(sys, "argv", ["kernel-test", *arguments]), \
+                mock.patch.object(kernel_test, "BUILD",
+                                  build or self.path / "build"), \
+                mock.patch.object(kernel_test, "end_on_signals"), \
+                contextlib.redirect_stderr(io.StringIO()) as told, \
+                self.assertRaises(SystemExit) as raised:
+            kernel_test.main_or_die()
+        self.assertEqual(raised.exception.code, 1)
+        self.assertIn(words, told.getvalue())
+        self.assertEqual(told.getvalue().count("\n"), 1, told.getvalue())
+
+    def test_refused_by_the_system(self):
+        self.write(kernel_tree.HEADER, OLD)
+        source = self.write(kernel_tree.SOURCE, "")
+        tree = ["--tree", str(self.path)]
+        self.check_refused("File name too long", "--tree",
+                           str(self.path / ("x" * 300)))
+        self.check_refused(f"{source}: File exists", *tree, build=source)
+        # As root may read all, a file that nobody can.
+        self.check_refused("/proc/self/mem: Input/output error",
+                           "--source", "/proc/self/mem", *tree)
+        if os.geteuid():
+            source.chmod(0)
+            self.check_refused(f"{source}: Permission denied", *tree)
+            source.parent.chmod(0)
+            self.check_refused(f"{source}: Permission denied", *tree)
+            source.parent.chmod(0o700)
 
     def test_source_without_headers(self):
         source = self.write("zsmalloc.c", "")

@@ -8,6 +8,7 @@
 #include <linux/types.h>
 
 struct mem_cgroup;
+struct uzs_k_env;
 struct shrink_control {
 	gfp_t gfp_mask;
 	int nid;
@@ -27,6 +28,7 @@ struct shrinker {
 	void *private_data;
 	struct uzs_shrinker uzs;
 	bool registered;
+	struct uzs_k_env *env; /* of the pool it was registered with */
 };
 
 #define DEFAULT_SEEKS 2

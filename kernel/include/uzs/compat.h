@@ -58,6 +58,7 @@
 
 #include "compat/atomic.h"
 #include "compat/base.h"
+#include "compat/fault.h"
 #include "compat/hooks.h"
 #include "compat/list.h"
 #include "compat/lock.h"
@@ -108,7 +109,7 @@ enum { UZS_MAY_MAP = GFP_KERNEL, UZS_NO_MAP = GFP_NOWAIT };
 #undef GFP_KERNEL
 #undef GFP_NOWAIT
 
-/* Its plain accesses are not looked at where others are (lab_plain.c); nor
+/* Its plain accesses are not looked at where others are (lab/plain.c); nor
  * may the compiler take them out of it. */
 #if !UZS_K_PLAIN
 #define UZS_K_UNWATCHED
