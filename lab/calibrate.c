@@ -32,7 +32,7 @@ static const char usage_text[] =
 	"on this\n"
 	"machine, with two threads on two CPUs, and writes the table of "
 	"costs for\n"
-	"uzs lab simulate --costs. Takes some ten seconds; the machine "
+	"uzs lab simulate --costs. Takes a few seconds; the machine "
 	"should be quiet.\n"
 	"\n"
 	"  --output FILE   instead of standard output\n"

@@ -8,6 +8,8 @@
 
 #include "tools/json.h"
 
+#define AGAIN_TEXT (LAB_SCHEDULE_TEXT + 4096 + 64) /* with a program's path */
+
 struct outcome {
 	struct lab_plan *plan;
 	struct uzs_json json;
@@ -33,12 +35,28 @@ static const char *words(const struct lab_result *r)
 	return r->complete ? "nothing" : "nothing so far";
 }
 
+/* The command that shows a finding again: what is checked, and what counts as
+ * a livelock, is no part of a schedule. */
+static void print_again(const struct lab_plan *p, const struct lab_config *c,
+			const struct lab_schedule *s, char *text, size_t size)
+{
+	const struct lab_explore_options usual = LAB_EXPLORE_DEFAULT;
+	char schedule[LAB_SCHEDULE_TEXT], steps[32] = "";
+
+	if (p->options.max_steps != usual.max_steps)
+		snprintf(steps, sizeof(steps), "--max-steps %u ",
+			 p->options.max_steps);
+	lab_print_schedule(c, s, schedule, sizeof(schedule));
+	snprintf(text, size, "%s replay %s%s%s", lab_program(),
+		 p->options.between ? "" : "--check end ", steps, schedule);
+}
+
 static void print_json_row(struct outcome *out, const struct lab_row *row,
 			   const struct lab_result *r)
 {
 	const struct lab_config *c = &row->config;
 	struct uzs_json *json = &out->json;
-	char schedule[LAB_SCHEDULE_TEXT];
+	char schedule[LAB_SCHEDULE_TEXT], again[AGAIN_TEXT];
 
 	uzs_json_open(json, NULL, '{');
 	uzs_json_string(json, "scenario", c->scenario->name);
@@ -60,6 +78,8 @@ static void print_json_row(struct outcome *out, const struct lab_row *row,
 		uzs_json_uint(json, "found_at", r->found_at);
 		uzs_json_uint(json, "found_steps", r->found_steps);
 		uzs_json_string(json, "schedule", schedule);
+		print_again(out->plan, c, &r->schedule, again, sizeof(again));
+		uzs_json_string(json, "replay", again);
 		uzs_json_bool(json, "confirmed", !r->unconfirmed);
 		uzs_json_string(json, "text", r->text);
 	}
@@ -83,15 +103,14 @@ static void print_finding(const struct lab_plan *p, const struct lab_config *c,
 			  const struct lab_result *r)
 {
 	struct lab_trace trace = { 0 };
-	char schedule[LAB_SCHEDULE_TEXT];
+	char command[AGAIN_TEXT];
 	struct lab_result again;
 
-	lab_print_schedule(c, &r->schedule, schedule, sizeof(schedule));
+	print_again(p, c, &r->schedule, command, sizeof(command));
 	printf("\n%s\nfound by schedule %llu, %u steps, %u places where it "
-	       "leaves the default order; again with\n  %s replay %s%s\n",
+	       "leaves the default order; again with\n  %s\n",
 	       r->text, (unsigned long long)r->found_at, r->found_steps,
-	       r->schedule.nr, lab_program(),
-	       p->options.between ? "" : "--check end ", schedule);
+	       r->schedule.nr, command);
 	if (r->unconfirmed)
 		printf("this schedule alone does not show it%s\n",
 		       r->cut ? ": the one found left the default order at more "

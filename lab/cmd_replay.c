@@ -4,6 +4,8 @@
 
 #include <getopt.h>
 
+#include "tools/json.h"
+
 static void print_help(void)
 {
 	printf("usage: %s replay [OPTION...] SCHEDULE\n"
@@ -17,6 +19,7 @@ static void print_help(void)
 	       "  --no-table    only what is found\n"
 	       "  --check WHEN  the consistency check: step (default) or end\n"
 	       "  --max-steps N more steps are a livelock (default 5000)\n"
+	       "  --json        the same as JSON\n"
 	       "\n"
 	       "Exit status: 0 nothing is found, 1 something is, or a place of the "
 	       "schedule does\n"
@@ -26,6 +29,54 @@ static void print_help(void)
 	       lab_program(), lab_program(), lab_scope_name(ZS_SCOPE_HELD));
 }
 
+static void print_json_step(struct uzs_json *json, const struct lab_trace *t,
+			    u32 n)
+{
+	const struct lab_trace_step *s = &t->step[n];
+
+	uzs_json_open(json, NULL, '{');
+	uzs_json_uint(json, "step", n);
+	uzs_json_string(json, "on", t->name[s->fiber]);
+	uzs_json_string(json, "does", s->words);
+	if (s->step.place->line) {
+		uzs_json_string(json, "file", s->step.place->file);
+		uzs_json_uint(json, "line", (uint64_t)s->step.place->line);
+	}
+	if (s->from) {
+		uzs_json_string(json, "from_file", s->from->file);
+		uzs_json_uint(json, "from_line", (uint64_t)s->from->line);
+	}
+	uzs_json_close(json, '}');
+}
+
+/* t: NULL without the steps. */
+static void print_json(const char *schedule, const struct lab_config *c,
+		       const struct lab_result *r, const struct lab_trace *t,
+		       bool all)
+{
+	struct uzs_json json = UZS_JSON_INIT(stdout);
+
+	uzs_json_open(&json, NULL, '{');
+	uzs_json_string(&json, "schedule", schedule);
+	uzs_json_string(&json, "scenario", c->scenario->name);
+	uzs_json_string(&json, "scope", lab_scope_name(c->scope));
+	uzs_json_string(&json, "defer", lab_defer_name(c->defer));
+	uzs_json_uint(&json, "cpus", c->cpus);
+	if (t) {
+		uzs_json_open(&json, "steps", '[');
+		for (u32 n = 0; n < t->nr; n++)
+			if (all || lab_is_shared_step(t, n))
+				print_json_step(&json, t, n);
+		uzs_json_close(&json, ']');
+	}
+	uzs_json_string(&json, "found", uzs_lab_finding_name(r->finding));
+	if (r->finding != LAB_FOUND_NOTHING)
+		uzs_json_string(&json, "text", r->text);
+	uzs_json_uint(&json, "unused", r->unused);
+	uzs_json_close(&json, '}');
+	putchar('\n');
+}
+
 int lab_cmd_replay(int argc, char **argv)
 {
 	enum {
@@ -33,6 +84,7 @@ int lab_cmd_replay(int argc, char **argv)
 		OPT_NO_TABLE,
 		OPT_CHECK,
 		OPT_STEPS,
+		OPT_JSON,
 		OPT_HELP
 	};
 	static const struct option long_options[] = {
@@ -40,10 +92,11 @@ int lab_cmd_replay(int argc, char **argv)
 		{ "no-table", no_argument, NULL, OPT_NO_TABLE },
 		{ "check", required_argument, NULL, OPT_CHECK },
 		{ "max-steps", required_argument, NULL, OPT_STEPS },
+		{ "json", no_argument, NULL, OPT_JSON },
 		{ "help", no_argument, NULL, OPT_HELP },
 		{ NULL, 0, NULL, 0 },
 	};
-	bool all = false, table = true;
+	bool all = false, table = true, json = false;
 	struct lab_explore_options options = LAB_EXPLORE_DEFAULT;
 	uint64_t max_steps = options.max_steps;
 	struct lab_trace trace = { 0 };
@@ -74,6 +127,9 @@ int lab_cmd_replay(int argc, char **argv)
 			if (status)
 				return status;
 			break;
+		case OPT_JSON:
+			json = true;
+			break;
 		case OPT_HELP:
 			print_help();
 			return 0;
@@ -90,11 +146,15 @@ int lab_cmd_replay(int argc, char **argv)
 		return status;
 	options.max_steps = (unsigned int)max_steps;
 	lab_replay(&config, &schedule, &options, &result, &trace);
-	if (table)
+	if (json)
+		print_json(argv[optind], &config, &result,
+			   table ? &trace : NULL, all);
+	else if (table)
 		lab_print_table(&trace, all, stdout);
 	lab_free_trace(&trace);
-	printf("%s%s%s\n", uzs_lab_finding_name(result.finding),
-	       result.text[0] ? ": " : "", result.text);
+	if (!json)
+		printf("%s%s%s\n", uzs_lab_finding_name(result.finding),
+		       result.text[0] ? ": " : "", result.text);
 	if (result.unused)
 		return uzs_fail("%s: %u of %u steps do not fit the run, the "
 				"first is %u%c",

@@ -106,7 +106,8 @@ void lab_replay(const struct lab_config *c, const struct lab_schedule *s,
 void lab_name_steps(const struct lab_config *c, struct lab_trace *trace);
 void lab_free_trace(struct lab_trace *trace);
 /* A column for each fiber, a row for each step. `all`: also steps on objects
- * that one fiber alone uses. */
+ * that one fiber alone uses. lab_is_shared_step: another one uses it, too. */
+bool lab_is_shared_step(const struct lab_trace *trace, u32 n);
 void lab_print_table(const struct lab_trace *trace, bool all, FILE *out);
 
 #endif

@@ -83,7 +83,7 @@ function(uzs_add_kernel_lab chain)
 	uzs_add_kernel_lab_program(uzs-lab-kernel-4096-${chain}
 		$<TARGET_OBJECTS:${rest}> $<TARGET_OBJECTS:${file}>)
 	uzs_add_kernel_lab_program(uzs-lab-kernel-plain-4096-${chain}
-		"${uzs_kernel_dir}/lab_plain.c" watch.c
+		plain.c watch.c
 		$<TARGET_OBJECTS:${rest}> $<TARGET_OBJECTS:${plain}>)
 endfunction()
 

@@ -11,6 +11,8 @@
 
 #include "pct.h"
 
+#define NR(array) (sizeof(array) / sizeof((array)[0]))
+
 static const enum zs_lock_scope scopes[LAB_NR_SCOPES] = {
 	ZS_SCOPE_HELD,
 	ZS_SCOPE_UNLOCKED,
@@ -168,6 +170,7 @@ enum {
 	OPT_JSON,
 	OPT_HELP
 };
+#define OPT_BIT(option) (1u << ((option)-UZS_OPT_OWN))
 
 static const struct option long_options[] = {
 	{ "scope", required_argument, NULL, OPT_SCOPE },
@@ -257,13 +260,44 @@ static int take_rows(struct lab_plan *p, int option, const char *text)
 	return 0;
 }
 
+static const char *option_name(int option)
+{
+	size_t i = 0;
+
+	while (long_options[i].val != option)
+		i++;
+	return long_options[i].name;
+}
+
+/* An option that would do nothing is a slip of the pen. `given`: a bit for
+ * each. */
+static int check_search(const struct lab_plan *p, unsigned int given)
+{
+	static const int random[] = { OPT_DEPTH, OPT_SEED, OPT_RUNS };
+	static const int all[] = { OPT_PREEMPTIONS, OPT_EVERY_STEP,
+				   OPT_NO_REDUCE, OPT_VERIFY };
+
+	for (size_t i = 0; i < NR(random); i++)
+		if (!p->options.random && given & OPT_BIT(random[i]))
+			return uzs_usage(p->command, "--%s is for --random",
+					 option_name(random[i]));
+	for (size_t i = 0; i < NR(all); i++)
+		if (p->options.random && given & OPT_BIT(all[i]))
+			return uzs_usage(p->command, "--%s is not for --random",
+					 option_name(all[i]));
+	return 0;
+}
+
 /* Return: 0, an exit status, or -1: help was printed. */
 static int read_options(struct lab_plan *p, int argc, char **argv)
 {
+	unsigned int given = 0;
 	int option, status = 0;
 
 	while (!status && (option = getopt_long(argc, argv, "", long_options,
 						NULL)) != -1) {
+		if (option >= UZS_OPT_OWN)
+			given |= OPT_BIT(option);
 		switch (option) {
 		case OPT_SCOPE:
 			status = parse_scopes(p, optarg);
@@ -311,7 +345,7 @@ static int read_options(struct lab_plan *p, int argc, char **argv)
 			status = take_number(p, option, optarg);
 		}
 	}
-	return status;
+	return status ? status : check_search(p, given);
 }
 
 /* ---- rows ------------------------------------------------------------------------ */
@@ -391,6 +425,33 @@ static int check_patterns(const struct lab_plan *p, const char *option,
 	return 0;
 }
 
+/* Tells what the scenario goes with. */
+static int no_rows(const struct lab_plan *p)
+{
+	const struct lab_scenario *s = p->scenario;
+	char text[64];
+	size_t len = 0;
+
+	if (!s)
+		return uzs_usage(p->command,
+				 "no row is left with these options");
+	for (int i = 0; i < LAB_NR_DEFERS && len < sizeof(text); i++) {
+		const struct lab_config c = { s, scopes[0], defers[i], 2 };
+
+		if (lab_config_fits(&c))
+			len += (size_t)snprintf(text + len, sizeof(text) - len,
+						"%s%s", len ? ", " : "",
+						lab_defer_name(defers[i]));
+	}
+	if (!len)
+		return uzs_usage(p->command,
+				 "%s is for a deferral that %s does not have",
+				 s->name, lab_what());
+	return uzs_usage(p->command,
+			 "%s goes with deferral %s and %s CPUs only", s->name,
+			 text, s->cpu[2] ? "2 or 3" : "2");
+}
+
 static int pick_rows(struct lab_plan *p)
 {
 	char text[LAB_ROW_TEXT];
@@ -416,7 +477,7 @@ static int pick_rows(struct lab_plan *p)
 		    !matches_any(&p->row[r], &p->skip))
 			p->row[kept++] = p->row[r];
 	p->nr_rows = kept;
-	return kept ? 0 : uzs_fail("no scenario goes with these options");
+	return kept ? 0 : no_rows(p);
 }
 
 static int list_rows(struct lab_plan *p)

@@ -2,9 +2,14 @@
 /* pool_uzs.c - ours as the allocator under test: its calls, and its internals
  * for what a user cannot see (leaked pages, names of fields). Owns no state.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "pool.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "internal.h"
 #include "quiet.h"
@@ -15,9 +20,14 @@
 
 const char *const uzs_program = "uzs lab";
 
+/* What replays a schedule is what found it: not only uzs lab has this file. */
 const char *lab_program(void)
 {
-	return "uzs lab";
+	if (!strcmp(program_invocation_short_name, "uzs-lab"))
+		return "uzs lab";
+	if (!strcmp(program_invocation_short_name, "uzs-lab-watch"))
+		return "uzs lab watch";
+	return program_invocation_name;
 }
 
 const char *lab_what(void)

@@ -140,17 +140,22 @@ static bool is_known(u64 key)
 	return known;
 }
 
-/* Slabs and free pages are looked at once for each history of their locks. */
+/* Slabs and free pages are looked at once for each history of their locks.
+ * Before these have one, too, the two must not be taken for each other. */
+#define SLABS 0x8000000000000003u
+#define ZONE 0x8000000000000005u
+
 static bool slabs_are_known(const struct zs_pool *pool)
 {
-	return is_known(lab_order_last_change(&pool->handle_cache.lock) +
+	return is_known(SLABS +
+			lab_order_last_change(&pool->handle_cache.lock) +
 			3 * lab_order_last_change(&pool->zspage_cache.lock));
 }
 
 static bool zone_is_known(struct zs_pool *pool)
 {
 	struct zone *zone = &pool->zone;
-	u64 key = 5 * lab_order_last_change(&zone->lock) +
+	u64 key = ZONE + 5 * lab_order_last_change(&zone->lock) +
 		  7 * lab_order_last_change(&zone->trim_lock.spin);
 
 	for (unsigned int i = 0; i < zone->slots.slots; i++) {

@@ -2,6 +2,8 @@
 /* schedule.c - schedules as text, and runs as tables. Owns no state. */
 #include "explore.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,25 +35,41 @@ static bool next_part(const char **text, char *part, size_t size)
 	return true;
 }
 
-static bool parse_deviations(const char *text, struct lab_schedule *s)
+#define STRING_OF(x) #x
+#define STRING(x) STRING_OF(x)
+
+/* NULL, or what is wrong. */
+static const char *parse_deviations(const char *text, struct lab_schedule *s)
 {
+	static const char form[] = "the steps are not numbers with letters a "
+				   "to g, and dots between";
+
 	s->nr = 0;
 	if (!strcmp(text, "-"))
-		return true;
+		return NULL;
 	for (;;) {
 		char *end;
-		unsigned long step = strtoul(text, &end, 10);
+		unsigned long long step;
 
-		if (end == text || *end < 'a' || *end > 'g' ||
-		    step > UINT32_MAX || s->nr == LAB_MAX_DEVIATIONS)
-			return false;
+		if (!isdigit((unsigned char)*text))
+			return form;
+		errno = 0;
+		step = strtoull(text, &end, 10);
+		if (*end < 'a' || *end > 'g')
+			return form;
+		if (errno || step > UINT32_MAX)
+			return "the number of a step is larger than that of "
+			       "any run's";
+		if (s->nr == LAB_MAX_DEVIATIONS)
+			return "there are more than " STRING(
+				LAB_MAX_DEVIATIONS) " steps";
 		s->at[s->nr++] =
 			(struct lab_deviation){ (u32)step, (u32)(*end - 'a') };
 		text = end + 1;
 		if (!*text)
-			return true;
+			return NULL;
 		if (*text++ != '.')
-			return false;
+			return form;
 	}
 }
 
@@ -88,20 +106,15 @@ bool lab_parse_schedule(const char *text, struct lab_config *c,
 			 "number of CPUs";
 		return false;
 	}
-	if (!parse_deviations(text, s)) {
-		*error = "the steps are not numbers with letters a to g, and "
-			 "dots between";
-		return false;
-	}
-	return true;
+	*error = parse_deviations(text, s);
+	return !*error;
 }
 
 /* ---- the table ---------------------------------------------------------------- */
 
 #define COLUMN 34 /* characters */
 
-/* Does another fiber touch the object, too? */
-static bool is_shared(const struct lab_trace *t, u32 n)
+bool lab_is_shared_step(const struct lab_trace *t, u32 n)
 {
 	const struct lab_trace_step *s = &t->step[n];
 
@@ -182,7 +195,7 @@ void lab_print_table(const struct lab_trace *t, bool all, FILE *out)
 		fprintf(out, "%-*s ", COLUMN, t->name[f]);
 	fprintf(out, "source\n");
 	for (u32 n = 0; n < t->nr; n++) {
-		if (all || is_shared(t, n))
+		if (all || lab_is_shared_step(t, n))
 			print_row(t, n, out);
 		else
 			left_out++;

@@ -255,6 +255,16 @@ static char *read_file(const char *path)
 	return text;
 }
 
+int sim_read_files(struct sim_files *files)
+{
+	for (unsigned int i = 0; i < files->nr; i++) {
+		files->text[i] = read_file(files->path[i]);
+		if (!files->text[i])
+			return UZS_FAILED;
+	}
+	return 0;
+}
+
 /* The name of a file without directory and .json: whose result it is, if that
  * does not say so itself. */
 static void put_file_name(const char *path, FILE *out)
@@ -270,7 +280,7 @@ static void put_file_name(const char *path, FILE *out)
 	put_text(name, out);
 }
 
-static int put_seeded(const struct sim_files *files, FILE *out)
+static void put_seeded(const struct sim_files *files, FILE *out)
 {
 	fputs("<h2>Wrong variants, and how they were found</h2>\n"
 	      "<div id=\"seeded\">",
@@ -281,27 +291,19 @@ static int put_seeded(const struct sim_files *files, FILE *out)
 		      out);
 	fputs("</div>\n", out);
 	for (unsigned int i = 0; i < files->nr; i++) {
-		char *text = read_file(files->path[i]);
-
-		if (!text)
-			return UZS_FAILED;
 		fputs("<script type=\"application/json\" class=\"seeded-data\" "
 		      "data-name=\"",
 		      out);
 		put_file_name(files->path[i], out);
 		fputs("\">", out);
-		put_script_text(text, out);
+		put_script_text(files->text[i], out);
 		fputs("</script>\n", out);
-		free(text);
 	}
-	return 0;
 }
 
-int sim_print_html(const struct sim_table *t, const struct sim_files *seeded,
-		   FILE *out)
+void sim_print_html(const struct sim_table *t, const struct sim_files *seeded,
+		    FILE *out)
 {
-	int status;
-
 	fputs(head, out);
 	fprintf(out, "<h1>Freeing on simulated CPUs: %s</h1>\n<p>",
 		sim_work_names[t->cells[0].work]);
@@ -329,12 +331,9 @@ int sim_print_html(const struct sim_table *t, const struct sim_files *seeded,
 		put_timeline(&t->timelines[i], out);
 	}
 	fputs("]</script>\n", out);
-	status = put_seeded(seeded, out);
-	if (status)
-		return status;
+	put_seeded(seeded, out);
 	put_results(t, out);
 	put_costs(t->costs, out);
 	fputs(script, out);
 	fputs("</body></html>\n", out);
-	return 0;
 }

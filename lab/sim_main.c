@@ -4,19 +4,19 @@
  */
 #include "tools/uzs.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "bench/harness.h"
 #include "bench/sizes.h"
 #include "sim_out.h"
+#include "sim_tables.h"
 
 #define MAX_LIST 32
+#define MAX_SETS 64
 
 const char *const uzs_program = "uzs lab";
 const char program_name[] = "uzs lab";
@@ -49,8 +49,9 @@ static const char usage_text[] =
 	"(default),\n"
 	"                     or by one after the other\n"
 	"  --reserve KIB      of pages for full per-CPU buffers (default: 256)\n"
-	"  --costs NAME|FILE  what things cost (default: epyc-2); --costs list\n"
-	"  --set NAME=VALUE   one cost replaced; can be repeated\n"
+	"  --costs NAME|FILE  what things cost (default: epyc-2); list: which "
+	"there are\n"
+	"  --set NAME=VALUE   one cost of it replaced; can be repeated\n"
 	"  --seed N           of sizes and order (default: 1)\n"
 	"  --csv, --json      instead of a table\n"
 	"  --svg FILE         draws time and lock wait by CPUs\n"
@@ -72,6 +73,9 @@ struct request {
 	struct list cpus, processes, scopes, defers;
 	struct sim_cell cell; /* of all cells */
 	struct sim_costs costs;
+	const char *costs_name;
+	const char *set[MAX_SETS]; /* for when the table is known */
+	unsigned int nr_sets;
 	const char *sizes_path;
 	const char *svg, *html;
 	struct sim_files seeded;
@@ -126,8 +130,9 @@ static int add_name(struct list *list, const char *option, char *item,
 			return UZS_USAGE;
 	}
 	return found ? 0
-		     : uzs_usage("simulate", "%s: no such one: '%s'", option,
-				 item);
+		     : uzs_usage("simulate",
+				 "%s: '%s' is none of %s, %s, %s, all", option,
+				 item, name(1), name(2), name(3));
 }
 
 static const char *scope_name(unsigned int v)
@@ -162,20 +167,14 @@ static int parse_list(struct list *list, const char *option, const char *text,
 	return status;
 }
 
-/* A file, or the name of one of ours. */
-static int load_costs(struct request *r, const char *name)
+/* The table, and what replaces some of it, wherever that was told. */
+static int load_costs(struct request *r)
 {
-	static const char *const dirs[] = { UZS_SIM_COSTS_DIRS };
-	char path[1024];
+	int status = sim_tables_load(&r->costs, r->costs_name);
 
-	if (strchr(name, '/') || !access(name, R_OK))
-		return sim_costs_load(&r->costs, name);
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s.txt", dirs[i], name);
-		if (!access(path, R_OK))
-			return sim_costs_load(&r->costs, path);
-	}
-	return uzs_fail("no table of costs '%s' (looked at %s)", name, path);
+	for (unsigned int i = 0; !status && i < r->nr_sets; i++)
+		status = sim_costs_set(&r->costs, r->set[i]);
+	return status;
 }
 
 enum {
@@ -287,11 +286,14 @@ static int parse_option(struct request *r, int option)
 		r->cell.reserve_kib = (unsigned int)value;
 		return status;
 	case OPT_COSTS:
-		return load_costs(r, optarg);
+		r->costs_name = optarg;
+		return 0;
 	case OPT_SET:
-		if (!r->costs.name[0])
-			status = load_costs(r, "epyc-2");
-		return status ? status : sim_costs_set(&r->costs, optarg);
+		if (r->nr_sets == MAX_SETS)
+			return uzs_usage("simulate", "--set: more than %d",
+					 MAX_SETS);
+		r->set[r->nr_sets++] = optarg;
+		return 0;
 	case OPT_SEED:
 		return number("seed", 0, UINT64_MAX, &r->cell.seed);
 	case OPT_CSV:
@@ -326,6 +328,7 @@ static int parse(struct request *r, int argc, char **argv)
 	memset(r, 0, sizeof(*r));
 	r->cell.objects = 4096;
 	r->cell.seed = 1;
+	r->costs_name = "epyc-2";
 	r->cell.reserve_kib = SIM_RESERVE_KIB;
 	r->scopes = (struct list){ { 1, 2, 3 }, 3 };
 	r->defers = (struct list){ { ZS_DEFER_NONE }, 1 };
@@ -346,7 +349,17 @@ static int parse(struct request *r, int argc, char **argv)
 		return uzs_usage("simulate", "--csv or --json, not both");
 	if (r->seeded.nr && !r->html)
 		return uzs_usage("simulate", "--seeded is for --html");
-	return r->costs.name[0] ? 0 : load_costs(r, "epyc-2");
+	if (r->shared && r->cell.work != SIM_FREE)
+		return uzs_usage("simulate", "--shared is for --work free");
+	if (r->sizes_path && r->cell.work == SIM_FREE)
+		return uzs_usage("simulate", "--sizes is for --work release");
+	if (r->sizes_path && r->size)
+		return uzs_usage("simulate", "--size or --sizes, not both");
+	if (!strcmp(r->costs_name, "list")) {
+		status = sim_tables_list(stdout);
+		exit(status ? status : uzs_flush_output());
+	}
+	return load_costs(r);
 }
 
 /* ---- the table --------------------------------------------------------------------- */
@@ -483,24 +496,6 @@ static int simulate(const struct request *r, struct sim_table *t)
 	return status;
 }
 
-static int print_to_file(const struct sim_table *t, const char *path,
-			 const struct sim_files *seeded, bool html)
-{
-	FILE *out = fopen(path, "w");
-	int status = 0;
-
-	if (!out)
-		return uzs_fail("%s: %s", path, strerror(errno));
-	if (html)
-		status = sim_print_html(t, seeded, out);
-	else
-		sim_print_svg(t, out);
-	if (ferror(out) | fclose(out) && !status)
-		status = uzs_fail("%s: cannot be written: %s", path,
-				  strerror(errno));
-	return status;
-}
-
 static int print(const struct request *r, const struct sim_table *t)
 {
 	int status = 0;
@@ -512,9 +507,21 @@ static int print(const struct request *r, const struct sim_table *t)
 	else
 		sim_print_table(t, stdout);
 	if (r->svg)
-		status = print_to_file(t, r->svg, NULL, false);
+		status = sim_print_to_file(t, r->svg, NULL);
 	if (r->html && !status)
-		status = print_to_file(t, r->html, &r->seeded, true);
+		status = sim_print_to_file(t, r->html, &r->seeded);
+	return status;
+}
+
+/* What could fail after the simulation, before it. */
+static int open_files(struct request *r)
+{
+	int status = sim_read_files(&r->seeded);
+
+	if (!status && r->svg)
+		status = sim_try_file(r->svg);
+	if (!status && r->html)
+		status = sim_try_file(r->html);
 	return status;
 }
 
@@ -530,6 +537,8 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	argv[0] = (char *)"uzs lab simulate"; /* for getopt's messages */
 	status = parse(&r, argc, argv);
+	if (!status)
+		status = open_files(&r);
 	if (status)
 		return status;
 	set_sizes(&r, &sizes);

@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* sim_out.c - a simulated table for the reader, as CSV and as JSON; see
- * sim_out.h. Owns no state.
+/* sim_out.c - a simulated table for the reader, as CSV and as JSON, and into
+ * files; see sim_out.h. Owns no state.
  */
+#include "tools/uzs.h"
+
 #include "sim_out.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tools/json.h"
 
@@ -185,4 +193,52 @@ void sim_print_json(const struct sim_table *t, FILE *out)
 	uzs_json_close(&json, ']');
 	uzs_json_close(&json, '}');
 	putc('\n', out);
+}
+
+int sim_try_file(const char *path)
+{
+	struct stat st;
+	int fd;
+
+	if (!stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return 0; /* a pipe or device: opening it does something */
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd >= 0)
+		unlink(path);
+	else if (errno == EEXIST)
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return uzs_fail("%s: %s", path, strerror(errno));
+	close(fd);
+	return 0;
+}
+
+/* No half of a report is left where a reader would take it for one. */
+static void remove_half(const char *path)
+{
+	struct stat st;
+
+	if (!lstat(path, &st) && S_ISREG(st.st_mode))
+		unlink(path);
+}
+
+int sim_print_to_file(const struct sim_table *t, const char *path,
+		      const struct sim_files *seeded)
+{
+	FILE *out = fopen(path, "w");
+	bool bad;
+
+	if (!out)
+		return uzs_fail("%s: %s", path, strerror(errno));
+	if (seeded)
+		sim_print_html(t, seeded, out);
+	else
+		sim_print_svg(t, out);
+	bad = ferror(out);
+	bad |= fclose(out) != 0;
+	if (!bad)
+		return 0;
+	uzs_fail("%s: cannot be written: %s", path, strerror(errno));
+	remove_half(path);
+	return UZS_FAILED;
 }

@@ -54,12 +54,23 @@ void sim_print_svg(const struct sim_table *t, FILE *out);
 #define SIM_MAX_FILES 64u
 struct sim_files {
 	const char *path[SIM_MAX_FILES];
+	char *text[SIM_MAX_FILES]; /* once they are read */
 	unsigned int nr;
 };
 
-/* sim_html.c. seeded: results of the explorer (JSON texts), if any. Return:
- * 0, or an exit status after a line on stderr. */
-int sim_print_html(const struct sim_table *t, const struct sim_files *seeded,
-		   FILE *out);
+/* sim_html.c. Reads results of the explorer (JSON texts). Return: 0, or an exit
+ * status after a line on stderr. */
+int sim_read_files(struct sim_files *files);
+/* seeded: those, if any. */
+void sim_print_html(const struct sim_table *t, const struct sim_files *seeded,
+		    FILE *out);
+
+/* Can the file be written to? To be asked before what takes long. One that was
+ * not there is not there afterwards, and one that was is as it was. Both
+ * return 0, or an exit status after a line on stderr. */
+int sim_try_file(const char *path);
+/* Without seeded: the drawing alone. No half of a file is left. */
+int sim_print_to_file(const struct sim_table *t, const char *path,
+		      const struct sim_files *seeded);
 
 #endif

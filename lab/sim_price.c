@@ -156,7 +156,7 @@ void sim_granted(void *arg, struct uzs_lab_fiber *fiber)
 		os(t, SIM_thread);
 		break;
 	case LAB_RCU_UNREAD:
-		sim_changed(NULL, true, t->clock);
+		sim_changed(step->obj, true, t->clock);
 		break;
 	default:
 		break;

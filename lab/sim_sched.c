@@ -7,7 +7,10 @@
  * Guarantees:
  *  V1 a step is granted to the fiber with the least clock of those that can do
  *     theirs (U1 in sim_cpu.c).
- *  V2 a lock is not granted before the time at which it was given back.
+ *  V2 a spinlock, mutex or rwlock held for writing is not granted before the
+ *     time at which others can see that it was given back. Readers, pins and
+ *     page locks are given back at the time at which that begins: another may
+ *     have them earlier by what it costs.
  *  V3 the same input gives the same times.
  */
 #include "sim_task.h"

@@ -408,9 +408,13 @@ int sim_work_price(const struct sim_costs *costs, u64 *price)
 	munmap(r, sizeof(*r));
 	if (status)
 		return status;
-	*price = 0;
-	if (want > (double)free_ps)
-		*price = (u64)((want - (double)free_ps) * 1000 /
-			       (double)(dear_ps - free_ps));
+	if (want < (double)free_ps)
+		return uzs_fail("costs %s: free_hot is %g ns, but locks and "
+				"lines of that alone cost %.1f ns",
+				costs->name, costs->value[SIM_free_hot],
+				(double)free_ps / HOT_OBJECTS / 1000 -
+					costs->value[SIM_free_more]);
+	*price = (u64)((want - (double)free_ps) * 1000 /
+		       (double)(dear_ps - free_ps));
 	return 0;
 }

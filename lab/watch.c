@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* watch.c - looks at every plain load and store of the library in a run of the
- * explorer, as the compiler tells them (sim_mem.c): is the memory free, and
+ * explorer, as the compiler tells them (plain.c), and at the bytes of each memcpy
+ * and memset (lab_force.h): is the memory free, and
  * does anything order it with what other CPUs did there? Owns what was last
  * done to each word.
  *
  * In the program uzs-lab-watch only: it is some times slower. What is ordered
  * is order.c's: locks, and accesses that acquire and release. Accesses of the
- * steps themselves (READ_ONCE and the like) are left out.
- * Callers: sim_mem.c. Calls: order.c, lab.h.
+ * steps themselves (READ_ONCE and the like) are not told.
+ * Callers: plain.c, lab_force.h, world.c. Calls: order.c, lab.h.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +16,7 @@
 #include "order.h"
 
 #define WORD 4 /* bytes that are told apart */
-#define PLACES (1u << 16)
-
-void sim_plain(const volatile void *addr, bool write);
+#define PLACES (1u << 17)
 
 struct word {
 	uintptr_t addr; /* 0: an unused place */
@@ -47,7 +46,9 @@ static struct word *word_at(uintptr_t addr)
 		}
 		at = (at + 1) & (PLACES - 1);
 	}
-	abort();
+	uzs_lab_found(LAB_FOUND_INVARIANT,
+		      "the watch has room for %u words in a run", PLACES);
+	abort(); /* not reached: there is a run to end */
 }
 
 /* Of its last step; better where the file under test made that. */
@@ -91,26 +92,20 @@ static void look(const struct uzs_lab_fiber *me, uintptr_t addr, bool write)
 	w->wrote_after = place_of(me);
 }
 
-/* The access that the step itself is. */
-static bool is_step(const struct uzs_lab_step *s, uintptr_t addr)
-{
-	return (s->op == LAB_LOAD || s->op == LAB_STORE || s->op == LAB_ADD ||
-		s->op == LAB_RMW) &&
-	       addr - (uintptr_t)s->obj < sizeof(u64);
-}
-
-void sim_plain(const volatile void *addr, bool write)
+void uzs_lab_plain(const volatile void *addr, size_t size, bool write)
 {
 	struct uzs_lab_fiber *me = uzs_lab_current;
+	uintptr_t word = (uintptr_t)addr & ~(uintptr_t)(WORD - 1);
+	uintptr_t end = (uintptr_t)addr + size;
 
-	if (!me || !uzs_lab_in_arena(addr) ||
-	    is_step(&me->step, (uintptr_t)addr))
+	if (!me || !uzs_lab_in_arena(addr))
 		return;
-	if (uzs_lab_is_poisoned(addr, 1))
+	if (uzs_lab_is_poisoned(addr, size))
 		uzs_lab_found(LAB_FOUND_FREED_MEMORY,
 			      "a plain %s at %p, which is free, by %s after "
 			      "its step at %s:%d",
 			      write ? "store" : "load", (const void *)addr,
 			      me->name, place_of(me)->file, place_of(me)->line);
-	look(me, (uintptr_t)addr & ~(uintptr_t)(WORD - 1), write);
+	for (; word < end; word += WORD)
+		look(me, word, write);
 }

@@ -142,6 +142,7 @@ void lab_read(struct lab_world *w, unsigned int slot)
 			      data[i], o->fill);
 		break;
 	}
+	uzs_lab_plain(data, o->size, false); /* for who looks at races */
 	lab_pool_read_end(w, o->handle, o->size, data);
 }
 
@@ -257,6 +258,7 @@ static void check_all(void *arg)
 {
 	const struct lab_config *c = arg;
 
+	uzs_lab_check_freed();
 	if (c->scenario->flags & LAB_DESTROYS) {
 		lab_pool_check_gone(world,
 				    ALIGN(sizeof(*world), uzs_os_page_size()));

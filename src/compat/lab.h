@@ -333,9 +333,15 @@ uzs_lab_from(const struct uzs_place *place)
 void uzs_lab_poison(const volatile void *addr, size_t size);
 void uzs_lab_unpoison(const volatile void *addr, size_t size);
 bool uzs_lab_in_arena(const volatile void *addr);
+/* After a run: has anybody written to a page that is free? */
+void uzs_lab_check_freed(void);
 bool uzs_lab_is_poisoned(const volatile void *addr, size_t size);
 void uzs_lab_check_memory(const volatile void *addr, size_t size,
 			  const struct uzs_place *place);
+/* A piece that is read or written by no step and all at once: a copy, an
+ * object's contents. Does nothing but in programs that look at plain accesses,
+ * where it is lab/watch.c's. */
+void uzs_lab_plain(const volatile void *addr, size_t size, bool write);
 
 /* What pthread_create and the like are in the library's sources. */
 typedef struct uzs_lab_fiber *uzs_lab_thread;

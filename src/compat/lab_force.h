@@ -4,7 +4,7 @@
  * own words becomes a step, or goes to the lab.
  *
  *   __atomic_*           a step, with the place and the words of the source
- *   memcpy               checks the memory and notes the bytes
+ *   memcpy and the like  checks the memory and notes the bytes
  *   pthread_create ...   a fiber
  *
  * A macro of a function's own name is not expanded again within itself, so
@@ -87,12 +87,26 @@ static inline void *uzs_lab_memcpy(void *dst, const void *src, size_t n,
 		uzs_lab_check_memory(dst, n, &place->at);
 		uzs_lab_check_memory(src, n, &place->at);
 		uzs_lab_note(LAB_COPY, dst, n);
+		uzs_lab_plain(src, n, false);
+		uzs_lab_plain(dst, n, true);
 	}
 	return (memcpy)(dst, src, n);
+}
+static inline void *uzs_lab_memset(void *dst, int byte, size_t n,
+				   const struct uzs_lab_place *place)
+{
+	if (uzs_lab_current) {
+		uzs_lab_check_memory(dst, n, &place->at);
+		uzs_lab_plain(dst, n, true);
+	}
+	return (memset)(dst, byte, n);
 }
 #undef memcpy
 #define memcpy(dst, src, n) \
 	uzs_lab_memcpy((dst), (src), (n), UZS_LAB_PLACE("memcpy"))
+#undef memset
+#define memset(dst, byte, n) \
+	uzs_lab_memset((dst), (byte), (n), UZS_LAB_PLACE("memset"))
 
 #define pthread_create(thread, attr, fn, arg) \
 	((void)(attr), uzs_lab_thread_create((thread), (fn), (arg)))

@@ -297,12 +297,15 @@ void uzs_lab_poison(const volatile void *addr, size_t size)
 	*poison = first;
 }
 
-/* Has somebody written to a page since it was freed? Found when it is handed
- * out again. */
+/* Has somebody written to a page since it was freed? Asked when it is handed
+ * out again, and at the end of a run. */
 static void check_fill(const volatile void *addr, size_t size)
 {
 	const u8 *mem = (const u8 *)addr;
 
+	/* The fast way to compare all of it with its first byte. */
+	if (likely(mem[0] == FILL && !memcmp(mem, mem + 1, size - 1)))
+		return;
 	for (size_t i = 0; i < size; i += sizeof(u64)) {
 		u64 word;
 
@@ -326,6 +329,25 @@ void uzs_lab_unpoison(const volatile void *addr, size_t size)
 	if (unlikely(size >= PAGE && *poison == 2))
 		check_fill(addr, size);
 	memset(poison, 0, size / GRAIN);
+}
+
+static void check_freed(size_t number)
+{
+	const char *page = arena.base + number * PAGE;
+
+	if (in_arena(page, PAGE) && *poison_of(page) == 2)
+		check_fill(page, PAGE);
+}
+
+/* With a snapshot only pages that were written to since can be different. */
+void uzs_lab_check_freed(void)
+{
+	size_t all = arena.snapshot ? 0 : header()->used / PAGE;
+
+	for (u32 i = 0; i < arena.nr_hot; i++)
+		check_freed(arena.hot[i]);
+	for (size_t i = 0; i < all; i++)
+		check_freed(i);
 }
 
 /* Its contents change: nothing is known of them any more. */
@@ -362,6 +384,14 @@ void uzs_lab_check_memory(const volatile void *addr, size_t size,
 			      "%zu bytes at %p, which are free, used at %s:%d",
 			      size, (const void *)addr, place->file,
 			      place->line);
+}
+
+__attribute__((weak)) void uzs_lab_plain(const volatile void *addr, size_t size,
+					 bool write)
+{
+	(void)addr;
+	(void)size;
+	(void)write;
 }
 
 /* ---- os.h ---------------------------------------------------------------------- */

@@ -56,6 +56,8 @@ u64 uzs_clock_ns(void);
 /* Reads a word that may be poisoned, or change under one's eyes. */
 #ifdef UZS_ASAN
 __attribute__((no_sanitize("address"), noinline)) __maybe_unused static
+#elif UZS_LAB /* nor is it told as a plain load (lab/plain.c) */
+__attribute__((no_sanitize("thread"), noinline)) __maybe_unused static
 #else
 static inline
 #endif

@@ -126,7 +126,24 @@ runs_well simulate --work free --shared --cpus 4 --order random
 runs_well simulate --fill apart --cpus 4 --json
 check "JSON has cells" grep -q '"call_ms"' "$work/out"
 
-# Our own tables.
+# Our own tables, by name; the first that is found counts.
+runs_well simulate --costs list
+for table in "$(dirname "$0")"/../../lab/costs/*.txt; do
+	name=$(basename "$table" .txt)
+	equal "$name is in the list" 1 "$(grep -c "^$name  *[^ ]" "$work/out")"
+	line=$(grep "^$name " "$work/out" | sed 's/^[^ ]* *//')
+	check "$name: what it is of" grep -qF "$line" "$table"
+done
+
+# One cost replaced, before the table is named or after.
+runs_well simulate --cpus 2 --scope held --costs pi-4b --set miss=1000 --csv
+cp "$work/out" "$work/after"
+runs_well simulate --cpus 2 --scope held --set miss=1000 --costs pi-4b --csv
+check "--set before --costs" cmp "$work/after" "$work/out"
+runs_well simulate --cpus 2 --scope held --costs pi-4b --csv
+check "--set has changed something" sh -c "! cmp -s '$work/after' '$work/out'"
+
+# Our own tables, from their files.
 for table in "$(dirname "$0")"/../../lab/costs/*.txt; do
 	runs_well simulate --cpus 2 --scope class-idx --costs "$table"
 done
@@ -160,19 +177,57 @@ fails_with 1 "uzs lab: $work/name.txt:1: no such cost: 'mist'" \
 cat "$table" "$table" >"$work/twice.txt"
 fails_with 1 "uzs lab: *: free_hot is there a second time" \
 	simulate --costs "$work/twice.txt"
-fails_with 1 "uzs lab: no table of costs 'nowhere' *" simulate --costs nowhere
+fails_with 1 "uzs lab: no table of costs 'nowhere' (looked in: */lab/costs, */uzsmalloc/costs)" \
+	simulate --costs nowhere
 fails_with 1 "uzs lab: $work/none/x: No such file or directory" \
 	simulate --cpus 1 --scope held --svg "$work/none/x"
+
+# What cannot be written is known before anything is simulated, and what is
+# there stays.
+huge() {
+	timeout 10 "$uzs" lab simulate --objects 1000000 --cpus 128 "$@"
+}
+fails_with 1 "uzs lab: $work/none/x: No such file or directory" \
+	huge --html "$work/none/x"
+fails_with 1 "uzs lab: $work: Is a directory" huge --svg "$work"
+fails_with 1 "uzs lab: $work/none.json: No such file or directory" \
+	huge --html "$work/half.html" --seeded "$work/none.json"
+check "no report" [ ! -e "$work/half.html" ]
+echo before >"$work/kept.html"
+fails_with 1 "uzs lab: $work/none.json: No such file or directory" \
+	huge --html "$work/kept.html" --seeded "$work/none.json"
+equal "what was there" before "$(cat "$work/kept.html")"
+if [ -w /dev/full ]; then
+	fails_with 1 "uzs lab: /dev/full: cannot be written: *" simulate \
+		--cpus 1 --scope held --svg /dev/full
+	check "a device stays" [ -c /dev/full ]
+fi
+# A file may have so many blocks of 512 bytes and no more.
+run sh -c "trap '' XFSZ; ulimit -f 8; exec '$uzs' lab simulate \
+	--objects 500 --cpus 1,2,4 --scope all --html '$work/big.html' --csv"
+one_line "a disk that is full" 1 "uzs lab: $work/big.html: cannot be written: *"
+check "no half report" [ ! -e "$work/big.html" ]
 fails_with 1 "uzs lab: cannot write *" sh -c \
 	"'$uzs' lab simulate --objects 100 --cpus 1 --scope held >/dev/full"
 fails_with 2 "uzs lab: --cpus takes a number from 1 to 128, not *" simulate --cpus 0
 fails_with 2 "uzs lab: --cpus takes a number from 1 to 128, not *" simulate --cpus 129
 fails_with 2 "uzs lab: --reserve takes a number from 4 to 65536, not *" \
 	simulate --reserve 0
-fails_with 2 "uzs lab: --scope: no such one: 'hold' *" simulate --scope hold
+fails_with 2 "uzs lab: --scope: 'hold' is none of held, unlocked, class-idx, all *" \
+	simulate --scope hold
+fails_with 2 "uzs lab: --defer: 'x' is none of none, array, percpu, all *" \
+	simulate --defer x
+fails_with 2 "uzs lab: --shared is for --work free *" simulate --shared
+fails_with 2 "uzs lab: --sizes is for --work release *" simulate \
+	--sizes "$work/few.u16" --work free
+fails_with 2 "uzs lab: --size or --sizes, not both *" simulate \
+	--sizes "$work/few.u16" --size 100
 fails_with 2 "uzs lab: --set mist=1: no such cost *" simulate --set mist=1
 fails_with 2 "uzs lab: --set miss=x: not a number from *" simulate \
 	--set miss=x
+# Less than what is in it: said, and not taken for no work at all.
+fails_with 1 "uzs lab: costs epyc-2: free_hot is 1 ns, but locks and lines of that alone cost [1-9]*.[0-9] ns" \
+	simulate --cpus 1 --scope held --set free_hot=1
 fails_with 2 "uzs lab: --csv or --json, not both *" simulate --csv --json
 fails_with 2 "uzs lab: what is 'more'? *" simulate more
 

@@ -10,6 +10,16 @@ set_tests_properties(sim_line PROPERTIES
 	ENVIRONMENT "${uzs_test_environment}"
 	LABELS lab)
 
+add_executable(test_sim_sched test_sim_sched.c $<TARGET_OBJECTS:uzs_sim>)
+uzs_setup_lab(test_sim_sched ${uzs_sim_defines})
+target_link_libraries(test_sim_sched PRIVATE
+	uzs_lab_test_flags uzsmalloc_sim uzs_dep::cmocka m)
+add_test(NAME sim_sched COMMAND test_sim_sched)
+set_tests_properties(sim_sched PROPERTIES
+	TIMEOUT ${uzs_test_timeout}
+	ENVIRONMENT "${uzs_test_environment}"
+	LABELS lab)
+
 if(UZS_BUILD_TOOLS)
 	uzs_add_command_test(lab-simulate LABELS lab COMMAND
 		"${CMAKE_CURRENT_SOURCE_DIR}/simulate.sh"

@@ -218,7 +218,7 @@ static void test_freed_handle(void **state)
 }
 
 /* A plain write to a page after it was freed: seen when the page is handed out
- * again. */
+ * again, or at the end. */
 static void page_of_object(struct lab_world *w)
 {
 	lab_alloc(w, 0, 2040);
@@ -248,8 +248,15 @@ static void test_freed_page(void **state)
 					  .setup = page_of_object,
 					  .cpu = { free_and_alloc,
 						   write_to_page, NULL } };
+	const struct lab_scenario never_again = {
+		.name = "never-again",
+		.setup = page_of_object,
+		.cpu = { free_object, write_to_page, NULL }
+	};
 
 	expect(&bad, LAB_FOUND_FREED_MEMORY, "was written to after");
+	expect(&never_again, LAB_FOUND_FREED_MEMORY,
+	       "byte 1000 of the page at");
 }
 
 static void use_nothing(struct lab_world *w)

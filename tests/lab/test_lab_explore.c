@@ -136,12 +136,15 @@ static void test_independent(void **state)
 	assert_in_range(r.runs, 1, 4);
 }
 
-/* ---- random programs: reduction loses no outcome ------------------------------------ */
+/* ---- random programs: the search loses no outcome ------------------------------------ */
 
 #define NR_OPS 4
+#define NR_KINDS 6 /* of what a CPU can do, with one of two words or locks */
 #define NR_PROGRAMS 150
+#define NR_PROGRAMS_3 40 /* with three CPUs */
 
-static u32 program[2][NR_OPS]; /* what each CPU does */
+static u32 program[LAB_MAX_CPUS][NR_OPS]; /* what each CPU does */
+static u64 saw[LAB_MAX_CPUS]; /* what each saw, when it is done */
 static u32 seed;
 
 static u32 draw(u32 n)
@@ -150,51 +153,75 @@ static u32 draw(u32 n)
 	return (seed >> 16) % n;
 }
 
-/* Each program reads, stores, adds and locks; what it reads goes into its
- * outcome. Some do so a little too late: with plain accesses after an unlock. */
+/* What is done a little too late: plain, after the unlock. */
+static void do_late(struct lab_world *w, unsigned int cpu, u32 n)
+{
+	w->word[2 + n] += 1000 + cpu;
+	w->word[6 + n] = w->word[6 + n] * 7 + cpu + 1;
+}
+
+/* Both locks, in the order that all take them in, and a step. (Not a plain
+ * access that would race with others' late ones: behind a step whose order does
+ * not matter, one of its orders may be left out.) */
+static void do_nested(struct lab_world *w, unsigned int cpu, u32 n)
+{
+	spin_lock(&w->lock[0]);
+	spin_lock(&w->lock[1]);
+	uzs_lab_point(LAB_RMW, LAB_CHANGES, &w->word[n], "word", UZS_HERE);
+	w->word[n] = w->word[n] * 5 + cpu + 1;
+	spin_unlock(&w->lock[0]);
+	uzs_lab_point(LAB_RMW, LAB_CHANGES, &w->word[n], "word", UZS_HERE);
+	w->word[n] = w->word[n] * 7 + cpu + 1;
+	spin_unlock(&w->lock[1]);
+}
+
+/* Does one thing. Return: what it saw (0: nothing). */
+static u64 do_op(struct lab_world *w, unsigned int cpu, u32 op, u32 n)
+{
+	unsigned long *word = &w->word[n];
+	u64 seen = 0;
+
+	switch (op) {
+	case 0:
+		uzs_lab_point(LAB_LOAD, LAB_LOOKS, word, "word", UZS_HERE);
+		return *word;
+	case 1:
+		uzs_lab_point(LAB_RMW, LAB_CHANGES, word, "word", UZS_HERE);
+		*word = *word * 3 + cpu + 1;
+		return 0;
+	case 2:
+		uzs_lab_point(LAB_ADD, LAB_ADDS, word, "word", UZS_HERE);
+		*word += 100;
+		return 0;
+	case 3:
+		spin_lock(&w->lock[n]);
+		w->word[2 + n] = w->word[2 + n] * 5 + cpu;
+		seen = w->word[2 + n];
+		spin_unlock(&w->lock[n]);
+		do_late(w, cpu, n);
+		return seen;
+	case 4:
+		if (!spin_trylock(&w->lock[n]))
+			return 7;
+		uzs_lab_yield();
+		spin_unlock(&w->lock[n]);
+		return 0;
+	default:
+		do_nested(w, cpu, n);
+		return 0;
+	}
+}
+
+/* Each program reads, stores, adds and locks; what it sees goes into its
+ * outcome. */
 static void run_program(struct lab_world *w, unsigned int cpu)
 {
 	u64 seen = cpu;
 
-	for (int i = 0; i < NR_OPS; i++) {
-		u32 op = program[cpu][i] / 2, n = program[cpu][i] % 2;
-		unsigned long *word = &w->word[n];
-
-		switch (op) {
-		case 0:
-			uzs_lab_point(LAB_LOAD, LAB_LOOKS, word, "word",
-				      UZS_HERE);
-			seen = seen * 31 + *word;
-			break;
-		case 1:
-			uzs_lab_point(LAB_RMW, LAB_CHANGES, word, "word",
-				      UZS_HERE);
-			*word = *word * 3 + cpu + 1;
-			break;
-		case 2:
-			uzs_lab_point(LAB_ADD, LAB_ADDS, word, "word",
-				      UZS_HERE);
-			*word += 100;
-			break;
-		case 3:
-			spin_lock(&w->lock[n]);
-			w->word[2 + n] = w->word[2 + n] * 5 + cpu;
-			seen = seen * 31 + w->word[2 + n];
-			spin_unlock(&w->lock[n]);
-			/* Plain, and late. */
-			w->word[2 + n] += 1000 + cpu;
-			w->word[6 + n] = w->word[6 + n] * 7 + cpu + 1;
-			break;
-		default:
-			if (!spin_trylock(&w->lock[n])) {
-				seen = seen * 31 + 7;
-				break;
-			}
-			uzs_lab_yield();
-			spin_unlock(&w->lock[n]);
-		}
-	}
-	w->word[4 + cpu] = (unsigned long)seen;
+	for (int i = 0; i < NR_OPS; i++)
+		seen = seen * 31 +
+		       do_op(w, cpu, program[cpu][i] / 2, program[cpu][i] % 2);
+	saw[cpu] = seen;
 }
 
 static void program_0(struct lab_world *w)
@@ -205,6 +232,11 @@ static void program_0(struct lab_world *w)
 static void program_1(struct lab_world *w)
 {
 	run_program(w, 1);
+}
+
+static void program_2(struct lab_world *w)
+{
+	run_program(w, 2);
 }
 
 static void init_spinlocks(struct lab_world *w)
@@ -219,68 +251,106 @@ static void note_words(struct lab_world *w)
 
 	for (int i = 0; i < 8; i++)
 		outcome = outcome * 1000003u + w->word[i];
+	for (unsigned int i = 0; i < LAB_MAX_CPUS; i++)
+		outcome = outcome * 1000003u + saw[i];
 	note_outcome(outcome);
 }
 
-static u64 runs_all, runs_reduced;
+static u64 runs_all, runs_default;
 
-/* The outcomes of the program, with reduction as without. */
-static void compare_outcomes(const char *name, unsigned int number,
-			     unsigned int preemptions)
+/* Explores the program; nr_outcomes are then its, in order. Return: runs. */
+static u64 find_outcomes(unsigned int cpus, unsigned int preemptions,
+			 bool reduce, bool every_step)
 {
 	const struct lab_scenario s = { .name = "program",
 					.setup = init_spinlocks,
-					.cpu = { program_0, program_1, NULL },
+					.cpu = { program_0, program_1,
+						 program_2 },
 					.check = note_words };
-	static u64 all[MAX_OUTCOMES];
+	const struct lab_config c = { .scenario = &s,
+				      .scope = ZS_SCOPE_CLASS_IDX,
+				      .defer = ZS_DEFER_NONE,
+				      .cpus = cpus };
+	struct lab_explore_options o = LAB_EXPLORE_DEFAULT;
 	struct lab_result r;
+
+	o.preemptions = preemptions;
+	o.at_once = true;
+	o.reduce = reduce;
+	o.every_step = every_step;
+	o.between = false;
+	o.max_steps = 500;
+	nr_outcomes = 0;
+	lab_explore(&c, &o, &r);
+	assert_int_equal(r.finding, LAB_FOUND_NOTHING);
+	assert_true(r.complete);
+	qsort(outcomes, nr_outcomes, sizeof(outcomes[0]), compare);
+	return r.runs;
+}
+
+/* The search has all outcomes of brute force, which may leave any step and
+ * leaves out no state; and so has the search without reduction. */
+static void compare_outcomes(const char *name, unsigned int number,
+			     unsigned int cpus, unsigned int preemptions)
+{
+	static u64 all[MAX_OUTCOMES];
 	unsigned int nr_all;
 
-	nr_outcomes = 0;
-	explore_two(&s, preemptions, false, &r);
-	assert_true(r.complete);
-	runs_all += r.runs;
+	runs_all += find_outcomes(cpus, preemptions, false, true);
 	nr_all = nr_outcomes;
 	memcpy(all, outcomes, nr_all * sizeof(all[0]));
-	qsort(all, nr_all, sizeof(all[0]), compare);
+	for (int reduce = 0; reduce < 2; reduce++) {
+		u64 runs = find_outcomes(cpus, preemptions, reduce, false);
 
-	nr_outcomes = 0;
-	explore_two(&s, preemptions, true, &r);
-	assert_true(r.complete);
-	runs_reduced += r.runs;
-	qsort(outcomes, nr_outcomes, sizeof(outcomes[0]), compare);
-	if (nr_outcomes != nr_all ||
-	    memcmp(all, outcomes, nr_all * sizeof(all[0])))
-		fail_msg("%s %u, %u preemptions: %u outcomes of %u", name,
-			 number, preemptions, nr_outcomes, nr_all);
+		if (nr_outcomes != nr_all ||
+		    memcmp(all, outcomes, nr_all * sizeof(all[0])))
+			fail_msg(
+				"%s %u, %u CPUs, %u preemptions, %s reduction: "
+				"%u outcomes of %u",
+				name, number, cpus, preemptions,
+				reduce ? "with" : "without", nr_outcomes,
+				nr_all);
+		if (reduce)
+			runs_default += runs;
+	}
+}
+
+static void compare_programs(unsigned int programs, unsigned int cpus,
+			     unsigned int preemptions)
+{
+	runs_all = runs_default = 0;
+	for (seed = 0; seed < programs;) {
+		u32 this_seed = seed;
+
+		for (unsigned int i = 0; i < cpus * NR_OPS; i++)
+			program[i % cpus][i / cpus] = draw(2 * NR_KINDS);
+		for (unsigned int p = 0; p <= preemptions; p++)
+			compare_outcomes("program", this_seed, cpus, p);
+		seed = this_seed + 1;
+	}
+	assert_true(runs_default < runs_all / 2);
 }
 
 static void test_reduction(void **state)
 {
-	runs_all = runs_reduced = 0;
+	compare_programs(NR_PROGRAMS, 2, 3);
+}
 
-	for (seed = 0; seed < NR_PROGRAMS;) {
-		u32 this_seed = seed;
-
-		for (int i = 0; i < 2 * NR_OPS; i++)
-			program[i % 2][i / 2] = draw(10);
-		for (unsigned int p = 0; p <= 3; p++)
-			compare_outcomes("program", this_seed, p);
-		seed = this_seed + 1;
-	}
-	assert_true(runs_reduced < runs_all);
+static void test_reduction_of_three(void **state)
+{
+	compare_programs(NR_PROGRAMS_3, 3, 1);
 }
 
 /* Both CPUs do nothing but that, with the same lock, and with more
  * preemptions. */
 static void test_reduction_after_unlock(void **state)
 {
-	runs_all = runs_reduced = 0;
+	runs_all = runs_default = 0;
 	for (int i = 0; i < 2 * NR_OPS; i++)
 		program[i % 2][i / 2] = 6;
 	for (unsigned int p = 0; p <= 4; p++)
-		compare_outcomes("late", 0, p);
-	assert_true(runs_reduced < runs_all);
+		compare_outcomes("late", 0, 2, p);
+	assert_true(runs_default < runs_all);
 }
 
 /* ---- schedules ------------------------------------------------------------------------- */
@@ -470,6 +540,7 @@ int main(void)
 		cmocka_unit_test(test_all_orders),
 		cmocka_unit_test(test_independent),
 		cmocka_unit_test(test_reduction),
+		cmocka_unit_test(test_reduction_of_three),
 		cmocka_unit_test(test_reduction_after_unlock),
 		cmocka_unit_test(test_schedule_text),
 		cmocka_unit_test(test_unused_deviations),

@@ -60,6 +60,37 @@ check "the same again" diff "$work/first" "$work/out"
 runs_well "$uzs" lab replay --all free-free/held/none/2/5b
 check "--all has more" [ "$(wc -l <"$work/out")" -gt \
 	"$(wc -l <"$work/first")" ]
+if command -v python3 >/dev/null; then
+	for all in '' --all; do
+		# shellcheck disable=SC2086
+		runs_well "$uzs" lab replay $all free-free/held/none/2/5b
+		grep -E '^ +[0-9]+ ' "$work/out" >"$work/table"
+		# shellcheck disable=SC2086
+		runs_well "$uzs" lab replay $all --json free-free/held/none/2/5b
+		check "JSON${all:+ with $all} has the rows of the table" \
+			python3 - "$work/out" "$work/table" <<'END'
+import json, sys
+said = json.load(open(sys.argv[1]))
+rows = open(sys.argv[2]).read().splitlines()
+assert said["found"] == "nothing" and said["unused"] == 0
+assert said["cpus"] == 2 and said["scenario"] == "free-free"
+assert len(said["steps"]) == len(rows) > 5
+for step, row in zip(said["steps"], rows):
+    assert int(row.split()[0]) == step["step"], row
+    assert step["does"][:34].strip() in row, row
+    if "line" in step:
+        assert f"{step['line']}" in row.split("  ")[-1], row
+assert {step["on"] for step in said["steps"]} == {"CPU 0", "CPU 1"}
+END
+	done
+	run "$uzs" lab replay --no-table --json --max-steps 10 \
+		free-free/held/none/2/-
+	equal "exit status of a finding in JSON" 1 "$status"
+	check "the finding in JSON" python3 -c \
+		'import json, sys; r = json.load(sys.stdin)
+assert r["found"] == "livelock" and "steps" not in r and r["text"]' \
+		<"$work/out"
+fi
 run "$uzs" lab replay --no-table --max-steps 10 free-free/held/none/2/-
 equal "exit status of a finding" 1 "$status"
 check "what is found" grep -q '^livelock: more than 10 steps' "$work/out"
@@ -67,6 +98,25 @@ check "what is found" grep -q '^livelock: more than 10 steps' "$work/out"
 # A schedule that is not this run's: said, and no success.
 fails_with 1 "uzs lab: free-free/held/none/2/5b.4000a.1g: 2 of 3 steps do not *, the first is 4000a" \
 	"$uzs" lab replay free-free/held/none/2/5b.4000a.1g
+
+# What a finding says about how to see it again is that: all that matters is in
+# it.
+PATH=$(dirname "$uzs"):$PATH
+found_again() {
+	run "$uzs" "$@"
+	equal "exit status of $*" 1 "$status"
+	again=$(sed -n '/ again with$/ { n; s/^  //p; q; }' "$work/out")
+	kind=$(awk '/^free-free / { print $NF }' "$work/out")
+	# shellcheck disable=SC2086
+	run $again --no-table
+	equal "exit status of $again" 1 "$status"
+	check "$again finds the same" grep -q "^$kind: " "$work/out"
+}
+found_again lab run free-free --scope held --defer none --cpus 2 \
+	--max-steps 30 --check end
+equal "the command" \
+	"uzs lab replay --check end --max-steps 30 free-free/held/none/2/-" \
+	"$again"
 
 # The checks between steps, or none: the same schedules.
 runs_well "$uzs" lab run free-free --scope held --defer none --cpus 2 \
@@ -120,6 +170,11 @@ check "what is done so far" grep -q '^cpu-change .* nothing so far$' "$work/out"
 if [ -x "$(dirname "$uzs")/uzs-lab-watch" ]; then
 	runs_well "$uzs" lab watch run free-free --cpus 2 --preemptions 1
 	equal "rows" 9 "$(grep -c ' nothing$' "$work/out")"
+	found_again lab watch run free-free --scope held --defer none --cpus 2 \
+		--max-steps 30
+	equal "the command" \
+		"uzs lab watch replay --max-steps 30 free-free/held/none/2/-" \
+		"$again"
 fi
 
 # Wrong usage.
@@ -134,7 +189,36 @@ fails_with 2 'uzs lab: --cpus takes a number from 2 to 3, not '\''4'\''*' \
 fails_with 2 "uzs lab: what is 'x'*" "$uzs" lab explore x
 fails_with 2 'uzs lab: free-free/held: *' "$uzs" lab replay free-free/held
 fails_with 2 'uzs lab: one schedule is wanted*' "$uzs" lab replay
-fails_with 1 'uzs lab: no scenario goes with these options*' "$uzs" lab run \
-	push-schedule --cpus 3
+fails_with 2 'uzs lab: free-free/held/none/2/99999999999b: the number of a step is larger than *' \
+	"$uzs" lab replay free-free/held/none/2/99999999999b
+fails_with 2 'uzs lab: free-free/held/none/2/99999999999999999999b: the number of a step is larger than *' \
+	"$uzs" lab replay free-free/held/none/2/99999999999999999999b
+for steps in 5 5x -5b 5b. +5b 5bb; do
+	fails_with 2 "uzs lab: free-free/held/none/2/$steps: the steps are not numbers with letters a to g*" \
+		"$uzs" lab replay "free-free/held/none/2/$steps"
+done
+many=$(seq 65 | sed 's/$/a/' | tr '\n' . | sed 's/\.$//')
+fails_with 2 "uzs lab: free-free/held/none/2/$many: there are more than 64 steps*" \
+	"$uzs" lab replay "free-free/held/none/2/$many"
+fails_with 2 'uzs lab: push-schedule goes with deferral array and 2 CPUs only *' \
+	"$uzs" lab run push-schedule --cpus 3
+fails_with 2 'uzs lab: push-flush goes with deferral array, percpu and 2 or 3 CPUs only *' \
+	"$uzs" lab run push-flush --defer none
+fails_with 2 'uzs lab: no row is left with these options*' "$uzs" lab explore \
+	--only free-free --skip free-free
+
+# An option that would do nothing.
+for option in '--depth 2' '--seed 2' '--runs 2'; do
+	for command in 'run free-free' explore; do
+		# shellcheck disable=SC2086
+		fails_with 2 "uzs lab: ${option% *} is for --random *" \
+			"$uzs" lab $command $option
+	done
+done
+for option in '--preemptions 1' --every-step --no-reduce --verify; do
+	# shellcheck disable=SC2086
+	fails_with 2 "uzs lab: ${option% *} is not for --random *" \
+		"$uzs" lab run free-free --random $option
+done
 
 finish

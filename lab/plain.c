@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* plain.c - every plain load and store of what is under test, told to watch.c:
+ * its sources are compiled with -fsanitize=thread, and these are the functions
+ * that the compiler calls; nothing else of ThreadSanitizer is linked. (Not
+ * with kernel-address, as for the simulator: that tells only the load of an
+ * x += 1.) Owns no state.
+ *
+ * Atomic accesses come here too; they are done, and not told: they are steps.
+ * Callers: the object files of the library, or of a kernel's file. Calls:
+ * watch.c.
+ */
+#include "compat/lab.h"
+
+/* The names and types are the compiler's. */
+#define ACCESS(name, size, write)                 \
+	void __tsan_##name##size(void *addr);     \
+	void __tsan_##name##size(void *addr)      \
+	{                                         \
+		uzs_lab_plain(addr, size, write); \
+	}
+#define ACCESSES(size)                      \
+	ACCESS(read, size, false)           \
+	ACCESS(write, size, true)           \
+	ACCESS(unaligned_read, size, false) \
+	ACCESS(unaligned_write, size, true) \
+	ACCESS(volatile_read, size, false)  \
+	ACCESS(volatile_write, size, true)
+ACCESSES(1)
+ACCESSES(2)
+ACCESSES(4)
+ACCESSES(8)
+ACCESSES(16)
+
+void __tsan_read_range(void *addr, size_t size);
+void __tsan_read_range(void *addr, size_t size)
+{
+	uzs_lab_plain(addr, size, false);
+}
+
+void __tsan_write_range(void *addr, size_t size);
+void __tsan_write_range(void *addr, size_t size)
+{
+	uzs_lab_plain(addr, size, true);
+}
+
+void __tsan_init(void);
+void __tsan_init(void)
+{
+}
+
+void __tsan_func_entry(void *from);
+void __tsan_func_entry(void *from)
+{
+	(void)from;
+}
+
+void __tsan_func_exit(void);
+void __tsan_func_exit(void)
+{
+}
+
+/* One thread does all, so any order will do. */
+#define FETCH(bits, name, builtin)                                  \
+	uint##bits##_t __tsan_atomic##bits##_##name(                \
+		uint##bits##_t *addr, uint##bits##_t v, int order); \
+	uint##bits##_t __tsan_atomic##bits##_##name(                \
+		uint##bits##_t *addr, uint##bits##_t v, int order)  \
+	{                                                           \
+		(void)order;                                        \
+		return builtin(addr, v, __ATOMIC_SEQ_CST);          \
+	}
+#define EXCHANGE_IF(bits, name)                                              \
+	int __tsan_atomic##bits##_compare_exchange_##name(                   \
+		uint##bits##_t *addr, uint##bits##_t *old, uint##bits##_t v, \
+		int order, int failed);                                      \
+	int __tsan_atomic##bits##_compare_exchange_##name(                   \
+		uint##bits##_t *addr, uint##bits##_t *old, uint##bits##_t v, \
+		int order, int failed)                                       \
+	{                                                                    \
+		(void)order;                                                 \
+		(void)failed;                                                \
+		return __atomic_compare_exchange_n(addr, old, v, false,      \
+						   __ATOMIC_SEQ_CST,         \
+						   __ATOMIC_SEQ_CST);        \
+	}
+#define ATOMIC(bits)                                                        \
+	uint##bits##_t __tsan_atomic##bits##_load(uint##bits##_t *addr,     \
+						  int order);               \
+	uint##bits##_t __tsan_atomic##bits##_load(uint##bits##_t *addr,     \
+						  int order)                \
+	{                                                                   \
+		(void)order;                                                \
+		return __atomic_load_n(addr, __ATOMIC_SEQ_CST);             \
+	}                                                                   \
+	void __tsan_atomic##bits##_store(uint##bits##_t *addr,              \
+					 uint##bits##_t v, int order);      \
+	void __tsan_atomic##bits##_store(uint##bits##_t *addr,              \
+					 uint##bits##_t v, int order)       \
+	{                                                                   \
+		(void)order;                                                \
+		__atomic_store_n(addr, v, __ATOMIC_SEQ_CST);                \
+	}                                                                   \
+	uint##bits##_t __tsan_atomic##bits##_compare_exchange_val(          \
+		uint##bits##_t *addr, uint##bits##_t old, uint##bits##_t v, \
+		int order, int failed);                                     \
+	uint##bits##_t __tsan_atomic##bits##_compare_exchange_val(          \
+		uint##bits##_t *addr, uint##bits##_t old, uint##bits##_t v, \
+		int order, int failed)                                      \
+	{                                                                   \
+		(void)order;                                                \
+		(void)failed;                                               \
+		__atomic_compare_exchange_n(addr, &old, v, false,           \
+					    __ATOMIC_SEQ_CST,               \
+					    __ATOMIC_SEQ_CST);              \
+		return old;                                                 \
+	}                                                                   \
+	EXCHANGE_IF(bits, strong)                                           \
+	EXCHANGE_IF(bits, weak)                                             \
+	FETCH(bits, exchange, __atomic_exchange_n)                          \
+	FETCH(bits, fetch_add, __atomic_fetch_add)                          \
+	FETCH(bits, fetch_sub, __atomic_fetch_sub)                          \
+	FETCH(bits, fetch_and, __atomic_fetch_and)                          \
+	FETCH(bits, fetch_or, __atomic_fetch_or)                            \
+	FETCH(bits, fetch_xor, __atomic_fetch_xor)
+ATOMIC(8)
+ATOMIC(16)
+ATOMIC(32)
+ATOMIC(64)
+
+void __tsan_atomic_thread_fence(int order);
+void __tsan_atomic_thread_fence(int order)
+{
+	(void)order;
+}
