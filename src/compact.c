@@ -105,9 +105,6 @@ static void migrate_zspage(struct compaction *c, struct zspage *dst,
 			continue;
 		from = handle_to_obj(handle);
 		to = uzs_obj_malloc(pool, c->class, dst, handle);
-		if (dst->freeobj != OBJ_NONE) /* while this one is copied */
-			__builtin_prefetch(
-				uzs_obj_head_at(pool, dst, dst->freeobj), 1);
 		uzs_obj_copy(pool, c->class, to, from);
 		record_obj(handle, to);
 		uzs_obj_free(pool, c->class, src, from, false);
