@@ -11,6 +11,12 @@
  */
 #include "compat/lab.h"
 
+/* gcc knows these names in builds with some sanitizer, with other types of the
+ * same size. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wbuiltin-declaration-mismatch"
+#endif
+
 /* The names and types are the compiler's. */
 #define ACCESS(name, size, write)                 \
 	void __tsan_##name##size(void *addr);     \

@@ -214,9 +214,15 @@ static void *run_owner(void *arg)
 		else
 			w->failures++;
 	}
-	for (unsigned int e = base; e < base + nr; e++)
-		if (owner.table[e].page)
+	for (unsigned int e = base; e < base + nr; e++) {
+		bool mine;
+
+		pthread_mutex_lock(&owner.lock);
+		mine = owner.table[e].page != NULL;
+		pthread_mutex_unlock(&owner.lock);
+		if (mine)
 			w->bad += !disown_page(w->zone, e);
+	}
 	return NULL;
 }
 
