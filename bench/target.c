@@ -25,11 +25,11 @@ const char *const scope_names[] = { [ZS_SCOPE_DEFAULT] = "default",
 				    [ZS_SCOPE_CLASS_IDX] = "class-idx",
 				    NULL };
 
-const char *const defer_names[] = { [ZS_DEFER_DEFAULT] = "off",
-				    [ZS_DEFER_NONE] = "none",
-				    [ZS_DEFER_ARRAY] = "array",
-				    [ZS_DEFER_PERCPU] = "percpu",
-				    NULL };
+const char *const defer_names[] = {
+	[ZS_DEFER_DEFAULT] = "off", [ZS_DEFER_NONE] = "none",
+	[ZS_DEFER_ARRAY] = "array", [ZS_DEFER_PERCPU] = "percpu",
+	[ZS_DEFER_REUSE] = "reuse", NULL
+};
 
 typedef int (*mallctl_fn)(const char *name, void *old, size_t *old_len,
 			  void *new_value, size_t new_len);

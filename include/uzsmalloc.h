@@ -176,7 +176,14 @@ enum zs_defer_mode {
 	ZS_DEFER_ARRAY = 2,
 	/* keeps them in a buffer of one page for each CPU; the worker frees
 	 * full ones (v3, May 2026) */
-	ZS_DEFER_PERCPU = 3
+	ZS_DEFER_PERCPU = 3,
+	/* keeps the objects, up to 15 and 4 pages of each size class for each
+	 * CPU (with 4 KiB pages some 3 MiB for a CPU at most): the next
+	 * zs_malloc of that class on that CPU takes one, handle and all.
+	 * Those too many are freed by the call that finds it so, those that
+	 * nobody needed for a tenth of a second by the worker. The cheapest
+	 * way to replace objects. Kernel: has nothing like it */
+	ZS_DEFER_REUSE = 4
 };
 
 /* Flags of zs_pool_options. */
@@ -278,20 +285,24 @@ ZS_API void zs_free(struct zs_pool *pool, unsigned long handle);
 
 /* ------------------------------------------------------------------------
  * Freeing later. For callers that must not be held up: the handle is put
- * aside in some tens of nanoseconds, and freed by the worker.
+ * aside in some tens of nanoseconds, and freed by the worker; or, with
+ * ZS_DEFER_REUSE, given out again. Until then the object counts as in use, in
+ * statistics and in zs_for_each_live.
  */
 
 /* Frees an object soon. A handle of 0 or an error value is ignored. The object
  * must not be used any more, as with zs_free.
  * Context: any thread; never waits for a lock that a drain holds: if the queue
  *        is busy or full, the object is freed before the call returns.
- * Return: true if queued, false if freed already (or ignored).
+ *        With ZS_DEFER_REUSE the call may free some that were kept before.
+ * Return: true if queued or kept, false if freed already (or ignored).
  * Kernel: the 2026 series; there it returns nothing. */
 ZS_API bool zs_free_deferred(struct zs_pool *pool, unsigned long handle);
 
-/* Returns when everything queued before the call is freed; frees in the
- * calling thread, too. Others may go on queueing. Not from within a drain
- * callback or a callback of zs_for_each_live. zs_destroy_pool flushes. */
+/* Returns when everything queued or kept before the call is freed (or, with
+ * ZS_DEFER_REUSE, allocated again); frees in the calling thread, too. Others
+ * may go on queueing. Not from within a drain callback or a callback of
+ * zs_for_each_live. zs_destroy_pool flushes. */
 ZS_API void zs_free_deferred_flush(struct zs_pool *pool);
 
 /* What a push callback answers. */
@@ -318,8 +329,8 @@ struct zs_deferred_ops {
 	void (*drain)(void *private_data, void *buf, unsigned int count);
 };
 
-/* Changes the pool's deferral to per-CPU buffers. What is queued is freed
- * first.
+/* Changes the pool's deferral to per-CPU buffers. What is queued or kept is
+ * freed first.
  * @ops: the caller's callbacks, for zs_defer_push; they must live as long as
  *       the pool. NULL: values are handles, as with ZS_DEFER_PERCPU.
  * @private_data: passed to drain.
@@ -407,7 +418,8 @@ ZS_API size_t zs_trim(struct zs_pool *pool);
 
 /* Runs, in the calling thread, everything that is queued for the pool's
  * worker, and returns when all that was queued before the call is done. With
- * a worker thread it waits for that one instead.
+ * a worker thread it waits for that one instead. Buffers that are not full,
+ * and what is kept for reuse and needed, stay: see zs_free_deferred_flush.
  * Return: number of work items run by this thread. */
 ZS_API unsigned long zs_drain(struct zs_pool *pool);
 
@@ -501,17 +513,20 @@ struct zs_pool_info {
 				* as a page of theirs was just migrating */
 	unsigned long bytes_given_back; /* to the OS */
 	/* deferred free, in handles or values; relaxed */
-	unsigned long deferred_queued; /* queued so far */
+	unsigned long deferred_queued; /* queued, or kept, so far */
 	unsigned long deferred_sync_busy; /* freed at once (or left to the
 					   * caller) as the lock was taken */
 	unsigned long deferred_sync_full; /* ... as there was no room */
 	unsigned long deferred_drained; /* taken out of the queue and freed */
 	unsigned long deferred_scheduled; /* times the worker was woken */
+	unsigned long deferred_reused; /* kept, and given out again: of what
+					* was queued neither drained nor
+					* reused is still waiting */
 };
 #define ZS_POOL_INFO_INIT                                                     \
 	{                                                                     \
 		sizeof(struct zs_pool_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0        \
+			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0     \
 	}
 
 /* Return: 0, or -EINVAL when struct_size is less than that of the first

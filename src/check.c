@@ -15,6 +15,8 @@
  *  I10 every page handed out is a zspage's or a slab's, or in the hands of
  *      an unfinished call: never fewer are out than these
  *  I11 every drain callback of per-CPU buffers freed something
+ *  I12 what is kept for reuse is live, of the class that it is kept for, no
+ *      more than there is room for, and counted
  *
  * Callers: users, tests. Calls: class.c, zspage.c, compat.
  * Locks: takes every lock of the pool down to class->lock, for its whole
@@ -255,6 +257,7 @@ static void check_class(struct check *check, struct size_class *class)
 
 void uzs_lock_pool(struct zs_pool *pool)
 {
+	uzs_reuse_lock(pool);
 	mutex_lock(&pool->zone.trim_lock);
 	mutex_lock(&pool->free_work_lock);
 	write_lock(&pool->lock);
@@ -271,6 +274,7 @@ void uzs_unlock_pool(struct zs_pool *pool)
 	write_unlock(&pool->lock);
 	mutex_unlock(&pool->free_work_lock);
 	mutex_unlock(&pool->zone.trim_lock);
+	uzs_reuse_unlock(pool);
 }
 
 /* Pages handed out. Exact, unlike uzs_zone_stat, which may count pages twice
@@ -296,7 +300,7 @@ static unsigned long count_used_pages(struct zone *zone)
 /* Can pages be on their way back that no class has any more? */
 static bool frees_pages_late(const struct zs_pool *pool)
 {
-	return pool->scope->frees_late ||
+	return pool->scope->frees_late || pool->reuse.mem ||
 	       smp_load_acquire(&pool->deferred.mode) == ZS_DEFER_PERCPU;
 }
 
@@ -335,6 +339,52 @@ static void check_used_pages(struct check *check)
 			used, check->pages, slabs);
 }
 
+static void check_kept_handle(struct check *check, unsigned int index,
+			      unsigned long handle)
+{
+	struct zs_pool *pool = check->pool;
+	unsigned long obj = handle_to_obj(handle);
+
+	if (!uzs_handle_word_live(pool, obj))
+		violated(check, "I12: class %u: kept handle %lx is not live",
+			 index, handle);
+	else if (zpdesc_class(pool, obj_to_zpdesc(pool, obj))->index != index)
+		violated(check, "I12: kept handle %lx is not of class %u",
+			 handle, index);
+}
+
+/* I12. Locks: needs those of all slots. */
+static void check_kept(struct check *check)
+{
+	struct zs_pool *pool = check->pool;
+	struct reuse_slot *slot;
+
+	for_each_reuse_slot(slot, &pool->reuse)
+	{
+		unsigned int held = 0;
+
+		for (unsigned int i = 0; i < REUSE_STAGED; i++)
+			held += slot->staged[i] != 0;
+		for (unsigned int i = 0; i < pool->nr_classes; i++) {
+			const struct reuse_stack *stack = &slot->stacks[i];
+
+			held += stack->nr;
+			if (stack->nr > REUSE_KEPT || stack->low > stack->nr) {
+				violated(
+					check,
+					"I12: class %u: %u objects are kept, at least %u of them for long",
+					i, stack->nr, stack->low);
+				return;
+			}
+			for (unsigned int n = 0; n < stack->nr; n++)
+				check_kept_handle(check, i, stack->handles[n]);
+		}
+		if (held != slot->held)
+			violated(check, "I12: %u objects are kept, recorded %u",
+				 held, slot->held);
+	}
+}
+
 unsigned long uzs_check_pool(struct zs_pool *pool,
 			     const struct pool_check *what, FILE *out)
 {
@@ -364,6 +414,8 @@ unsigned long uzs_check_pool(struct zs_pool *pool,
 		check.bad += uzs_zone_check(&pool->zone, report_text, &check);
 	if (what->used_pages)
 		check_used_pages(&check);
+	if (what->kept)
+		check_kept(&check);
 	if (idle)
 		violated(&check, "I11: %lu drain callbacks freed no object",
 			 idle);
@@ -372,9 +424,9 @@ unsigned long uzs_check_pool(struct zs_pool *pool,
 
 unsigned long zs_pool_check(struct zs_pool *pool, FILE *out)
 {
-	const struct pool_check all = { .slabs = true,
-					.zone = true,
-					.used_pages = true };
+	const struct pool_check all = {
+		.slabs = true, .zone = true, .kept = true, .used_pages = true
+	};
 	unsigned long bad;
 
 	uzs_lock_pool(pool);

@@ -7,7 +7,7 @@
  * push and drain (v3, May); differs: the array is a ring, so that a flush
  * knows when what came before it is done; a slot has a lock that is only
  * tried, as a thread cannot keep others off its CPU.
- * Callers: users, pool.c, fork.c. Calls: zs_free, scope.c.
+ * Callers: users, pool.c, fork.c. Calls: zs_free, scope.c, reuse.c.
  * Locks: takes drain_lock, then whatever freeing takes; lock, slot locks and
  * bufs_lock are leaves (but for the work queue's) and never held while
  * freeing. Sleeps: flush and drain do, zs_free_deferred and zs_defer_push only
@@ -47,19 +47,6 @@ static void schedule(struct zs_pool *pool)
 
 /* ---- the array ---------------------------------------------------------- */
 
-/* Memory that counts against the pool's limit, or NULL. */
-static void *map_charged(struct zs_pool *pool, size_t bytes)
-{
-	void *mem;
-
-	if (!uzs_zone_charge(&pool->zone, bytes))
-		return NULL;
-	mem = uzs_os_map(bytes, uzs_os_page_size());
-	if (!mem)
-		uzs_zone_uncharge(&pool->zone, bytes);
-	return mem;
-}
-
 static size_t ring_bytes(const struct deferred *d)
 {
 	return ALIGN(d->capacity * sizeof(*d->ring), uzs_os_page_size());
@@ -73,14 +60,13 @@ static unsigned long *get_ring(struct zs_pool *pool)
 
 	if (likely(ring))
 		return ring;
-	ring = map_charged(pool, ring_bytes(d));
+	ring = uzs_zone_map(&pool->zone, ring_bytes(d));
 	if (!ring)
 		return NULL;
 	if (__atomic_compare_exchange_n(&d->ring, &other, ring, false,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return ring;
-	uzs_os_unmap(ring, ring_bytes(d));
-	uzs_zone_uncharge(&pool->zone, ring_bytes(d));
+	uzs_zone_unmap(&pool->zone, ring, ring_bytes(d));
 	return other;
 }
 
@@ -322,6 +308,8 @@ bool zs_free_deferred(struct zs_pool *pool, unsigned long handle)
 		queued = queue_in_array(pool, handle);
 	else if (d->mode == ZS_DEFER_PERCPU && !d->ops)
 		queued = zs_defer_push(pool, handle);
+	else if (d->mode == ZS_DEFER_REUSE)
+		queued = uzs_reuse_keep(pool, handle);
 	if (!queued)
 		zs_free(pool, handle);
 	return queued;
@@ -406,6 +394,7 @@ void zs_free_deferred_flush(struct zs_pool *pool)
 	bool more = true;
 	u64 until;
 
+	uzs_reuse_flush(pool);
 	if (!note_queued(pool, mode, &until))
 		return;
 	/* Having the lock with nothing left means that it is freed: others
@@ -424,6 +413,8 @@ bool uzs_deferred_relieve(struct zs_pool *pool)
 	bool more = true;
 	u64 until;
 
+	if (mode == ZS_DEFER_REUSE)
+		return uzs_reuse_relieve(pool);
 	/* A callback's author may hold a lock here that the callback takes. */
 	if (mode == ZS_DEFER_PERCPU && d->ops)
 		return false;
@@ -471,7 +462,7 @@ static int alloc_bufs(struct zs_pool *pool)
 
 	d->mem_bytes = pages + (size_t)n * pool->page_size;
 	d->mem_bytes = ALIGN(d->mem_bytes, uzs_os_page_size());
-	mem = map_charged(pool, d->mem_bytes);
+	mem = uzs_zone_map(&pool->zone, d->mem_bytes);
 	if (!mem)
 		return -ENOMEM;
 	d->mem = mem;
@@ -544,6 +535,9 @@ int uzs_deferred_init(struct zs_pool *pool, enum zs_defer_mode mode)
 		return get_ring(pool) ? 0 : -ENOMEM;
 	case ZS_DEFER_PERCPU:
 		return zs_pool_enable_deferred_free(pool, NULL, NULL);
+	case ZS_DEFER_REUSE:
+		d->mode = mode;
+		return uzs_reuse_init(pool);
 	case ZS_DEFER_NONE:
 		break;
 	}
@@ -557,7 +551,7 @@ void uzs_deferred_empty(struct zs_pool *pool)
 	do
 		zs_free_deferred_flush(pool);
 	while (uzs_deferred_queued(pool) !=
-	       READ_ONCE(pool->deferred.nr_drained));
+	       READ_ONCE(pool->deferred.nr_drained) + uzs_reuse_taken(pool));
 }
 
 void uzs_deferred_destroy(struct zs_pool *pool)
@@ -566,9 +560,10 @@ void uzs_deferred_destroy(struct zs_pool *pool)
 
 	VM_BUG_ON(d->head != d->tail || !list_empty(&d->queue));
 	if (d->ring)
-		uzs_os_unmap(d->ring, ring_bytes(d));
+		uzs_zone_unmap(&pool->zone, d->ring, ring_bytes(d));
 	if (d->mem)
-		uzs_os_unmap(d->mem, d->mem_bytes);
+		uzs_zone_unmap(&pool->zone, d->mem, d->mem_bytes);
+	uzs_reuse_destroy(pool);
 }
 
 size_t uzs_deferred_bytes(struct zs_pool *pool)
@@ -576,7 +571,8 @@ size_t uzs_deferred_bytes(struct zs_pool *pool)
 	struct deferred *d = &pool->deferred;
 
 	return (smp_load_acquire(&d->ring) ? ring_bytes(d) : 0) +
-	       (mode_of(d) == ZS_DEFER_PERCPU ? d->mem_bytes : 0);
+	       (mode_of(d) == ZS_DEFER_PERCPU ? d->mem_bytes : 0) +
+	       pool->reuse.mem_bytes;
 }
 
 unsigned long uzs_deferred_full(struct zs_pool *pool)
@@ -596,7 +592,7 @@ unsigned long uzs_deferred_full(struct zs_pool *pool)
 unsigned long uzs_deferred_queued(struct zs_pool *pool)
 {
 	struct deferred *d = &pool->deferred;
-	unsigned long n = READ_ONCE(d->nr_queued);
+	unsigned long n = READ_ONCE(d->nr_queued) + uzs_reuse_kept(pool);
 
 	if (mode_of(d) != ZS_DEFER_PERCPU)
 		return n;

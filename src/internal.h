@@ -2,14 +2,15 @@
 /* internal.h - every call between the files of the allocator, by the file
  * that defines it, lowest layer first; and the order of locks.
  *
- * Includes and calls point down: pool, compact, check, stat, fork -> scope,
- * object, migrate -> zspage -> class, handle -> compat. One call goes up: the zone
- * calls the movable operations (migrate.c) and the shrinker (compact.c)
+ * Includes and calls point down: pool, compact, check, stat, fork -> reuse ->
+ * scope, object, migrate -> zspage -> class, handle -> compat. One call goes up:
+ * the zone calls the movable operations (migrate.c) and the shrinker (compact.c)
  * through pointers, holding no lock of theirs but the page's.
  *
  * LOCK ORDER (outer first; the checked body of compat sees to it, by rank)
  *  rank lock            protects                          may sleep inside?
  *   10  drain_lock      what leaves the deferred queue    yes
+ *   15  reuse slot lock what a CPU keeps for reuse        yes
  *   20  zone->trim_lock which sections exist              yes
  *   30  free_work_lock  zspages in the async work's hand  yes
  *   40  page lock       page identity                     yes
@@ -35,6 +36,7 @@
 
 /* The others are compat's: UZS_RANK_TRIM, _PAGE, _ALLOC, _LEAF. */
 #define RANK_DRAIN 10
+#define RANK_REUSE 15
 #define RANK_FREE_WORK 30
 #define RANK_POOL 50
 #define RANK_CLASS 60
@@ -287,8 +289,40 @@ void uzs_fetch_objects(struct zs_pool *pool, const unsigned long *handles,
 /* Frees many handles, class->lock held over runs of the same class. */
 void uzs_free_handles(struct zs_pool *pool, const unsigned long *handles,
 		      unsigned int n);
+/* The same for handles all of one class. */
+void uzs_free_alike(struct zs_pool *pool, const unsigned long *handles,
+		    unsigned int n);
+/* The class of a live handle. Takes pool->lock where the scope needs it. */
+struct size_class *uzs_class_of(struct zs_pool *pool, unsigned long handle);
+/* Starts fetching an object of that class, for writing: its descriptor and its
+ * first bytes, as far as they are in its first page. No locks needed. */
+void uzs_fetch_object(struct zs_pool *pool, const struct size_class *class,
+		      unsigned long handle, unsigned int bytes);
 /* Lays out the obj word. */
 void uzs_set_scope(struct zs_pool *pool, const struct lock_scope *scope);
+
+/* ---- reuse.c ------------------------------------------------------------- */
+
+/* Makes the pool keep what it is given; 0 or -ENOMEM. */
+int uzs_reuse_init(struct zs_pool *pool);
+void uzs_reuse_destroy(struct zs_pool *pool);
+/* Keeps a handle whose object the user has done with. False: he must free it,
+ * as the CPU's slot is busy. */
+bool uzs_reuse_keep(struct zs_pool *pool, unsigned long handle);
+/* A handle of that class which was kept, or 0. */
+unsigned long uzs_reuse_take(struct zs_pool *pool,
+			     const struct size_class *class);
+/* Frees all that was kept before the call. relieve does what it can without
+ * waiting. Return: did it find any? */
+void uzs_reuse_flush(struct zs_pool *pool);
+bool uzs_reuse_relieve(struct zs_pool *pool);
+/* Handles kept, and taken, so far; relaxed. */
+unsigned long uzs_reuse_kept(struct zs_pool *pool);
+unsigned long uzs_reuse_taken(struct zs_pool *pool);
+/* Every slot, in order; below drain_lock. */
+void uzs_reuse_lock(struct zs_pool *pool);
+void uzs_reuse_unlock(struct zs_pool *pool);
+void uzs_reuse_fork_child(struct zs_pool *pool);
 
 /* ---- deferred.c ----------------------------------------------------------- */
 
@@ -328,6 +362,7 @@ struct pool_check {
 	unsigned int nr_classes;
 	unsigned long other_pages; /* in zspages of those left out */
 	bool slabs, zone; /* I9 */
+	bool kept; /* I12 */
 	bool as_is; /* I9 of slabs without emptying the magazines */
 	bool used_pages; /* I10 */
 };

@@ -164,7 +164,7 @@ static int read_options(const struct zs_pool_options *theirs,
 	    o->chain_size < ZS_MIN_CHAIN_SIZE ||
 	    o->chain_size > ZS_MAX_CHAIN_SIZE ||
 	    (unsigned int)o->lock_scope > ZS_SCOPE_CLASS_IDX ||
-	    (unsigned int)o->defer > ZS_DEFER_PERCPU ||
+	    (unsigned int)o->defer > ZS_DEFER_REUSE ||
 	    o->flags & ~ZS_POOL_NO_WORKER)
 		return EINVAL;
 	return 0;
@@ -326,10 +326,15 @@ static unsigned long try_malloc(struct zs_pool *pool, size_t size, gfp_t gfp)
 	struct zspage *zspage;
 	unsigned long handle;
 
+	class = pool->size_class[uzs_class_index(pool, size + ZS_HANDLE_SIZE)];
+	if (pool->reuse.mem) {
+		handle = uzs_reuse_take(pool, class);
+		if (likely(handle))
+			return handle;
+	}
 	handle = uzs_alloc_handle(pool, gfp);
 	if (unlikely(!handle))
 		return (unsigned long)-ENOMEM;
-	class = pool->size_class[uzs_class_index(pool, size + ZS_HANDLE_SIZE)];
 
 	spin_lock(&class->lock);
 	zspage = uzs_find_zspage(class);

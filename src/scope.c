@@ -145,7 +145,23 @@ static struct size_class *handle_class(struct zs_pool *pool,
 	return zpdesc_class(pool, obj_to_zpdesc(pool, obj));
 }
 
+struct size_class *uzs_class_of(struct zs_pool *pool, unsigned long handle)
+{
+	bool lookup_locked = !pool->scope->class_in_obj;
+	struct size_class *class;
+
+	if (lookup_locked)
+		read_lock(&pool->lock);
+	class = handle_class(pool, handle);
+	if (lookup_locked)
+		read_unlock(&pool->lock);
+	return class;
+}
+
 /* ---- many at once ------------------------------------------------------- */
+
+/* Bytes that a fetch brings in, at least. */
+#define FETCH_STEP 64u
 
 /* So many handles ahead of its turn a handle's word is fetched. */
 #define AHEAD 16u
@@ -169,6 +185,22 @@ void uzs_fetch_objects(struct zs_pool *pool, const unsigned long *handles,
 			prefetch_object(pool, obj_to_class(pool, obj), zpdesc,
 					obj);
 	}
+}
+
+void uzs_fetch_object(struct zs_pool *pool, const struct size_class *class,
+		      unsigned long handle, unsigned int bytes)
+{
+	/* It may move now; then the wrong thing is fetched. */
+	unsigned long obj = handle_to_obj(handle);
+	struct zpdesc *zpdesc = obj_to_zpdesc(pool, obj);
+	unsigned int offset =
+		obj_page_offset(pool, class, obj_to_index(pool, obj));
+	char *data = (char *)zpdesc_address(pool, zpdesc) + offset;
+
+	__builtin_prefetch(zpdesc);
+	bytes = min(bytes, pool->page_size - offset);
+	for (unsigned int i = 0; i < bytes; i += FETCH_STEP)
+		__builtin_prefetch(data + i, 1);
 }
 
 /* Handles sorted at once. */
@@ -242,6 +274,25 @@ static unsigned int free_run(struct zs_pool *pool, const unsigned long *handles,
 	return nr;
 }
 
+static void free_runs(struct zs_pool *pool, const unsigned long *handles,
+		      unsigned int n)
+{
+	while (n) {
+		unsigned int done = free_run(pool, handles, n);
+
+		handles += done;
+		n -= done;
+	}
+}
+
+void uzs_free_alike(struct zs_pool *pool, const unsigned long *handles,
+		    unsigned int n)
+{
+	uzs_fetch_objects(pool, handles, n);
+	free_runs(pool, handles, n);
+	uzs_kick_reclaim(pool);
+}
+
 void uzs_free_handles(struct zs_pool *pool, const unsigned long *handles,
 		      unsigned int n)
 {
@@ -258,12 +309,7 @@ void uzs_free_handles(struct zs_pool *pool, const unsigned long *handles,
 			sort_by_class(pool, next, nr, sorted);
 			next = sorted;
 		}
-		while (nr) {
-			unsigned int done = free_run(pool, next, nr);
-
-			next += done;
-			nr -= done;
-		}
+		free_runs(pool, next, nr);
 	}
 	uzs_kick_reclaim(pool);
 }

@@ -107,6 +107,7 @@ int zs_pool_info(struct zs_pool *pool, struct zs_pool_info *info)
 	i.deferred_sync_full = uzs_deferred_full(pool);
 	i.deferred_drained = READ_ONCE(pool->deferred.nr_drained);
 	i.deferred_scheduled = READ_ONCE(pool->deferred.nr_scheduled);
+	i.deferred_reused = uzs_reuse_taken(pool);
 	copy_sized(info, &i, sizeof(i), info->struct_size);
 	return 0;
 }

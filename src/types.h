@@ -17,6 +17,7 @@
 #include "compat/workqueue.h"
 #include "compat/zone.h"
 #include "deferred.h"
+#include "reuse.h"
 #include "uzsmalloc.h"
 
 /* Bytes of a handle word, which every object but a huge one begins with. */
@@ -156,6 +157,7 @@ struct zs_pool {
 	unsigned int nr_classes; /* indices */
 	unsigned int huge_class_size; /* bytes */
 	const struct lock_scope *scope;
+	struct reuse reuse; /* but its age_work, seldom changed */
 	size_t memory_limit; /* bytes */
 	size_t meta_bytes; /* of this mapping */
 	struct size_class *size_class[ZS_MAX_CLASSES];

@@ -105,7 +105,7 @@ static void test_bad_options(void **state)
 			assert_create_works(&o);
 		o = init;
 		o.defer = (enum zs_defer_mode)i;
-		if (i < 0 || i > ZS_DEFER_PERCPU)
+		if (i < 0 || i > ZS_DEFER_REUSE)
 			assert_create_fails(&o, EINVAL);
 		else
 			assert_create_works(&o);
@@ -222,7 +222,7 @@ static void test_memory_limit_range(void **state)
 
 static void test_create_without_memory(void **state)
 {
-	for (int mode = 0; mode <= ZS_DEFER_PERCPU; mode++) {
+	for (int mode = 0; mode <= ZS_DEFER_REUSE; mode++) {
 		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 		struct zs_pool *pool = NULL;
 		long n = 0;
@@ -384,7 +384,7 @@ static void test_deferred_arguments(void **state)
 
 static void test_defer_modes(void **state)
 {
-	for (int mode = 0; mode <= ZS_DEFER_PERCPU; mode++) {
+	for (int mode = 0; mode <= ZS_DEFER_REUSE; mode++) {
 		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 		struct zs_pool *pool;
 

@@ -112,6 +112,24 @@ void uzs_zone_uncharge(struct zone *zone, size_t bytes)
 	spin_unlock(&zone->lock);
 }
 
+void *uzs_zone_map(struct zone *zone, size_t bytes)
+{
+	void *mem;
+
+	if (!uzs_zone_charge(zone, bytes))
+		return NULL;
+	mem = uzs_os_map(bytes, uzs_os_page_size());
+	if (!mem)
+		uzs_zone_uncharge(zone, bytes);
+	return mem;
+}
+
+void uzs_zone_unmap(struct zone *zone, void *mem, size_t bytes)
+{
+	uzs_os_unmap(mem, bytes);
+	uzs_zone_uncharge(zone, bytes);
+}
+
 /* Notes whether somebody should give memory back. Hysteresis of a quarter:
  * the worker must not be woken for every page. Locks: zone->lock. */
 static void note_reclaim(struct zone *zone)

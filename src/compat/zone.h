@@ -247,6 +247,10 @@ static inline bool uzs_zone_wants_reclaim(struct zone *zone)
  * counted, if it does not fit. */
 bool uzs_zone_charge(struct zone *zone, size_t bytes) __must_check;
 void uzs_zone_uncharge(struct zone *zone, size_t bytes);
+/* Memory from the OS, zeroed, that is counted so; bytes are whole OS pages.
+ * NULL: there is none, or it does not fit. */
+void *uzs_zone_map(struct zone *zone, size_t bytes) __must_check;
+void uzs_zone_unmap(struct zone *zone, void *mem, size_t bytes);
 
 struct zone_stat {
 	unsigned long pages_used; /* handed out */

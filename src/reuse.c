@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* reuse.c - owns the objects that were freed and are kept, with their handles,
+ * for the next allocation of their class.
+ *
+ * Kernel origin: none. Stacks by CPU that shrink to what is in use, after
+ * J. Bonwick and J. Adams, "Magazines and Vmem" (USENIX 2001); differs: what
+ * is kept is an object like any other, so that compaction moves it, too.
+ * Callers: pool.c, deferred.c, check.c. Calls: scope.c.
+ * Locks: takes a slot's lock, then whatever freeing takes. Sleeps: those who
+ * look at all slots do; keeping and taking only as zs_free does.
+ *
+ * Why: an object freed at random costs a cache miss for its handle word, one
+ * for its page descriptor and itself, one for its zspage, each known only from
+ * the one before. A handle that is kept waits for none of them. Its word is
+ * asked for, and looked at some frees later; then descriptor and object are
+ * asked for, and used when the object is taken, later still.
+ * Guarantees:
+ *  K1 a handle is in one place of one slot, and leaves it once: allocated
+ *     again, or freed.
+ *  K2 keeping and taking never wait for a slot: they try.
+ *  K3 what leaves a slot to be freed is freed before the slot's lock is
+ *     dropped: who has had all the locks knows that what was kept before is
+ *     freed or allocated again.
+ */
+#include "internal.h"
+
+#include <string.h>
+
+#include "compat/os.h"
+
+/* Of each class at most so many pages are kept for a CPU. */
+#define KEPT_PAGES 4u
+
+/* What nobody needed for so long is freed. */
+#define AGE_NS (100 * 1000000u)
+
+static void schedule(struct zs_pool *pool)
+{
+	queue_delayed_work(&pool->wq, &pool->reuse.age_work, AGE_NS);
+}
+
+static unsigned int room_of(const struct zs_pool *pool,
+			    const struct size_class *class)
+{
+	return min(REUSE_KEPT, KEPT_PAGES * pool->page_size / class->size);
+}
+
+/* Frees the n oldest. Locks: needs slot->lock. */
+static void free_oldest(struct zs_pool *pool, struct reuse_slot *slot,
+			struct reuse_stack *stack, unsigned int n)
+{
+	uzs_assert_held(&slot->lock);
+	if (!n)
+		return;
+	uzs_free_alike(pool, stack->handles, n);
+	uzs_count(&pool->deferred.nr_drained, n);
+	slot->held -= n;
+	stack->nr = (u16)(stack->nr - n);
+	stack->low = min(stack->low, stack->nr);
+	memmove(stack->handles, stack->handles + n,
+		stack->nr * sizeof(stack->handles[0]));
+}
+
+/* Locks: needs slot->lock. Return: did others have to go? */
+static bool put_on_stack(struct zs_pool *pool, struct reuse_slot *slot,
+			 unsigned long handle)
+{
+	struct size_class *class = uzs_class_of(pool, handle);
+	struct reuse_stack *stack = &slot->stacks[class->index];
+	bool full = stack->nr == room_of(pool, class);
+
+	uzs_assert_held(&slot->lock);
+	/* Half of them: frees of one class at once cost less than so many
+	 * frees, and as many can come, or go, before the next time. */
+	if (unlikely(full))
+		free_oldest(pool, slot, stack, (stack->nr + 1u) / 2);
+	stack->handles[stack->nr++] = handle;
+	uzs_fetch_object(pool, class, handle, 1);
+	return full;
+}
+
+/* Locks: needs slot->lock. */
+static void unstage_all(struct zs_pool *pool, struct reuse_slot *slot)
+{
+	for (unsigned int i = 0; i < REUSE_STAGED; i++) {
+		unsigned long handle = slot->staged[slot->pos];
+
+		slot->staged[slot->pos] = 0;
+		slot->pos = (slot->pos + 1) % REUSE_STAGED;
+		if (handle)
+			put_on_stack(pool, slot, handle);
+	}
+}
+
+/* ---- keeping and taking -------------------------------------------------- */
+
+bool uzs_reuse_keep(struct zs_pool *pool, unsigned long handle)
+{
+	struct reuse *r = &pool->reuse;
+	struct reuse_slot *slot = uzs_this_cpu(&r->slots);
+	unsigned long oldest;
+	bool full;
+
+	/* Taken by a thread that lost its CPU, or by one that looks at all. */
+	if (unlikely(!mutex_trylock(&slot->lock))) {
+		uzs_count(&pool->deferred.nr_sync_busy, 1);
+		return false;
+	}
+	__builtin_prefetch((void *)handle);
+	oldest = slot->staged[slot->pos];
+	slot->staged[slot->pos] = handle;
+	slot->pos = (slot->pos + 1) % REUSE_STAGED;
+	slot->held++;
+	uzs_add(&slot->nr_kept, 1);
+	full = oldest && put_on_stack(pool, slot, oldest);
+	mutex_unlock(&slot->lock);
+	/* Pending and without a thread: asks again for one, but not often. */
+	if (unlikely(!work_pending(&r->age_work) ||
+		     (full && uzs_workqueue_lacks_worker(&pool->wq))))
+		schedule(pool);
+	return true;
+}
+
+unsigned long uzs_reuse_take(struct zs_pool *pool,
+			     const struct size_class *class)
+{
+	struct reuse_slot *slot = uzs_this_cpu(&pool->reuse.slots);
+	struct reuse_stack *stack = &slot->stacks[class->index];
+	unsigned long handle = 0;
+
+	if (unlikely(!mutex_trylock(&slot->lock)))
+		return 0;
+	if (likely(stack->nr)) {
+		handle = stack->handles[--stack->nr];
+		stack->low = min(stack->low, stack->nr);
+		slot->held--;
+		uzs_add(&slot->nr_taken, 1);
+	}
+	mutex_unlock(&slot->lock);
+	/* It is written next, all of it. */
+	if (likely(handle))
+		uzs_fetch_object(pool, class, handle, class->size);
+	return handle;
+}
+
+/* ---- looking at all slots ------------------------------------------------ */
+
+/* Locks: needs slot->lock. Return: were there any? */
+static bool free_all(struct zs_pool *pool, struct reuse_slot *slot)
+{
+	uzs_assert_held(&slot->lock);
+	if (!slot->held)
+		return false;
+	unstage_all(pool, slot);
+	for (unsigned int i = 0; i < pool->nr_classes; i++)
+		free_oldest(pool, slot, &slot->stacks[i], slot->stacks[i].nr);
+	return true;
+}
+
+void uzs_reuse_flush(struct zs_pool *pool)
+{
+	struct reuse_slot *slot;
+
+	for_each_reuse_slot(slot, &pool->reuse)
+	{
+		mutex_lock(&slot->lock);
+		free_all(pool, slot);
+		mutex_unlock(&slot->lock);
+	}
+}
+
+bool uzs_reuse_relieve(struct zs_pool *pool)
+{
+	struct reuse_slot *slot;
+	bool any = false;
+
+	for_each_reuse_slot(slot, &pool->reuse)
+	{
+		/* Whoever has it may wait for what is held here. */
+		if (!mutex_trylock(&slot->lock))
+			continue;
+		any |= free_all(pool, slot);
+		mutex_unlock(&slot->lock);
+	}
+	return any;
+}
+
+/* Frees what lay below the least that a stack had since the last look: nobody
+ * would have missed it. */
+static void age(struct work_struct *work)
+{
+	struct zs_pool *pool =
+		container_of(work, struct zs_pool, reuse.age_work);
+	struct reuse_slot *slot;
+	bool left = false;
+
+	for_each_reuse_slot(slot, &pool->reuse)
+	{
+		mutex_lock(&slot->lock);
+		if (slot->held)
+			unstage_all(pool, slot);
+		for (unsigned int i = 0; slot->held && i < pool->nr_classes;
+		     i++) {
+			struct reuse_stack *stack = &slot->stacks[i];
+
+			free_oldest(pool, slot, stack, stack->low);
+			stack->low = stack->nr;
+		}
+		left |= slot->held != 0;
+		mutex_unlock(&slot->lock);
+	}
+	if (left)
+		schedule(pool);
+}
+
+/* ---- life, statistics, locks --------------------------------------------- */
+
+int uzs_reuse_init(struct zs_pool *pool)
+{
+	struct reuse *r = &pool->reuse;
+	size_t bytes = sizeof(struct reuse_slot) +
+		       pool->nr_classes * sizeof(struct reuse_stack);
+
+	r->mem_bytes = ALIGN(uzs_percpu_bytes(bytes), uzs_os_page_size());
+	r->mem = uzs_zone_map(&pool->zone, r->mem_bytes);
+	if (!r->mem)
+		return -ENOMEM;
+	uzs_percpu_init(&r->slots, r->mem, bytes);
+	for (unsigned int i = 0; i < r->slots.slots; i++) {
+		struct reuse_slot *slot = uzs_per_cpu(&r->slots, i);
+
+		mutex_init(&slot->lock);
+		lock_set_rank(&slot->lock.spin, RANK_REUSE);
+		lock_set_order(&slot->lock.spin, i + 1); /* uzs_reuse_lock */
+	}
+	INIT_WORK(&r->age_work, age);
+	return 0;
+}
+
+void uzs_reuse_destroy(struct zs_pool *pool)
+{
+	struct reuse *r = &pool->reuse;
+
+	if (r->mem)
+		uzs_zone_unmap(&pool->zone, r->mem, r->mem_bytes);
+}
+
+unsigned long uzs_reuse_kept(struct zs_pool *pool)
+{
+	struct reuse_slot *slot;
+	unsigned long n = 0;
+
+	for_each_reuse_slot(slot, &pool->reuse) n += READ_ONCE(slot->nr_kept);
+	return n;
+}
+
+unsigned long uzs_reuse_taken(struct zs_pool *pool)
+{
+	struct reuse_slot *slot;
+	unsigned long n = 0;
+
+	for_each_reuse_slot(slot, &pool->reuse) n += READ_ONCE(slot->nr_taken);
+	return n;
+}
+
+void uzs_reuse_lock(struct zs_pool *pool)
+{
+	struct reuse_slot *slot;
+
+	for_each_reuse_slot(slot, &pool->reuse) mutex_lock(&slot->lock);
+}
+
+void uzs_reuse_unlock(struct zs_pool *pool)
+{
+	struct reuse_slot *slot;
+
+	for_each_reuse_slot(slot, &pool->reuse) mutex_unlock(&slot->lock);
+}
+
+void uzs_reuse_fork_child(struct zs_pool *pool)
+{
+	struct reuse_slot *slot;
+
+	for_each_reuse_slot(slot, &pool->reuse) mutex_renew(&slot->lock);
+}
