@@ -6,7 +6,8 @@
  * Guarantees: M1 every scenario begins in a fresh process. M2 the growth of
  * the RSS is the allocator's alone: everything else was touched before. (Code only
  * where the kernel has MADV_POPULATE_READ, Linux 5.14; else some 100 KiB of it
- * may be counted.)
+ * may be counted.) M3 what is freed later, or kept, is in the figures taken
+ * before anything is asked back, and free in those after.
  * Known limits: page tables and the kernel's own structures for mappings are
  * not part of the RSS, for any allocator.
  */
@@ -18,8 +19,6 @@
 #include "harness.h"
 #include "report.h"
 #include "work.h"
-
-#define CHURN_FREE_PERCENT 50
 
 /* More than any call of an allocator or of ours takes. */
 #define STACK_BYTES 65536
@@ -119,6 +118,7 @@ static void release(struct work *work, const char *phase, size_t rss_start,
 			    rss_start, figures);
 		return;
 	}
+	target_finish_frees(&work->target); /* M3 */
 	zs_compact(work->target.pool);
 	take_figure(work, phase, STEP_COMPACT, now_ns() - start, rss_start,
 		    figures);
@@ -146,6 +146,7 @@ static void run_scenario(void *arg)
 	uint64_t start;
 
 	work_open(work, scenario->opt, scenario->churn);
+	work->leave_deferred = true; /* M3 */
 	warm_up(work);
 	rss_start = process_rss_bytes();
 
@@ -186,7 +187,7 @@ static void run_rep(const struct options *opt, struct figures *figures)
 	}
 	if (opt->churn) {
 		snprintf(scenario.phase, sizeof(scenario.phase), "churn");
-		scenario.percent = CHURN_FREE_PERCENT;
+		scenario.percent = opt->churn_freed;
 		scenario.churn = opt->churn;
 		scenario.show_fresh = !opt->nr_free;
 		run_in_child(run_scenario, &scenario);

@@ -58,6 +58,7 @@ struct options {
 	unsigned int free_percent[MAX_FREE_LEVELS];
 	unsigned int nr_free;
 	unsigned int churn; /* replacements for each live object */
+	unsigned int churn_freed; /* before them, in percent */
 };
 
 #endif

@@ -63,8 +63,9 @@ static const char usage_text[] =
 	"      compact      compact after a random half was freed; zs only\n"
 	"memory only:\n"
 	"  --free LIST            parts to free, in % (default: 50,75,90)\n"
-	"  --churn N              replacements for each live object when half\n"
+	"  --churn N              replacements for each live object when a part\n"
 	"                         is freed; 0 is none (default: 4)\n"
+	"  --churn-freed N        that part, in % (default: 50)\n"
 	"zs only:\n"
 	"  --page-size N          bytes, 4096 to 65536 (default: 4096)\n"
 	"  --chain-size N         pages, 4 to 16 (default: 8)\n"
@@ -72,9 +73,10 @@ static const char usage_text[] =
 	"                         (default: the library's)\n"
 	"  --scope NAME           where zs_free's locks begin and end: default,\n"
 	"                         held, unlocked or class-idx\n"
-	"  --defer NAME           free with zs_free_deferred, and flush at the\n"
-	"                         end: none, array or percpu (default: off,\n"
-	"                         zs_free)\n"
+	"  --defer NAME           free with zs_free_deferred: none, array, percpu,\n"
+	"                         or reuse, which gives freed objects out again\n"
+	"                         (default: off, zs_free). speed flushes at the\n"
+	"                         end, in the time; memory before it compacts\n"
 	"  --no-worker            a pool without a thread of its own\n"
 	"\n"
 	"kernel only (speed):\n"
@@ -82,8 +84,8 @@ static const char usage_text[] =
 	"                         (the one that ends in -bench.so); gives page\n"
 	"                         size and chain size\n"
 	"  --against LIST         ours, by turns with it: held, unlocked,\n"
-	"                         class-idx, each also with +array or +percpu\n"
-	"                         (default: held,class-idx)\n"
+	"                         class-idx, each also with +array, +percpu or\n"
+	"                         +reuse (default: held,class-idx)\n"
 	"\n"
 	"Example: what replacing costs with jemalloc and with a pool:\n"
 	"  LD_PRELOAD=libjemalloc.so.2 uzs-bench --allocator malloc "
@@ -126,6 +128,7 @@ enum {
 	OPT_OPS,
 	OPT_FREE,
 	OPT_CHURN,
+	OPT_CHURN_FREED,
 	OPT_PAGE_SIZE,
 	OPT_CHAIN_SIZE,
 	OPT_RETAINED,
@@ -151,6 +154,7 @@ static const struct option long_options[] = {
 	{ "ops", required_argument, NULL, OPT_OPS },
 	{ "free", required_argument, NULL, OPT_FREE },
 	{ "churn", required_argument, NULL, OPT_CHURN },
+	{ "churn-freed", required_argument, NULL, OPT_CHURN_FREED },
 	{ "page-size", required_argument, NULL, OPT_PAGE_SIZE },
 	{ "chain-size", required_argument, NULL, OPT_CHAIN_SIZE },
 	{ "retained", required_argument, NULL, OPT_RETAINED },
@@ -228,6 +232,11 @@ static void parse_option(struct options *opt, struct given *given, int option,
 	case OPT_CHURN:
 		opt->churn = (unsigned int)parse_number("--churn", arg, 0, 100);
 		given->memory_only = "--churn";
+		break;
+	case OPT_CHURN_FREED:
+		opt->churn_freed =
+			(unsigned int)parse_number("--churn-freed", arg, 0, 99);
+		given->memory_only = "--churn-freed";
 		break;
 	case OPT_PAGE_SIZE:
 		opt->page_size = (unsigned int)parse_number("--page-size", arg,
@@ -409,6 +418,7 @@ int main(int argc, char **argv)
 		.free_percent = { 50, 75, 90 },
 		.nr_free = 3,
 		.churn = 4,
+		.churn_freed = 50,
 	};
 	struct target_identity identity;
 	struct given given = { 0 };

@@ -39,7 +39,10 @@ static const char usage_text[] =
 	"      release  each thread fills its part of the pool with compressed\n"
 	"               pages, then all free all at once\n"
 	"  --scopes LIST     held, unlocked, class-idx\n"
-	"  --defers LIST     none (zs_free), array, percpu\n"
+	"  --defers LIST     none (zs_free), array, percpu: the default; and\n"
+	"                    reuse, which keeps a few objects for whoever\n"
+	"                    allocates next and frees the rest in the call, so\n"
+	"                    that it has nothing to queue: --work free,release\n"
 	"  --threads LIST    1 to 64 (default: 1,2)\n"
 	"  --pages LIST      free memory: kept by the pool, or given back to the\n"
 	"                    OS beyond the library's default (default: kept)\n"
@@ -121,6 +124,38 @@ static void choose_all(struct choice *choice)
 {
 	for (unsigned int i = 0; choice->names[i]; i++)
 		choice->values[choice->nr++] = i;
+}
+
+/* What is not for whoever allocates next: where all is freed and nothing
+ * allocated, reuse is measured when it is asked for. */
+static void choose_usual_defers(struct choice *defers)
+{
+	for (unsigned int mode = ZS_DEFER_NONE; mode <= ZS_DEFER_PERCPU; mode++)
+		defers->values[defers->nr++] = mode - 1;
+}
+
+static bool chosen(const struct choice *choice, unsigned int value)
+{
+	for (unsigned int i = 0; i < choice->nr; i++)
+		if (choice->values[i] == value)
+			return true;
+	return false;
+}
+
+/* Objects that are freed in the call are not in a queue. */
+static void check_reuse(struct request *request)
+{
+	struct choice *works = &request->works;
+
+	if (!chosen(&request->defers, ZS_DEFER_REUSE - 1))
+		return;
+	if (!works->nr) {
+		works->values[works->nr++] = CELL_FREE;
+		works->values[works->nr++] = CELL_RELEASE;
+	}
+	if (chosen(works, CELL_QUEUE))
+		usage_error("--defers reuse: not with --work queue, as it "
+			    "frees in the call what it does not keep");
 }
 
 /* The names of a library's enumeration without its default. */
@@ -685,8 +720,7 @@ int main(int argc, char **argv)
 		.one_size = { .nr = 1, .max = 1000 },
 	};
 	struct choice *all[] = { &request.works, &request.scopes,
-				 &request.defers, &request.classes,
-				 &request.zspages };
+				 &request.classes, &request.zspages };
 	struct sizes *one = &request.one_size;
 	int option;
 
@@ -696,6 +730,9 @@ int main(int argc, char **argv)
 		usage_error("%s: not understood", argv[optind]);
 	if (request.bytes && request.objects)
 		usage_error("--bytes and --objects: one of them");
+	if (!request.defers.nr)
+		choose_usual_defers(&request.defers);
+	check_reuse(&request);
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (!all[i]->nr)
 			choose_all(all[i]);

@@ -279,6 +279,12 @@ void job_peek(void *arg, unsigned int thread)
 	share->sum += sum;
 }
 
+static void finish(const struct work *work)
+{
+	if (!work->leave_deferred)
+		target_finish_frees(&work->target);
+}
+
 void job_free(void *arg, unsigned int thread)
 {
 	struct work *work = arg;
@@ -291,7 +297,7 @@ void job_free(void *arg, unsigned int thread)
 		target_free(&work->target, slot->handle);
 		slot->handle = 0;
 	}
-	target_finish_frees(&work->target);
+	finish(work);
 	share->freed = share->goal;
 }
 
@@ -311,7 +317,7 @@ void job_replace(void *arg, unsigned int thread)
 		target_write(&work->target, slot->handle,
 			     payload_of(work, at, slot->bytes), slot->bytes);
 	}
-	target_finish_frees(&work->target);
+	finish(work);
 }
 
 void work_verify(struct work *work, const char *after)

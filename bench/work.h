@@ -41,6 +41,7 @@ struct work {
 	size_t plan_room; /* entries in these two */
 	const unsigned char *payload;
 	uint32_t salt; /* varies the bytes that a slot's object holds */
+	bool leave_deferred; /* jobs do not wait until what they freed is free */
 	uint64_t rng;
 	struct share shares[HARNESS_MAX_THREADS];
 };

@@ -178,11 +178,15 @@ enum zs_defer_mode {
 	 * full ones (v3, May 2026) */
 	ZS_DEFER_PERCPU = 3,
 	/* keeps the objects, up to 15 and 4 pages of each size class for each
-	 * CPU (with 4 KiB pages some 3 MiB for a CPU at most): the next
-	 * zs_malloc of that class on that CPU takes one, handle and all.
-	 * Those too many are freed by the call that finds it so, those that
-	 * nobody needed for a tenth of a second by the worker. The cheapest
-	 * way to replace objects. Kernel: has nothing like it */
+	 * CPU (with 4 KiB pages some 3 MiB for a CPU at most, with 64 KiB
+	 * pages some 50): the next zs_malloc of that class on that CPU takes
+	 * one, handle and all. Those too many are freed by the call that finds
+	 * it so, those that nobody needed for a tenth of a second by the
+	 * worker. The cheapest way to replace objects. While compaction could
+	 * free more than an eighth of the pool (and 4 MiB) nothing is kept: a
+	 * pool that was half emptied gets dense by what is allocated, which
+	 * objects that stay where they are would hinder. Takes 32 KiB of the
+	 * memory limit for each CPU. Kernel: has nothing like it */
 	ZS_DEFER_REUSE = 4
 };
 
@@ -516,9 +520,11 @@ struct zs_pool_info {
 	unsigned long deferred_queued; /* queued, or kept, so far */
 	unsigned long deferred_sync_busy; /* freed at once (or left to the
 					   * caller) as the lock was taken */
-	unsigned long deferred_sync_full; /* ... as there was no room */
+	unsigned long deferred_sync_full; /* ... as there was no room, or
+					   * nothing is to be kept */
 	unsigned long deferred_drained; /* taken out of the queue and freed */
-	unsigned long deferred_scheduled; /* times the worker was woken */
+	unsigned long deferred_scheduled; /* times the worker was woken to
+					   * free what is queued */
 	unsigned long deferred_reused; /* kept, and given out again: of what
 					* was queued neither drained nor
 					* reused is still waiting */
@@ -574,7 +580,9 @@ ZS_API int zs_print_classes(struct zs_pool *pool, FILE *out);
  * Context: no lock of the allocator's hot paths is held during a callback:
  *        it may call zs_free (also for this handle), zs_malloc, zs_obj_*;
  *        not zs_trim, zs_drain, zs_destroy_pool, zs_for_each_live. Objects
- *        allocated or freed meanwhile by others may or may not be seen: that
+ * What was given to zs_free_deferred and is not freed yet counts as live: to
+ * free all that a walk finds, call zs_free_deferred_flush first.
+ * Context: no lock of the allocator's hot paths is held during a callback: by others may or may not be seen: that
  *        a handle given to the callback stays live is up to the caller.
  * Return: 0, or what the callback returned. */
 ZS_API int zs_for_each_live(struct zs_pool *pool,

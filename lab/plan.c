@@ -22,6 +22,7 @@ static const enum zs_defer_mode defers[LAB_NR_DEFERS] = {
 	ZS_DEFER_NONE,
 	ZS_DEFER_ARRAY,
 	ZS_DEFER_PERCPU,
+	ZS_DEFER_REUSE,
 };
 
 static void print_help(const char *command)
@@ -58,7 +59,7 @@ static void print_help(const char *command)
 	       lab_is_ours()
 		       ? "  --scope S        held, unlocked, class-idx or "
 			 "all (default)\n"
-			 "  --defer D        none, array, percpu or all "
+			 "  --defer D        none, array, percpu, reuse or all "
 			 "(default)\n"
 		       : "",
 	       one ? ""
@@ -119,7 +120,7 @@ static int parse_defers(struct lab_plan *p, const char *text)
 	if (!lab_parse_defer(text, &defer))
 		return uzs_usage(p->command,
 				 "--defer: '%s' is none of none, "
-				 "array, percpu, all",
+				 "array, percpu, reuse, all",
 				 text);
 	for (int i = 0; i < LAB_NR_DEFERS; i++)
 		p->defer[i] = defers[i] == defer;
@@ -499,7 +500,7 @@ int lab_make_plan(struct lab_plan *p, const char *command, int argc,
 	*p = (struct lab_plan){
 		.command = command,
 		.scope = { true, true, true },
-		.defer = { true, true, true },
+		.defer = { true, true, true, true },
 		.preemptions = -1,
 		.options = LAB_EXPLORE_DEFAULT,
 		.table = true,

@@ -8,7 +8,7 @@
 #include "lab_cmd.h"
 
 #define LAB_NR_SCOPES 3
-#define LAB_NR_DEFERS 3
+#define LAB_NR_DEFERS 4
 #define LAB_MAX_PATTERNS 16
 #define LAB_ROW_TEXT 96
 

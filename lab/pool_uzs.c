@@ -68,6 +68,8 @@ const char *lab_defer_name(enum zs_defer_mode defer)
 		return "array";
 	case ZS_DEFER_PERCPU:
 		return "percpu";
+	case ZS_DEFER_REUSE:
+		return "reuse";
 	default:
 		return NULL;
 	}
@@ -284,6 +286,7 @@ static const struct field pool_fields[] = {
 	FIELD(zs_pool, free_work.pending),
 	FIELD(zs_pool, reclaim_work.pending),
 	FIELD(zs_pool, deferred.work.pending),
+	FIELD(zs_pool, reuse.age_work.pending),
 	FIELD(zs_pool, deferred.mode),
 	FIELD(zs_pool, deferred.ring),
 	FIELD(zs_pool, deferred.nr_drained),

@@ -7,7 +7,8 @@
  * or the async free work's. (Others may be held: of pages, of queues, the
  * drain's, trim_lock; all of pool->lock's readers may go on.) The
  * allocator's own promise is that the invariants then hold. What lies below,
- * slabs and free pages, is looked at if its locks are free, too. All CPUs
+ * slabs and free pages, and above, what is kept for reuse, is looked at if its
+ * locks are free, too. All CPUs
  * stand still meanwhile; memory is left as it was, so that the run goes on as
  * if nobody had looked.
  *
@@ -102,6 +103,18 @@ static bool compat_is_quiet(struct zs_pool *pool)
 	return true;
 }
 
+static bool kept_is_quiet(struct zs_pool *pool)
+{
+	struct reuse_slot *slot;
+
+	for_each_reuse_slot(slot, &pool->reuse)
+	{
+		if (is_held(&slot->lock.spin))
+			return false;
+	}
+	return true;
+}
+
 static void check(struct zs_pool *pool, const struct pool_check *what,
 		  const char *when)
 {
@@ -120,9 +133,9 @@ static void check(struct zs_pool *pool, const struct pool_check *what,
 
 void lab_check_pool(struct zs_pool *pool)
 {
-	const struct pool_check all = { .slabs = true,
-					.zone = true,
-					.used_pages = true };
+	const struct pool_check all = {
+		.slabs = true, .zone = true, .kept = true, .used_pages = true
+	};
 
 	check(pool, &all, "");
 }
@@ -183,6 +196,7 @@ static void look(void *arg)
 		.other_pages = quiet.other_pages,
 		.slabs = compat && (!slabs_are_known(pool) || at->again),
 		.zone = compat && (!zone_is_known(pool) || at->again),
+		.kept = kept_is_quiet(pool),
 		.as_is = true,
 		.used_pages = compat,
 	};

@@ -19,6 +19,10 @@
 #define LAB_DEFER_SCENARIOS(X) \
 	X(push_flush) X(push_drain_destroy) X(array_full) X(cpu_change) \
 	X(flush_flush) X(flush_compact) X(push_schedule) X(work_flush)
+#define LAB_REUSE_SCENARIOS(X) \
+	X(keep_take) X(evict_take) X(flush_take) X(flush_evict) X(age_take) \
+	X(age_destroy) X(relieve_keep) X(relieve_check) X(kept_compact) \
+	X(kept_migrate) X(kept_trim) X(enable_take) X(keep_check)
 /* clang-format on */
 
 #define LAB_DECLARE(name) extern const struct lab_scenario lab_scenario_##name;
@@ -26,5 +30,16 @@ LAB_FREE_SCENARIOS(LAB_DECLARE)
 LAB_LOOK_SCENARIOS(LAB_DECLARE)
 LAB_MOVE_SCENARIOS(LAB_DECLARE)
 LAB_DEFER_SCENARIOS(LAB_DECLARE)
+LAB_REUSE_SCENARIOS(LAB_DECLARE)
+
+/* ---- scenarios_defer.c, for ours ---------------------------------------------- */
+
+/* Handles that were queued or kept and are freed now, or taken. */
+unsigned long lab_deferred_done(struct lab_world *w);
+/* Flushes; alone: nothing may be left. */
+void lab_flush_and_look(struct lab_world *w);
+/* Frees object 0 later, and flushes: of what was queued before that nothing may
+ * be left. */
+void lab_later_then_flush(struct lab_world *w);
 
 #endif

@@ -7,7 +7,10 @@
 #include "internal.h"
 
 #define HALF 2040
-#define QUEUED (LAB_DEFER(ZS_DEFER_ARRAY) | LAB_DEFER(ZS_DEFER_PERCPU))
+/* With something to flush. */
+#define QUEUED                                                    \
+	(LAB_DEFER(ZS_DEFER_ARRAY) | LAB_DEFER(ZS_DEFER_PERCPU) | \
+	 LAB_DEFER(ZS_DEFER_REUSE))
 
 static void four_halves(struct lab_world *w)
 {
@@ -47,41 +50,46 @@ static void flush(struct lab_world *w)
 	zs_free_deferred_flush(w->pool);
 }
 
-/* After a flush nothing that was queued before it is left. */
-static void flush_and_look(struct lab_world *w)
+unsigned long lab_deferred_done(struct lab_world *w)
 {
-	struct deferred *d = &w->pool->deferred;
+	return READ_ONCE(w->pool->deferred.nr_drained) +
+	       uzs_reuse_taken(w->pool);
+}
+
+void lab_flush_and_look(struct lab_world *w)
+{
+	unsigned long done;
 
 	zs_free_deferred_flush(w->pool);
-	if (uzs_deferred_queued(w->pool) != d->nr_drained)
+	done = lab_deferred_done(w);
+	if (uzs_deferred_queued(w->pool) != done)
 		uzs_lab_found(LAB_FOUND_LOST_HANDLE,
 			      "%lu handles were queued, %lu are freed after a "
 			      "flush",
-			      uzs_deferred_queued(w->pool), d->nr_drained);
+			      uzs_deferred_queued(w->pool), done);
 }
 
-/* Of what this CPU queued itself nothing may be left when its flush ends. */
-static void later_then_flush(struct lab_world *w)
+void lab_later_then_flush(struct lab_world *w)
 {
-	struct deferred *d = &w->pool->deferred;
-	unsigned long queued;
+	unsigned long queued, done;
 
 	lab_free_later(w, 0);
 	queued = uzs_deferred_queued(w->pool);
 	zs_free_deferred_flush(w->pool);
-	if (READ_ONCE(d->nr_drained) < queued)
+	done = lab_deferred_done(w);
+	if (done < queued)
 		uzs_lab_found(LAB_FOUND_LOST_HANDLE,
 			      "%lu handles were queued before a flush, %lu are "
 			      "freed after it",
-			      queued, READ_ONCE(d->nr_drained));
+			      queued, done);
 }
 
 const struct lab_scenario lab_scenario_push_flush = {
 	.name = "push-flush",
 	.summary = "handles are queued while others flush; the worker drains",
 	.setup = four_halves,
-	.cpu = { later_then_flush, later_1_and_2, later_3 },
-	.after = flush_and_look,
+	.cpu = { lab_later_then_flush, later_1_and_2, later_3 },
+	.after = lab_flush_and_look,
 	.defers = QUEUED,
 	.flags = LAB_QUICK,
 };
@@ -121,7 +129,7 @@ const struct lab_scenario lab_scenario_array_full = {
 	.summary = "the array is full, or is it drained just now",
 	.setup = nearly_full,
 	.cpu = { later_0_and_1, later_2, drain },
-	.after = flush_and_look,
+	.after = lab_flush_and_look,
 	.defers = LAB_DEFER(ZS_DEFER_ARRAY),
 	.flags = LAB_QUICK,
 };
@@ -183,7 +191,7 @@ const struct lab_scenario lab_scenario_cpu_change = {
 	.summary = "a buffer is swapped and drained while a thread changes CPU",
 	.setup = buffers_of_two,
 	.cpu = { push_two, push_on_another_cpu, push_one_and_flush },
-	.after = flush_and_look,
+	.after = lab_flush_and_look,
 	.defers = LAB_DEFER(ZS_DEFER_NONE),
 	.flags = LAB_QUICK,
 };
@@ -200,8 +208,8 @@ const struct lab_scenario lab_scenario_flush_flush = {
 	.name = "flush-flush",
 	.summary = "two flushes, and a handle that is queued",
 	.setup = two_queued,
-	.cpu = { flush, later_then_flush, flush },
-	.after = flush_and_look,
+	.cpu = { flush, lab_later_then_flush, flush },
+	.after = lab_flush_and_look,
 	.defers = QUEUED,
 };
 
@@ -214,8 +222,8 @@ const struct lab_scenario lab_scenario_flush_compact = {
 	.name = "flush-compact",
 	.summary = "a flush frees what compaction wants to move",
 	.setup = two_queued,
-	.cpu = { later_then_flush, compact, later_1 },
-	.after = flush_and_look,
+	.cpu = { lab_later_then_flush, compact, later_1 },
+	.after = lab_flush_and_look,
 	.defers = QUEUED,
 };
 

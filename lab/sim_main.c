@@ -117,11 +117,27 @@ static int add_numbers(struct list *list, const char *option, char *item)
 	return status ? status : add(list, option, (unsigned int)to);
 }
 
+static const char *scope_name(unsigned int v)
+{
+	return sim_scope_name((enum zs_lock_scope)v);
+}
+
+static const char *defer_name(unsigned int v)
+{
+	return sim_defer_name((enum zs_defer_mode)v);
+}
+
 static int add_name(struct list *list, const char *option, char *item,
 		    const char *(*name)(unsigned int value))
 {
 	bool found = false;
 
+	if (name == defer_name && !strcmp(item, "reuse"))
+		return uzs_usage("simulate",
+				 "%s: reuse is not simulated: what it keeps is "
+				 "for the next allocation, and all that is "
+				 "simulated is freeing",
+				 option);
 	for (unsigned int v = 1; v <= 3; v++) {
 		if (strcmp(item, "all") && strcmp(item, name(v)))
 			continue;
@@ -133,16 +149,6 @@ static int add_name(struct list *list, const char *option, char *item,
 		     : uzs_usage("simulate",
 				 "%s: '%s' is none of %s, %s, %s, all", option,
 				 item, name(1), name(2), name(3));
-}
-
-static const char *scope_name(unsigned int v)
-{
-	return sim_scope_name((enum zs_lock_scope)v);
-}
-
-static const char *defer_name(unsigned int v)
-{
-	return sim_defer_name((enum zs_defer_mode)v);
 }
 
 /* name: NULL for numbers. */

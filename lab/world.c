@@ -12,6 +12,7 @@
 
 static struct lab_world *world; /* in the arena */
 static const struct uzs_lab_fiber *after; /* of this run; NULL: none */
+static bool in_ruins; /* what the run left cannot be looked at */
 
 /* ---- names -------------------------------------------------------------------- */
 
@@ -198,6 +199,7 @@ void lab_rewind(const struct lab_config *c)
 	struct uzs_lab_fiber *f;
 
 	after = NULL;
+	in_ruins = false;
 	uzs_lab_restore();
 	uzs_lab_reset();
 	uzs_lab_clear_finding();
@@ -270,11 +272,31 @@ static void check_all(void *arg)
 	check_objects(world);
 }
 
+struct naming {
+	const void *obj;
+	char *buf;
+	size_t size;
+	bool named, done;
+};
+
+static void name_object(void *arg)
+{
+	struct naming *n = arg;
+
+	n->named = lab_name_object(world, n->obj, n->buf, n->size);
+	n->done = true;
+}
+
 bool lab_name_step(const struct lab_config *c, const void *obj, char *buf,
 		   size_t size)
 {
-	return !(c->scenario->flags & LAB_DESTROYS) &&
-	       lab_name_object(world, obj, buf, size);
+	struct naming n = { .obj = obj, .buf = buf, .size = size };
+
+	if (in_ruins || (c->scenario->flags & LAB_DESTROYS))
+		return false;
+	uzs_lab_protect(name_object, &n);
+	in_ruins = !n.done;
+	return n.named;
 }
 
 bool lab_check_between(const struct lab_config *c, u64 state, bool again)

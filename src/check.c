@@ -339,17 +339,26 @@ static void check_used_pages(struct check *check)
 			used, check->pages, slabs);
 }
 
+/* Of any class, if it is only staged: nobody has looked at it yet. */
+#define STAGED_CLASS ZS_MAX_CLASSES
+
 static void check_kept_handle(struct check *check, unsigned int index,
 			      unsigned long handle)
 {
 	struct zs_pool *pool = check->pool;
-	unsigned long obj = handle_to_obj(handle);
+	unsigned long obj;
 
+	if (!is_handle(check, handle)) {
+		violated(check, "I12: kept handle %#lx is none", handle);
+		return;
+	}
+	/* It may be a dead one, and poisoned. */
+	obj = uzs_peek_word((const void *)handle);
 	if (!uzs_handle_word_live(pool, obj))
-		violated(check, "I12: class %u: kept handle %lx is not live",
-			 index, handle);
-	else if (zpdesc_class(pool, obj_to_zpdesc(pool, obj))->index != index)
-		violated(check, "I12: kept handle %lx is not of class %u",
+		violated(check, "I12: kept handle %#lx is not live", handle);
+	else if (index != STAGED_CLASS &&
+		 zpdesc_class(pool, obj_to_zpdesc(pool, obj))->index != index)
+		violated(check, "I12: kept handle %#lx is not of class %u",
 			 handle, index);
 }
 
@@ -363,13 +372,19 @@ static void check_kept(struct check *check)
 	{
 		unsigned int held = 0;
 
-		for (unsigned int i = 0; i < REUSE_STAGED; i++)
-			held += slot->staged[i] != 0;
+		for (unsigned int i = 0; i < REUSE_STAGED; i++) {
+			if (!slot->staged[i])
+				continue;
+			held++;
+			check_kept_handle(check, STAGED_CLASS, slot->staged[i]);
+		}
 		for (unsigned int i = 0; i < pool->nr_classes; i++) {
 			const struct reuse_stack *stack = &slot->stacks[i];
 
 			held += stack->nr;
-			if (stack->nr > REUSE_KEPT || stack->low > stack->nr) {
+			if (stack->nr >
+				    uzs_reuse_room(pool, pool->size_class[i]) ||
+			    stack->low > stack->nr) {
 				violated(
 					check,
 					"I12: class %u: %u objects are kept, at least %u of them for long",

@@ -199,3 +199,13 @@ unsigned long uzs_freeable_pages(struct size_class *class)
 	return (capacity - inuse) / class->objs_per_zspage *
 	       class->pages_per_zspage;
 }
+
+unsigned long uzs_pool_freeable_pages(const struct zs_pool *pool)
+{
+	unsigned long pages = 0;
+
+	for (unsigned int i = 0; i < pool->nr_classes; i++)
+		if (uzs_class_is_own(pool, i))
+			pages += uzs_freeable_pages(pool->size_class[i]);
+	return pages;
+}

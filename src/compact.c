@@ -191,12 +191,7 @@ unsigned long zs_compact(struct zs_pool *pool)
 
 unsigned long zs_shrink_count(struct zs_pool *pool)
 {
-	unsigned long pages = 0;
-
-	for (unsigned int i = 0; i < pool->nr_classes; i++)
-		if (uzs_class_is_own(pool, i))
-			pages += uzs_freeable_pages(pool->size_class[i]);
-	return pages;
+	return uzs_pool_freeable_pages(pool);
 }
 
 unsigned long zs_shrink_scan(struct zs_pool *pool, unsigned long nr_pages)

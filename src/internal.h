@@ -93,6 +93,7 @@ unsigned int uzs_fix_fullness_group(struct size_class *class,
 				    struct zspage *zspage);
 struct zspage *uzs_find_zspage(struct size_class *class);
 unsigned long uzs_freeable_pages(struct size_class *class);
+unsigned long uzs_pool_freeable_pages(const struct zs_pool *pool);
 
 /* ---- handle.c: handle words -------------------------------------------- */
 
@@ -313,9 +314,12 @@ bool uzs_reuse_keep(struct zs_pool *pool, unsigned long handle);
 unsigned long uzs_reuse_take(struct zs_pool *pool,
 			     const struct size_class *class);
 /* Frees all that was kept before the call. relieve does what it can without
- * waiting. Return: did it find any? */
+ * waiting. Return: may there be more memory now? */
 void uzs_reuse_flush(struct zs_pool *pool);
 bool uzs_reuse_relieve(struct zs_pool *pool);
+/* Objects of that class that a CPU keeps at most, but for those staged. */
+unsigned int uzs_reuse_room(const struct zs_pool *pool,
+			    const struct size_class *class);
 /* Handles kept, and taken, so far; relaxed. */
 unsigned long uzs_reuse_kept(struct zs_pool *pool);
 unsigned long uzs_reuse_taken(struct zs_pool *pool);

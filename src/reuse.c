@@ -5,7 +5,7 @@
  * Kernel origin: none. Stacks by CPU that shrink to what is in use, after
  * J. Bonwick and J. Adams, "Magazines and Vmem" (USENIX 2001); differs: what
  * is kept is an object like any other, so that compaction moves it, too.
- * Callers: pool.c, deferred.c, check.c. Calls: scope.c.
+ * Callers: pool.c, deferred.c, check.c. Calls: scope.c, class.c.
  * Locks: takes a slot's lock, then whatever freeing takes. Sleeps: those who
  * look at all slots do; keeping and taking only as zs_free does.
  *
@@ -34,12 +34,37 @@
 /* What nobody needed for so long is freed. */
 #define AGE_NS (100 * 1000000u)
 
-static void schedule(struct zs_pool *pool)
+/* Where so much memory lies in gaps nothing is kept: an object that is given
+ * out again stays in its half empty zspage, while one that is freed comes back
+ * in a fuller one, and the pool gets dense. */
+#define SPARSE_BYTES ((size_t)4 << 20)
+#define SPARSE_PART 8u
+
+/* Bytes of an object that are fetched when it is taken. */
+#define FETCH_BYTES 4096u
+
+/* Asks for a look at what is kept, if none is due. seldom: the caller does
+ * not come here for each object, so he may ask again for a thread that could
+ * not be had. */
+static void schedule(struct zs_pool *pool, bool seldom)
 {
-	queue_delayed_work(&pool->wq, &pool->reuse.age_work, AGE_NS);
+	struct work_struct *work = &pool->reuse.age_work;
+
+	if (unlikely(!work_pending(work) ||
+		     (seldom && uzs_workqueue_lacks_worker(&pool->wq))))
+		queue_delayed_work(&pool->wq, work, AGE_NS);
 }
 
-static unsigned int room_of(const struct zs_pool *pool,
+static bool is_sparse(struct zs_pool *pool)
+{
+	unsigned long pages = uzs_pool_freeable_pages(pool);
+
+	return pages > SPARSE_BYTES >> pool->page_shift &&
+	       pages > (unsigned long)READ_ONCE(pool->pages_allocated) /
+			       SPARSE_PART;
+}
+
+unsigned int uzs_reuse_room(const struct zs_pool *pool,
 			    const struct size_class *class)
 {
 	return min(REUSE_KEPT, KEPT_PAGES * pool->page_size / class->size);
@@ -67,7 +92,7 @@ static bool put_on_stack(struct zs_pool *pool, struct reuse_slot *slot,
 {
 	struct size_class *class = uzs_class_of(pool, handle);
 	struct reuse_stack *stack = &slot->stacks[class->index];
-	bool full = stack->nr == room_of(pool, class);
+	bool full = stack->nr == uzs_reuse_room(pool, class);
 
 	uzs_assert_held(&slot->lock);
 	/* Half of them: frees of one class at once cost less than so many
@@ -101,6 +126,11 @@ bool uzs_reuse_keep(struct zs_pool *pool, unsigned long handle)
 	unsigned long oldest;
 	bool full;
 
+	if (unlikely(READ_ONCE(r->sparse))) {
+		uzs_count(&pool->deferred.nr_sync_full, 1);
+		schedule(pool, false);
+		return false;
+	}
 	/* Taken by a thread that lost its CPU, or by one that looks at all. */
 	if (unlikely(!mutex_trylock(&slot->lock))) {
 		uzs_count(&pool->deferred.nr_sync_busy, 1);
@@ -114,10 +144,8 @@ bool uzs_reuse_keep(struct zs_pool *pool, unsigned long handle)
 	uzs_add(&slot->nr_kept, 1);
 	full = oldest && put_on_stack(pool, slot, oldest);
 	mutex_unlock(&slot->lock);
-	/* Pending and without a thread: asks again for one, but not often. */
-	if (unlikely(!work_pending(&r->age_work) ||
-		     (full && uzs_workqueue_lacks_worker(&pool->wq))))
-		schedule(pool);
+	/* In a child of a fork a look may be due and its thread is gone. */
+	schedule(pool, full || pool->forked);
 	return true;
 }
 
@@ -139,7 +167,8 @@ unsigned long uzs_reuse_take(struct zs_pool *pool,
 	mutex_unlock(&slot->lock);
 	/* It is written next, all of it. */
 	if (likely(handle))
-		uzs_fetch_object(pool, class, handle, class->size);
+		uzs_fetch_object(pool, class, handle,
+				 min(class->size, FETCH_BYTES));
 	return handle;
 }
 
@@ -176,9 +205,12 @@ bool uzs_reuse_relieve(struct zs_pool *pool)
 
 	for_each_reuse_slot(slot, &pool->reuse)
 	{
-		/* Whoever has it may wait for what is held here. */
-		if (!mutex_trylock(&slot->lock))
+		/* Whoever has it may wait for what is held here. He may also
+		 * be freeing: to try again is worth it. */
+		if (!mutex_trylock(&slot->lock)) {
+			any = true;
 			continue;
+		}
 		any |= free_all(pool, slot);
 		mutex_unlock(&slot->lock);
 	}
@@ -209,8 +241,9 @@ static void age(struct work_struct *work)
 		left |= slot->held != 0;
 		mutex_unlock(&slot->lock);
 	}
+	WRITE_ONCE(pool->reuse.sparse, is_sparse(pool));
 	if (left)
-		schedule(pool);
+		schedule(pool, false);
 }
 
 /* ---- life, statistics, locks --------------------------------------------- */

@@ -8,10 +8,12 @@
 #include "compat/percpu.h"
 #include "compat/workqueue.h"
 
-/* Handles whose words are on their way into the cache. */
+/* Handles whose words are on their way into the cache; most handles of a
+ * class: with their counts they fill two cache lines. */
+#ifndef REUSE_STAGED /* the lab's are small */
 #define REUSE_STAGED 8u
-/* Most handles of a class: with their counts they fill two cache lines. */
 #define REUSE_KEPT 15u
+#endif
 
 struct reuse_stack {
 	u16 nr; /* handles in it */
@@ -32,11 +34,12 @@ struct reuse_slot {
 };
 
 struct reuse {
-	/* constant after creation */
+	/* constant after creation, but for the last two */
 	void *mem; /* NULL: nothing is ever kept */
 	size_t mem_bytes;
 	struct uzs_percpu slots; /* struct reuse_slot */
 	struct work_struct age_work;
+	bool sparse; /* nothing is kept now; atomic, relaxed */
 };
 
 #define for_each_reuse_slot(slot, r)                                       \

@@ -520,6 +520,89 @@ static void test_i11_drains(void **state)
 	WRITE_ONCE(f->pool->deferred.nr_idle_drains, 0);
 }
 
+/* A pool that keeps objects: some staged, some of one class, some huge. */
+static struct zs_pool *make_keeping(void)
+{
+	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+	unsigned long handles[20];
+	struct zs_pool *pool;
+
+	o.lock_scope = test_scope;
+	o.flags = ZS_POOL_NO_WORKER;
+	o.defer = ZS_DEFER_REUSE;
+	pool = zs_create_pool_with("test", &o);
+	assert_non_null(pool);
+	pool->reuse.slots.slots = 1;
+	for (int i = 0; i < 20; i++)
+		handles[i] = must_malloc(pool, i < 4 ? 4096 : OBJ_SIZE);
+	for (int i = 0; i < 20; i++)
+		assert_true(zs_free_deferred(pool, handles[i]));
+	assert_sound(pool);
+	return pool;
+}
+
+static void test_i12_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct zs_pool *pool = make_keeping();
+	struct reuse_slot *slot = uzs_per_cpu(&pool->reuse.slots, 0);
+	struct reuse_stack *stack = &slot->stacks[f->class->index];
+	struct reuse_stack *huge = &slot->stacks[pool->nr_classes - 1];
+	unsigned long other = must_malloc(pool, 100);
+	unsigned long dead = must_malloc(pool, 2000);
+	unsigned long *const places[] = { &stack->handles[0],
+					  &stack->handles[stack->nr - 1],
+					  &slot->staged[3] };
+	char text[64];
+
+	assert_int_equal(stack->nr, 8);
+	assert_int_equal(huge->nr, 4);
+	zs_free(pool, dead);
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		unsigned long handle = *places[i];
+
+		*places[i] = dead;
+		EXPECT(pool, "is not live");
+		/* Of another pool, and nothing at all. */
+		*places[i] = f->handle[1];
+		EXPECT(pool, "is none");
+		*places[i] = 8;
+		EXPECT(pool, "is none");
+		*places[i] = other;
+		snprintf(text, sizeof(text),
+			 "I12: kept handle %#lx is not of class %u", other,
+			 f->class->index);
+		/* What is staged may be of any. */
+		if (places[i] == &slot->staged[3])
+			assert_sound(pool);
+		else
+			EXPECT(pool, text);
+		*places[i] = handle;
+		assert_sound(pool);
+	}
+
+	slot->held++;
+	EXPECT(pool, "I12: 20 objects are kept, recorded 21");
+	slot->held -= 2;
+	EXPECT(pool, "I12: 20 objects are kept, recorded 19");
+	slot->held++;
+	stack->nr--;
+	EXPECT(pool, "I12: 19 objects are kept, recorded 20");
+	stack->nr++;
+	/* More than there is room for; more for long than there are. */
+	stack->nr = REUSE_KEPT + 1;
+	EXPECT(pool, "16 objects are kept, at least 0");
+	stack->nr = 8;
+	huge->nr = 5;
+	EXPECT(pool, "5 objects are kept, at least 0");
+	huge->nr = 4;
+	stack->low = 9;
+	EXPECT(pool, "8 objects are kept, at least 9 of them for long");
+	stack->low = 8;
+	assert_sound(pool);
+	assert_int_equal(zs_destroy_pool(pool), 1);
+}
+
 /* One violation does not hide another. */
 static void test_several(void **state)
 {
@@ -638,6 +721,7 @@ int main(void)
 		broken(test_i9_slabs),
 		broken(test_i10_pages_out),
 		broken(test_i11_drains),
+		broken(test_i12_kept),
 		broken(test_several),
 		broken(test_sound_meanwhile),
 		cmocka_unit_test(test_sound_geometries),

@@ -41,6 +41,10 @@ static unsigned int test_page_size;
 #define for_each_queue_mode(mode)                      \
 	for (enum zs_defer_mode mode = ZS_DEFER_ARRAY; \
 	     mode <= ZS_DEFER_PERCPU; mode++)
+/* And the one that keeps objects without a queue. */
+#define for_each_keeping_mode(mode)                                            \
+	for (enum zs_defer_mode mode = ZS_DEFER_ARRAY; mode <= ZS_DEFER_REUSE; \
+	     mode++)
 
 static inline struct zs_pool *make_deferring(enum zs_defer_mode mode,
 					     unsigned int flags)
@@ -58,11 +62,14 @@ static inline struct zs_pool *make_deferring(enum zs_defer_mode mode,
 }
 
 /* As on a machine with one CPU: it does not depend on where the threads run
- * which buffer they push to. Only while nothing is queued. */
+ * which buffer they push to, or who keeps what they free. Only while nothing
+ * is queued or kept. */
 static inline void one_cpu(struct zs_pool *pool)
 {
 	if (pool->deferred.mode == ZS_DEFER_PERCPU)
 		pool->deferred.slots.slots = 1;
+	if (pool->reuse.mem)
+		pool->reuse.slots.slots = 1;
 }
 
 /* Handles that a buffer of the ready set of callbacks takes. */
@@ -114,6 +121,20 @@ static inline void run_once(struct zs_pool *pool)
 	uzs_workqueue_drain(&pool->wq);
 }
 
+/* What a CPU keeps for reuse. */
+static inline struct reuse_slot *reuse_slot_of(struct zs_pool *pool,
+					       unsigned int n)
+{
+	return uzs_per_cpu(&pool->reuse.slots, n);
+}
+
+/* Objects of a class that a CPU keeps at most, but for those staged. */
+static inline unsigned int most_kept(const struct zs_pool *pool,
+				     const struct size_class *class)
+{
+	return min(15u, 4 * pool->page_size / class->size);
+}
+
 /* ---- counters ------------------------------------------------------------ */
 
 /* All five. What was queued or not adds up to what was asked for, in each test
@@ -129,12 +150,30 @@ static inline void run_once(struct zs_pool *pool)
 		assert_int_equal(i_.deferred_scheduled, scheduled); \
 	} while (0)
 
+/* So many objects are kept for reuse, by whatever CPU, and counted. Nobody
+ * else uses the pool. */
+static inline void assert_kept(struct zs_pool *pool, unsigned long n)
+{
+	struct zs_pool_info i = info_of(pool);
+	struct reuse_slot *slot;
+	unsigned long held = 0;
+
+	for_each_reuse_slot(slot, &pool->reuse) held += slot->held;
+	if (held != n)
+		fail_msg("%lu objects are kept, expected %lu", held, n);
+	assert_int_equal(i.deferred_queued,
+			 i.deferred_drained + i.deferred_reused + n);
+	assert_true(i.objs_inuse >= n);
+	assert_sound(pool);
+}
+
 /* Nothing is queued, nothing is live, and nothing is left. */
 static inline void assert_empty(struct zs_pool *pool)
 {
 	struct zs_pool_info i = info_of(pool);
 
-	assert_int_equal(i.deferred_queued, i.deferred_drained);
+	assert_int_equal(i.deferred_queued,
+			 i.deferred_drained + i.deferred_reused);
 	assert_int_equal(i.objs_inuse, 0);
 	assert_int_equal(i.objs_capacity, 0);
 	assert_int_equal(i.pages, 0);
@@ -248,6 +287,8 @@ static inline void lock_queue(struct zs_pool *pool)
 
 	if (d->mode == ZS_DEFER_ARRAY)
 		spin_lock(&d->lock);
+	if (pool->reuse.mem)
+		uzs_reuse_lock(pool);
 	for (unsigned int i = 0; i < d->slots.slots; i++)
 		spin_lock(
 			&((struct defer_slot *)uzs_per_cpu(&d->slots, i))->lock);
@@ -259,6 +300,8 @@ static inline void unlock_queue(struct zs_pool *pool)
 
 	if (d->mode == ZS_DEFER_ARRAY)
 		spin_unlock(&d->lock);
+	if (pool->reuse.mem)
+		uzs_reuse_unlock(pool);
 	for (unsigned int i = 0; i < d->slots.slots; i++)
 		spin_unlock(
 			&((struct defer_slot *)uzs_per_cpu(&d->slots, i))->lock);

@@ -194,7 +194,8 @@ static void check_none_lost(enum zs_defer_mode mode, bool small)
 		i.deferred_scheduled, i.objs_moved, i.pages_migrated,
 		i.zspages_async_freed);
 	assert_int_equal(i.deferred_queued, queued);
-	assert_int_equal(i.deferred_drained, queued);
+	assert_int_equal(i.deferred_drained + i.deferred_reused, queued);
+	assert_int_equal(i.deferred_reused > 0, mode == ZS_DEFER_REUSE);
 	if (mode != ZS_DEFER_NONE) {
 		assert_true(queued > 0);
 		assert_int_equal(i.deferred_sync_busy + i.deferred_sync_full,
@@ -211,6 +212,7 @@ static void test_none_lost(void **state)
 	check_none_lost(ZS_DEFER_ARRAY, false);
 	check_none_lost(ZS_DEFER_ARRAY, true);
 	check_none_lost(ZS_DEFER_PERCPU, false);
+	check_none_lost(ZS_DEFER_REUSE, false);
 }
 
 /* ---- no value is lost ---------------------------------------------------- */
@@ -350,7 +352,7 @@ static void *queue_and_flush(void *arg)
 
 static void test_flush_keeps_its_word(void **state)
 {
-	for_each_queue_mode(mode)
+	for_each_keeping_mode(mode)
 	{
 		struct zs_pool *pool = make_deferring(mode, 0);
 		unsigned int capacity = shrink_queue(pool);
@@ -433,7 +435,7 @@ static unsigned long stop_queuers(struct queuer *q, unsigned int n)
 /* A flush ends, though others never stop queueing. */
 static void test_flush_while_others_queue(void **state)
 {
-	for_each_queue_mode(mode)
+	for_each_keeping_mode(mode)
 	{
 		struct zs_pool *pool = make_deferring(mode, 0);
 		struct size_class *class = class_for(pool, 1000);
@@ -449,7 +451,9 @@ static void test_flush_while_others_queue(void **state)
 		queued = stop_queuers(q, 2);
 		zs_free_deferred_flush(pool);
 		assert_int_equal(info_of(pool).deferred_queued, queued + mine);
-		assert_int_equal(info_of(pool).deferred_drained, queued + mine);
+		assert_int_equal(info_of(pool).deferred_drained +
+					 info_of(pool).deferred_reused,
+				 queued + mine);
 		assert_empty(pool);
 		zs_destroy_pool(pool);
 	}
@@ -532,7 +536,7 @@ static int flush_in_child(struct zs_pool *pool)
 		return 1;
 	zs_free_deferred_flush(pool);
 	zs_pool_info(pool, &i);
-	if (i.deferred_queued != i.deferred_drained)
+	if (i.deferred_queued != i.deferred_drained + i.deferred_reused)
 		return 2;
 	if (zs_pool_check(pool, stderr))
 		return 3;
@@ -542,7 +546,7 @@ static int flush_in_child(struct zs_pool *pool)
 
 static void test_fork_while_others_queue(void **state)
 {
-	for_each_queue_mode(mode)
+	for_each_keeping_mode(mode)
 	{
 		struct zs_pool *pool = make_deferring(mode, ZS_POOL_NO_WORKER);
 		struct queuer q[2];
@@ -566,7 +570,9 @@ static void test_fork_while_others_queue(void **state)
 		}
 		queued = stop_queuers(q, 2);
 		zs_free_deferred_flush(pool);
-		assert_int_equal(info_of(pool).deferred_drained, queued);
+		assert_int_equal(info_of(pool).deferred_drained +
+					 info_of(pool).deferred_reused,
+				 queued);
 		assert_empty(pool);
 		zs_destroy_pool(pool);
 	}

@@ -250,7 +250,7 @@ static void test_create(void **state)
 			for (int scope = ZS_SCOPE_DEFAULT;
 			     scope <= ZS_SCOPE_CLASS_IDX; scope++)
 				for (int defer = ZS_DEFER_DEFAULT;
-				     defer <= ZS_DEFER_PERCPU; defer++)
+				     defer <= ZS_DEFER_REUSE; defer++)
 					for (unsigned int more = 0; more < 4;
 					     more++) {
 						struct zs_pool_options o =

@@ -112,7 +112,7 @@ static void child_use_new_pool(unsigned int seed)
 	o.retained_bytes = 1;
 	o.flags = CHILD_POOL_FLAGS;
 	o.lock_scope = (enum zs_lock_scope)(seed % 4);
-	o.defer = (enum zs_defer_mode)(seed / 4 % 4);
+	o.defer = (enum zs_defer_mode)(seed / 4 % 5);
 	pool = zs_create_pool_with("child", &o);
 	CHILD_CHECK(pool);
 	for (unsigned int i = 0; i < ARRAY_SIZE(handles); i++) {
@@ -477,14 +477,25 @@ static void run_old_pool(const struct zs_pool_options *o)
 
 static void test_old_pool(void **state)
 {
-	for (int scope = ZS_SCOPE_HELD; scope <= ZS_SCOPE_CLASS_IDX; scope++) {
+	static const struct {
+		enum zs_lock_scope scope;
+		enum zs_defer_mode defer;
+		unsigned int flags;
+	} pools[] = {
+		{ ZS_SCOPE_HELD, ZS_DEFER_ARRAY, 0 },
+		{ ZS_SCOPE_UNLOCKED, ZS_DEFER_PERCPU, 0 },
+		{ ZS_SCOPE_CLASS_IDX, ZS_DEFER_ARRAY, ZS_POOL_NO_WORKER },
+		{ ZS_SCOPE_HELD, ZS_DEFER_REUSE, ZS_POOL_NO_WORKER },
+		{ ZS_SCOPE_CLASS_IDX, ZS_DEFER_REUSE, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pools); i++) {
 		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 
 		o.retained_bytes = 1;
-		o.lock_scope = (enum zs_lock_scope)scope;
-		o.defer = scope == ZS_SCOPE_UNLOCKED ? ZS_DEFER_PERCPU
-						     : ZS_DEFER_ARRAY;
-		o.flags = scope == ZS_SCOPE_CLASS_IDX ? ZS_POOL_NO_WORKER : 0;
+		o.lock_scope = pools[i].scope;
+		o.defer = pools[i].defer;
+		o.flags = pools[i].flags;
 		run_old_pool(&o);
 	}
 }
@@ -493,7 +504,9 @@ static void test_old_pool(void **state)
 static pid_t fork_with_waiters(struct zs_pool *pool)
 {
 	const u32 asleep = UZS_SPIN_WAITERS | UZS_SPIN_HANDOVER;
+	struct reuse_slot *slot = uzs_per_cpu(&pool->reuse.slots, 0);
 	spinlock_t *const locks[] = {
+		pool->reuse.mem ? &slot->lock.spin : &pool->deferred.lock,
 		&pool->deferred.drain_lock.spin,
 		&pool->deferred.lock,
 		&pool->deferred.bufs_lock,
@@ -527,7 +540,7 @@ static pid_t fork_with_waiters(struct zs_pool *pool)
 
 /* Threads that slept for a lock when the parent forked, so often in vain that
  * it is to be handed over to one of them, are not here to take it. */
-static void test_waiters_stay_behind(void **state)
+static void check_waiters(enum zs_defer_mode mode)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 	struct zs_pool *pool;
@@ -535,7 +548,7 @@ static void test_waiters_stay_behind(void **state)
 	pid_t pid;
 
 	o.flags = ZS_POOL_NO_WORKER;
-	o.defer = ZS_DEFER_PERCPU;
+	o.defer = mode;
 	pool = zs_create_pool_with("waiters", &o);
 	assert_non_null(pool);
 	handle = must_malloc(pool, 100);
@@ -552,6 +565,12 @@ static void test_waiters_stay_behind(void **state)
 	}
 	assert_child_well(pid);
 	assert_int_equal(zs_destroy_pool(pool), 1);
+}
+
+static void test_waiters_stay_behind(void **state)
+{
+	check_waiters(ZS_DEFER_PERCPU);
+	check_waiters(ZS_DEFER_REUSE);
 }
 
 /* A child is a parent as well. */
@@ -670,7 +689,7 @@ static void *knock(void *arg)
 }
 
 /* Between prepare and parent nobody gets in; then everybody does. */
-static void test_keeps_out(void **state)
+static void check_keeps_out(enum zs_defer_mode mode)
 {
 	static void (*const calls[])(struct knocker *) = {
 		knock_malloc, knock_free,  knock_free_deferred,
@@ -679,8 +698,12 @@ static void test_keeps_out(void **state)
 	};
 	struct knocker k[ARRAY_SIZE(calls)];
 	pthread_t threads[ARRAY_SIZE(calls)];
-	struct zs_pool *pool = make_pool(0, 0, 0);
+	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+	struct zs_pool *pool;
 
+	o.defer = mode;
+	pool = zs_create_pool_with("closed", &o);
+	assert_non_null(pool);
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
 		k[i] = (struct knocker){ .pool = pool,
 					 .handle = must_malloc(pool, 100),
@@ -704,10 +727,16 @@ static void test_keeps_out(void **state)
 	assert_int_equal(zs_destroy_pool(pool), ARRAY_SIZE(calls) - 1);
 }
 
+static void test_keeps_out(void **state)
+{
+	check_keeps_out(ZS_DEFER_DEFAULT);
+	check_keeps_out(ZS_DEFER_REUSE);
+}
+
 /* Work that was queued when the fork came is done in both. */
 static void test_queued_work(void **state)
 {
-	for (int mode = ZS_DEFER_ARRAY; mode <= ZS_DEFER_PERCPU; mode++) {
+	for (int mode = ZS_DEFER_ARRAY; mode <= ZS_DEFER_REUSE; mode++) {
 		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 		struct zs_pool *pool;
 		struct page *page;
@@ -741,6 +770,99 @@ static void test_queued_work(void **state)
 		assert_sound(pool);
 		assert_int_equal(zs_destroy_pool(pool), 0);
 	}
+}
+
+/* Return: is all of what was kept taken again, and room for data? */
+static bool take_kept(struct zs_pool *pool, const unsigned long *handles,
+		      unsigned int n)
+{
+	bool ok = true;
+
+	for (unsigned int i = n; i-- > 0;)
+		ok &= zs_malloc(pool, 500, GFP_KERNEL, NUMA_NO_NODE) ==
+			      handles[i] &&
+		      object_fill(pool, handles[i], 500, i);
+	for (unsigned int i = 0; i < n; i++)
+		ok &= object_ok(pool, handles[i], 500, i);
+	return ok;
+}
+
+/* What was kept for reuse when the fork came is there for both, and for each
+ * alone. */
+static void test_kept(void **state)
+{
+	for (int scope = ZS_SCOPE_HELD; scope <= ZS_SCOPE_CLASS_IDX; scope++) {
+		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+		unsigned long handles[15];
+		struct zs_pool *pool;
+		pid_t pid;
+
+		o.flags = ZS_POOL_NO_WORKER;
+		o.lock_scope = (enum zs_lock_scope)scope;
+		o.defer = ZS_DEFER_REUSE;
+		pool = zs_create_pool_with("kept", &o);
+		assert_non_null(pool);
+		pool->reuse.slots.slots = 1; /* whichever CPU it runs on */
+		for (int i = 0; i < 15; i++)
+			handles[i] = must_malloc(pool, 500);
+		for (int i = 0; i < 15; i++)
+			assert_true(zs_free_deferred(pool, handles[i]));
+		/* Those that are staged are of another class. */
+		for (int i = 0; i < 8; i++)
+			assert_true(
+				zs_free_deferred(pool, must_malloc(pool, 100)));
+		pid = prepared_fork(pool);
+		if (pid == 0) {
+			CHILD_CHECK(zs_pool_check(pool, stderr) == 0);
+			CHILD_CHECK(take_kept(pool, handles, 15));
+			for (int i = 0; i < 12; i++)
+				CHILD_CHECK(zs_free_deferred(pool, handles[i]));
+			zs_free_deferred_flush(pool);
+			CHILD_CHECK(info_in_child(pool).objs_inuse == 3);
+			CHILD_CHECK(info_in_child(pool).deferred_reused == 15);
+			CHILD_CHECK(info_in_child(pool).deferred_drained == 20);
+			CHILD_CHECK(zs_pool_check(pool, stderr) == 0);
+			CHILD_CHECK(zs_destroy_pool(pool) == 3);
+			child_exit(0);
+		}
+		assert_child_well(pid);
+		assert_int_equal(info_of(pool).deferred_reused, 0);
+		assert_true(take_kept(pool, handles, 15));
+		assert_sound(pool);
+		assert_int_equal(zs_destroy_pool(pool), 15);
+	}
+}
+
+/* A look that was due at the fork comes in the child, too, once the pool is
+ * used there: what it keeps gets old. */
+static void test_kept_gets_old(void **state)
+{
+	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+	const struct timespec nap = { 0, 10000000 };
+	struct zs_pool *pool;
+	unsigned long one;
+	pid_t pid;
+
+	if (CHILD_POOL_FLAGS & ZS_POOL_NO_WORKER)
+		return;
+	o.defer = ZS_DEFER_REUSE;
+	pool = zs_create_pool_with("old", &o);
+	assert_non_null(pool);
+	pool->reuse.slots.slots = 1; /* whichever CPU it runs on */
+	one = must_malloc(pool, 500);
+	for (int i = 0; i < 10; i++)
+		assert_true(zs_free_deferred(pool, must_malloc(pool, 300)));
+	pid = prepared_fork(pool);
+	if (pid == 0) {
+		CHILD_CHECK(zs_free_deferred(pool, one));
+		while (info_in_child(pool).objs_inuse)
+			nanosleep(&nap, NULL); /* or the alarm comes */
+		CHILD_CHECK(zs_pool_check(pool, stderr) == 0);
+		CHILD_CHECK(zs_destroy_pool(pool) == 0);
+		child_exit(0);
+	}
+	assert_child_well(pid);
+	assert_int_equal(zs_destroy_pool(pool), 1);
 }
 
 /* ---- reads across a fork -------------------------------------------------------- */
@@ -929,6 +1051,9 @@ static void *keep_forking(void *arg)
 /* Several pools, all busy, and several threads that fork. */
 static void test_atfork(void **state)
 {
+	static const enum zs_defer_mode defers[NR_POOLS] = { ZS_DEFER_DEFAULT,
+							     ZS_DEFER_PERCPU,
+							     ZS_DEFER_REUSE };
 	static struct busy b[NR_POOLS];
 	struct forker f[2];
 	pthread_t threads[2];
@@ -938,7 +1063,7 @@ static void test_atfork(void **state)
 
 		o.retained_bytes = 1;
 		o.page_size = 4096u << i;
-		o.defer = i == 1 ? ZS_DEFER_PERCPU : ZS_DEFER_DEFAULT;
+		o.defer = defers[i];
 		busy_start(&b[i], &o, 1);
 		atfork_pools[i] = &b[i];
 	}
@@ -971,6 +1096,8 @@ int main(void)
 		cmocka_unit_test(test_failed_fork),
 		cmocka_unit_test(test_keeps_out),
 		cmocka_unit_test(test_queued_work),
+		cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_kept_gets_old),
 		cmocka_unit_test(test_reads_of_others),
 		cmocka_unit_test(test_own_reads),
 		cmocka_unit_test(test_atfork),

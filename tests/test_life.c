@@ -134,7 +134,7 @@ static void live_once(const struct library *lib, unsigned int seed)
 	o.chain_size = 4 + seed % 13;
 	o.retained_bytes = seed % 2 ? 1 : 0;
 	o.lock_scope = (enum zs_lock_scope)(seed % 4);
-	o.defer = (enum zs_defer_mode)(seed / 4 % 4);
+	o.defer = (enum zs_defer_mode)(seed / 4 % 5);
 	o.flags = seed % 7 == 0 ? ZS_POOL_NO_WORKER : 0;
 	pool = lib->create_pool_with("life", &o);
 	assert_non_null(pool);
@@ -196,7 +196,7 @@ static void test_empty_pools(void **state)
 	for (int n = uzs_test_scale(3000) + 20; n > 0; n--) {
 		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 
-		o.defer = (enum zs_defer_mode)(n % 4);
+		o.defer = (enum zs_defer_mode)(n % 5);
 		assert_int_equal(zs_destroy_pool(zs_create_pool_with("", &o)),
 				 0);
 		if (n == uzs_test_scale(3000))
@@ -237,7 +237,7 @@ static void *use_and_exit(void *arg)
 	struct zs_pool *pool;
 
 	o.retained_bytes = 1;
-	o.defer = u->seed % 2 ? ZS_DEFER_PERCPU : ZS_DEFER_ARRAY;
+	o.defer = (enum zs_defer_mode)(ZS_DEFER_ARRAY + u->seed % 3);
 	pool = zs_create_pool_with("thread", &o);
 	if (!pool) {
 		u->wrong++;

@@ -294,13 +294,18 @@ static void run_with(struct m_run *run)
 	m_run(run, &locks);
 }
 
-/* subject: held, unlocked or class-idx: 0, 1 or 2, or more to go round. */
+/* subject: held, unlocked or class-idx: 0, 1 or 2, or more to go round; plus
+ * REUSE to free through what is kept for reuse. */
+#define REUSE 0x100u
+
 static void run(unsigned int page_size, unsigned int chain_size,
 		unsigned int subject, uint64_t seed, unsigned int steps,
 		unsigned int max_live, unsigned int every)
 {
 	struct m_run run = {
-		.subject = &subject_uzs[subject % 3 * 3],
+		.subject = &subject_uzs[(subject & ~REUSE) % 3 *
+						SUBJECT_UZS_DEFERRALS +
+					(subject & REUSE ? 3 : 0)],
 		.page_size = page_size,
 		.chain_size = chain_size,
 		.seed = seed,
@@ -330,12 +335,15 @@ static void test_long_runs(void **state)
 {
 	unsigned int steps = (unsigned int)uzs_test_scale(2500);
 
-	for (unsigned int n = 0; n < 3; n++)
+	for (unsigned int n = 0; n < 3; n++) {
 		run(4096, 8, n, n, steps, 600, 1);
+		run(4096, 8, n | REUSE, n, steps, 600, 1);
+	}
 	run(4096, 4, HELD, 1, steps, 600, 1);
 	run(4096, 16, UNLOCKED, 1, steps, 600, 1);
 	run(16384, 8, CLASS_IDX, 1, steps, 600, 1);
 	run(65536, 8, HELD, 1, steps / 2, 600, 1);
+	run(65536, 8, HELD | REUSE, 1, steps / 2, 600, 1);
 }
 
 /* So many objects that they lie in many sections of the OS's memory, which

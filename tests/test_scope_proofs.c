@@ -4,7 +4,7 @@
  *
  * Every proof runs in each scope, with pages of 4 and of 64 KiB, and with each
  * deferral, as a free is another path there: at once, from the array, from the
- * per-CPU buffers (in runs). tests/wrong/ has a variant of the library for each
+ * per-CPU buffers and from what is kept for reuse (in runs). tests/wrong/ has a variant of the library for each
  * proof, with which it must fail.
  *
  * usage: test_scope_proofs [PATTERN]: the proofs whose names match, * and ?.
@@ -14,14 +14,14 @@
 #include "compat/hooks.h"
 #include "compat/lockstat.h"
 
-#define for_each_mode(mode)                                                    \
-	for (enum zs_defer_mode mode = ZS_DEFER_NONE; mode <= ZS_DEFER_PERCPU; \
+#define for_each_mode(mode)                                                   \
+	for (enum zs_defer_mode mode = ZS_DEFER_NONE; mode <= ZS_DEFER_REUSE; \
 	     mode++)
 
 static const char *mode_name(enum zs_defer_mode mode)
 {
 	static const char *const names[] = { "default", "at once", "array",
-					     "per-CPU" };
+					     "per-CPU", "reuse" };
 
 	return names[mode];
 }
@@ -38,10 +38,16 @@ static void free_by(struct zs_pool *pool, const unsigned long *handles,
 	zs_free_deferred_flush(pool);
 }
 
-/* Runs of the per-CPU buffers free late in every scope. */
+/* Runs, of the per-CPU buffers or of what was kept, free late in every
+ * scope. */
+static bool frees_runs(enum zs_defer_mode mode)
+{
+	return mode == ZS_DEFER_PERCPU || mode == ZS_DEFER_REUSE;
+}
+
 static bool frees_late(enum zs_defer_mode mode)
 {
-	return test_scope != ZS_SCOPE_HELD || mode == ZS_DEFER_PERCPU;
+	return test_scope != ZS_SCOPE_HELD || frees_runs(mode);
 }
 
 /* ---- what the hooks watch ------------------------------------------------ */
@@ -211,6 +217,9 @@ static void proof_lock_sequence(void **state)
 
 		if (pool->scope->class_in_obj)
 			expected = "class? class+ class-";
+		else if (mode == ZS_DEFER_REUSE) /* for its class first */
+			expected = "pool-r? pool-r+ pool-r- pool-r? pool-r+ "
+				   "class? class+ class- pool-r-";
 		else if (mode == ZS_DEFER_PERCPU) /* for the run's next */
 			expected = "pool-r? pool-r+ class? class+ class- "
 				   "pool-r-";
@@ -328,6 +337,9 @@ static void migrate_in_between(void *arg, const struct uzs_lock_event *e)
 		return;
 	if (uzs_holds(&watch.class->lock) || uzs_holds(&watch.pool->lock) ||
 	    watch.done)
+		return;
+	/* Its class was only looked up: it is not being freed yet. */
+	if (watch.zspage->inuse)
 		return;
 	watch.done = true;
 	helper_start(&h, watch.pool, help_trim);

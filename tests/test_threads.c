@@ -513,7 +513,8 @@ static void stress_end(struct stress *s)
 
 static const enum zs_lock_scope scopes[] = { ZS_SCOPE_HELD, ZS_SCOPE_UNLOCKED,
 					     ZS_SCOPE_CLASS_IDX };
-static const enum zs_defer_mode modes[] = { ZS_DEFER_DEFAULT, ZS_DEFER_PERCPU };
+static const enum zs_defer_mode modes[] = { ZS_DEFER_DEFAULT, ZS_DEFER_PERCPU,
+					    ZS_DEFER_REUSE };
 
 /* Each call with each, itself included. */
 static void test_pairs(void **state)
@@ -529,7 +530,7 @@ static void test_pairs(void **state)
 			o.flags = round % 2 ? ZS_POOL_NO_WORKER : 0;
 			o.retained_bytes = 1;
 			o.lock_scope = scopes[round % 3];
-			o.defer = modes[round / 2 % 2];
+			o.defer = modes[round / 2 % ARRAY_SIZE(modes)];
 			stress_init(&s, &o);
 			start_worker(
 				&w[0], &s, 2 * round, &ops[a],
@@ -586,7 +587,7 @@ static void test_everything(void **state)
 		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 
 		o.lock_scope = scopes[n];
-		o.defer = modes[n % 2];
+		o.defer = modes[n % ARRAY_SIZE(modes)];
 		o.retained_bytes = 1;
 		run_everything(&o, names[n]);
 	}
@@ -1139,7 +1140,7 @@ static void test_destroy_after_join(void **state)
 
 		o.retained_bytes = 1;
 		o.lock_scope = scopes[round % 3];
-		o.defer = modes[round % 2];
+		o.defer = modes[(unsigned)round / 3 % ARRAY_SIZE(modes)];
 		pool = zs_create_pool_with("short", &o);
 		assert_non_null(pool);
 		for (unsigned int i = 0; i < 3; i++) {

@@ -78,6 +78,11 @@ static void make_percpu(void)
 	make_zspages(ZS_DEFER_PERCPU);
 }
 
+static void make_reuse(void)
+{
+	make_zspages(ZS_DEFER_REUSE);
+}
+
 /* Zspages of several classes, a third full. */
 static void make_sparse(void)
 {
@@ -161,6 +166,28 @@ static void do_deferred(void)
 	assert_int_equal(i.deferred_sync_full, 0);
 	zs_free_deferred_flush(scene.pool);
 	assert_int_equal(info_of(scene.pool).deferred_drained, queued);
+}
+
+/* Each is freed, and another of its size takes its place: what was freed
+ * before, if the lock is to be had for freeing and for taking. */
+static void do_replace(void)
+{
+	unsigned long kept = 0;
+	struct zs_pool_info i;
+
+	for (unsigned int n = 0; n < scene.n; n++) {
+		kept += zs_free_deferred(scene.pool, scene.handles[n]);
+		scene.handles[n] = must_malloc(scene.pool, scene.sizes[n]);
+		assert_true(object_fill(scene.pool, scene.handles[n],
+					scene.sizes[n], n));
+	}
+	i = info_of(scene.pool);
+	assert_int_equal(i.deferred_queued, kept);
+	assert_int_equal(i.deferred_sync_busy, scene.n - kept);
+	assert_true(i.deferred_reused > 0);
+	zs_free_deferred_flush(scene.pool);
+	i = info_of(scene.pool);
+	assert_int_equal(i.deferred_drained + i.deferred_reused, kept);
 }
 
 static void do_compact(void)
@@ -279,6 +306,8 @@ SWEEP(free, make_undeferred, do_free, NULL)
 SWEEP(free_run, make_undeferred, do_free_run, NULL)
 SWEEP(deferred_array, make_array, do_deferred, NULL)
 SWEEP(deferred_percpu, make_percpu, do_deferred, NULL)
+SWEEP(deferred_reuse, make_reuse, do_deferred, NULL)
+SWEEP(replace, make_reuse, do_replace, NULL)
 SWEEP(compact, make_sparse, do_compact, compact_the_rest)
 SWEEP(trim, make_sparse_sections, do_trim, trim_the_rest)
 SWEEP(malloc, make_limited, do_malloc, NULL)
@@ -290,6 +319,8 @@ int main(void)
 		cmocka_unit_test(tries_free_run),
 		cmocka_unit_test(tries_deferred_array),
 		cmocka_unit_test(tries_deferred_percpu),
+		cmocka_unit_test(tries_deferred_reuse),
+		cmocka_unit_test(tries_replace),
 		cmocka_unit_test(tries_compact),
 		cmocka_unit_test(tries_trim),
 		cmocka_unit_test(tries_malloc),

@@ -162,17 +162,15 @@ static void test_arguments(void **state)
 
 /* More is set than there is room for: memory stays within the limit, what is
  * found is right, and keys that are used stay. */
-static void test_limit(void **state)
+static void run_limit(size_t limit, unsigned int ids)
 {
-	const size_t limit = 4 * MIB;
-	struct zcache *cache = zcache_create(limit, 20000);
+	struct zcache *cache = zcache_create(limit, ids);
 	struct zcache_stats stats;
 	char key[64], value[4000], expected[4000];
 	unsigned int hot_hits = 0, cold_hits = 0;
 
-	(void)state;
 	assert_non_null(cache);
-	for (unsigned int id = 0; id < 12000; id++) {
+	for (unsigned int id = 0; id < ids; id++) {
 		assert_int_equal(zcache_set(cache, key, make_key(key, id),
 					    value,
 					    make_value(value, id, id + 1)),
@@ -188,9 +186,9 @@ static void test_limit(void **state)
 	}
 	zcache_stats(cache, &stats);
 	assert_true(stats.evictions > 1000);
-	assert_true(stats.entries + stats.evictions == 12000);
+	assert_true(stats.entries + stats.evictions == ids);
 	assert_true(stats.memory_bytes <= limit);
-	for (unsigned int id = 0; id < 12000; id++) {
+	for (unsigned int id = 0; id < ids; id++) {
 		size_t bytes = make_value(expected, id, id + 1);
 		ssize_t got = zcache_get(cache, key, make_key(key, id), value,
 					 sizeof(value));
@@ -205,9 +203,24 @@ static void test_limit(void **state)
 	assert_true(hot_hits >= 45);
 	assert_true(cold_hits < 100);
 	zcache_destroy(cache);
+}
 
-	/* The index can be full before the memory is. */
-	cache = zcache_create(64 * MIB, 10);
+/* With a queue of freed values, and with places kept for the next. */
+static void test_limit(void **state)
+{
+	(void)state;
+	run_limit(4 * MIB, 12000);
+	run_limit(16 * MIB, 48000);
+}
+
+/* The index can be full before the memory is. */
+static void test_entries(void **state)
+{
+	struct zcache *cache = zcache_create(64 * MIB, 10);
+	struct zcache_stats stats;
+	char key[64], value[4000];
+
+	(void)state;
 	assert_non_null(cache);
 	for (unsigned int id = 0; id < 100; id++)
 		assert_int_equal(zcache_set(cache, key, make_key(key, id),
@@ -264,13 +277,12 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static void test_threads(void **state)
+static void run_threads(size_t limit)
 {
-	struct zcache *cache = zcache_create(2 * MIB, 500);
+	struct zcache *cache = zcache_create(limit, 500);
 	struct worker worker[4];
 	struct zcache_stats stats;
 
-	(void)state;
 	assert_non_null(cache);
 	for (int i = 0; i < 4; i++) {
 		worker[i] = (struct worker){ .cache = cache,
@@ -286,8 +298,15 @@ static void test_threads(void **state)
 	}
 	zcache_stats(cache, &stats);
 	assert_true(stats.evictions > 0);
-	assert_true(stats.memory_bytes <= 2 * MIB);
+	assert_true(stats.memory_bytes <= limit);
 	zcache_destroy(cache);
+}
+
+static void test_threads(void **state)
+{
+	(void)state;
+	run_threads(2 * MIB);
+	run_threads(16 * MIB);
 }
 
 int main(void)
@@ -296,6 +315,7 @@ int main(void)
 		cmocka_unit_test(test_model),
 		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_entries),
 		cmocka_unit_test(test_threads),
 	};
 

@@ -22,6 +22,7 @@
 
 #define NONE UINT32_MAX
 #define EVICT_BATCH 32
+#define REUSE_LIMIT ((size_t)16 << 20)
 
 struct slot {
 	unsigned long handle; /* 0: the slot is free */
@@ -181,7 +182,7 @@ int zcache_set(struct zcache *cache, const void *key, size_t key_bytes,
 	cache->stats.entries++;
 	cache->stats.value_bytes += value_bytes;
 	pthread_mutex_unlock(&cache->lock);
-	/* Nobody waits for this memory, but somebody waits for us. */
+	/* For the next value, or the worker: somebody waits for us. */
 	zs_free_deferred(cache->pool, old);
 	zs_free_deferred(cache->pool, evicted);
 	return 0;
@@ -260,6 +261,10 @@ struct zcache *zcache_create(size_t limit_bytes, unsigned int max_entries)
 	cache->index_bytes =
 		max_entries * (sizeof(*cache->slot) + sizeof(*cache->bucket));
 	opts.page_size = ZCACHE_ENTRY_MAX;
+	/* Where values come and go, one takes the place that another left. To
+	 * keep places takes memory for each CPU: not in a small cache. */
+	if (limit_bytes >= REUSE_LIMIT)
+		opts.defer = ZS_DEFER_REUSE;
 	/* 1: too small for any pool, so EINVAL. */
 	opts.memory_limit = limit_bytes > cache->index_bytes
 				    ? limit_bytes - cache->index_bytes

@@ -13,7 +13,8 @@
 struct zcache;
 struct zcache_stats {
 	size_t entries, value_bytes; /* bytes as they were given */
-	size_t memory_bytes; /* what the cache takes, index and all */
+	size_t memory_bytes; /* what the cache takes, index and all, and freed
+			      * objects that are kept for the next */
 	size_t hits, misses, evictions;
 };
 

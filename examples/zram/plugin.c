@@ -88,7 +88,8 @@ static int read_word(const char *key, const char *value,
 
 static int uzram_config(const char *key, const char *value)
 {
-	static const char *const defers[] = { "none", "array", "percpu" };
+	static const char *const defers[] = { "none", "array", "percpu",
+					      "reuse" };
 	static const char *const scopes[] = { "held", "unlocked", "class-idx" };
 	static const char *const classes[] = { "planned", "all" };
 	int n;
@@ -112,7 +113,7 @@ static int uzram_config(const char *key, const char *value)
 	if (!strcmp(key, "control"))
 		return read_path(value, &control_path);
 	if (!strcmp(key, "defer")) {
-		if (read_word(key, value, defers, 3, &n))
+		if (read_word(key, value, defers, 4, &n))
 			return -1;
 		config.defer = (enum zs_defer_mode)(ZS_DEFER_NONE + n);
 		return 0;
@@ -169,7 +170,8 @@ static const char config_help[] =
 	"control=SOCKET     makes a Unix socket there, for uzramctl\n"
 	"stats=FILE         writes the statistics there at the end\n"
 	"defer=KIND         none, array, percpu: trim requests free at once,\n"
-	"                   or as a freed swap slot does; none\n"
+	"                   or as a freed swap slot does; reuse: what trims and\n"
+	"                   overwrites free is for the next write; none\n"
 	"scope=SCOPE        held, unlocked, class-idx: the pool's locks\n"
 	"chain=PAGES        4 to 16: pages in a zspage; 8\n"
 	"classes=WHICH      planned: the size classes that suit the device's\n"

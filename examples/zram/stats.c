@@ -96,6 +96,8 @@ static void show_requests(struct show *show, struct uzram *dev,
 			  const struct zs_pool_info *info)
 {
 	struct uzram_counters *c = &dev->counters;
+	uint64_t gone =
+		(uint64_t)info->deferred_drained + info->deferred_reused;
 
 	section(show, "Requests");
 	figure(show, "reads", UNIT_COUNT, count_of(&c->reads),
@@ -113,12 +115,12 @@ static void show_requests(struct show *show, struct uzram *dev,
 	figure(show, "miss_free", UNIT_BLOCKS, count_of(&c->miss_free),
 	       "Of those, left as they were: somebody else was at them.");
 	figure(show, "deferred", UNIT_COUNT, info->deferred_queued,
-	       "Objects that were queued to be freed later.");
+	       "Objects that were queued, or kept, to be freed later.");
+	figure(show, "deferred_reused", UNIT_COUNT, info->deferred_reused,
+	       "Of those, given out again to writes.");
 	figure(show, "deferred_pending", UNIT_COUNT,
-	       info->deferred_queued > info->deferred_drained
-		       ? info->deferred_queued - info->deferred_drained
-		       : 0,
-	       "Of those, still in the queue.");
+	       info->deferred_queued > gone ? info->deferred_queued - gone : 0,
+	       "Still waiting: in mem_used_total, in no block.");
 	figure(show, "deferred_at_once", UNIT_COUNT,
 	       info->deferred_sync_busy + info->deferred_sync_full,
 	       "Objects freed at once, as the queue was busy or full.");

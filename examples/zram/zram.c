@@ -130,6 +130,24 @@ void uzram_slot_free(struct uzram *dev, struct slot *slot)
 	zs_free(dev->pool, slot_free_extract(dev, slot));
 }
 
+/* What a client overwrites, zeroes or trims: at once, as in the kernel, or for
+ * the next write to take. Locks: the slot's. */
+static void slot_free_for_next(struct uzram *dev, struct slot *slot)
+{
+	unsigned long handle = slot_free_extract(dev, slot);
+
+	if (dev->config.defer == ZS_DEFER_REUSE)
+		zs_free_deferred(dev->pool, handle);
+	else
+		zs_free(dev->pool, handle);
+}
+
+static bool frees_as_swap_slot(const struct uzram *dev)
+{
+	return dev->config.defer == ZS_DEFER_ARRAY ||
+	       dev->config.defer == ZS_DEFER_PERCPU;
+}
+
 /* A freed swap slot: whoever tells of it must not be held up. */
 static void slot_free_notify(struct uzram *dev, struct slot *slot)
 {
@@ -257,7 +275,7 @@ static int make_block(struct uzram *dev, const void *block,
 static void replace(struct uzram *dev, struct slot *slot,
 		    const struct uzram_object *object)
 {
-	uzram_slot_free(dev, slot);
+	slot_free_for_next(dev, slot);
 	uzram_slot_put(dev, slot, object);
 	slot_accessed(slot);
 }
@@ -419,7 +437,7 @@ int uzram_zero(struct uzram *dev, uint64_t count, uint64_t offset,
 			continue;
 		slot_lock(slot);
 		if (may_trim)
-			uzram_slot_free(dev, slot);
+			slot_free_for_next(dev, slot);
 		else
 			replace(dev, slot, &zeroes);
 		slot_unlock(slot);
@@ -455,13 +473,13 @@ void uzram_trim(struct uzram *dev, uint64_t count, uint64_t offset)
 
 		if (!part.whole || !worth_freeing(slot))
 			continue;
-		if (dev->config.defer != ZS_DEFER_NONE) {
+		if (frees_as_swap_slot(dev)) {
 			slot_free_notify(dev, slot);
 			continue;
 		}
 		count_add(&dev->counters.notify_free, 1);
 		slot_lock(slot);
-		uzram_slot_free(dev, slot);
+		slot_free_for_next(dev, slot);
 		slot_unlock(slot);
 	}
 }

@@ -38,8 +38,9 @@ struct uzram_config {
 	struct codec_choice recomp_algo; /* codec NULL: none */
 	uint64_t mem_limit; /* bytes; 0: none */
 	int backing_fd; /* of backing_open, or -1 */
-	/* ZS_DEFER_NONE: trim requests free at once; else they take the path
-	 * of a freed swap slot */
+	/* ZS_DEFER_NONE: trim requests free at once; ARRAY, PERCPU: they take
+	 * the path of a freed swap slot; REUSE: they, and what overwrites,
+	 * leave the object to the next write */
 	enum zs_defer_mode defer;
 	enum zs_lock_scope scope;
 	unsigned int chain_size; /* pages; 0: the library's default */

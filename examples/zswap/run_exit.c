@@ -62,7 +62,8 @@ struct cell {
 
 static const char *const scope_names[] = { "", "held", "unlocked",
 					   "class-idx" };
-static const char *const defer_names[] = { "", "none", "array", "percpu" };
+static const char *const defer_names[] = { "", "none", "array", "percpu",
+					   "reuse" };
 
 struct unmapper {
 	pthread_t thread;

@@ -31,7 +31,9 @@ static const char usage_text[] =
 	"  --touches N         random touches, for latency (default: 20000)\n"
 	"  --exit SIZE         regions to unmap; 0: do not (default: as --resident)\n"
 	"  --regions LIST      how many at once (default: 1,2)\n"
-	"  --defer LIST        none, array, percpu (default: all of them)\n"
+	"  --defer LIST        none, array, percpu: the default; reuse keeps a few\n"
+	"                      objects for the next store and frees the others in\n"
+	"                      the call\n"
 	"  --reps N            rounds of unmapping (default: 3)\n"
 	"  --seed N            of the records (default: 1)\n"
 	"  --no-sort           unmapping only\n"
@@ -173,8 +175,10 @@ static void add_defer(struct run_options *o, const char *part)
 		mode = ZS_DEFER_ARRAY;
 	else if (!strcmp(part, "percpu"))
 		mode = ZS_DEFER_PERCPU;
+	else if (!strcmp(part, "reuse"))
+		mode = ZS_DEFER_REUSE;
 	else
-		wrong_usage("defer", "none, array, percpu", part);
+		wrong_usage("defer", "none, array, percpu, reuse", part);
 	o->defers[o->nr_defers++] = mode;
 }
 

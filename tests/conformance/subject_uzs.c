@@ -290,12 +290,15 @@ static unsigned long trim(struct subject_pool *pool)
 CREATE(held, ZS_SCOPE_HELD, ZS_DEFER_NONE)
 CREATE(held_array, ZS_SCOPE_HELD, ZS_DEFER_ARRAY)
 CREATE(held_percpu, ZS_SCOPE_HELD, ZS_DEFER_PERCPU)
+CREATE(held_reuse, ZS_SCOPE_HELD, ZS_DEFER_REUSE)
 CREATE(unlocked, ZS_SCOPE_UNLOCKED, ZS_DEFER_NONE)
 CREATE(unlocked_array, ZS_SCOPE_UNLOCKED, ZS_DEFER_ARRAY)
 CREATE(unlocked_percpu, ZS_SCOPE_UNLOCKED, ZS_DEFER_PERCPU)
+CREATE(unlocked_reuse, ZS_SCOPE_UNLOCKED, ZS_DEFER_REUSE)
 CREATE(class_idx, ZS_SCOPE_CLASS_IDX, ZS_DEFER_NONE)
 CREATE(class_idx_array, ZS_SCOPE_CLASS_IDX, ZS_DEFER_ARRAY)
 CREATE(class_idx_percpu, ZS_SCOPE_CLASS_IDX, ZS_DEFER_PERCPU)
+CREATE(class_idx_reuse, ZS_SCOPE_CLASS_IDX, ZS_DEFER_REUSE)
 
 #define SUBJECT(name_, create_, defer_)                                       \
 	{                                                                     \
@@ -328,10 +331,13 @@ const struct subject subject_uzs[SUBJECT_UZS_COUNT] = {
 	SUBJECT("held", held, false),
 	SUBJECT("held+array", held_array, true),
 	SUBJECT("held+percpu", held_percpu, true),
+	SUBJECT("held+reuse", held_reuse, true),
 	SUBJECT("unlocked", unlocked, false),
 	SUBJECT("unlocked+array", unlocked_array, true),
 	SUBJECT("unlocked+percpu", unlocked_percpu, true),
+	SUBJECT("unlocked+reuse", unlocked_reuse, true),
 	SUBJECT("class-idx", class_idx, false),
 	SUBJECT("class-idx+array", class_idx_array, true),
 	SUBJECT("class-idx+percpu", class_idx_percpu, true),
+	SUBJECT("class-idx+reuse", class_idx_reuse, true),
 };

@@ -9,9 +9,12 @@
 
 struct zs_pool;
 
-#define SUBJECT_UZS_COUNT 9
+/* Of each lock scope, one behind the other. */
+#define SUBJECT_UZS_DEFERRALS 4
+#define SUBJECT_UZS_COUNT (3 * SUBJECT_UZS_DEFERRALS)
 
-/* "held", "held+array", "held+percpu", "unlocked", ... "class-idx+percpu". */
+/* "held", "held+array", "held+percpu", "held+reuse", "unlocked", ...
+ * "class-idx+reuse". */
 extern const struct subject subject_uzs[SUBJECT_UZS_COUNT];
 
 /* The pool behind one of theirs. */

@@ -217,6 +217,8 @@ fails_with 2 "uzs lab: --scope: 'hold' is none of held, unlocked, class-idx, all
 	simulate --scope hold
 fails_with 2 "uzs lab: --defer: 'x' is none of none, array, percpu, all *" \
 	simulate --defer x
+fails_with 2 "uzs lab: --defer: reuse is not simulated: *" \
+	simulate --defer none,reuse
 fails_with 2 "uzs lab: --shared is for --work free *" simulate --shared
 fails_with 2 "uzs lab: --sizes is for --work release *" simulate \
 	--sizes "$work/few.u16" --work free

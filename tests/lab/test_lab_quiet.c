@@ -356,7 +356,7 @@ static void test_scenarios_every_step(void **state)
 	for (size_t i = 0; lab_scenarios[i]; i++) {
 		const struct lab_scenario *s = lab_scenarios[i];
 
-		for (int defer = ZS_DEFER_NONE; defer <= ZS_DEFER_PERCPU;
+		for (int defer = ZS_DEFER_NONE; defer <= ZS_DEFER_REUSE;
 		     defer++) {
 			const struct lab_config c = {
 				.scenario = s,

@@ -14,7 +14,7 @@
 static const enum zs_lock_scope scopes[] = { ZS_SCOPE_HELD, ZS_SCOPE_UNLOCKED,
 					     ZS_SCOPE_CLASS_IDX };
 static const enum zs_defer_mode defers[] = { ZS_DEFER_NONE, ZS_DEFER_ARRAY,
-					     ZS_DEFER_PERCPU };
+					     ZS_DEFER_PERCPU, ZS_DEFER_REUSE };
 
 static bool is_scaled(void)
 {
@@ -51,7 +51,7 @@ static void test_scenario(void **state)
 
 	for (unsigned int cpus = 2; cpus <= LAB_MAX_CPUS; cpus++)
 		for (int scope = 0; scope < 3; scope++)
-			for (int defer = 0; defer < 3; defer++) {
+			for (int defer = 0; defer < 4; defer++) {
 				const struct lab_config c = {
 					.scenario = s,
 					.scope = scopes[scope],

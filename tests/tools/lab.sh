@@ -23,8 +23,8 @@ check "names in JSON" diff "$work/text" "$work/from_json"
 
 # One scenario: a row for each scope and deferral; numbers that add up.
 runs_well "$uzs" lab run free-free --cpus 2
-equal "rows" 9 "$(grep -c '^free-free ' "$work/out")"
-equal "nothing is found" 9 "$(grep -c ' nothing$' "$work/out")"
+equal "rows" 12 "$(grep -c '^free-free ' "$work/out")"
+equal "nothing is found" 12 "$(grep -c ' nothing$' "$work/out")"
 runs_well "$uzs" lab run free-free --scope held --defer none --cpus 2
 equal "one row" 1 "$(grep -c '^free-free  *held  *none ' "$work/out")"
 reduced=$(awk '/^free-free/ { print $6 }' "$work/out")
@@ -43,7 +43,7 @@ check "random is never complete" grep -q ' nothing so far$' "$work/out"
 if command -v python3 >/dev/null; then
 	runs_well "$uzs" lab run push-flush --cpus 2 --preemptions 1 --json
 	check "JSON" python3 -m json.tool "$work/out" "$work/tree"
-	equal "push-flush goes with two deferrals" 6 \
+	equal "push-flush goes with three deferrals" 9 \
 		"$(grep -c '"scenario"' "$work/tree")"
 fi
 
@@ -144,13 +144,13 @@ check "a budget" grep -q ', 1 not to the end$' "$work/out"
 runs_well "$uzs" lab explore --preemptions 0 --only 'free-f*/held/*' \
 	--only 'rcu-free/*' --skip '*/3' --skip '*/array/2'
 awk '$4 == 2 || $4 == 3 { print $1, $2, $3, $4 }' "$work/out" >"$work/rows"
-equal "rows" 10 "$(wc -l <"$work/rows" | tr -d ' ')"
+equal "rows" 15 "$(wc -l <"$work/rows" | tr -d ' ')"
 equal "the first" "free-free held none 2" "$(head -n 1 "$work/rows")"
 check "no other scope" sh -c \
 	"! grep -q 'free-free unlocked' '$work/rows'"
 runs_well "$uzs" lab explore --preemptions 0 --only free-free --cpus 2 \
 	--from free-free/class-idx/array/2
-equal "the last two" 2 "$(grep -c '^free-free ' "$work/out")"
+equal "the last three" 3 "$(grep -c '^free-free ' "$work/out")"
 fails_with 2 "uzs lab: --only: no row matches 'x'*" "$uzs" lab explore --only x
 fails_with 2 "uzs lab: --skip: no row matches '*/4'*" "$uzs" lab explore \
 	--skip '*/4'
@@ -169,7 +169,7 @@ check "what is done so far" grep -q '^cpu-change .* nothing so far$' "$work/out"
 # The same with plain accesses, where it is built.
 if [ -x "$(dirname "$uzs")/uzs-lab-watch" ]; then
 	runs_well "$uzs" lab watch run free-free --cpus 2 --preemptions 1
-	equal "rows" 9 "$(grep -c ' nothing$' "$work/out")"
+	equal "rows" 12 "$(grep -c ' nothing$' "$work/out")"
 	found_again lab watch run free-free --scope held --defer none --cpus 2 \
 		--max-steps 30
 	equal "the command" \
@@ -202,7 +202,7 @@ fails_with 2 "uzs lab: free-free/held/none/2/$many: there are more than 64 steps
 	"$uzs" lab replay "free-free/held/none/2/$many"
 fails_with 2 'uzs lab: push-schedule goes with deferral array and 2 CPUs only *' \
 	"$uzs" lab run push-schedule --cpus 3
-fails_with 2 'uzs lab: push-flush goes with deferral array, percpu and 2 or 3 CPUs only *' \
+fails_with 2 'uzs lab: push-flush goes with deferral array, percpu, reuse and 2 or 3 CPUs only *' \
 	"$uzs" lab run push-flush --defer none
 fails_with 2 'uzs lab: no row is left with these options*' "$uzs" lab explore \
 	--only free-free --skip free-free

@@ -218,7 +218,7 @@ static void test_failing_file(void **state)
 
 /* At the limit writes fail and nothing is lost; it can be raised, and what is
  * freed can be used again, also what waits in the queue. */
-static void test_limit(void **state)
+static void run_limit(enum zs_defer_mode defer)
 {
 	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
 	unsigned char block[BLOCK];
@@ -226,7 +226,7 @@ static void test_limit(void **state)
 	uint64_t seed;
 	size_t n = 0;
 
-	config.defer = ZS_DEFER_ARRAY;
+	config.defer = defer;
 	config.size = 1000 * BLOCK;
 	config.mem_limit = 40 * BLOCK;
 	dev = test_device(&config);
@@ -262,6 +262,13 @@ static void test_limit(void **state)
 			 zs_get_total_pages(dev->pool));
 	assert_figures(dev);
 	uzram_destroy(dev);
+}
+
+static void test_limit(void **state)
+{
+	(void)state;
+	run_limit(ZS_DEFER_ARRAY);
+	run_limit(ZS_DEFER_REUSE);
 }
 
 /* ---- threads ------------------------------------------------------------ */
@@ -392,6 +399,7 @@ static void test_threads(void **state)
 {
 	run_crowd(ZS_DEFER_NONE);
 	run_crowd(ZS_DEFER_PERCPU);
+	run_crowd(ZS_DEFER_REUSE);
 }
 
 /* ---- commands ----------------------------------------------------------- */
@@ -409,6 +417,55 @@ static char *command(struct uzram *dev, const char *text, int expected)
 	fclose(out);
 	assert_int_equal(!!*why, expected != 0);
 	return printed;
+}
+
+static unsigned long figure_of(struct uzram *dev, const char *name)
+{
+	const char *at = strstr(command(dev, "stat json", 0), name);
+
+	assert_non_null(at);
+	return strtoul(strchr(at, ':') + 1, NULL, 10);
+}
+
+/* With what the worker's looking at them made free at once. */
+static unsigned long given_up(struct uzram *dev)
+{
+	return figure_of(dev, "\"deferred\"") +
+	       figure_of(dev, "\"deferred_at_once\"");
+}
+
+/* What is overwritten, zeroed or trimmed is kept, counts as memory, and goes
+ * to the next writes. */
+static void test_reuse(void **state)
+{
+	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
+	struct zs_pool_info info = ZS_POOL_INFO_INIT;
+	unsigned long pending;
+	struct uzram *dev;
+
+	(void)state;
+	config.defer = ZS_DEFER_REUSE;
+	dev = test_device(&config);
+	for (uint64_t seed = 1; seed <= 40; seed++)
+		put(dev, seed % 4, MIXED, seed);
+	assert_true(figure_of(dev, "\"deferred_reused\"") > 0);
+	assert_int_equal(given_up(dev), 36);
+	slot_lock(&dev->table.slots[3]);
+	uzram_trim(dev, BLOCK, 0);
+	slot_unlock(&dev->table.slots[3]);
+	assert_int_equal(uzram_zero(dev, BLOCK, BLOCK, true), 0);
+	assert_int_equal(uzram_zero(dev, BLOCK, 2 * BLOCK, false), 0);
+	assert_int_equal(given_up(dev), 39);
+	assert_int_equal(count_of(&dev->counters.miss_free), 0);
+	assert_block(dev, 3, MIXED, 39);
+	/* the worker frees some of them meanwhile */
+	pending = figure_of(dev, "\"deferred_pending\"");
+	zs_pool_info(dev->pool, &info);
+	assert_in_range(info.objs_inuse, 1, 1 + pending);
+	command(dev, "compact", 0);
+	assert_int_equal(figure_of(dev, "\"deferred_pending\""), 0);
+	assert_figures(dev);
+	uzram_destroy(dev);
 }
 
 static void test_commands(void **state)
@@ -540,6 +597,7 @@ int main(void)
 		cmocka_unit_test(test_failing_file),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_reuse),
 		cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_no_descriptors),
 	};

@@ -307,6 +307,17 @@ static void test_largest_blocks(void **state)
 	run_model(&config, 4);
 }
 
+static void test_reuse(void **state)
+{
+	struct uzram_config config = test_config(4096, "lz4", "zstd");
+	char path[512];
+
+	test_backing_file(&config, path, sizeof(path), 20 * 4096);
+	config.defer = ZS_DEFER_REUSE;
+	run_model(&config, 5);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +325,7 @@ int main(void)
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_large_blocks),
 		cmocka_unit_test(test_largest_blocks),
+		cmocka_unit_test(test_reuse),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,7 +117,7 @@ static void test_shared(void **state)
 	for (uint64_t offset = 0; offset < SHARED; offset++)
 		for (uint32_t version = 0; version < VERSIONS; version++)
 			make_page(valid[offset][version], offset, version);
-	for (int defer = ZS_DEFER_NONE; defer <= ZS_DEFER_PERCPU; defer++) {
+	for (int defer = ZS_DEFER_NONE; defer <= ZS_DEFER_REUSE; defer++) {
 		struct zswap *z;
 
 		options.defer = (enum zs_defer_mode)defer;

@@ -147,6 +147,7 @@ static void test_model(void **state)
 	random_operations(ZS_DEFER_NONE, 1);
 	random_operations(ZS_DEFER_ARRAY, 2);
 	random_operations(ZS_DEFER_PERCPU, 3);
+	random_operations(ZS_DEFER_REUSE, 4);
 }
 
 /* The limit: stores fail from there on until the pool is down to the

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* scenarios_reuse.c - scenarios of objects that are kept for the next
+ * allocation. In the lab a CPU has one handle staged, and two on the stack of a
+ * class; what a setup frees is CPU 0's. Those who act "on CPU 0" are threads
+ * that were moved there: they find its slot, and it may be taken.
+ */
+#include "scenarios.h"
+
+#include "internal.h"
+
+#define HALF 2040
+#define SMALL 100
+#define REUSE LAB_DEFER(ZS_DEFER_REUSE)
+
+static void alloc_halves(struct lab_world *w, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		lab_alloc(w, i, HALF);
+}
+
+/* A new object, written to: if it is another's, too, one of them is found
+ * changed. */
+static void alloc_and_write(struct lab_world *w, unsigned int slot)
+{
+	lab_alloc(w, slot, HALF);
+	w->object[slot].size = HALF;
+	lab_write(w, slot, (u8)(0x40 + slot));
+}
+
+static void malloc_10(struct lab_world *w)
+{
+	lab_alloc(w, 10, HALF);
+}
+
+static void malloc_11_on_cpu_0(struct lab_world *w)
+{
+	uzs_lab_set_cpu(0);
+	lab_alloc(w, 11, HALF);
+}
+
+static void later_3(struct lab_world *w)
+{
+	lab_free_later(w, 3);
+}
+
+static void later_3_on_cpu_0(struct lab_world *w)
+{
+	uzs_lab_set_cpu(0);
+	lab_free_later(w, 3);
+}
+
+static void flush(struct lab_world *w)
+{
+	zs_free_deferred_flush(w->pool);
+}
+
+/* ---- keeping and taking ----------------------------------------------------- */
+
+/* On the stack of CPU 0: object 0; staged: 1. */
+static void one_on_stack(struct lab_world *w)
+{
+	alloc_halves(w, 4);
+	lab_free_later(w, 0);
+	lab_free_later(w, 1);
+}
+
+/* On the stack of CPU 0: objects 0 and 1, and there is room for no more;
+ * staged: 2. */
+static void full_stack(struct lab_world *w)
+{
+	alloc_halves(w, 4);
+	for (unsigned int i = 0; i < 3; i++)
+		lab_free_later(w, i);
+}
+
+static void keep_2_and_take(struct lab_world *w)
+{
+	lab_free_later(w, 2);
+	lab_alloc(w, 10, HALF);
+}
+
+const struct lab_scenario lab_scenario_keep_take = {
+	.name = "keep-take",
+	.summary = "threads on one CPU keep objects and take them",
+	.setup = one_on_stack,
+	.cpu = { keep_2_and_take, malloc_11_on_cpu_0, later_3_on_cpu_0 },
+	.after = lab_flush_and_look,
+	.defers = REUSE,
+	.flags = LAB_QUICK,
+};
+
+const struct lab_scenario lab_scenario_evict_take = {
+	.name = "evict-take",
+	.summary = "the oldest is freed for one more, and the newest is taken",
+	.setup = full_stack,
+	.cpu = { later_3, malloc_11_on_cpu_0, malloc_10 },
+	.after = lab_flush_and_look,
+	.defers = REUSE,
+	.flags = LAB_QUICK,
+};
+
+/* ---- flushes ---------------------------------------------------------------- */
+
+/* lab_later_then_flush frees object 0. */
+static void two_but_0(struct lab_world *w)
+{
+	alloc_halves(w, 4);
+	lab_free_later(w, 1);
+	lab_free_later(w, 2);
+}
+
+/* What was taken is kept again, and taken: the same handle, most likely. */
+static void take_and_keep_on_cpu_0(struct lab_world *w)
+{
+	uzs_lab_set_cpu(0);
+	lab_alloc(w, 10, HALF);
+	lab_free_later(w, 10);
+	lab_alloc(w, 11, HALF);
+}
+
+const struct lab_scenario lab_scenario_flush_take = {
+	.name = "flush-take",
+	.summary = "a flush frees what others on its CPU take and keep",
+	.setup = two_but_0,
+	.cpu = { lab_later_then_flush, take_and_keep_on_cpu_0, later_3 },
+	.after = lab_flush_and_look,
+	.defers = REUSE,
+	.flags = LAB_QUICK,
+};
+
+/* On the stack of CPU 0: objects 1 and 2, and there is room for no more;
+ * staged: 4. */
+static void full_but_0(struct lab_world *w)
+{
+	alloc_halves(w, 5);
+	lab_free_later(w, 1);
+	lab_free_later(w, 2);
+	lab_free_later(w, 4);
+}
+
+const struct lab_scenario lab_scenario_flush_evict = {
+	.name = "flush-evict",
+	.summary = "a flush finds that others on its CPU free the oldest",
+	.setup = full_but_0,
+	.cpu = { lab_later_then_flush, later_3_on_cpu_0, malloc_10 },
+	.after = lab_flush_and_look,
+	.defers = REUSE,
+	.flags = LAB_QUICK,
+};
+
+/* ---- age -------------------------------------------------------------------- */
+
+/* The work looked once: what lies on the stack now, objects 0 and 1, goes if
+ * nobody needs it. */
+static void looked_at_once(struct lab_world *w)
+{
+	alloc_halves(w, 4);
+	lab_free_later(w, 0);
+	lab_free_later(w, 1);
+	zs_drain(w->pool);
+}
+
+/* The clock stands still, but zs_drain does not wait until the work is due. */
+static void time_goes_by(struct lab_world *w)
+{
+	zs_drain(w->pool);
+}
+
+const struct lab_scenario lab_scenario_age_take = {
+	.name = "age-take",
+	.summary = "what is old is freed while others on its CPU keep and take",
+	.setup = looked_at_once,
+	.cpu = { keep_2_and_take, time_goes_by, later_3_on_cpu_0 },
+	.after = lab_flush_and_look,
+	.defers = REUSE,
+	.flags = LAB_QUICK,
+};
+
+static void destroy(struct lab_world *w)
+{
+	zs_destroy_pool(w->pool);
+}
+
+const struct lab_scenario lab_scenario_age_destroy = {
+	.name = "age-destroy",
+	.summary =
+		"a pool that keeps objects is destroyed, and the work queued",
+	.setup = looked_at_once,
+	.cpu = { later_3, time_goes_by, malloc_11_on_cpu_0 },
+	.after = destroy,
+	.defers = REUSE,
+	.flags = LAB_QUICK | LAB_DESTROYS,
+};
+
+/* ---- at the memory limit -------------------------------------------------------- */
+
+#define PAGE_OBJECT 31
+
+static unsigned long malloc_page(struct lab_world *w)
+{
+	return zs_malloc(w->pool, w->pool->page_size, GFP_KERNEL, NUMA_NO_NODE);
+}
+
+/* No page is left, and there will be no other section. CPU 0 keeps objects 0
+ * and 1, which fill a page. */
+static void at_the_limit(struct lab_world *w)
+{
+	unsigned long handle = 0;
+
+	alloc_halves(w, 4);
+	w->pool->zone.limit = 1;
+	for (unsigned int i = 4; i < PAGE_OBJECT; i++) {
+		handle = malloc_page(w);
+		if (zs_is_err(handle))
+			break;
+		w->object[i].handle = handle;
+	}
+	if (!zs_is_err(handle))
+		uzs_lab_found(LAB_FOUND_INVARIANT, "no limit is reached");
+	lab_free_later(w, 0);
+	lab_free_later(w, 1);
+}
+
+/* It comes to nothing if somebody else has the slot just then. */
+static void try_malloc_page(struct lab_world *w)
+{
+	unsigned long handle;
+
+	if (w->object[PAGE_OBJECT].handle)
+		return;
+	handle = malloc_page(w);
+	if (!zs_is_err(handle))
+		w->object[PAGE_OBJECT].handle = handle;
+}
+
+static int try_malloc_page_once(unsigned long handle, void *arg)
+{
+	(void)handle;
+	try_malloc_page(arg);
+	return 1;
+}
+
+static void try_malloc_page_in_walk(struct lab_world *w)
+{
+	zs_for_each_live(w->pool, try_malloc_page_once, w);
+}
+
+static void must_malloc_page(struct lab_world *w)
+{
+	try_malloc_page(w);
+	if (!w->object[PAGE_OBJECT].handle)
+		uzs_lab_found(LAB_FOUND_INVARIANT,
+			      "what is kept stands in the way of a page");
+	lab_flush_and_look(w);
+}
+
+static void later_2_on_cpu_0(struct lab_world *w)
+{
+	uzs_lab_set_cpu(0);
+	lab_free_later(w, 2);
+}
+
+const struct lab_scenario lab_scenario_relieve_keep = {
+	.name = "relieve-keep",
+	.summary = "at the limit a malloc frees what others on its CPU keep",
+	.setup = at_the_limit,
+	.cpu = { try_malloc_page, later_2_on_cpu_0, later_3 },
+	.after = must_malloc_page,
+	.defers = REUSE,
+	.flags = LAB_QUICK,
+};
+
+static void check_pool(struct lab_world *w)
+{
+	if (zs_pool_check(w->pool, NULL))
+		uzs_lab_found(LAB_FOUND_INVARIANT,
+			      "the consistency check finds something while "
+			      "objects are kept");
+}
+
+const struct lab_scenario lab_scenario_relieve_check = {
+	.name = "relieve-check",
+	.summary = "the same in a walk over live handles, beside the check",
+	.setup = at_the_limit,
+	.cpu = { try_malloc_page_in_walk, check_pool, later_2_on_cpu_0 },
+	.after = must_malloc_page,
+	.defers = REUSE,
+};
+
+/* ---- what is kept moves ----------------------------------------------------------- */
+
+/* Two zspages, each with one object; compaction can empty one of them. One of
+ * the objects, 2, is staged. */
+static void kept_can_move(struct lab_world *w)
+{
+	alloc_halves(w, 4);
+	lab_alloc(w, 4, SMALL);
+	lab_free(w, 1);
+	lab_free(w, 3);
+	lab_free_later(w, 2);
+}
+
+/* Puts on the stack what is staged, and takes it off. */
+static void keep_4_and_take(struct lab_world *w)
+{
+	lab_free_later(w, 4);
+	alloc_and_write(w, 10);
+}
+
+static void read_0(struct lab_world *w)
+{
+	lab_read(w, 0);
+}
+
+const struct lab_scenario lab_scenario_kept_compact = {
+	.name = "kept-compact",
+	.summary = "an object is kept and taken while compaction moves it",
+	.setup = kept_can_move,
+	.cpu = { keep_4_and_take, lab_compact, read_0 },
+	.after = lab_flush_and_look,
+	.defers = REUSE,
+	.flags = LAB_QUICK,
+};
+
+static void kept_in_sparse(struct lab_world *w)
+{
+	alloc_halves(w, 2);
+	lab_alloc(w, 4, SMALL);
+	lab_make_sparse(w, 0);
+	lab_free_later(w, 0);
+}
+
+static void later_1_on_cpu_0(struct lab_world *w)
+{
+	uzs_lab_set_cpu(0);
+	lab_free_later(w, 1);
+}
+
+const struct lab_scenario lab_scenario_kept_migrate = {
+	.name = "kept-migrate",
+	.summary = "an object is kept and taken while its page moves",
+	.setup = kept_in_sparse,
+	.cpu = { keep_4_and_take, lab_migrate_pages, later_1_on_cpu_0 },
+	.after = lab_flush_and_look,
+	.defers = REUSE,
+	.flags = LAB_QUICK,
+};
+
+const struct lab_scenario lab_scenario_kept_trim = {
+	.name = "kept-trim",
+	.summary = "the same, and the page's section is given back",
+	.setup = kept_in_sparse,
+	.cpu = { keep_4_and_take, lab_trim, later_1_on_cpu_0 },
+	.after = lab_flush_and_look,
+	.defers = REUSE,
+};
+
+/* ---- others that look at all slots --------------------------------------------------- */
+
+static void enable_buffers(struct lab_world *w)
+{
+	if (zs_pool_enable_deferred_free(w->pool, NULL, NULL))
+		uzs_lab_found(LAB_FOUND_INVARIANT, "no per-CPU buffers");
+}
+
+/* Nothing is kept any more. */
+static void look_at_buffers(struct lab_world *w)
+{
+	unsigned long kept = uzs_reuse_kept(w->pool);
+
+	lab_free_later(w, 2);
+	if (uzs_reuse_kept(w->pool) != kept)
+		uzs_lab_found(LAB_FOUND_INVARIANT,
+			      "per-CPU buffers are wanted, and a handle is "
+			      "kept");
+	lab_flush_and_look(w);
+}
+
+const struct lab_scenario lab_scenario_enable_take = {
+	.name = "enable-take",
+	.summary = "keeping gives way to per-CPU buffers while objects are "
+		   "taken",
+	.setup = one_on_stack,
+	.cpu = { enable_buffers, malloc_11_on_cpu_0, flush },
+	.after = look_at_buffers,
+	.defers = REUSE,
+	.flags = LAB_QUICK,
+};
+
+const struct lab_scenario lab_scenario_keep_check = {
+	.name = "keep-check",
+	.summary = "the consistency check while objects are kept and taken",
+	.setup = one_on_stack,
+	.cpu = { keep_2_and_take, check_pool, later_3_on_cpu_0 },
+	.after = lab_flush_and_look,
+	.defers = REUSE,
+};

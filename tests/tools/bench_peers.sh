@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
+# scripts/bench-peers and bench-plot: which pools are measured, what is a goal
+# of which, and that a file of older figures is still drawn.
+. "$(dirname "$0")/common.inc"
+bench=$uzs
+scripts=$data/../../scripts
+
+# allocators FILE
+allocators() {
+	tail -n +2 "$1" | cut -d, -f1 | sort -u | paste -s -d ' ' -
+}
+
+runs_well "$scripts/bench-peers" --help
+run "$scripts/bench-peers" --quick --reps 1 --threads 1 --bench "$bench" \
+	--without jemalloc,mimalloc,tcmalloc --out "$work/peers"
+equal "exit status: $(cat "$work/err")" 0 "$status"
+equal "who is in the times" "glibc zs zs-deferred zs-reuse" \
+	"$(allocators "$work/peers/speed.csv")"
+equal "who is in the memory" "glibc zs zs-reuse" \
+	"$(allocators "$work/peers/memory.csv")"
+for text in '| memory mem-lz4, zs, fresh ' \
+	'| memory mem-lz4, zs-reuse, free90, compacted and trimmed ' \
+	'zs-reuse over the others' '--defer percpu' '--defer reuse'; do
+	check "$text in the summary" grep -q -e "$text" "$work/out"
+done
+equal "pools in the plot" 2 "$(grep -o '>zs-reuse, [^<]*<' \
+	"$work/peers/memory.svg" | wc -l | tr -d ' ')"
+
+# Figures of before that pool.
+grep -v '^zs-reuse' "$work/peers/memory.csv" >"$work/older.csv"
+runs_well "$scripts/bench-plot" "$work/older.csv" "$work/older.svg"
+check "a plot of older figures" grep -q '>zs, before compaction<' \
+	"$work/older.svg"
+check "nothing is in it that was not measured" \
+	[ "$(grep -c 'zs-reuse' "$work/older.svg")" -eq 0 ]
+
+# The goals, of figures as they might be.
+cat >"$work/goals.py" <<'END'
+import sys
+from importlib.machinery import SourceFileLoader
+from types import SimpleNamespace
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+peers = SourceFileLoader("peers", sys.argv[1] + "/bench-peers").load_module()
+speed = [{"allocator": name, "sizes": "mem-lz4", "threads": "1",
+          "op": "replace", "rep": "1", "ns_per_op": ns}
+         for name, ns in (("zs", "800"), ("zs-deferred", "700"),
+                          ("zs-reuse", sys.argv[2]), ("jemalloc", "200"))]
+for line in peers.goal_lines(SimpleNamespace(clock="wall"),
+                             {"speed": speed, "memory": []}):
+    print("|".join(line))
+END
+runs_well python3 -W ignore "$work/goals.py" "$scripts" 390
+equal "goals" 'replace mem-lz4, zs-reuse over jemalloc|<= 2|1.95|reached
+(no goal) replace mem-lz4, zs over jemalloc||4|
+(no goal) replace mem-lz4, zs-deferred over jemalloc||3.5|' \
+	"$(cat "$work/out")"
+runs_well python3 -W ignore "$work/goals.py" "$scripts" 410
+equal "a goal that is not reached" \
+	'replace mem-lz4, zs-reuse over jemalloc|<= 2|2.05|MISSED' \
+	"$(head -n 1 "$work/out")"
+
+finish
