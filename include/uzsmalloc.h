@@ -183,10 +183,10 @@ enum zs_defer_mode {
 	 * one, handle and all. Those too many are freed by the call that finds
 	 * it so, those that nobody needed for a tenth of a second by the
 	 * worker. The cheapest way to replace objects. While compaction could
-	 * free more than an eighth of the pool (and 4 MiB) nothing is kept: a
-	 * pool that was half emptied gets dense by what is allocated, which
-	 * objects that stay where they are would hinder. Takes 32 KiB of the
-	 * memory limit for each CPU. Kernel: has nothing like it */
+	 * free more than an eighth of the pool (and 4 MiB) zs_malloc takes
+	 * none of them: a pool that was half emptied gets dense by what is
+	 * allocated, but not by objects that stay where they are. Takes 32
+	 * KiB of the memory limit for each CPU. Kernel: has nothing like it */
 	ZS_DEFER_REUSE = 4
 };
 
@@ -520,8 +520,7 @@ struct zs_pool_info {
 	unsigned long deferred_queued; /* queued, or kept, so far */
 	unsigned long deferred_sync_busy; /* freed at once (or left to the
 					   * caller) as the lock was taken */
-	unsigned long deferred_sync_full; /* ... as there was no room, or
-					   * nothing is to be kept */
+	unsigned long deferred_sync_full; /* ... as there was no room */
 	unsigned long deferred_drained; /* taken out of the queue and freed */
 	unsigned long deferred_scheduled; /* times the worker was woken to
 					   * free what is queued */

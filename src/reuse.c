@@ -34,11 +34,14 @@
 /* What nobody needed for so long is freed. */
 #define AGE_NS (100 * 1000000u)
 
-/* Where so much memory lies in gaps nothing is kept: an object that is given
- * out again stays in its half empty zspage, while one that is freed comes back
- * in a fuller one, and the pool gets dense. */
+/* Where so much memory lies in gaps nothing is given out again: the object
+ * would stay in its half empty zspage, while one that is freed comes back in a
+ * fuller one, and the pool gets dense. Keeping goes on, as frees by the class
+ * are the cheaper ones. */
 #define SPARSE_BYTES ((size_t)4 << 20)
 #define SPARSE_PART 8u
+/* A slot's stacks overflow so often between two looks at that. */
+#define SPARSE_EVERY 64u
 
 /* Bytes of an object that are fetched when it is taken. */
 #define FETCH_BYTES 4096u
@@ -55,13 +58,14 @@ static void schedule(struct zs_pool *pool, bool seldom)
 		queue_delayed_work(&pool->wq, work, AGE_NS);
 }
 
-static bool is_sparse(struct zs_pool *pool)
+static void note_sparse(struct zs_pool *pool)
 {
-	unsigned long pages = uzs_pool_freeable_pages(pool);
+	unsigned long gaps = uzs_pool_freeable_pages(pool);
+	unsigned long all = (unsigned long)READ_ONCE(pool->pages_allocated);
 
-	return pages > SPARSE_BYTES >> pool->page_shift &&
-	       pages > (unsigned long)READ_ONCE(pool->pages_allocated) /
-			       SPARSE_PART;
+	WRITE_ONCE(pool->reuse.sparse,
+		   gaps > SPARSE_BYTES >> pool->page_shift &&
+			   gaps > all / SPARSE_PART);
 }
 
 unsigned int uzs_reuse_room(const struct zs_pool *pool,
@@ -99,6 +103,8 @@ static bool put_on_stack(struct zs_pool *pool, struct reuse_slot *slot,
 	 * frees, and as many can come, or go, before the next time. */
 	if (unlikely(full))
 		free_oldest(pool, slot, stack, (stack->nr + 1u) / 2);
+	if (unlikely(full && !(++slot->overflows % SPARSE_EVERY)))
+		note_sparse(pool);
 	stack->handles[stack->nr++] = handle;
 	uzs_fetch_object(pool, class, handle, 1);
 	return full;
@@ -126,11 +132,6 @@ bool uzs_reuse_keep(struct zs_pool *pool, unsigned long handle)
 	unsigned long oldest;
 	bool full;
 
-	if (unlikely(READ_ONCE(r->sparse))) {
-		uzs_count(&pool->deferred.nr_sync_full, 1);
-		schedule(pool, false);
-		return false;
-	}
 	/* Taken by a thread that lost its CPU, or by one that looks at all. */
 	if (unlikely(!mutex_trylock(&slot->lock))) {
 		uzs_count(&pool->deferred.nr_sync_busy, 1);
@@ -156,6 +157,8 @@ unsigned long uzs_reuse_take(struct zs_pool *pool,
 	struct reuse_stack *stack = &slot->stacks[class->index];
 	unsigned long handle = 0;
 
+	if (unlikely(READ_ONCE(pool->reuse.sparse)))
+		return 0;
 	if (unlikely(!mutex_trylock(&slot->lock)))
 		return 0;
 	if (likely(stack->nr)) {
@@ -241,7 +244,7 @@ static void age(struct work_struct *work)
 		left |= slot->held != 0;
 		mutex_unlock(&slot->lock);
 	}
-	WRITE_ONCE(pool->reuse.sparse, is_sparse(pool));
+	note_sparse(pool);
 	if (left)
 		schedule(pool, false);
 }

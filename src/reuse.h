@@ -26,6 +26,7 @@ struct reuse_slot {
 	struct mutex lock; /* only tried, but by those who look at all slots */
 	unsigned int held; /* handles in staged and on the stacks */
 	unsigned int pos; /* of the oldest in staged */
+	unsigned int overflows; /* of stacks, so far */
 	unsigned long staged[REUSE_STAGED]; /* handles, or 0 */
 	/* so far; read relaxed */
 	unsigned long nr_kept;
@@ -39,7 +40,7 @@ struct reuse {
 	size_t mem_bytes;
 	struct uzs_percpu slots; /* struct reuse_slot */
 	struct work_struct age_work;
-	bool sparse; /* nothing is kept now; atomic, relaxed */
+	bool sparse; /* nothing is taken now; atomic, relaxed */
 };
 
 #define for_each_reuse_slot(slot, r)                                       \

@@ -322,39 +322,56 @@ static void test_idle(void **state)
 	zs_destroy_pool(pool);
 }
 
-/* A pool that compaction could make smaller by an eighth, and by 4 MiB, keeps
- * nothing until it is dense again, and then keeps as before. */
+static unsigned long taken(struct zs_pool *pool)
+{
+	return info_of(pool).deferred_reused;
+}
+
+/* A pool that compaction could make smaller by an eighth, and by 4 MiB, gives
+ * nothing out again until it is dense, and keeps all the same. That is noticed
+ * by looks, and where much is freed. */
 static void test_sparse(void **state)
 {
 	struct zs_pool *pool = make_reuse(ZS_POOL_NO_WORKER);
 	size_t size = test_page_size / 5;
-	unsigned int n = (16u << 20) / (unsigned int)size, drained;
-	unsigned long *h = malloc_many(pool, size, n), one;
+	unsigned int n = (16u << 20) / (unsigned int)size;
+	unsigned long *h = malloc_many(pool, size, n);
+	unsigned long again[2 * STAGED], before;
 
-	/* dense: looks change nothing */
-	assert_true(zs_free_deferred(pool, h[--n]));
+	/* as dense as can be */
+	keep(pool, h, 2 * STAGED);
 	look(pool);
-	assert_true(zs_free_deferred(pool, h[--n]));
-	for (unsigned int i = 0; i < n; i += 2)
+	for (unsigned int i = 0; i < STAGED; i++)
+		again[i] = must_malloc(pool, size);
+	assert_int_equal(taken(pool), STAGED);
+	keep(pool, again, STAGED);
+	for (unsigned int i = 2 * STAGED; i < n; i += 2)
 		zs_free(pool, h[i]);
 	assert_true(zs_shrink_count(pool) * test_page_size > 5u << 20);
-	/* Nobody has looked since. */
-	one = must_malloc(pool, size);
-	assert_true(zs_free_deferred(pool, one));
+	assert_false(pool->reuse.sparse);
 	look(pool);
-	assert_true(pool->reuse.sparse);
-	drained = (unsigned int)info_of(pool).deferred_drained;
-	one = must_malloc(pool, 100);
-	assert_false(zs_free_deferred(pool, one));
-	assert_int_equal(info_of(pool).deferred_sync_full, 1);
-	assert_int_equal(info_of(pool).deferred_drained, drained);
-	/* A look is due, as long as somebody asks. */
+	for (unsigned int i = 0; i < 2 * STAGED; i++)
+		again[i] = must_malloc(pool, size);
+	assert_int_equal(taken(pool), STAGED);
+	keep(pool, again, 2 * STAGED);
 	assert_true(zs_compact(pool) > 0);
 	look(pool);
-	assert_false(pool->reuse.sparse);
-	one = must_malloc(pool, 100);
-	assert_true(zs_free_deferred(pool, one));
-	assert_int_equal(info_of(pool).deferred_sync_full, 1);
+	for (unsigned int i = 0; i < 2 * STAGED; i++)
+		again[i] = must_malloc(pool, size);
+	keep(pool, again, 2 * STAGED);
+	before = taken(pool);
+	for (unsigned int i = 0; i < STAGED; i++)
+		again[i] = must_malloc(pool, size);
+	assert_int_equal(taken(pool), before + STAGED);
+	keep(pool, again, STAGED);
+	assert_sound(pool);
+
+	/* Without a look, by frees that overflow stacks. */
+	for (unsigned int i = 2 * STAGED + 1; i < n; i += 2)
+		if (i % 4 == 1)
+			assert_true(zs_free_deferred(pool, h[i]));
+	assert_true(zs_shrink_count(pool) <= (4u << 20) / test_page_size ||
+		    pool->reuse.sparse);
 	assert_sound(pool);
 	zs_destroy_pool(pool);
 	free(h);
