@@ -82,6 +82,17 @@ def policy():
     return "as usual"
 
 
+def source():
+    """Which version of the project this is."""
+    try:
+        git = subprocess.run(["git", "describe", "--always", "--dirty"],
+                             cwd=ROOT, text=True, stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL)
+    except FileNotFoundError:
+        return "unknown: no git here"
+    return git.stdout.strip() or "not from git"
+
+
 def machine():
     """(name, value) of what the figures depend on."""
     cpu = "unknown"
@@ -96,9 +107,6 @@ def machine():
             memory = f"{int(file.readline().split()[1]) / MIB:.1f} GiB"
     except (OSError, ValueError, IndexError):
         pass
-    git = subprocess.run(["git", "describe", "--always", "--dirty"],
-                         cwd=ROOT, text=True, stdout=subprocess.PIPE,
-                         stderr=subprocess.DEVNULL)
     return [
         ("CPU", cpu),
         ("cores", str(os.cpu_count())),
@@ -113,7 +121,7 @@ def machine():
         ("load average before", first_line("/proc/loadavg").rsplit(" ", 2)[0]),
         ("scheduling", policy()),
         ("date", time.strftime("%Y-%m-%d", time.gmtime())),
-        ("source", git.stdout.strip() or "not from git"),
+        ("source", source()),
     ]
 
 
