@@ -7,7 +7,8 @@
  * the RSS is the allocator's alone: everything else was touched before. (Code only
  * where the kernel has MADV_POPULATE_READ, Linux 5.14; else some 100 KiB of it
  * may be counted.) M3 what is freed later, or kept, is in the figures taken
- * before anything is asked back, and free in those after.
+ * before anything is asked back (but for what the worker, or a look that comes
+ * with zs_drain, finds that nobody needed), and free in those after.
  * Known limits: page tables and the kernel's own structures for mappings are
  * not part of the RSS, for any allocator.
  */

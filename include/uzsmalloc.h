@@ -178,15 +178,17 @@ enum zs_defer_mode {
 	 * full ones (v3, May 2026) */
 	ZS_DEFER_PERCPU = 3,
 	/* keeps the objects, up to 15 and 4 pages of each size class for each
-	 * CPU (with 4 KiB pages some 3 MiB for a CPU at most, with 64 KiB
-	 * pages some 50): the next zs_malloc of that class on that CPU takes
-	 * one, handle and all. Those too many are freed by the call that finds
+	 * CPU: a zs_malloc of that class on that CPU takes one, handle and
+	 * all, if at least 8 more were freed there after it. With pages of 4
+	 * KiB that is 1.4 MiB for a CPU at most, with 64 KiB 22 (chain size 8;
+	 * 2.4 and 37 with 16). Those too many are freed by the call that finds
 	 * it so, those that nobody needed for a tenth of a second by the
-	 * worker. The cheapest way to replace objects. While compaction could
-	 * free more than an eighth of the pool (and 4 MiB) zs_malloc takes
-	 * none of them: a pool that was half emptied gets dense by what is
-	 * allocated, but not by objects that stay where they are. Takes 32
-	 * KiB of the memory limit for each CPU. Kernel: has nothing like it */
+	 * worker within the next. The cheapest way to replace objects. While
+	 * compaction could free more than an eighth of the pool (and 4 MiB)
+	 * zs_malloc takes none of them: a pool that was half emptied gets
+	 * dense by what is allocated, but not by objects that stay where they
+	 * are. Takes 32 KiB of the memory limit for each CPU. Kernel: has
+	 * nothing like it */
 	ZS_DEFER_REUSE = 4
 };
 
@@ -423,7 +425,8 @@ ZS_API size_t zs_trim(struct zs_pool *pool);
 /* Runs, in the calling thread, everything that is queued for the pool's
  * worker, and returns when all that was queued before the call is done. With
  * a worker thread it waits for that one instead. Buffers that are not full,
- * and what is kept for reuse and needed, stay: see zs_free_deferred_flush.
+ * and what is kept for reuse and was needed since the last look (or drain),
+ * stay: see zs_free_deferred_flush.
  * Return: number of work items run by this thread. */
 ZS_API unsigned long zs_drain(struct zs_pool *pool);
 
@@ -575,13 +578,12 @@ ZS_API int zs_class_info(struct zs_pool *pool, unsigned int index,
 ZS_API int zs_print_classes(struct zs_pool *pool, FILE *out);
 
 /* Calls @callback for every live handle, in no order, until it returns
- * non-zero.
+ * non-zero. What was given to zs_free_deferred and is not freed yet counts as
+ * live: to free all that a walk finds, call zs_free_deferred_flush first.
  * Context: no lock of the allocator's hot paths is held during a callback:
  *        it may call zs_free (also for this handle), zs_malloc, zs_obj_*;
  *        not zs_trim, zs_drain, zs_destroy_pool, zs_for_each_live. Objects
- * What was given to zs_free_deferred and is not freed yet counts as live: to
- * free all that a walk finds, call zs_free_deferred_flush first.
- * Context: no lock of the allocator's hot paths is held during a callback: by others may or may not be seen: that
+ *        allocated or freed meanwhile by others may or may not be seen: that
  *        a handle given to the callback stays live is up to the caller.
  * Return: 0, or what the callback returned. */
 ZS_API int zs_for_each_live(struct zs_pool *pool,

@@ -16,7 +16,7 @@
  *      an unfinished call: never fewer are out than these
  *  I11 every drain callback of per-CPU buffers freed something
  *  I12 what is kept for reuse is live, of the class that it is kept for, no
- *      more than there is room for, and counted
+ *      more than there is room for, none twice, and counted
  *
  * Callers: users, tests. Calls: class.c, zspage.c, compat.
  * Locks: takes every lock of the pool down to class->lock, for its whole
@@ -342,10 +342,31 @@ static void check_used_pages(struct check *check)
 /* Of any class, if it is only staged: nobody has looked at it yet. */
 #define STAGED_CLASS ZS_MAX_CLASSES
 
+/* In how many places a handle is kept. */
+static unsigned int times_kept(struct zs_pool *pool, unsigned int index,
+			       unsigned long handle)
+{
+	struct reuse_slot *slot;
+	unsigned int times = 0;
+
+	for_each_reuse_slot(slot, &pool->reuse)
+	{
+		if (!slot->held)
+			continue;
+		for (unsigned int i = 0; i < REUSE_STAGED; i++)
+			times += slot->staged[i] == handle;
+		for (unsigned int n = 0;
+		     n < min(slot->stacks[index].nr, REUSE_KEPT); n++)
+			times += slot->stacks[index].handles[n] == handle;
+	}
+	return times;
+}
+
 static void check_kept_handle(struct check *check, unsigned int index,
 			      unsigned long handle)
 {
 	struct zs_pool *pool = check->pool;
+	unsigned int class;
 	unsigned long obj;
 
 	if (!is_handle(check, handle)) {
@@ -354,12 +375,17 @@ static void check_kept_handle(struct check *check, unsigned int index,
 	}
 	/* It may be a dead one, and poisoned. */
 	obj = uzs_peek_word((const void *)handle);
-	if (!uzs_handle_word_live(pool, obj))
+	if (!uzs_handle_word_live(pool, obj)) {
 		violated(check, "I12: kept handle %#lx is not live", handle);
-	else if (index != STAGED_CLASS &&
-		 zpdesc_class(pool, obj_to_zpdesc(pool, obj))->index != index)
+		return;
+	}
+	class = zpdesc_class(pool, obj_to_zpdesc(pool, obj))->index;
+	if (index != STAGED_CLASS && class != index)
 		violated(check, "I12: kept handle %#lx is not of class %u",
 			 handle, index);
+	else if (times_kept(pool, class, handle) != 1)
+		violated(check, "I12: handle %#lx is kept more than once",
+			 handle);
 }
 
 /* I12. Locks: needs those of all slots. */

@@ -304,6 +304,8 @@ void uzs_set_scope(struct zs_pool *pool, const struct lock_scope *scope);
 
 /* ---- reuse.c ------------------------------------------------------------- */
 
+/* Memory that it takes, in a pool of which only the geometry is known. */
+size_t uzs_reuse_bytes(const struct zs_pool *pool);
 /* Makes the pool keep what it is given; 0 or -ENOMEM. */
 int uzs_reuse_init(struct zs_pool *pool);
 void uzs_reuse_destroy(struct zs_pool *pool);
@@ -314,7 +316,7 @@ bool uzs_reuse_keep(struct zs_pool *pool, unsigned long handle);
 unsigned long uzs_reuse_take(struct zs_pool *pool,
 			     const struct size_class *class);
 /* Frees all that was kept before the call. relieve does what it can without
- * waiting. Return: may there be more memory now? */
+ * waiting. Return: did it find any? */
 void uzs_reuse_flush(struct zs_pool *pool);
 bool uzs_reuse_relieve(struct zs_pool *pool);
 /* Objects of that class that a CPU keeps at most, but for those staged. */

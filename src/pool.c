@@ -226,13 +226,16 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 }
 
 /* Least memory with which one object of any size can be stored: the pool's
- * mapping, a section of each kind, the longest zspage, a slab of each kind. */
-static size_t least_limit(const struct zs_pool *pool, const struct layout *l)
+ * mapping, a section of each kind, the longest zspage, a slab of each kind, what
+ * reuse needs. */
+static size_t least_limit(const struct zs_pool *pool, const struct layout *l,
+			  enum zs_defer_mode defer)
 {
 	struct zone_options zo = { .page_shift = pool->page_shift };
 
 	return l->end + 2 * uzs_zone_min_bytes(&zo) +
-	       (size_t)pool->chain_size * pool->page_size;
+	       (size_t)pool->chain_size * pool->page_size +
+	       (defer == ZS_DEFER_REUSE ? uzs_reuse_bytes(pool) : 0);
 }
 
 struct zs_pool *zs_create_pool_with(const char *name,
@@ -251,7 +254,8 @@ struct zs_pool *zs_create_pool_with(const char *name,
 	geometry.chain_size = o.chain_size;
 	uzs_set_geometry(&geometry);
 	plan_layout(&geometry, &l);
-	if (o.memory_limit && o.memory_limit < least_limit(&geometry, &l)) {
+	if (o.memory_limit &&
+	    o.memory_limit < least_limit(&geometry, &l, o.defer)) {
 		errno = EINVAL;
 		return NULL;
 	}

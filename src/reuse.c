@@ -43,6 +43,11 @@
 /* A slot's stacks overflow so often between two looks at that. */
 #define SPARSE_EVERY 64u
 
+/* How often somebody without memory tries to get a slot. */
+#ifndef RELIEVE_TRIES /* the lab counts them as steps */
+#define RELIEVE_TRIES 1000u
+#endif
+
 /* Bytes of an object that are fetched when it is taken. */
 #define FETCH_BYTES 4096u
 
@@ -201,6 +206,18 @@ void uzs_reuse_flush(struct zs_pool *pool)
 	}
 }
 
+/* Most have a slot for a moment. Who has one for longer may wait for what the
+ * caller holds. */
+static bool try_for_a_while(struct mutex *lock)
+{
+	for (unsigned int i = 0; i < RELIEVE_TRIES; i++) {
+		if (mutex_trylock(lock))
+			return true;
+		cond_resched();
+	}
+	return false;
+}
+
 bool uzs_reuse_relieve(struct zs_pool *pool)
 {
 	struct reuse_slot *slot;
@@ -208,12 +225,8 @@ bool uzs_reuse_relieve(struct zs_pool *pool)
 
 	for_each_reuse_slot(slot, &pool->reuse)
 	{
-		/* Whoever has it may wait for what is held here. He may also
-		 * be freeing: to try again is worth it. */
-		if (!mutex_trylock(&slot->lock)) {
-			any = true;
+		if (!try_for_a_while(&slot->lock))
 			continue;
-		}
 		any |= free_all(pool, slot);
 		mutex_unlock(&slot->lock);
 	}
@@ -251,17 +264,26 @@ static void age(struct work_struct *work)
 
 /* ---- life, statistics, locks --------------------------------------------- */
 
+static size_t slot_bytes(const struct zs_pool *pool)
+{
+	return sizeof(struct reuse_slot) +
+	       pool->nr_classes * sizeof(struct reuse_stack);
+}
+
+size_t uzs_reuse_bytes(const struct zs_pool *pool)
+{
+	return ALIGN(uzs_percpu_bytes(slot_bytes(pool)), uzs_os_page_size());
+}
+
 int uzs_reuse_init(struct zs_pool *pool)
 {
 	struct reuse *r = &pool->reuse;
-	size_t bytes = sizeof(struct reuse_slot) +
-		       pool->nr_classes * sizeof(struct reuse_stack);
 
-	r->mem_bytes = ALIGN(uzs_percpu_bytes(bytes), uzs_os_page_size());
+	r->mem_bytes = uzs_reuse_bytes(pool);
 	r->mem = uzs_zone_map(&pool->zone, r->mem_bytes);
 	if (!r->mem)
 		return -ENOMEM;
-	uzs_percpu_init(&r->slots, r->mem, bytes);
+	uzs_percpu_init(&r->slots, r->mem, slot_bytes(pool));
 	for (unsigned int i = 0; i < r->slots.slots; i++) {
 		struct reuse_slot *slot = uzs_per_cpu(&r->slots, i);
 

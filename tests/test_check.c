@@ -580,6 +580,14 @@ static void test_i12_kept(void **state)
 		*places[i] = handle;
 		assert_sound(pool);
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		unsigned long handle = *places[i];
+
+		*places[i] = stack->handles[1];
+		/* told for each of the two */
+		assert_int_equal(zs_pool_check(pool, NULL), 2);
+		*places[i] = handle;
+	}
 
 	slot->held++;
 	EXPECT(pool, "I12: 20 objects are kept, recorded 21");

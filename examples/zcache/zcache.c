@@ -261,14 +261,14 @@ struct zcache *zcache_create(size_t limit_bytes, unsigned int max_entries)
 	cache->index_bytes =
 		max_entries * (sizeof(*cache->slot) + sizeof(*cache->bucket));
 	opts.page_size = ZCACHE_ENTRY_MAX;
-	/* Where values come and go, one takes the place that another left. To
-	 * keep places takes memory for each CPU: not in a small cache. */
-	if (limit_bytes >= REUSE_LIMIT)
-		opts.defer = ZS_DEFER_REUSE;
 	/* 1: too small for any pool, so EINVAL. */
 	opts.memory_limit = limit_bytes > cache->index_bytes
 				    ? limit_bytes - cache->index_bytes
 				    : 1;
+	/* Where values come and go, one takes the place that another left. To
+	 * keep places takes memory for each CPU: not in a small cache. */
+	if (opts.memory_limit >= REUSE_LIMIT)
+		opts.defer = ZS_DEFER_REUSE;
 	if (max_entries && cache->slot && cache->bucket)
 		cache->pool = zs_create_pool_with("zcache", &opts);
 	if (!cache->pool) {
