@@ -473,9 +473,30 @@ static void test_bytes(void **state)
 	zs_destroy_pool(none);
 }
 
+/* The least limit that is accepted is enough for one object of any size. */
+static void test_least_limit(void **state)
+{
+	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+	struct zs_pool *pool = NULL;
+
+	o.page_size = test_page_size;
+	o.lock_scope = test_scope;
+	o.defer = ZS_DEFER_REUSE;
+	while (!pool) {
+		o.memory_limit += 4096;
+		pool = zs_create_pool_with("least", &o);
+		if (!pool)
+			assert_int_equal(errno, EINVAL);
+	}
+	for (unsigned int n = 0; n < NR_SIZES; n++)
+		zs_free_deferred(pool, must_malloc(pool, nth_size(n)));
+	zs_destroy_pool(pool);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_least_limit),
 		cmocka_unit_test(test_flush),
 		cmocka_unit_test(test_destroy),
 		cmocka_unit_test(test_shown),
