@@ -276,6 +276,8 @@ unsigned long uzs_k_move_pages(struct zs_pool *pool, unsigned long most)
 			put_page(src);
 		}
 out:
+	if (section)
+		uzs_zone_end_walk(&zone, section);
 	mutex_unlock(&zone.trim_lock);
 	return moved;
 }

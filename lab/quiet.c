@@ -90,7 +90,7 @@ static bool compat_is_quiet(struct zs_pool *pool)
 {
 	struct zone *zone = &pool->zone;
 
-	if (is_held(&zone->trim_lock.spin) ||
+	if (is_held(&zone->trim_lock.spin) || is_held(&zone->gate.spin) ||
 	    is_held(&pool->handle_cache.lock) ||
 	    is_held(&pool->zspage_cache.lock))
 		return false;

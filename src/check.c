@@ -19,8 +19,8 @@
  *      more than there is room for, none twice, and counted
  *
  * Callers: users, tests. Calls: class.c, zspage.c, compat.
- * Locks: takes every lock of the pool down to class->lock, for its whole
- * duration. Sleeps: yes.
+ * Locks: takes every lock of the pool down to class->lock, but the rights, for
+ * its whole duration. Sleeps: yes.
  */
 #include "internal.h"
 
@@ -136,7 +136,7 @@ static void check_free_list(struct check *check, const struct size_class *class,
 			n > expected ? " or more" : "", expected);
 }
 
-/* Locks: trim_lock, so that no section goes away. */
+/* Locks: gate, so that no section goes away. */
 static bool is_section(struct check *check, const struct section *addr)
 {
 	struct zone *zone = &check->pool->zone;
@@ -258,8 +258,8 @@ static void check_class(struct check *check, struct size_class *class)
 void uzs_lock_pool(struct zs_pool *pool)
 {
 	uzs_reuse_lock(pool);
-	mutex_lock(&pool->zone.trim_lock);
 	mutex_lock(&pool->free_work_lock);
+	mutex_lock(&pool->zone.gate);
 	write_lock(&pool->lock);
 	for (unsigned int i = 0; i < pool->nr_classes; i++)
 		if (uzs_class_is_own(pool, i))
@@ -272,8 +272,8 @@ void uzs_unlock_pool(struct zs_pool *pool)
 		if (uzs_class_is_own(pool, i))
 			spin_unlock(&pool->size_class[i]->lock);
 	write_unlock(&pool->lock);
+	mutex_unlock(&pool->zone.gate);
 	mutex_unlock(&pool->free_work_lock);
-	mutex_unlock(&pool->zone.trim_lock);
 	uzs_reuse_unlock(pool);
 }
 

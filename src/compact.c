@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* compact.c - moves objects together so that whole zspages empty out. Owns
- * the pool's compaction flag and counters.
+ * the right to compact and the counters.
  *
  * Kernel origin: mm/zsmalloc.c zs_compact, __zs_compact, migrate_zspage,
  * isolate_src_zspage, isolate_dst_zspage, putback_zspage, zs_shrinker_count,
- * zs_shrinker_scan; differs: measures how long class->lock is held.
- * Callers: users, the zone when it is short of memory. Calls: zspage.c,
- * object.c, class.c.
- * Locks: takes pool->lock (write), then class->lock; tries zspage->lock.
- * Sleeps: between two zspages.
+ * zs_shrinker_scan; differs: measures how long class->lock is held; for want
+ * of memory it passes over what is being read (K5).
+ * Callers: users, relief.c. Calls: zspage.c, object.c, class.c.
+ * Locks: takes compact_lock, pool->lock (write), then class->lock; tries
+ * zspage->lock. Sleeps: for these, never with them.
  * Guarantees:
  *  K1 needs no memory.
  *  K2 moves objects only while that frees at least one zspage.
  *  K3 holds the locks for the filling of one zspage at most; less if somebody
  *     waits for pool->lock: then for the emptying of one at most.
  *  K4 ends: every round empties a source, fills a destination, or is the last.
+ *  K5 zs_compact leaves a class when the zspage whose turn it is as a source is
+ *     being read, as the kernel's does; uzs_compact_for_memory goes on with
+ *     the next one, so that one reader does not keep a class's memory.
  */
 #include "internal.h"
 
@@ -44,19 +47,41 @@ static void compaction_unlock(struct compaction *c)
 	uzs_atomic_max_long(&c->pool->stat.compact_hold_ns_max, held);
 }
 
-/* Takes the latest zspage of the first non-empty group on the way from group
- * `from` to group `to`. Locks: needs class->lock. */
-static struct zspage *isolate_zspage(struct size_class *class, int from, int to)
+/* Takes the latest zspage of the fullest group that has one. Locks: needs
+ * class->lock. */
+static struct zspage *isolate_dst_zspage(struct size_class *class)
 {
-	int step = from < to ? 1 : -1;
-
-	for (int group = from; group != to + step; group += step) {
+	for (int group = ZS_INUSE_RATIO_99; group >= ZS_INUSE_RATIO_10;
+	     group--) {
 		struct zspage *zspage = list_first_entry_or_null(
 			&class->fullness_list[group], struct zspage, list);
 
 		if (zspage) {
 			uzs_remove_zspage(class, zspage);
 			return zspage;
+		}
+	}
+	return NULL;
+}
+
+/* Takes the latest zspage of the emptiest group that has one, locked for
+ * writing; NULL if it is being read, or with pass_over the next one that is
+ * not. Locks: needs class->lock. */
+static struct zspage *isolate_src_zspage(struct size_class *class,
+					 bool pass_over)
+{
+	for (int group = ZS_INUSE_RATIO_10; group <= ZS_INUSE_RATIO_99;
+	     group++) {
+		struct zspage *zspage;
+
+		list_for_each_entry(zspage, &class->fullness_list[group],
+				    list) {
+			if (pin_write_trylock(&zspage->lock)) {
+				uzs_remove_zspage(class, zspage);
+				return zspage;
+			}
+			if (!pass_over)
+				return NULL;
 		}
 	}
 	return NULL;
@@ -115,7 +140,7 @@ static void migrate_zspage(struct compaction *c, struct zspage *dst,
 
 /* Return: pages freed. */
 static unsigned long compact_class(struct zs_pool *pool,
-				   struct size_class *class)
+				   struct size_class *class, bool pass_over)
 {
 	struct compaction c = { .pool = pool, .class = class };
 	struct zspage *dst = NULL;
@@ -128,18 +153,12 @@ static unsigned long compact_class(struct zs_pool *pool,
 		unsigned int group;
 
 		if (!dst)
-			dst = isolate_zspage(class, ZS_INUSE_RATIO_99,
-					     ZS_INUSE_RATIO_10);
+			dst = isolate_dst_zspage(class);
 		if (!dst)
 			break;
-		src = isolate_zspage(class, ZS_INUSE_RATIO_10,
-				     ZS_INUSE_RATIO_99);
+		src = isolate_src_zspage(class, pass_over);
 		if (!src)
 			break;
-		if (!pin_write_trylock(&src->lock)) {
-			putback_zspage(class, src);
-			break;
-		}
 		migrate_zspage(&c, dst, src);
 		group = putback_zspage(class, src);
 		pin_write_unlock(&src->lock);
@@ -167,26 +186,40 @@ static unsigned long compact_class(struct zs_pool *pool,
 	return freed;
 }
 
-unsigned long zs_compact(struct zs_pool *pool)
+/* Locks: needs compact_lock. Return: pages freed. */
+static unsigned long compact_pool(struct zs_pool *pool, bool pass_over)
 {
 	unsigned long freed = 0;
 
-	if (__atomic_exchange_n(&pool->compaction_in_progress, true,
-				__ATOMIC_ACQUIRE))
-		return 0;
+	uzs_assert_held(&pool->compact_lock);
 	for (unsigned int i = pool->nr_classes; i-- > 0;) {
 		struct size_class *class = pool->size_class[i];
 
 		/* Nothing to free is the rule: no lock for that. */
 		if (uzs_class_is_own(pool, i) && uzs_freeable_pages(class))
-			freed += compact_class(pool, class);
+			freed += compact_class(pool, class, pass_over);
 	}
 	uzs_count(&pool->stat.pages_compacted, freed);
 	uzs_count(&pool->stat.compactions, 1);
-	__atomic_store_n(&pool->compaction_in_progress, false,
-			 __ATOMIC_RELEASE);
+	uzs_count(&pool->relieved, freed);
+	return freed;
+}
+
+unsigned long zs_compact(struct zs_pool *pool)
+{
+	unsigned long freed;
+
+	if (!mutex_trylock(&pool->compact_lock))
+		return 0;
+	freed = compact_pool(pool, false);
+	mutex_unlock(&pool->compact_lock);
 	uzs_kick_reclaim(pool);
 	return freed;
+}
+
+unsigned long uzs_compact_for_memory(struct zs_pool *pool)
+{
+	return uzs_pool_freeable_pages(pool) ? compact_pool(pool, true) : 0;
 }
 
 unsigned long zs_shrink_count(struct zs_pool *pool)
@@ -200,23 +233,4 @@ unsigned long zs_shrink_scan(struct zs_pool *pool, unsigned long nr_pages)
 
 	(void)nr_pages;
 	return freed ? freed : ZS_SHRINK_STOP;
-}
-
-static unsigned long shrinker_count(struct shrinker *shrinker)
-{
-	return zs_shrink_count(shrinker->private_data);
-}
-
-static unsigned long shrinker_scan(struct shrinker *shrinker, unsigned long nr)
-{
-	return zs_shrink_scan(shrinker->private_data, nr);
-}
-
-/* The zone calls it when it is out of memory, before it says so. */
-void uzs_register_shrinker(struct zs_pool *pool)
-{
-	pool->shrinker.count_objects = shrinker_count;
-	pool->shrinker.scan_objects = shrinker_scan;
-	pool->shrinker.private_data = pool;
-	uzs_shrinker_register(&pool->zone.shrinkers, &pool->shrinker);
 }

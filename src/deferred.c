@@ -8,9 +8,9 @@
  * knows when what came before it is done; a slot has a lock that is only
  * tried, as a thread cannot keep others off its CPU.
  * Callers: users, pool.c, fork.c. Calls: zs_free, scope.c, reuse.c.
- * Locks: takes drain_lock, then whatever freeing takes; lock, slot locks and
- * bufs_lock are leaves (but for the work queue's) and never held while
- * freeing. Sleeps: flush and drain do, zs_free_deferred and zs_defer_push only
+ * Locks: takes drain_lock, hand_lock, then whatever freeing takes; lock, slot
+ * locks and bufs_lock are leaves (but for the work queue's) and never held while
+ * freeing; none of them during a drain callback of the caller's. Sleeps: flush and drain do, zs_free_deferred and zs_defer_push only
  * as zs_free does.
  * Guarantees:
  *  D1 what was queued is freed once, and what was not queued is freed (or left
@@ -102,6 +102,31 @@ static bool queue_in_array(struct zs_pool *pool, unsigned long handle)
 	return true;
 }
 
+/* ---- the right to drain -------------------------------------------------- */
+
+/* Also waits until nobody is in a callback. */
+static void lock_drain(struct deferred *d)
+{
+	mutex_lock(&d->drain_lock);
+	while (d->calling) {
+		mutex_unlock(&d->drain_lock);
+		uzs_wait_on(&d->calling, 1);
+		mutex_lock(&d->drain_lock);
+	}
+}
+
+static void unlock_drain(struct deferred *d)
+{
+	mutex_unlock(&d->drain_lock);
+}
+
+/* How many handles were taken out of the queue and freed. */
+static void count_drained(struct zs_pool *pool, unsigned int n)
+{
+	uzs_count(&pool->deferred.nr_drained, n);
+	uzs_count(&pool->relieved, n);
+}
+
 /* Frees what is in the array up to queueing number `until`. Locks: needs
  * drain_lock. Return: was there anything? */
 static bool drain_array(struct zs_pool *pool, u64 until)
@@ -112,6 +137,7 @@ static bool drain_array(struct zs_pool *pool, u64 until)
 	unsigned int n = 0;
 
 	uzs_assert_held(&d->drain_lock);
+	mutex_lock(&d->hand_lock);
 	spin_lock(&d->lock);
 	while (n < DRAIN_BATCH && d->tail < d->head && d->tail < until)
 		handles[n++] = ring[d->tail++ & (d->capacity - 1)];
@@ -120,7 +146,8 @@ static bool drain_array(struct zs_pool *pool, u64 until)
 	/* One by one, each as its scope has it: so does the series of April. */
 	for (unsigned int i = 0; i < n; i++)
 		zs_free(pool, handles[i]);
-	uzs_count(&d->nr_drained, n);
+	count_drained(pool, n);
+	mutex_unlock(&d->hand_lock);
 	return n != 0;
 }
 
@@ -175,8 +202,7 @@ static enum zs_push_result push(const struct zs_pool *pool,
 	return ops->push(buf->mem, buf->count, value);
 }
 
-/* Objects freed in the pool so far; relaxed. */
-static unsigned long objs_freed(struct zs_pool *pool)
+unsigned long uzs_objs_freed(struct zs_pool *pool)
 {
 	unsigned long n = 0;
 
@@ -186,18 +212,24 @@ static unsigned long objs_freed(struct zs_pool *pool)
 	return n;
 }
 
-static void drain(struct zs_pool *pool, struct defer_buf *buf)
+/* Locks: needs drain_lock and hand_lock, drops and retakes both: the callback
+ * may wait for anything, also for somebody who wants them. */
+static void call_drain(struct zs_pool *pool, struct defer_buf *buf)
 {
 	struct deferred *d = &pool->deferred;
-	unsigned long freed;
+	unsigned long freed = uzs_objs_freed(pool);
 
-	if (!d->ops) {
-		uzs_free_handles(pool, buf->mem, buf->count);
-		return;
-	}
-	freed = objs_freed(pool);
+	d->caller = pthread_self();
+	d->given = buf;
+	WRITE_ONCE(d->calling, 1);
+	mutex_unlock(&d->hand_lock);
+	mutex_unlock(&d->drain_lock);
 	d->ops->drain(d->private_data, buf->mem, buf->count);
-	if (objs_freed(pool) == freed)
+	mutex_lock(&d->drain_lock);
+	mutex_lock(&d->hand_lock);
+	WRITE_ONCE(d->calling, 0);
+	uzs_wake_all(&d->calling);
+	if (uzs_objs_freed(pool) == freed)
 		uzs_count(&d->nr_idle_drains, 1);
 }
 
@@ -268,6 +300,19 @@ bool zs_defer_push(struct zs_pool *pool, unsigned long value)
 	return stored;
 }
 
+/* The values in it are done with. */
+static void put_drained(struct zs_pool *pool, struct defer_buf *buf)
+{
+	struct deferred *d = &pool->deferred;
+
+	count_drained(pool, buf->count);
+	buf->count = 0;
+	spin_lock(&d->bufs_lock);
+	list_add(&buf->list, &d->reserve);
+	WRITE_ONCE(d->nr_reserve, d->nr_reserve + 1);
+	spin_unlock(&d->bufs_lock);
+}
+
 /* Drains the first queued buffer, if it was queued before number `until`.
  * Locks: needs drain_lock. Return: was there one? */
 static bool drain_buf(struct zs_pool *pool, u64 until)
@@ -276,6 +321,7 @@ static bool drain_buf(struct zs_pool *pool, u64 until)
 	struct defer_buf *buf = NULL;
 
 	uzs_assert_held(&d->drain_lock);
+	mutex_lock(&d->hand_lock);
 	spin_lock(&d->bufs_lock);
 	if (d->taken_bufs < until && !list_empty(&d->queue)) {
 		buf = list_first_entry(&d->queue, struct defer_buf, list);
@@ -283,16 +329,15 @@ static bool drain_buf(struct zs_pool *pool, u64 until)
 		d->taken_bufs++;
 	}
 	spin_unlock(&d->bufs_lock);
-	if (!buf)
-		return false;
-	drain(pool, buf);
-	uzs_count(&d->nr_drained, buf->count);
-	buf->count = 0;
-	spin_lock(&d->bufs_lock);
-	list_add(&buf->list, &d->reserve);
-	WRITE_ONCE(d->nr_reserve, d->nr_reserve + 1);
-	spin_unlock(&d->bufs_lock);
-	return true;
+	if (buf) {
+		if (d->ops)
+			call_drain(pool, buf);
+		else
+			uzs_free_handles(pool, buf->mem, buf->count);
+		put_drained(pool, buf);
+	}
+	mutex_unlock(&d->hand_lock);
+	return buf != NULL;
 }
 
 /* ---- both kinds --------------------------------------------------------- */
@@ -335,10 +380,10 @@ static void drain_work(struct work_struct *work)
 	bool more = true;
 
 	while (more) {
-		mutex_lock(&d->drain_lock);
+		lock_drain(d);
 		mode = d->mode;
 		more = drain_some(pool, mode, UINT64_MAX);
-		mutex_unlock(&d->drain_lock);
+		unlock_drain(d);
 		cond_resched();
 		if (more && mode == ZS_DEFER_PERCPU &&
 		    ++bufs >= max(d->reserve_pages / 2, 1u)) {
@@ -400,33 +445,41 @@ void zs_free_deferred_flush(struct zs_pool *pool)
 	/* Having the lock with nothing left means that it is freed: others
 	 * free only under it. */
 	while (more) {
-		mutex_lock(&d->drain_lock);
+		lock_drain(d);
 		more = drain_some(pool, mode, until);
-		mutex_unlock(&d->drain_lock);
+		unlock_drain(d);
 	}
+}
+
+bool uzs_deferred_waits(struct zs_pool *pool)
+{
+	struct deferred *d = &pool->deferred;
+
+	if (mode_of(d) == ZS_DEFER_PERCPU && d->ops)
+		return false;
+	return uzs_deferred_queued(pool) !=
+	       READ_ONCE(d->nr_drained) + uzs_reuse_taken(pool);
 }
 
 bool uzs_deferred_relieve(struct zs_pool *pool)
 {
 	struct deferred *d = &pool->deferred;
 	enum zs_defer_mode mode = mode_of(d);
-	bool more = true;
+	bool any = false;
 	u64 until;
 
+	uzs_assert_held(&d->drain_lock);
+	/* The caller may hold a lock that his callback takes; his values are
+	 * his. */
+	if (!uzs_deferred_waits(pool))
+		return false;
 	if (mode == ZS_DEFER_REUSE)
-		return uzs_reuse_relieve(pool);
-	/* A callback's author may hold a lock here that the callback takes. */
-	if (mode == ZS_DEFER_PERCPU && d->ops)
+		return uzs_reuse_flush(pool);
+	if (!note_queued(pool, mode, &until))
 		return false;
-	if (!uzs_deferred_queued(pool) || !note_queued(pool, mode, &until))
-		return false;
-	/* Who has drain_lock frees, too; he may also wait for a lock that is
-	 * held here: trim_lock, by a walk over live handles. */
-	while (more && mutex_trylock(&d->drain_lock)) {
-		more = drain_some(pool, mode, until);
-		mutex_unlock(&d->drain_lock);
-	}
-	return true;
+	while (drain_some(pool, mode, until))
+		any = true;
+	return any;
 }
 
 /* What a run of the work leaves to the next. */
@@ -440,9 +493,9 @@ void uzs_deferred_drain_queued(struct zs_pool *pool)
 	until = d->queued_bufs;
 	spin_unlock(&d->bufs_lock);
 	while (more) {
-		mutex_lock(&d->drain_lock);
+		lock_drain(d);
 		more = drain_buf(pool, until);
-		mutex_unlock(&d->drain_lock);
+		unlock_drain(d);
 	}
 }
 
@@ -518,6 +571,8 @@ int uzs_deferred_init(struct zs_pool *pool, enum zs_defer_mode mode)
 
 	mutex_init(&d->drain_lock);
 	lock_set_rank(&d->drain_lock.spin, RANK_DRAIN);
+	mutex_init(&d->hand_lock);
+	lock_set_rank(&d->hand_lock.spin, RANK_HAND);
 	INIT_WORK(&d->work, drain_work);
 	spin_lock_init(&d->lock);
 	lock_set_rank(&d->lock, RANK_DEFERRED);
@@ -604,6 +659,25 @@ unsigned long uzs_deferred_queued(struct zs_pool *pool)
 	return n;
 }
 
+/* How long a fork waits for a callback to return. */
+#define FORK_PATIENCE_NS (20 * 1000000u)
+
+void uzs_deferred_fork_hand(struct zs_pool *pool)
+{
+	struct deferred *d = &pool->deferred;
+	u64 now = uzs_clock_ns(), end = now + FORK_PATIENCE_NS;
+
+	mutex_lock(&d->hand_lock);
+	/* It may wait for the forking thread, or be what forks. */
+	while (d->calling && now < end &&
+	       !pthread_equal(d->caller, pthread_self())) {
+		mutex_unlock(&d->hand_lock);
+		uzs_wait_on_for(&d->calling, 1, end - now);
+		mutex_lock(&d->hand_lock);
+		now = uzs_clock_ns();
+	}
+}
+
 void uzs_deferred_fork_prepare(struct zs_pool *pool)
 {
 	struct deferred *d = &pool->deferred;
@@ -628,6 +702,7 @@ void uzs_deferred_fork_parent(struct zs_pool *pool)
 		spin_unlock(&slot->lock);
 	}
 	spin_unlock(&d->lock);
+	mutex_unlock(&d->hand_lock);
 }
 
 void uzs_deferred_fork_child(struct zs_pool *pool)
@@ -641,5 +716,12 @@ void uzs_deferred_fork_child(struct zs_pool *pool)
 		spin_lock_renew(&slot->lock);
 	}
 	spin_lock_renew(&d->lock);
+	mutex_renew(&d->hand_lock);
 	mutex_renew(&d->drain_lock);
+	/* Who was in the callback is not here to go on: what of the values he
+	 * had done is known to nobody. */
+	if (d->calling && !pthread_equal(d->caller, pthread_self())) {
+		d->calling = 0;
+		put_drained(pool, d->given);
+	}
 }

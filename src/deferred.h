@@ -3,6 +3,8 @@
 #ifndef UZS_DEFERRED_H
 #define UZS_DEFERRED_H
 
+#include <pthread.h>
+
 #include "compat/list.h"
 #include "compat/lock.h"
 #include "compat/percpu.h"
@@ -36,9 +38,17 @@ struct deferred {
 	 * queue */
 	enum zs_defer_mode mode;
 
-	/* One drains at a time, so that whoever has the lock knows that what
-	 * left the queue is freed. Order: above pool->lock. */
+	/* One drains at a time: who has drain_lock, or who is in the caller's
+	 * callback. So whoever has the lock, and finds nobody there, knows that
+	 * what left the queue is freed. Within it, hand_lock: held while the
+	 * pool's own code has handles in hand that are in no queue; for fork,
+	 * which waits for no more than that. Order: above pool->lock. */
 	struct mutex drain_lock;
+	struct mutex hand_lock;
+	u32 calling; /* 1: somebody is in the callback, without locks. guard:
+		      * drain_lock and hand_lock to write; slept on */
+	pthread_t caller; /* who; guard: as calling */
+	struct defer_buf *given; /* to the callback; guard: as calling */
 	struct work_struct work;
 
 	/* array */

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* fork.c - takes every lock of a pool before a fork, and makes them new in
- * the child. Owns no state.
+/* fork.c - takes the locks of a pool before a fork, and makes them new in the
+ * child. Owns no state.
  *
  * Callers: users (pthread_atfork). Calls: everything that has a lock.
- * Locks: all, from prepare to parent or child. Sleeps: yes, in prepare.
+ * Locks: all but the rights (internal.h), from prepare to parent or child.
+ * Those who have a right may have it for long, and wait inside for locks that
+ * are taken here; so it is made new in the child, and what they do must be
+ * whole whenever nobody has the other locks. Sleeps: yes, in prepare, for a step
+ * of others' work.
+ * Several pools: while one is prepared, a callback of another may wait for it.
+ * So no lock is held during callbacks, and prepare does not wait for their end,
+ * but for a moment (FORK_PATIENCE_NS) for that of a drain.
  * Known limits: what an unfinished zs_malloc or zs_free of another thread had
  * in hand without a lock (at most one zspage and one handle word each) is
  * lost to the child until the pool is destroyed there.
@@ -12,14 +19,7 @@
 
 void zs_fork_prepare(struct zs_pool *pool)
 {
-	/* The worker may hold any lock: it comes first. */
-	uzs_workqueue_fork_prepare(&pool->wq);
-	mutex_lock(&pool->deferred.drain_lock);
-	/* The right to compact is no lock, but must not be lost in the child
-	 * with the thread that has it. */
-	while (__atomic_exchange_n(&pool->compaction_in_progress, true,
-				   __ATOMIC_ACQUIRE))
-		cond_resched();
+	uzs_deferred_fork_hand(pool);
 	uzs_lock_pool(pool);
 	uzs_slab_fork_prepare(&pool->handle_cache);
 	uzs_slab_fork_prepare(&pool->zspage_cache);
@@ -30,27 +30,18 @@ void zs_fork_prepare(struct zs_pool *pool)
 	uzs_park_locks();
 }
 
-static void allow_compaction(struct zs_pool *pool)
-{
-	__atomic_store_n(&pool->compaction_in_progress, false,
-			 __ATOMIC_RELEASE);
-}
-
 void zs_fork_parent(struct zs_pool *pool)
 {
-	uzs_deferred_fork_parent(pool);
+	uzs_workqueue_fork_parent(&pool->wq);
 	uzs_zone_fork_parent(&pool->zone);
 	uzs_slab_fork_parent(&pool->zspage_cache);
 	uzs_slab_fork_parent(&pool->handle_cache);
 	uzs_unlock_pool(pool);
-	allow_compaction(pool);
-	mutex_unlock(&pool->deferred.drain_lock);
-	uzs_workqueue_fork_parent(&pool->wq);
+	uzs_deferred_fork_parent(pool);
 }
 
 void zs_fork_child(struct zs_pool *pool)
 {
-	uzs_deferred_fork_child(pool);
 	uzs_reuse_fork_child(pool);
 	/* Lock words count sleepers that do not exist here. */
 	uzs_zone_fork_child(&pool->zone);
@@ -61,13 +52,12 @@ void zs_fork_child(struct zs_pool *pool)
 			spin_lock_renew(&pool->size_class[i]->lock);
 	rwlock_renew(&pool->lock);
 	mutex_renew(&pool->free_work_lock);
+	mutex_renew(&pool->zone.gate);
+	/* Who had these is not here. */
+	mutex_renew(&pool->compact_lock);
 	mutex_renew(&pool->zone.trim_lock);
-	/* A thread that was inside a callback is not here to leave it. */
-	uzs_shrinker_list_init(&pool->zone.shrinkers);
-	uzs_register_shrinker(pool);
-	pool->forked = true;
-	/* Who was about to trim is not here to do it. */
 	pool->trim_in_progress = false;
-	allow_compaction(pool);
+	pool->forked = true;
+	uzs_deferred_fork_child(pool);
 	uzs_workqueue_fork_child(&pool->wq);
 }

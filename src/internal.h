@@ -2,30 +2,39 @@
 /* internal.h - every call between the files of the allocator, by the file
  * that defines it, lowest layer first; and the order of locks.
  *
- * Includes and calls point down: pool, compact, check, stat, fork -> reuse ->
- * scope, object, migrate -> zspage -> class, handle -> compat. One call goes up:
- * the zone calls the movable operations (migrate.c) and the shrinker (compact.c)
+ * Includes and calls point down: pool, check, stat, fork -> relief -> compact,
+ * deferred -> reuse -> scope, object, migrate -> zspage -> class, handle ->
+ * compat. One call goes up: the zone calls the movable operations (migrate.c)
  * through pointers, holding no lock of theirs but the page's.
  *
  * LOCK ORDER (outer first; the checked body of compat sees to it, by rank)
  *  rank lock            protects                          may sleep inside?
- *   10  drain_lock      what leaves the deferred queue    yes
+ *   10  drain_lock      the right to drain                yes
+ *   12  hand_lock       handles between queue and freed   yes
  *   15  reuse slot lock what a CPU keeps for reuse        yes
- *   20  zone->trim_lock which sections exist              yes
+ *   20  zone->trim_lock the right to give memory back     yes
+ *   25  compact_lock    the right to compact              yes
  *   30  free_work_lock  zspages in the async work's hand  yes
+ *   35  zone->gate      sections between lists and OS     yes
  *   40  page lock       page identity                     yes
  *   50  pool->lock      handle -> obj (rd: use, wr: move) no
  *   60  class->lock     fullness lists, inuse, free lists no
  *    -  zspage->lock    contents (rd: pin, wr: trylock)   reader only
  *   80  cache, slot and zone locks of compat              no
  *   85  deferred lock, its slot locks, bufs_lock          no
- *   90  locks of work queue and shrinker list             no
+ *   90  locks of work queue                               no
  *
+ * No lock is held during a callback of the user's, but for push. The three
+ * rights may be had for long (a whole pool is compacted), and who has one may
+ * wait for those below; nobody waits for a right with anything below it. So
+ * zs_malloc, which has no lock when it finds no memory, may wait for all of
+ * them. Fork and check wait for none: for them is what is shorter.
  * No allocation of pages or slabs and no call back under pool->lock or
  * class->lock; freeing pages there is allowed (scope `held` does). Of several
  * class locks the one of the lower index comes first.
  * Exceptions to the order, safe because they only try, never wait:
  *  - trylock_zspage() locks pages under class->lock;
+ *  - uzs_reuse_take() tries a slot, also for who has the rights;
  *  - zspage->lock is only tried for writing, so a reader's pin, which spans
  *    calls of the user, cannot be waited for by anybody.
  */
@@ -34,9 +43,11 @@
 
 #include "types.h"
 
-/* The others are compat's: UZS_RANK_TRIM, _PAGE, _ALLOC, _LEAF. */
+/* The others are compat's: UZS_RANK_TRIM, _GATE, _PAGE, _ALLOC, _LEAF. */
 #define RANK_DRAIN 10
+#define RANK_HAND 12
 #define RANK_REUSE 15
+#define RANK_COMPACT 25
 #define RANK_FREE_WORK 30
 #define RANK_POOL 50
 #define RANK_CLASS 60
@@ -277,7 +288,9 @@ void uzs_obj_copy(const struct zs_pool *pool, const struct size_class *class,
 
 /* ---- compact.c ----------------------------------------------------------- */
 
-void uzs_register_shrinker(struct zs_pool *pool);
+/* As zs_compact, passing over what is being read. Needs compact_lock. Return:
+ * pages freed. */
+unsigned long uzs_compact_for_memory(struct zs_pool *pool);
 
 /* ---- scope.c: the variants of zs_free ------------------------------------ */
 
@@ -315,10 +328,8 @@ bool uzs_reuse_keep(struct zs_pool *pool, unsigned long handle);
 /* A handle of that class which was kept, or 0. */
 unsigned long uzs_reuse_take(struct zs_pool *pool,
 			     const struct size_class *class);
-/* Frees all that was kept before the call. relieve does what it can without
- * waiting. Return: did it find any? */
-void uzs_reuse_flush(struct zs_pool *pool);
-bool uzs_reuse_relieve(struct zs_pool *pool);
+/* Frees all that was kept before the call. Return: did it find any? */
+bool uzs_reuse_flush(struct zs_pool *pool);
 /* Objects of that class that a CPU keeps at most, but for those staged. */
 unsigned int uzs_reuse_room(const struct zs_pool *pool,
 			    const struct size_class *class);
@@ -337,17 +348,48 @@ int uzs_deferred_init(struct zs_pool *pool, enum zs_defer_mode mode);
 void uzs_deferred_drain_queued(struct zs_pool *pool);
 void uzs_deferred_empty(struct zs_pool *pool);
 void uzs_deferred_destroy(struct zs_pool *pool);
-/* For want of memory: frees the handles that are queued. Return: were there
- * any? May sleep. */
+/* Are there handles that wait to be freed? The caller's own values do not
+ * count. */
+bool uzs_deferred_waits(struct zs_pool *pool);
+/* For want of memory: frees them. Return: were there any? Needs drain_lock. */
 bool uzs_deferred_relieve(struct zs_pool *pool);
+/* Objects freed in the pool so far; relaxed. */
+unsigned long uzs_objs_freed(struct zs_pool *pool);
 /* Memory of its own; handles or values queued so far. */
 size_t uzs_deferred_bytes(struct zs_pool *pool);
 unsigned long uzs_deferred_full(struct zs_pool *pool);
 unsigned long uzs_deferred_queued(struct zs_pool *pool);
-/* All but drain_lock, which comes first of all locks. */
+/* hand takes hand_lock, first of all locks but drain_lock, which no fork needs;
+ * prepare takes the rest. */
+void uzs_deferred_fork_hand(struct zs_pool *pool);
 void uzs_deferred_fork_prepare(struct zs_pool *pool);
 void uzs_deferred_fork_parent(struct zs_pool *pool);
 void uzs_deferred_fork_child(struct zs_pool *pool);
+
+/* ---- relief.c ------------------------------------------------------------ */
+
+/* What one zs_malloc that found no memory does about it. */
+struct relief {
+	struct zs_pool *pool;
+	unsigned long relieved, trims; /* the pool's, before the last try */
+	unsigned int step; /* the next one of a round */
+	unsigned int rounds; /* so far */
+	bool any; /* something was done in this round */
+	bool rights; /* to give back and to compact are held */
+	bool last; /* the last try had them all the time */
+};
+/* relieved, trims: the pool's, before the try that failed. */
+void uzs_relief_start(struct relief *r, struct zs_pool *pool,
+		      unsigned long relieved, unsigned long trims);
+/* Return: was anything freed, so that it is worth while to try again? If not
+ * there is no memory. */
+bool uzs_relief_next(struct relief *r);
+void uzs_relief_end(struct relief *r);
+/* Frees the zspages that were emptied while one of their pages was locked.
+ * Return: zspages. */
+unsigned long uzs_free_empty_zspages(struct zs_pool *pool);
+/* What zs_trim does; needs trim_lock. Return: bytes given back. */
+size_t uzs_trim_locked(struct zs_pool *pool);
 
 /* ---- pool.c: what the worker does ---------------------------------------- */
 
@@ -357,8 +399,8 @@ void uzs_kick_reclaim(struct zs_pool *pool);
 
 /* ---- check.c ------------------------------------------------------------- */
 
-/* Every lock of the allocator, in order, for whom must have all to himself:
- * with `compaction` also the right to compact. */
+/* Every lock of the allocator but the rights and hand_lock, in order, for whom
+ * must have all to himself. */
 void uzs_lock_pool(struct zs_pool *pool);
 void uzs_unlock_pool(struct zs_pool *pool);
 /* What zs_pool_check looks at, for who keeps everybody else away without its

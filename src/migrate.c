@@ -156,9 +156,13 @@ void uzs_compact_zspage_slabs(struct zs_pool *pool)
 	struct section *section = NULL;
 	bool room = true;
 
-	if (!uzs_slab_isolate_sparse(&pool->zspage_cache))
+	mutex_lock(&zone->gate);
+	if (!uzs_slab_isolate_sparse(&pool->zspage_cache)) {
+		mutex_unlock(&zone->gate);
 		return;
-	while (room && (section = uzs_zone_next_section(zone, section)))
+	}
+	/* A child that is forked on the way takes the slabs into use again. */
+	while (room && (section = uzs_zone_next_section(zone, section))) {
 		for (unsigned int i = zone->first; room && i < zone->nr_pages;
 		     i++) {
 			struct page *page = uzs_section_page(zone, section, i);
@@ -170,7 +174,12 @@ void uzs_compact_zspage_slabs(struct zs_pool *pool)
 				room = relocate_zspage(pool, page_zpdesc(page));
 			unlock_page(page);
 		}
+		uzs_zone_give_way(zone);
+	}
+	if (section)
+		uzs_zone_end_walk(zone, section);
 	uzs_slab_unisolate(&pool->zspage_cache);
+	mutex_unlock(&zone->gate);
 }
 
 const struct movable_operations uzs_movable_ops = {

@@ -59,45 +59,14 @@ static void reclaim_free_pages(struct work_struct *work)
 	struct zs_pool *pool = container_of(work, struct zs_pool, reclaim_work);
 
 	uzs_zone_reclaim(&pool->zone, pool->zone.retained, false);
-}
-
-/* As below, of one class. The class is not asked of a zspage: its first page
- * may just be replaced. */
-static void free_empty_of_class(struct zs_pool *pool, struct size_class *class)
-{
-	struct zspage *zspage, *next;
-	LIST_HEAD(empty);
-
-	spin_lock(&class->lock);
-	list_splice_init(&class->fullness_list[ZS_INUSE_RATIO_0], &empty);
-	spin_unlock(&class->lock);
-	list_for_each_entry_safe(zspage, next, &empty, list) {
-		uzs_lock_zspage(zspage);
-		spin_lock(&class->lock);
-		uzs_remove_zspage(class, zspage);
-		uzs_add(&class->objs_capacity, -(long)class->objs_per_zspage);
-		uzs_release_zspage(pool, class, zspage);
-		spin_unlock(&class->lock);
-		uzs_count(&pool->stat.zspages_async_freed, 1);
-	}
-}
-
-/* Frees the zspages that were emptied while one of their pages was locked.
- * Locks: takes free_work_lock, page locks, class->lock. */
-static void free_empty_zspages(struct zs_pool *pool)
-{
-	mutex_lock(&pool->free_work_lock);
-	for (unsigned int i = 0; i < pool->nr_classes; i++)
-		if (uzs_class_is_own(pool, i))
-			free_empty_of_class(pool, pool->size_class[i]);
-	mutex_unlock(&pool->free_work_lock);
+	uzs_count(&pool->trims, 1);
 }
 
 static void async_free_zspage(struct work_struct *work)
 {
 	struct zs_pool *pool = container_of(work, struct zs_pool, free_work);
 
-	free_empty_zspages(pool);
+	uzs_free_empty_zspages(pool);
 	uzs_kick_reclaim(pool);
 }
 
@@ -111,22 +80,17 @@ unsigned long zs_drain(struct zs_pool *pool)
 
 size_t zs_trim(struct zs_pool *pool)
 {
-	struct zone *zone = &pool->zone;
 	size_t given;
 
 	if (__atomic_exchange_n(&pool->trim_in_progress, true,
 				__ATOMIC_ACQUIRE))
 		return 0;
-	/* The worker may have it, or a walk: they end. */
-	mutex_lock(&zone->trim_lock);
+	/* The worker may have it, or somebody without memory: they end. */
+	mutex_lock(&pool->zone.trim_lock);
 	/* Without a worker nobody else might do it. */
-	free_empty_zspages(pool);
-	kmem_cache_shrink(&pool->handle_cache);
-	uzs_compact_zspage_slabs(pool);
-	kmem_cache_shrink(&pool->zspage_cache);
-	uzs_zone_compact(zone);
-	given = uzs_zone_reclaim(zone, 0, true);
-	mutex_unlock(&zone->trim_lock);
+	uzs_free_empty_zspages(pool);
+	given = uzs_trim_locked(pool);
+	mutex_unlock(&pool->zone.trim_lock);
 	__atomic_store_n(&pool->trim_in_progress, false, __ATOMIC_RELEASE);
 	return given;
 }
@@ -217,12 +181,13 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 		      mem + l->handle_magazines);
 	uzs_slab_init(&pool->zspage_cache, &pool->zone, sizeof(struct zspage),
 		      mem + l->zspage_magazines);
+	mutex_init(&pool->compact_lock);
+	lock_set_rank(&pool->compact_lock.spin, RANK_COMPACT);
 	mutex_init(&pool->free_work_lock);
 	lock_set_rank(&pool->free_work_lock.spin, RANK_FREE_WORK);
 	INIT_WORK(&pool->free_work, async_free_zspage);
 	INIT_WORK(&pool->reclaim_work, reclaim_free_pages);
 	uzs_workqueue_init(&pool->wq, !(o->flags & ZS_POOL_NO_WORKER));
-	uzs_register_shrinker(pool);
 }
 
 /* Least memory with which one object of any size can be stored: the pool's
@@ -308,7 +273,6 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 		return 0;
 	uzs_deferred_empty(pool);
 	uzs_workqueue_destroy(&pool->wq);
-	uzs_shrinker_unregister(&pool->zone.shrinkers, &pool->shrinker);
 	for (unsigned int i = 0; i < pool->nr_classes; i++)
 		if (uzs_class_is_own(pool, i))
 			live += destroy_class(pool, pool->size_class[i]);
@@ -373,20 +337,38 @@ static unsigned long try_malloc(struct zs_pool *pool, size_t size, gfp_t gfp)
 	return handle;
 }
 
+/* relieved, trims: the pool's, before the try that failed. */
+static __attribute__((noinline, cold)) unsigned long
+malloc_for_want(struct zs_pool *pool, size_t size, unsigned long relieved,
+		unsigned long trims)
+{
+	unsigned long handle = (unsigned long)-ENOMEM;
+	struct relief relief;
+
+	uzs_relief_start(&relief, pool, relieved, trims);
+	while (handle == (unsigned long)-ENOMEM && uzs_relief_next(&relief))
+		handle = try_malloc(pool, size, GFP_GROW);
+	uzs_relief_end(&relief);
+	uzs_kick_reclaim(pool);
+	return handle;
+}
+
 unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp, int nid)
 {
-	unsigned long handle;
+	unsigned long handle, relieved, trims;
 
 	(void)nid;
 	if (unlikely(!size || (gfp != GFP_KERNEL && gfp != GFP_NOWAIT)))
 		return (unsigned long)-EINVAL;
 	if (unlikely(size > pool->page_size))
 		return (unsigned long)-ENOSPC;
-	handle = try_malloc(pool, size, gfp);
-	/* What was freed already must not stand in the way. */
-	if (unlikely(handle == (unsigned long)-ENOMEM) && gfp == GFP_KERNEL &&
-	    uzs_deferred_relieve(pool))
-		handle = try_malloc(pool, size, gfp);
+	if (unlikely(gfp == GFP_NOWAIT))
+		return try_malloc(pool, size, gfp);
+	relieved = READ_ONCE(pool->relieved);
+	trims = READ_ONCE(pool->trims);
+	handle = try_malloc(pool, size, GFP_GROW);
+	if (unlikely(handle == (unsigned long)-ENOMEM))
+		handle = malloc_for_want(pool, size, relieved, trims);
 	return handle;
 }
 

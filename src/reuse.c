@@ -43,11 +43,6 @@
 /* A slot's stacks overflow so often between two looks at that. */
 #define SPARSE_EVERY 64u
 
-/* How often somebody without memory tries to get a slot. */
-#ifndef RELIEVE_TRIES /* the lab counts them as steps */
-#define RELIEVE_TRIES 1000u
-#endif
-
 /* Bytes of an object that are fetched when it is taken. */
 #define FETCH_BYTES 4096u
 
@@ -88,6 +83,7 @@ static void free_oldest(struct zs_pool *pool, struct reuse_slot *slot,
 		return;
 	uzs_free_alike(pool, stack->handles, n);
 	uzs_count(&pool->deferred.nr_drained, n);
+	uzs_count(&pool->relieved, n);
 	slot->held -= n;
 	stack->nr = (u16)(stack->nr - n);
 	stack->low = min(stack->low, stack->nr);
@@ -194,39 +190,14 @@ static bool free_all(struct zs_pool *pool, struct reuse_slot *slot)
 	return true;
 }
 
-void uzs_reuse_flush(struct zs_pool *pool)
-{
-	struct reuse_slot *slot;
-
-	for_each_reuse_slot(slot, &pool->reuse)
-	{
-		mutex_lock(&slot->lock);
-		free_all(pool, slot);
-		mutex_unlock(&slot->lock);
-	}
-}
-
-/* Most have a slot for a moment. Who has one for longer may wait for what the
- * caller holds. */
-static bool try_for_a_while(struct mutex *lock)
-{
-	for (unsigned int i = 0; i < RELIEVE_TRIES; i++) {
-		if (mutex_trylock(lock))
-			return true;
-		cond_resched();
-	}
-	return false;
-}
-
-bool uzs_reuse_relieve(struct zs_pool *pool)
+bool uzs_reuse_flush(struct zs_pool *pool)
 {
 	struct reuse_slot *slot;
 	bool any = false;
 
 	for_each_reuse_slot(slot, &pool->reuse)
 	{
-		if (!try_for_a_while(&slot->lock))
-			continue;
+		mutex_lock(&slot->lock);
 		any |= free_all(pool, slot);
 		mutex_unlock(&slot->lock);
 	}

@@ -4,8 +4,8 @@
  * Kernel origin: mm/zsmalloc.c zs_get_total_pages, zs_pool_stats,
  * zs_stats_size_show (the `classes` table); the rest is ours.
  * Callers: users. Calls: class.c, zspage.c, compat.
- * Locks: takes class->lock for a class at a time, zone->lock for moments,
- * trim_lock for the walk over handles. Sleeps: only for that and on output.
+ * Locks: takes class->lock for a class at a time, zone->lock for moments; none
+ * during a callback. Sleeps: only on output.
  */
 #include "internal.h"
 
@@ -215,12 +215,8 @@ int zs_for_each_live(struct zs_pool *pool,
 		     void *arg)
 {
 	struct live_walk walk = { pool, callback, arg };
-	int rc;
 
-	mutex_lock(&pool->zone.trim_lock);
-	rc = uzs_slab_walk(&pool->handle_cache, show_live, &walk);
-	mutex_unlock(&pool->zone.trim_lock);
-	return rc;
+	return uzs_slab_walk(&pool->handle_cache, show_live, &walk);
 }
 
 /* A copy of one class's zspages: `n` infos, then the arrays they point to. */

@@ -180,7 +180,15 @@ struct zs_pool {
 		long compact_hold_ns_max;
 		unsigned long zspages_async_freed;
 	} stat;
-	bool compaction_in_progress; /* atomic: one compaction at a time */
+	/* What became free by draining, compaction and the async free work, in
+	 * handles, pages and zspages; how often somebody was giving memory
+	 * back. Both only tell that something changed. atomic, relaxed */
+	unsigned long relieved;
+	unsigned long trims;
+	unsigned long trimmed_at; /* objects freed by then, when for want of
+				   * memory pages were last moved; guard:
+				   * zone.trim_lock */
+	struct mutex compact_lock; /* one compaction at a time */
 	bool trim_in_progress; /* atomic: one zs_trim at a time */
 	/* In a child: what calls of the parent's threads had in hand is lost
 	 * until the pool is destroyed. guard: nobody else runs then */
@@ -188,13 +196,12 @@ struct zs_pool {
 
 	/* Held while the async free work runs, so that a check or a fork can
 	 * wait for it: it has zspages in hand that no list shows. Order: below
-	 * trim_lock, above the page locks. */
+	 * compact_lock, above gate and the page locks. */
 	struct mutex free_work_lock;
 	struct work_struct free_work; /* frees zspages left in group 0 */
 	struct work_struct reclaim_work; /* gives memory back to the OS */
 	struct deferred deferred;
 	struct workqueue_struct wq;
-	struct shrinker shrinker;
 };
 
 #endif

@@ -10,6 +10,7 @@
 #include "test_layout.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include "internal.h"
 
@@ -513,7 +514,7 @@ static pthread_t start_stopped(struct compactor *c, struct scene *s)
 	thread = start(compact, c);
 	while (!(__atomic_load_n(&s->class->lock.word, __ATOMIC_RELAXED) &
 		 UZS_SPIN_WAITERS))
-		cond_resched();
+		sched_yield();
 	return thread;
 }
 
@@ -617,7 +618,7 @@ static void test_contended(void **state)
 	v.scene = &s;
 	visitor = start(visit, &v);
 	while (!rwlock_is_contended(&s.pool->lock))
-		cond_resched();
+		sched_yield();
 	spin_unlock(&s.class->lock);
 	pthread_join(visitor, NULL);
 	pthread_join(compactor, NULL);

@@ -8,6 +8,7 @@
 #include "test_util.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include "internal.h"
 
@@ -277,7 +278,7 @@ static inline void wait_for_waiter(const spinlock_t *lock)
 {
 	while (!(__atomic_load_n(&lock->word, __ATOMIC_RELAXED) &
 		 UZS_SPIN_WAITERS))
-		cond_resched();
+		sched_yield();
 }
 
 /* What zs_free_deferred tries. */
@@ -373,7 +374,7 @@ static inline void await_drain_lock(struct zs_pool *pool, struct helper *h)
 	const u32 *word = &pool->deferred.drain_lock.spin.word;
 
 	while (!gate_at(&h->done) && !(READ_ONCE(*word) & UZS_SPIN_WAITERS))
-		cond_resched();
+		sched_yield();
 }
 
 static inline void help_free(struct helper *h)

@@ -285,7 +285,7 @@ static void test_flush_under_pool_lock(void **state)
 		write_lock(&pool->lock);
 		helper_start(&h, pool, help_flush);
 		while (!gate_at(&h.done) && !rwlock_is_contended(&pool->lock))
-			cond_resched();
+			sched_yield();
 		assert_int_equal(rwlock_is_contended(&pool->lock), takes_it);
 		assert_int_equal(info_of(pool).objs_inuse, takes_it ? 200 : 0);
 		write_unlock(&pool->lock);
@@ -368,7 +368,7 @@ static void test_with_worker(void **state)
 		assert_counts(pool, n - 1, 0, 0, 0, 0);
 		queue_many(pool, TINY, 1);
 		while (inuse(class_for(pool, TINY)))
-			cond_resched();
+			sched_yield();
 		assert_int_equal(zs_drain(pool), 0);
 		assert_counts(pool, n, 0, 0, n, 1);
 		assert_empty(pool);
@@ -659,7 +659,7 @@ static int allocate_in_walk(unsigned long handle, void *arg)
 	return 1;
 }
 
-/* A walk holds a lock that comes after a drain's. */
+/* Also from within a walk. */
 static void check_relief_in_walk(enum zs_defer_mode mode)
 {
 	unsigned int n;
@@ -676,18 +676,28 @@ static void check_relief_in_walk(enum zs_defer_mode mode)
 	assert_int_equal(zs_destroy_pool(pool), 0);
 }
 
-/* Who drains just now is not waited for: he may wait for who asks. */
+static void help_allocate(struct helper *h)
+{
+	h->result = zs_malloc(h->pool, 100, GFP_KERNEL, NUMA_NO_NODE);
+}
+
+/* Who has the right to drain just now is waited for. */
 static void check_relief_beside_drain(enum zs_defer_mode mode)
 {
 	unsigned int n;
 	struct zs_pool *pool = make_full(mode, &n);
+	struct helper h = { 0 };
 
 	for (unsigned int i = 0; i < n; i++)
 		assert_true(zs_free_deferred(pool, full[i]));
 	mutex_lock(&pool->deferred.drain_lock);
-	assert_int_equal((long)zs_malloc(pool, 100, GFP_KERNEL, NUMA_NO_NODE),
-			 -ENOMEM);
+	helper_start(&h, pool, help_allocate);
+	await_drain_lock(pool, &h);
+	assert_false(gate_at(&h.done));
 	mutex_unlock(&pool->deferred.drain_lock);
+	helper_join(&h);
+	assert_false(zs_is_err(h.result));
+	zs_free(pool, h.result);
 	zs_free_deferred_flush(pool);
 	assert_empty(pool);
 	assert_int_equal(zs_destroy_pool(pool), 0);

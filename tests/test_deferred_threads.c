@@ -138,7 +138,7 @@ static void *disturb(void *arg)
 		if (!rng_below(&w->rng, 8))
 			count_failure(&w->s->failures,
 				      zs_pool_check(pool, stderr) == 0);
-		cond_resched();
+		sched_yield();
 	}
 	return NULL;
 }
@@ -272,7 +272,7 @@ static void *flush_values(void *arg)
 	while (!stopped(&v->stop)) {
 		zs_free_deferred_flush(v->pool);
 		zs_drain(v->pool);
-		cond_resched();
+		sched_yield();
 	}
 	return NULL;
 }
@@ -508,7 +508,7 @@ static void test_enable_at_once(void **state)
 		gate_raise(&go);
 		/* Time enough for both to have seen that there are none. */
 		for (int i = 0; i < 100; i++)
-			cond_resched();
+			sched_yield();
 		mutex_unlock(&pool->deferred.drain_lock);
 		helper_join(&h[0]);
 		helper_join(&h[1]);

@@ -507,11 +507,11 @@ static pid_t fork_with_waiters(struct zs_pool *pool)
 	struct reuse_slot *slot = uzs_per_cpu(&pool->reuse.slots, 0);
 	spinlock_t *const locks[] = {
 		pool->reuse.mem ? &slot->lock.spin : &pool->deferred.lock,
-		&pool->deferred.drain_lock.spin,
+		&pool->deferred.hand_lock.spin,
 		&pool->deferred.lock,
 		&pool->deferred.bufs_lock,
 		&pool->free_work_lock.spin,
-		&pool->zone.trim_lock.spin,
+		&pool->zone.gate.spin,
 		&pool->zone.lock,
 		&pool->handle_cache.lock,
 		&pool->zspage_cache.lock,

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -29,7 +30,7 @@ static u32 word_of(const u32 *word)
 static void wait_bits(const u32 *word, u32 bits)
 {
 	while ((word_of(word) & bits) != bits)
-		cond_resched();
+		sched_yield();
 }
 
 static pthread_t start(void *(*func)(void *), void *arg)
@@ -222,7 +223,7 @@ static void *spin_counter(void *arg)
 			spin_lock(&c->lock);
 		c->count++;
 		if (i % 256 == 0)
-			cond_resched(); /* makes the others sleep */
+			sched_yield(); /* makes the others sleep */
 		spin_unlock(&c->lock);
 	}
 	return NULL;
@@ -382,13 +383,13 @@ static void *rw_mixer(void *arg)
 			look_at_pair(p);
 			/* makes the writers sleep */
 			if (i % 64 == 3)
-				cond_resched();
+				sched_yield();
 			read_unlock(&p->lock);
 			continue;
 		}
 		p->a++;
 		if (i % 64 == 0)
-			cond_resched(); /* makes everyone sleep */
+			sched_yield(); /* makes everyone sleep */
 		p->b++;
 		write_unlock(&p->lock);
 	}
@@ -436,7 +437,7 @@ static void *rw_writer(void *arg)
 static void wait_contended(const rwlock_t *lock)
 {
 	while (!rwlock_is_contended(lock))
-		cond_resched();
+		sched_yield();
 }
 
 /* Each kind of holder, each kind of waiter. */
@@ -571,7 +572,7 @@ static void test_rw_many_writers(void **state)
 	pthread_t writer = start(rw_writer, &p);
 
 	for (unsigned int i = 0; i < 200; i++)
-		cond_resched();
+		sched_yield();
 	assert_false(READ_ONCE(p.got));
 	assert_int_equal(word_of(&p.lock.word),
 			 UZS_RW_WRITER | UZS_RW_WRITERS_WAIT);
@@ -636,7 +637,7 @@ static void test_pin_sleeps(void **state)
 	a = start(pin_locker, &p);
 	b = start(pin_locker, &p);
 	while (pin_readers(&p.pin) != 2)
-		cond_resched();
+		sched_yield();
 	wait_bits(&p.pin.word, UZS_PIN_WAITERS);
 	assert_false(READ_ONCE(p.got));
 	p.a = p.b = 1;
@@ -661,7 +662,7 @@ static void *pin_mixer(void *arg)
 		if (i % 4 == 0 && pin_write_trylock(&p->pin)) {
 			p->a++;
 			if (i % 128 == 0)
-				cond_resched(); /* makes readers sleep */
+				sched_yield(); /* makes readers sleep */
 			p->b++;
 			pin_write_unlock(&p->pin);
 			continue;
@@ -772,7 +773,7 @@ static void *bit_counter(void *arg)
 		if (v & FLAG_UNDER_LOCK)
 			__atomic_fetch_add(&f->wrong, 1, __ATOMIC_RELAXED);
 		if (i % 256 == 0)
-			cond_resched(); /* makes the others sleep */
+			sched_yield(); /* makes the others sleep */
 		__atomic_fetch_and(&f->flags, ~FLAG_UNDER_LOCK,
 				   __ATOMIC_RELAXED);
 		uzs_bit_unlock(&f->flags, FLAG_LOCKED, FLAG_WAITERS);
@@ -833,28 +834,28 @@ static void *sleepy(void *arg)
 	for (unsigned int i = 0; i < SLEEPY_ROUNDS; i++) {
 		spin_lock(&l->spin);
 		l->count[0]++;
-		cond_resched();
+		sched_yield();
 		spin_unlock(&l->spin);
 
 		write_lock(&l->rw);
 		l->count[1]++;
-		cond_resched();
+		sched_yield();
 		write_unlock(&l->rw);
 
 		read_lock(&l->rw);
-		cond_resched();
+		sched_yield();
 		pin_read_lock(&l->pin);
 		read_unlock(&l->rw);
-		cond_resched();
+		sched_yield();
 		pin_read_unlock(&l->pin);
 		if (pin_write_trylock(&l->pin)) {
-			cond_resched();
+			sched_yield();
 			pin_write_unlock(&l->pin);
 		}
 
 		uzs_bit_lock(&l->flags, FLAG_LOCKED, FLAG_WAITERS);
 		l->count[2]++;
-		cond_resched();
+		sched_yield();
 		uzs_bit_unlock(&l->flags, FLAG_LOCKED, FLAG_WAITERS);
 	}
 	return NULL;

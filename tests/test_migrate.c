@@ -5,6 +5,8 @@
  */
 #include "test_layout.h"
 
+#include <sched.h>
+
 #include "internal.h"
 
 #define MAX_OBJS (1u << OBJ_BITS)
@@ -615,7 +617,7 @@ static void free_and_wait_for_worker(struct page *page)
 {
 	free_all_of_it(page);
 	while (!(page_flags(page) & PG_waiters))
-		cond_resched();
+		sched_yield();
 }
 
 /* The worker is at it already: then the page stays, or the worker would wait

@@ -130,14 +130,21 @@ static long malloc_fails(struct zs_pool *pool, size_t size, gfp_t gfp)
 	return zs_is_err(handle) ? zs_err(handle) : 0;
 }
 
+static void help_malloc(struct helper *h)
+{
+	h->result = zs_malloc(h->pool, h->result, GFP_KERNEL, NUMA_NO_NODE);
+}
+
 /* What is kept does not stand in the way of other classes. */
 static void test_limit(void **state)
 {
+	struct helper h = { 0 };
 	size_t other = nth_size(2);
 	unsigned long kept[12];
 	struct zs_pool *pool = make_full(kept);
 	unsigned long resident = info_of(pool).bytes_resident;
 	unsigned long live = info_of(pool).objs_inuse - 12;
+	struct reuse_slot *slot = uzs_per_cpu(&pool->reuse.slots, 0);
 
 	assert_true(resident <= (size_t)12 << 20);
 	/* The same class has no need of memory. */
@@ -148,12 +155,15 @@ static void test_limit(void **state)
 	/* Who may not wait gets what is there. */
 	assert_int_equal(malloc_fails(pool, other, GFP_NOWAIT), -ENOMEM);
 	assert_kept(pool, 12);
-	/* The slot is another's: he may wait for what the caller has. */
+	/* The slot is another's for a moment: that is waited for. */
 	lock_queue(pool);
-	assert_int_equal(malloc_fails(pool, other, GFP_KERNEL), -ENOMEM);
+	h.result = other;
+	helper_start(&h, pool, help_malloc);
+	wait_for_waiter(&slot->lock.spin);
+	assert_false(gate_at(&h.done));
 	unlock_queue(pool);
-	assert_kept(pool, 12);
-	assert_int_equal(malloc_fails(pool, other, GFP_KERNEL), 0);
+	helper_join(&h);
+	assert_false(zs_is_err(h.result));
 	assert_kept(pool, 0);
 	assert_int_equal(info_of(pool).objs_inuse, live + 1);
 	assert_true(info_of(pool).bytes_resident <= resident);
@@ -173,42 +183,7 @@ static void test_limit_in_vain(void **state)
 	assert_kept(pool, 0);
 	assert_int_equal(malloc_fails(pool, test_page_size, GFP_KERNEL),
 			 -ENOMEM);
-	assert_false(uzs_reuse_relieve(pool));
-	zs_destroy_pool(pool);
-}
-
-/* One CPU's slot is busy: what the others keep is freed all the same. */
-static void test_relieve(void **state)
-{
-	struct zs_pool *pool =
-		make_deferring(ZS_DEFER_REUSE, ZS_POOL_NO_WORKER);
-	struct reuse_slot *slot, *first = NULL;
-	cpu_set_t all;
-
-	assert_int_equal(
-		pthread_getaffinity_np(pthread_self(), sizeof(all), &all), 0);
-	for (unsigned int cpu = 0; cpu < 2 && cpu < (unsigned)CPU_COUNT(&all);
-	     cpu++) {
-		assert_true(pin_to_nth_cpu(&all, cpu));
-		queue_many(pool, 1000, 1);
-		for_each_reuse_slot(slot, &pool->reuse)
-		{
-			if (slot->held && !first)
-				first = slot;
-		}
-	}
-	assert_int_equal(
-		pthread_setaffinity_np(pthread_self(), sizeof(all), &all), 0);
-	assert_non_null(first);
-	mutex_lock(&first->lock);
-	assert_int_equal(uzs_reuse_relieve(pool),
-			 CPU_COUNT(&all) > 1 && pool->reuse.slots.slots > 1);
-	for_each_reuse_slot(slot, &pool->reuse)
-		assert_int_equal(slot->held, slot == first ? 1 : 0);
-	mutex_unlock(&first->lock);
-	assert_true(uzs_reuse_relieve(pool));
-	assert_false(uzs_reuse_relieve(pool));
-	assert_nothing_left(pool);
+	assert_false(uzs_reuse_flush(pool));
 	zs_destroy_pool(pool);
 }
 
@@ -502,7 +477,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_shown),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_limit_in_vain),
-		cmocka_unit_test(test_relieve),
 		cmocka_unit_test(test_compaction),
 		cmocka_unit_test(test_trim),
 		cmocka_unit_test(test_migration),

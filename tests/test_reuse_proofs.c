@@ -113,7 +113,7 @@ static void proof_never_waits(void **state)
 	keep(pool, h, 60);
 	for (unsigned int i = 0; i < 30; i++)
 		must_malloc(pool, 1000);
-	uzs_reuse_relieve(pool);
+	uzs_reuse_flush(pool);
 	uzs_set_hooks(NULL);
 	expect("waits for a slot", watch.waited, 0);
 	expect("slots taken", watch.taken, 60 + 30 + 1);
@@ -230,7 +230,7 @@ static void flush(struct zs_pool *pool, const unsigned long *more,
 static void relieve(struct zs_pool *pool, const unsigned long *more,
 		    unsigned int n)
 {
-	assert_true(uzs_reuse_relieve(pool));
+	assert_true(uzs_reuse_flush(pool));
 }
 
 static void grow_old(struct zs_pool *pool, const unsigned long *more,

@@ -193,7 +193,7 @@ static void op_flush(void)
 
 static void op_relieve(void)
 {
-	assert_int_equal(uzs_reuse_relieve(m.pool), model_held() != 0);
+	assert_int_equal(uzs_reuse_flush(m.pool), model_held() != 0);
 	model_flush();
 }
 

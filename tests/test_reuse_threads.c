@@ -132,7 +132,7 @@ static void *disturb(void *arg)
 			zs_trim(pool);
 			break;
 		case 4:
-			uzs_reuse_relieve(pool);
+			uzs_reuse_flush(pool);
 			break;
 		case 5:
 			zs_pool_info(pool, &i);
@@ -143,7 +143,7 @@ static void *disturb(void *arg)
 		default:
 			zs_compact(pool);
 		}
-		cond_resched();
+		sched_yield();
 	}
 	return NULL;
 }
@@ -321,7 +321,7 @@ static void test_waits_for_slot(void **state)
 		mutex_lock(&slot->lock);
 		helper_start(&helper, pool, calls[c]);
 		wait_for_waiter(&slot->lock.spin);
-		assert_false(uzs_reuse_relieve(pool));
+		assert_false(uzs_reuse_flush(pool));
 		assert_int_equal(slot->held, 10);
 		assert_int_equal(gate_at(&helper.done), 0);
 		mutex_unlock(&slot->lock);
@@ -358,7 +358,7 @@ static void test_relieve_beside_user(void **state)
 
 		while (!zs_free_deferred(pool, one))
 			one = must_malloc(pool, 1000);
-		freed += uzs_reuse_relieve(pool);
+		freed += uzs_reuse_flush(pool);
 	}
 	/* But for the few times that the user was off its CPU with the lock. */
 	assert_true(freed > rounds - rounds / 10 - 2);

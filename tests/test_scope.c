@@ -199,7 +199,7 @@ static void test_free_under_pool_lock(void **state)
 		write_lock(&pool->lock);
 		helper_start(&h, pool, free_ways[way]);
 		while (!gate_at(&h.done) && !rwlock_is_contended(&pool->lock))
-			cond_resched();
+			sched_yield();
 		assert_int_equal(rwlock_is_contended(&pool->lock), takes_it);
 		assert_int_equal(inuse(class), takes_it ? 40 : 0);
 		write_unlock(&pool->lock);
@@ -268,7 +268,7 @@ static void wait_for_page_free(struct zs_pool *pool)
 
 		if (READ_ONCE(slot->lock.word) & UZS_SPIN_WAITERS)
 			return;
-		cond_resched();
+		sched_yield();
 	}
 }
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "compat/shrinker.h"
@@ -283,10 +284,10 @@ static void test_unregister_waits(void **state)
 	for (unsigned int i = 0; i < 2; i++)
 		threads[i] = start(shrink, &m);
 	while (smp_load_acquire(&m.inside) != 2)
-		cond_resched();
+		sched_yield();
 	leaver = start(unregister, &m);
 	do {
-		cond_resched();
+		sched_yield();
 		spin_lock(&m.list.lock);
 		leaving = m.shrinker.leaving;
 		spin_unlock(&m.list.lock);
@@ -372,7 +373,7 @@ static void test_traffic(void **state)
 		p->shrinker.private_data = p;
 		uzs_shrinker_register(&t.list, &p->shrinker);
 		if (i % 64 == 1)
-			cond_resched();
+			sched_yield();
 	}
 	smp_store_release(&t.stop, true);
 	for (unsigned int i = 0; i < 2; i++)

@@ -1116,7 +1116,7 @@ static void *run_walk(void *arg)
 		t->bad += uzs_slab_check(t->cache, "threads", tell, NULL);
 		kmem_cache_shrink(t->cache);
 		uzs_zone_reclaim(t->cache->zone, 0, false);
-		cond_resched();
+		sched_yield();
 	}
 	return NULL;
 }

@@ -296,11 +296,11 @@ static void test_second_compaction(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 
-	WRITE_ONCE(pool->compaction_in_progress, true);
+	mutex_lock(&pool->compact_lock);
 	assert_int_equal(zs_compact(pool), 0);
 	assert_int_equal(zs_shrink_scan(pool, 1), ZS_SHRINK_STOP);
 	assert_int_equal(info_of(pool).compactions, 0);
-	WRITE_ONCE(pool->compaction_in_progress, false);
+	mutex_unlock(&pool->compact_lock);
 	assert_int_equal(zs_compact(pool), 0);
 	assert_int_equal(info_of(pool).compactions, 1);
 	zs_destroy_pool(pool);

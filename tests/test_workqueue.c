@@ -62,7 +62,7 @@ static void wait_sleepers(struct workqueue_struct *wq, unsigned int nr)
 	unsigned int sleepers;
 
 	do {
-		cond_resched();
+		sched_yield();
 		spin_lock(&wq->lock);
 		sleepers = wq->sleepers;
 		spin_unlock(&wq->lock);
@@ -715,33 +715,22 @@ static void test_crowd(void **state)
  * fork
  */
 
-struct forker {
-	struct workqueue_struct *wq;
-	struct gate prepared;
-	struct gate go;
-};
-
-static void *prepare_and_undo(void *arg)
+static void *queue_one(void *arg)
 {
-	struct forker *f = arg;
+	struct item *item = arg;
 
-	uzs_workqueue_fork_prepare(f->wq);
-	gate_open(&f->prepared);
-	gate_pass(&f->go);
-	uzs_workqueue_fork_parent(f->wq);
+	assert_true(queue_work(item->wq, &item->work));
 	return NULL;
 }
 
-/* Nothing runs between prepare and parent; what is queued meanwhile runs
- * afterwards. */
-static void test_fork_prepare(void **state)
+/* Between hold and parent an item that runs goes on; nothing is queued or
+ * begun. */
+static void test_fork_hold(void **state)
 {
 	struct gate entered = { 0 }, leave = { 0 };
 	struct workqueue_struct wq;
 	struct item a, b;
-	struct forker one = { .wq = &wq }, two = { .wq = &wq };
-	struct caller drain = { .wq = &wq };
-	pthread_t first, second, drainer;
+	pthread_t queuer;
 
 	uzs_workqueue_init(&wq, true);
 	item_init(&a, &wq);
@@ -750,45 +739,64 @@ static void test_fork_prepare(void **state)
 	a.leave = &leave;
 	queue_work(&wq, &a.work);
 	gate_pass(&entered);
-	first = start(prepare_and_undo, &one);
-	wait_sleepers(&wq, 1);
-	assert_false(gate_is_open(&one.prepared));
+	uzs_workqueue_fork_hold(&wq);
 	gate_open(&leave);
-	gate_pass(&one.prepared);
-	assert_int_equal(runs_of(&a), 1);
-	/* the worker, a second who wants to fork, one who drains: all wait */
-	assert_true(queue_work(&wq, &b.work));
-	second = start(prepare_and_undo, &two);
-	drainer = start(call_drain, &drain);
-	wait_sleepers(&wq, 3);
-	assert_false(gate_is_open(&two.prepared));
+	while (runs_of(&a) != 1)
+		sched_yield();
+	queuer = start(queue_one, &b);
+	while (!spin_is_contended(&wq.lock))
+		sched_yield();
+	assert_false(work_pending(&b.work));
 	assert_int_equal(runs_of(&b), 0);
-	assert_true(work_pending(&b.work));
-	gate_open(&two.go);
-	gate_open(&one.go);
-	join(first);
-	join(second);
-	join(drainer);
+	uzs_workqueue_fork_parent(&wq);
+	join(queuer);
+	flush_work(&wq, &b.work);
+	assert_int_equal(runs_of(&a), 1);
 	assert_int_equal(runs_of(&b), 1);
 	uzs_workqueue_destroy(&wq);
 }
 
-/* If the first item ever is queued between prepare and parent, the thread is
- * created afterwards, without anyone asking again. */
-static void test_fork_parent_starts(void **state)
+/* What another thread was just running is run once more in the child, and not
+ * in the parent. */
+static void test_fork_running(void **state)
 {
-	struct gate entered = { 0 };
+	struct gate entered = { 0 }, leave = { 0 };
 	struct workqueue_struct wq;
 	struct item a;
+	int status;
+	pid_t pid;
 
 	uzs_workqueue_init(&wq, true);
 	item_init(&a, &wq);
 	a.entered = &entered;
-	uzs_workqueue_fork_prepare(&wq);
-	assert_true(queue_work(&wq, &a.work));
-	assert_int_equal(worker_of(&wq), UZS_WORKER_NONE);
-	uzs_workqueue_fork_parent(&wq);
+	a.leave = &leave;
+	queue_work(&wq, &a.work);
 	gate_pass(&entered);
+	uzs_workqueue_fork_hold(&wq);
+	fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		unsigned int before = a.runs;
+
+		alarm(20);
+		uzs_workqueue_fork_child(&wq);
+		a.entered = NULL;
+		a.leave = NULL;
+		a.inside = 0;
+		if (!work_pending(&a.work) || uzs_workqueue_drain(&wq) != 1 ||
+		    a.runs != before + 1)
+			_exit(1);
+		uzs_workqueue_destroy(&wq);
+		_exit(a.runs != before + 1);
+	}
+	uzs_workqueue_fork_parent(&wq);
+	gate_open(&leave);
+	flush_work(&wq, &a.work);
+	assert_int_equal(runs_of(&a), 1);
+	status = child_status(pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
 	uzs_workqueue_destroy(&wq);
 	assert_int_equal(a.runs, 1);
 }
@@ -830,39 +838,34 @@ static void test_fork_child(void **state)
 	int status;
 	pid_t pid;
 
-	for (unsigned int hold = 0; hold < 2; hold++) {
-		uzs_workqueue_init(&wq, true);
-		item_init(&a, &wq);
-		item_init(&b, &wq);
-		queue_work(&wq, &a.work);
-		flush_work(&wq, &a.work);
-		assert_int_equal(worker_of(&wq), UZS_WORKER_RUNNING);
-		uzs_workqueue_fork_prepare(&wq);
-		assert_true(queue_work(&wq, &a.work));
-		if (hold) {
-			uzs_workqueue_fork_hold(&wq);
-			assert_true(spin_is_locked(&wq.lock));
-		}
-		fflush(NULL);
-		pid = fork();
-		assert_true(pid >= 0);
-		if (pid == 0) {
-			alarm(20);
-			/* an exit status has 8 bits */
-			_exit(use_in_child(&wq, &a, &b) % 255);
-		}
-		uzs_workqueue_fork_parent(&wq);
-		assert_false(wq.fork_held);
-		flush_work(&wq, &a.work);
-		assert_int_equal(runs_of(&a), 2);
-		assert_false(pthread_equal(a.runner, pthread_self()));
-		status = child_status(pid);
-		assert_true(WIFEXITED(status));
-		assert_int_equal(WEXITSTATUS(status), 0);
-		uzs_workqueue_destroy(&wq);
-		assert_int_equal(a.runs, 2);
-		assert_int_equal(b.runs, 0);
+	uzs_workqueue_init(&wq, true);
+	item_init(&a, &wq);
+	item_init(&b, &wq);
+	queue_work(&wq, &a.work);
+	flush_work(&wq, &a.work);
+	assert_int_equal(worker_of(&wq), UZS_WORKER_RUNNING);
+	/* queued and not run: the thread would have it at once */
+	assert_true(uzs_queue_delayed_work(&wq, &a.work, 3600 * 1000000000u));
+	uzs_workqueue_fork_hold(&wq);
+	assert_true(spin_is_locked(&wq.lock));
+	fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		alarm(20);
+		/* an exit status has 8 bits */
+		_exit(use_in_child(&wq, &a, &b) % 255);
 	}
+	uzs_workqueue_fork_parent(&wq);
+	flush_work(&wq, &a.work);
+	assert_int_equal(runs_of(&a), 2);
+	assert_false(pthread_equal(a.runner, pthread_self()));
+	status = child_status(pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	uzs_workqueue_destroy(&wq);
+	assert_int_equal(a.runs, 2);
+	assert_int_equal(b.runs, 0);
 }
 
 /* ------------------------------------------------------------------------
@@ -920,8 +923,8 @@ int main(void)
 		cmocka_unit_test(test_destroy_queued),
 		cmocka_unit_test(test_no_thread),
 		cmocka_unit_test(test_crowd),
-		cmocka_unit_test(test_fork_prepare),
-		cmocka_unit_test(test_fork_parent_starts),
+		cmocka_unit_test(test_fork_hold),
+		cmocka_unit_test(test_fork_running),
 		cmocka_unit_test(test_fork_child),
 		cmocka_unit_test(test_flush_itself),
 	};

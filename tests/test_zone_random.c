@@ -4,6 +4,8 @@
  */
 #include "zone_owner.h"
 
+#include <sched.h>
+
 /* ------------------------------------------------------------------------
  * Everything at random, against a plain account of it
  */
@@ -237,7 +239,7 @@ static void *run_mover(void *arg)
 		if (++w->rounds % 4 == 0)
 			uzs_zone_reclaim(w->zone, 0, true);
 		mutex_unlock(&w->zone->trim_lock);
-		cond_resched();
+		sched_yield();
 	}
 	return NULL;
 }
@@ -329,7 +331,7 @@ static void *run_watcher(void *arg)
 			uzs_zone_reclaim(w->zone, w->zone->retained, false);
 		if (++w->rounds % 64 == 0)
 			uzs_zone_reclaim(w->zone, 0, false);
-		cond_resched();
+		sched_yield();
 	}
 	return NULL;
 }

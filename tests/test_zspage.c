@@ -6,6 +6,7 @@
 #include "test_util.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include "compat/fault.h"
 #include "internal.h"
@@ -344,7 +345,7 @@ static void test_lock_waits(void **state)
 				 0);
 		/* It sleeps for that page, and keeps migration away. */
 		while (!(page_flags(page) & PG_waiters))
-			cond_resched();
+			sched_yield();
 		assert_int_equal(pin_readers(&zspage->lock), 1);
 		assert_false(pin_write_trylock(&zspage->lock));
 		for (unsigned int i = busy + 1; i < n; i++)
@@ -573,7 +574,7 @@ static void test_worker_waits_for_the_lock(void **state)
 	lock_page(page);
 	zs_free(pool, handle);
 	while (!(page_flags(page) & PG_waiters))
-		cond_resched();
+		sched_yield();
 	assert_int_equal(async_freed(pool), 0);
 	/* It has the zspage in hand, so no one else gets it. */
 	handle = must_malloc(pool, 104);

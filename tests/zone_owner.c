@@ -2,6 +2,8 @@
 /* zone_owner.c - see zone_owner.h. */
 #include "zone_owner.h"
 
+#include <sched.h>
+
 struct zone_owner owner = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void owner_expects(bool what, const char *text)
@@ -124,7 +126,7 @@ bool disown_page(struct zone *zone, unsigned int entry)
 		if (trylock_page(page))
 			break;
 		pthread_mutex_unlock(&owner.lock);
-		cond_resched();
+		sched_yield();
 	}
 	o->page = NULL;
 	ok = page_marked(zone, page, o->key);

@@ -112,5 +112,8 @@ typedef unsigned int gfp_t;
 #define GFP_KERNEL ((gfp_t)0x1)
 #define GFP_NOWAIT ((gfp_t)0x2)
 #endif
+/* As GFP_KERNEL, but nobody is asked to free something: that is for the caller
+ * to do. Kernel: no such name; a GFP_KERNEL without __GFP_DIRECT_RECLAIM. */
+#define GFP_GROW ((gfp_t)0x4)
 
 #endif

@@ -85,9 +85,9 @@ unsigned int uzs_rmqueue_bulk(struct zone *zone, unsigned int type,
 void uzs_free_one_locked(struct zone *zone, struct page *page);
 
 /* zone_reclaim.c: discards warm free blocks, largest first, until at most
- * `target` bytes are warm and free. Needs trim_lock, takes zone->lock. Return:
- * bytes. */
-size_t uzs_discard_free(struct zone *zone, size_t target);
+ * `target` bytes are warm and free. Needs trim_lock and gate, which it drops
+ * between batches for others if it may; takes zone->lock. Return: bytes. */
+size_t uzs_discard_free(struct zone *zone, size_t target, bool give_way);
 /* zone.c: pages in the per-CPU lists; takes no lock. */
 unsigned long uzs_pcp_pages(struct zone *zone);
 

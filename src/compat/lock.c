@@ -15,6 +15,9 @@
 
 #define NSEC_PER_SEC 1000000000u
 
+/* A writer who could not be counted looks again after so long at most. */
+#define TOO_MANY_NS 1000000u
+
 #if defined(__linux__) && !defined(UZS_NO_FUTEX)
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -286,8 +289,11 @@ void uzs_write_lock_slow(rwlock_t *lock)
 	u32 v;
 
 	for (;;) {
+		/* A newcomer stands behind those who are counted. */
+		u32 wait = UZS_RW_NO_WRITE | (queued ? 0 : UZS_RW_WRITERS_WAIT);
+
 		v = look(&lock->word);
-		if (!(v & UZS_RW_NO_WRITE)) {
+		if (!(v & wait)) {
 			if (change(&lock->word, &v,
 				   (v - queued) | UZS_RW_WRITER,
 				   __ATOMIC_ACQUIRE))
@@ -297,7 +303,8 @@ void uzs_write_lock_slow(rwlock_t *lock)
 		} else if (queued) {
 			uzs_wait_on(&lock->word, v);
 		} else if ((v & UZS_RW_WRITERS_WAIT) == UZS_RW_WRITERS_WAIT) {
-			cond_resched(); /* too many to count */
+			/* too many to count */
+			uzs_wait_on_for(&lock->word, v, TOO_MANY_NS);
 		} else if (change(&lock->word, &v, v + UZS_RW_WRITER_WAITS,
 				  __ATOMIC_RELAXED)) {
 			queued = UZS_RW_WRITER_WAITS;

@@ -23,8 +23,6 @@
 #ifndef UZS_COMPAT_LOCK_H
 #define UZS_COMPAT_LOCK_H
 
-#include <sched.h>
-
 #include "base.h"
 #include "lockdep.h"
 
@@ -43,10 +41,13 @@ static inline void cpu_relax(void)
 #endif
 }
 
-/* Lets others run. Differs: the kernel does so only when somebody asked. */
+/* A place where others may run. Nothing, as the OS takes a thread off its CPU
+ * whenever it wants to: to yield here would give a neighbour who only computes
+ * a whole time slice each time, also when nobody waits. Who holds what others
+ * wait for drops it and takes it again, and the lock sees to it that they get
+ * their turn. (A step in the lab.) */
 static inline void cond_resched(void)
 {
-	sched_yield();
 }
 
 /* ------------------------------------------------------------------------
@@ -117,6 +118,13 @@ static inline bool spin_is_locked(const spinlock_t *lock)
 	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED) & UZS_SPIN_LOCKED;
 }
 
+/* Does somebody sleep for it? May be true a little longer than that. */
+static inline bool spin_is_contended(const spinlock_t *lock)
+{
+	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED) &
+	       UZS_SPIN_WAITERS;
+}
+
 /* Simpler than lockdep: that somebody holds it, not that the caller does. */
 #define assert_spin_locked(lock) VM_BUG_ON(!spin_is_locked(lock))
 
@@ -167,16 +175,22 @@ static inline void mutex_unlock(struct mutex *lock)
 	spin_unlock(&lock->spin);
 }
 
+static inline bool mutex_is_contended(const struct mutex *lock)
+{
+	return spin_is_contended(&lock->spin);
+}
+
 /* ------------------------------------------------------------------------
  * rwlock_t: many readers or one writer. Not recursive, not even for readers:
  * a reader queues behind a waiting writer.
  *
- * L2: new readers queue behind writers that wait, so that readers cannot
- * starve a writer. After a writer, if readers sleep, one of those that wait
+ * L2: new readers and new writers queue behind writers that wait, so that
+ * neither can starve a writer, and one who drops the lock for others to take it
+ * does not get it back before them. After a writer, if readers sleep, one of those that wait
  * gets a turn before the next writer, so that writers cannot starve them.
  * Which of several readers or writers is the next is left to chance.
- * Known limits: 511 writers can wait asleep (more wait by yielding), 1048575
- * threads can read.
+ * Known limits: 511 writers are counted (more look once a millisecond),
+ * 1048575 threads can read.
  */
 typedef struct {
 	u32 word;
@@ -241,6 +255,7 @@ static inline bool read_trylock(rwlock_t *lock)
 	return true;
 }
 
+/* Fails also while other writers wait. */
 static inline bool write_trylock(rwlock_t *lock)
 {
 	u32 v = 0;

@@ -540,7 +540,7 @@ void uzs_check_alloc(gfp_t gfp, const struct uzs_place *here)
 {
 	struct thread *t = get_me();
 
-	if (gfp == GFP_KERNEL)
+	if (gfp != GFP_NOWAIT)
 		uzs_check_sleep(here);
 	for (unsigned int i = t->nr; i-- > 0;)
 		if (is_atomic_kind(&t->held[i]) && !t->held[i].parked &&

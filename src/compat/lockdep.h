@@ -34,6 +34,7 @@
 
 /* Ranks of compat's own locks, outer first. Its users' lie between. */
 #define UZS_RANK_TRIM 20
+#define UZS_RANK_GATE 35
 #define UZS_RANK_PAGE 40
 #define UZS_RANK_ALLOC 80 /* slab caches and zone, in an order of their own */
 #define UZS_RANK_LEAF 90

@@ -264,19 +264,34 @@ void uzs_slab_free(struct kmem_cache *cache, void *obj)
 	local_unlock(&m->lock);
 }
 
-void uzs_slab_shrink(struct kmem_cache *cache)
+unsigned int uzs_slab_shrink(struct kmem_cache *cache)
 {
 	struct page *page, *next;
+	unsigned int pages = 0;
 
 	flush_all(cache);
 	spin_lock(&cache->lock);
 	list_for_each_entry_safe(page, next, &cache->partial, lru) {
+		if (!cache->nr_empty)
+			break;
 		if (slab_inuse(page))
 			continue;
 		cache->nr_empty--;
 		slab_remove(cache, page);
+		pages++;
 	}
 	spin_unlock(&cache->lock);
+	return pages;
+}
+
+bool uzs_slab_has_free(struct kmem_cache *cache)
+{
+	bool any;
+
+	spin_lock(&cache->lock);
+	any = !list_empty(&cache->partial);
+	spin_unlock(&cache->lock);
+	return any;
 }
 
 bool uzs_slab_isolate_sparse(struct kmem_cache *cache)
@@ -380,38 +395,48 @@ static unsigned int copy_words(struct kmem_cache *cache, struct page *page,
 	return got;
 }
 
+struct slab_walk {
+	struct kmem_cache *cache;
+	int (*fn)(void *arg, void *obj, unsigned long word);
+	void *arg;
+};
+
+static int walk_page(const struct slab_walk *walk, struct page *page)
+{
+	unsigned long words[WALK_BATCH];
+	unsigned int from = 0, got;
+	int rc = 0;
+
+	if (!is_slab_of(walk->cache, page))
+		return 0;
+	do {
+		got = copy_words(walk->cache, page, from, WALK_BATCH, words);
+		for (unsigned int w = 0; !rc && w < got; w++)
+			rc = walk->fn(walk->arg,
+				      slab_obj(walk->cache, page, from + w),
+				      words[w]);
+		from += got;
+	} while (!rc && got == WALK_BATCH);
+	return rc;
+}
+
 int uzs_slab_walk(struct kmem_cache *cache,
 		  int (*fn)(void *arg, void *obj, unsigned long word),
 		  void *arg)
 {
+	const struct slab_walk walk = { cache, fn, arg };
 	struct zone *zone = cache->zone;
-	unsigned long words[WALK_BATCH];
 	struct section *section = NULL;
+	int rc = 0;
 
-	while ((section = uzs_zone_next_section(zone, section))) {
-		for (unsigned int i = zone->first; i < zone->nr_pages; i++) {
-			struct page *page = uzs_section_page(zone, section, i);
-			unsigned int from = 0, got;
-
-			if (!is_slab_of(cache, page))
-				continue;
-			do {
-				got = copy_words(cache, page, from, WALK_BATCH,
-						 words);
-				for (unsigned int w = 0; w < got; w++) {
-					int rc = fn(arg,
-						    slab_obj(cache, page,
-							     from + w),
-						    words[w]);
-
-					if (rc)
-						return rc;
-				}
-				from += got;
-			} while (got == WALK_BATCH);
-		}
-	}
-	return 0;
+	while (!rc && (section = uzs_zone_next_section(zone, section)))
+		for (unsigned int i = zone->first; !rc && i < zone->nr_pages;
+		     i++)
+			rc = walk_page(&walk,
+				       uzs_section_page(zone, section, i));
+	if (section)
+		uzs_zone_end_walk(zone, section);
+	return rc;
 }
 
 /* A slab's free list has every object that is not in use. */
@@ -503,6 +528,8 @@ void uzs_slab_fork_parent(struct kmem_cache *cache)
 void uzs_slab_fork_child(struct kmem_cache *cache)
 {
 	spin_lock_renew(&cache->lock);
+	/* Who was about to empty them is not here. */
+	uzs_slab_unisolate(cache);
 	for (unsigned int i = 0; i < cache->magazines.slots; i++) {
 		struct slab_magazine *m = uzs_per_cpu(&cache->magazines, i);
 

@@ -46,8 +46,11 @@ void uzs_slab_destroy(struct kmem_cache *cache);
 void *uzs_slab_alloc(struct kmem_cache *cache, gfp_t gfp);
 void uzs_slab_free(struct kmem_cache *cache, void *obj);
 
-/* Gives back empty slabs, magazines emptied first. */
-void uzs_slab_shrink(struct kmem_cache *cache);
+/* Gives back empty slabs, magazines emptied first. Return: pages. */
+unsigned int uzs_slab_shrink(struct kmem_cache *cache);
+
+/* Is an object free in some slab? Those in magazines do not count. */
+bool uzs_slab_has_free(struct kmem_cache *cache);
 
 /* For users that can move their objects. isolate_sparse puts slabs aside that
  * are at most half full, if their objects fit into fewer; then each object of
@@ -63,7 +66,7 @@ void uzs_slab_unisolate(struct kmem_cache *cache);
 /* Calls fn with a copy of the first word of every object, free or in use, a
  * few at a time without any lock held, until fn answers non-zero. What the
  * first word of a free object is: its user's last value, or a number less
- * than 1 << 16. Needs zone->trim_lock. */
+ * than 1 << 16. */
 int uzs_slab_walk(struct kmem_cache *cache,
 		  int (*fn)(void *arg, void *obj, unsigned long word),
 		  void *arg);
@@ -89,9 +92,9 @@ static inline void kmem_cache_free(struct kmem_cache *cache, void *obj)
 {
 	uzs_slab_free(cache, obj);
 }
-static inline void kmem_cache_shrink(struct kmem_cache *cache)
+static inline unsigned int kmem_cache_shrink(struct kmem_cache *cache)
 {
-	uzs_slab_shrink(cache);
+	return uzs_slab_shrink(cache);
 }
 
 #endif

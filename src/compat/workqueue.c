@@ -4,7 +4,8 @@
  * Kernel origin: kernel/workqueue.c; differs: see workqueue.h.
  * Callers: zspage.c, zone.c, pool.c, fork.c. Calls: the items' functions.
  * Locks: takes wq->lock, and holds it neither while an item runs nor while
- * the thread is created. May sleep: all but queue_work and fork_child.
+ * the thread is created. May sleep: all but queue_work, fork_parent and
+ * fork_child.
  *
  * Queueings are numbered (seq), so "everything queued before" is everything
  * with a number up to the present one. Everyone who waits, the thread
@@ -27,7 +28,7 @@
 /* An item that runs, on the stack of who runs it. */
 struct uzs_run {
 	struct list_head entry; /* in wq->running. guard: wq->lock */
-	const struct work_struct *work; /* compared only: it may be freed (W6) */
+	struct work_struct *work; /* compared only: it may be freed (W6) */
 	u64 seq; /* the queueing that this run is for */
 	pthread_t thread;
 };
@@ -117,8 +118,6 @@ static bool run_one_locked(struct workqueue_struct *wq,
 	struct work_struct *pos;
 	void (*func)(struct work_struct * work);
 
-	if (wq->frozen)
-		return false;
 	list_for_each_entry(pos, &wq->queue, entry) {
 		if (pos->seq > seq)
 			return false;
@@ -178,7 +177,7 @@ static void wait_due_locked(struct workqueue_struct *wq)
 	list_for_each_entry(pos, &wq->queue, entry)
 		if (pos->due)
 			due = min(due, pos->due);
-	if (due == UINT64_MAX || wq->frozen) {
+	if (due == UINT64_MAX) {
 		wait_event_locked(wq);
 		return;
 	}
@@ -273,8 +272,7 @@ static void start_worker_locked(struct workqueue_struct *wq)
 	pthread_t thread;
 	int err;
 
-	if (wq->worker != UZS_WORKER_NONE || wq->stop || wq->frozen ||
-	    list_empty(&wq->queue))
+	if (wq->worker != UZS_WORKER_NONE || wq->stop || list_empty(&wq->queue))
 		return;
 	WRITE_ONCE(wq->worker, UZS_WORKER_STARTING);
 	spin_unlock(&wq->lock);
@@ -364,35 +362,38 @@ unsigned long uzs_workqueue_drain(struct workqueue_struct *wq)
 	return nr;
 }
 
-void uzs_workqueue_fork_prepare(struct workqueue_struct *wq)
-{
-	might_sleep();
-	spin_lock(&wq->lock);
-	/* two threads may fork at once: one after the other */
-	while (wq->frozen)
-		wait_event_locked(wq);
-	wq->frozen = true;
-	while (!list_empty(&wq->running) || wq->worker == UZS_WORKER_STARTING)
-		wait_event_locked(wq);
-	spin_unlock(&wq->lock);
-}
-
 void uzs_workqueue_fork_hold(struct workqueue_struct *wq)
 {
 	spin_lock(&wq->lock);
-	wq->fork_held = true;
+	/* Who creates a thread has the lock only before and after that. */
+	while (wq->worker == UZS_WORKER_STARTING)
+		wait_event_locked(wq);
 }
 
 void uzs_workqueue_fork_parent(struct workqueue_struct *wq)
 {
-	/* only the thread that forks changes it between prepare and here */
-	if (!wq->fork_held)
-		spin_lock(&wq->lock);
-	wq->fork_held = false;
-	wq->frozen = false;
-	announce_locked(wq);
-	start_worker_locked(wq);
 	spin_unlock(&wq->lock);
+}
+
+/* What another thread was just doing is not going to be finished here, so it
+ * is begun anew: an item does whatever it finds to do. */
+static void requeue_lost_runs(struct workqueue_struct *wq)
+{
+	struct uzs_run *run, *next;
+
+	list_for_each_entry_safe(run, next, &wq->running, entry) {
+		struct work_struct *work = run->work;
+
+		if (pthread_equal(run->thread, pthread_self()))
+			continue;
+		list_del(&run->entry);
+		if (work->pending || work->cancelling)
+			continue;
+		work->seq = ++wq->seq;
+		work->due = 0;
+		list_add_tail(&work->entry, &wq->queue);
+		WRITE_ONCE(work->pending, 1);
+	}
 }
 
 void uzs_workqueue_fork_child(struct workqueue_struct *wq)
@@ -400,8 +401,9 @@ void uzs_workqueue_fork_child(struct workqueue_struct *wq)
 	spin_lock_renew(&wq->lock);
 	wq->event = 0;
 	wq->sleepers = 0;
-	wq->fork_held = false;
-	wq->frozen = false;
-	if (wq->worker != UZS_WORKER_NEVER)
+	requeue_lost_runs(wq);
+	/* It may be the worker itself that forked, in an item. */
+	if (wq->worker == UZS_WORKER_RUNNING &&
+	    !pthread_equal(wq->thread, pthread_self()))
 		WRITE_ONCE(wq->worker, UZS_WORKER_NONE);
 }

@@ -77,8 +77,6 @@ struct workqueue_struct {
 	unsigned int sleepers; /* threads that wait for event. guard: lock */
 	enum uzs_worker_state worker; /* guard: lock; read relaxed */
 	bool stop; /* the worker leaves once it is idle. guard: lock */
-	bool frozen; /* nothing may start to run. guard: lock */
-	bool fork_held; /* fork_hold took the lock. guard: lock */
 	u64 seq; /* queueings so far. guard: lock */
 	struct list_head queue; /* of work_struct, FIFO. guard: lock */
 	struct list_head running; /* of struct uzs_run, on the stacks of those
@@ -147,22 +145,20 @@ static inline bool cancel_work_sync(struct workqueue_struct *wq,
  * Return: items that this thread ran. Context: may sleep. */
 unsigned long uzs_workqueue_drain(struct workqueue_struct *wq);
 
-/* Around a fork, in this order:
- *   uzs_workqueue_fork_prepare  waits until nothing runs, and keeps it so.
- *                               Items can still be queued. Call it before
- *                               taking locks that items take.
- *   uzs_workqueue_fork_hold     stops queue_work, too. Call it last, when no
- *                               more locks are to be taken: whoever holds one
- *                               may be waiting in queue_work. May be left out
- *                               if the caller's locks keep all others from
- *                               calling queue_work.
+/* Around a fork:
+ *   uzs_workqueue_fork_hold     stops queue_work, and with it whatever the
+ *                               thread would begin. Call it last, when no more
+ *                               locks are to be taken: whoever holds one may be
+ *                               waiting in queue_work.
  *   uzs_workqueue_fork_parent   in the parent, or when fork failed
  *   uzs_workqueue_fork_child    in the child: locks are made new, the thread
  *                               is forgotten and created again by the next
  *                               queue_work; what is queued stays queued
- * Not from within an item, and only if no other thread is in
+ * Items may be running meanwhile: by taking the locks that they take, the
+ * caller sees to it that nothing of theirs is half done. In the child those
+ * that ran in other threads are queued once more, so an item that may run
+ * then must not free its own memory (W6). Only if no other thread is in
  * cancel_work_sync. */
-void uzs_workqueue_fork_prepare(struct workqueue_struct *wq);
 void uzs_workqueue_fork_hold(struct workqueue_struct *wq);
 void uzs_workqueue_fork_parent(struct workqueue_struct *wq);
 void uzs_workqueue_fork_child(struct workqueue_struct *wq);

@@ -76,11 +76,14 @@ void uzs_zone_init(struct zone *zone, void *mem,
 	spin_lock_init(&zone->lock);
 	lock_set_rank(&zone->lock, UZS_RANK_ALLOC);
 	INIT_LIST_HEAD(&zone->sections);
+	INIT_LIST_HEAD(&zone->walk);
 	for (unsigned int o = 0; o < UZS_NR_ORDERS; o++)
 		for (int t = 0; t < MIGRATE_TYPES; t++)
 			INIT_LIST_HEAD(&zone->free_area[o].free_list[t]);
 	mutex_init(&zone->trim_lock);
 	lock_set_rank(&zone->trim_lock.spin, UZS_RANK_TRIM);
+	mutex_init(&zone->gate);
+	lock_set_rank(&zone->gate.spin, UZS_RANK_GATE);
 	uzs_shrinker_list_init(&zone->shrinkers);
 	uzs_percpu_init(&zone->slots, mem, sizeof(struct zone_slot));
 	for (unsigned int i = 0; i < zone->slots.slots; i++) {
@@ -178,6 +181,7 @@ static bool add_section(struct zone *zone, unsigned int type)
 	section->zone = zone;
 	section->type = type;
 	list_add(&section->list, &zone->sections);
+	list_add(&section->walk, &zone->walk);
 	/* The largest aligned blocks from the first page to the end. */
 	while (index < end) {
 		unsigned int order = (unsigned int)__builtin_ctz(index);
@@ -262,7 +266,7 @@ bool uzs_alloc_pages_bulk(struct zone *zone, gfp_t gfp, enum migratetype type,
 	LIST_HEAD(list);
 	struct page *page, *next;
 	unsigned int got = 0, want = n;
-	bool may_grow = gfp == GFP_KERNEL, shrunk = false;
+	bool may_grow = gfp != GFP_NOWAIT, shrunk = false;
 
 	might_alloc(gfp);
 	for (unsigned int i = 0; i < n; i++)
@@ -385,14 +389,27 @@ unsigned long uzs_zone_destroy(struct zone *zone)
 struct section *uzs_zone_next_section(struct zone *zone,
 				      struct section *section)
 {
-	struct list_head *next;
+	struct list_head *pos;
+	struct section *next = NULL;
 
 	spin_lock(&zone->lock);
-	next = section ? section->list.next : zone->sections.next;
-	spin_unlock(&zone->lock);
 	/* New ones enter at the head. */
-	return next == &zone->sections ? NULL
-				       : list_entry(next, struct section, list);
+	pos = section ? section->walk.next : zone->walk.next;
+	if (section)
+		section->walkers--;
+	if (pos != &zone->walk) {
+		next = list_entry(pos, struct section, walk);
+		next->walkers++;
+	}
+	spin_unlock(&zone->lock);
+	return next;
+}
+
+void uzs_zone_end_walk(struct zone *zone, struct section *section)
+{
+	spin_lock(&zone->lock);
+	section->walkers--;
+	spin_unlock(&zone->lock);
 }
 /* ---- for zone compaction ---------------------------------------------- */
 
@@ -438,7 +455,7 @@ unsigned int uzs_zone_take_free(struct section *section, unsigned int n,
 
 	/* What was moved away is free, but warm: that makes room. */
 	if (!take_at_cursor(section, n, pages, &got) && !got &&
-	    uzs_discard_free(section->zone, 0))
+	    uzs_discard_free(section->zone, 0, false))
 		take_at_cursor(section, n, pages, &got);
 	return got;
 }

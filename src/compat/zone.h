@@ -21,15 +21,16 @@
  *
  * Guarantees:
  *  Z1 address -> section -> descriptor -> PFN is arithmetic: no table.
- *  Z2 a section is unmapped only under zone->trim_lock.
+ *  Z2 a section is unmapped only under zone->trim_lock, and not while a walk
+ *     is in it.
  *  Z3 a page whose page lock is held and that has PG_movable set is neither
  *     freed nor reused until it is unlocked (its owner locks it to free it).
  *  Z4 bytes_resident is never less than what the OS has filled.
  *  Z5 nothing but growing needs memory: freeing, moving and giving back
  *     cannot fail for lack of it.
  *
- * Lock order: zone->trim_lock, page lock above all of the user's; slot lock,
- * then zone->lock below all of them. Ranks: lockdep.h.
+ * Lock order: zone->trim_lock, gate, page lock above all of the user's; slot
+ * lock, then zone->lock below all of them. Ranks: lockdep.h.
  */
 #ifndef UZS_COMPAT_ZONE_H
 #define UZS_COMPAT_ZONE_H
@@ -100,6 +101,8 @@ struct section {
 	u32 nr_free; /* pages in the buddy lists; guard: zone->lock */
 	u32 type; /* enum migratetype; written under zone->lock, atomic */
 	u32 cursor; /* free scanner's place; guard: trim_lock */
+	u32 walkers; /* walks that are in it; guard: zone->lock */
+	struct list_head walk; /* youngest first; guard: zone->lock */
 };
 
 struct free_area {
@@ -158,6 +161,7 @@ struct zone {
 	spinlock_t lock __aligned(64);
 	struct free_area free_area[UZS_NR_ORDERS]; /* guard: lock */
 	struct list_head sections; /* guard: lock */
+	struct list_head walk; /* the same, in the order of walks; guard: lock */
 	/* Written under lock, read relaxed by statistics. */
 	unsigned long nr_sections;
 	unsigned long nr_out; /* pages not in the buddy lists: used + pcp */
@@ -169,7 +173,12 @@ struct zone {
 	unsigned long migrations_busy; /* same */
 	bool reclaim_wanted; /* atomic: more is free than to be retained */
 
-	struct mutex trim_lock; /* one that unmaps or moves at a time */
+	/* One that unmaps or moves at a time; for as long as that takes. Within
+	 * it, gate: held while sections, or pages of one, are out of the lists,
+	 * and dropped between two steps if somebody wants it. So whoever needs
+	 * a zone that is whole (fork, check) waits for one step only. */
+	struct mutex trim_lock;
+	struct mutex gate;
 	struct shrinker_list shrinkers;
 };
 
@@ -187,9 +196,10 @@ unsigned long uzs_zone_destroy(struct zone *zone);
 /* Least bytes_resident of a zone that has handed out a page. */
 size_t uzs_zone_min_bytes(const struct zone_options *options);
 
-/* Takes `n` pages. GFP_NOWAIT: only what the zone has; GFP_KERNEL: may map a
- * section, and calls the shrinkers before it gives up (so: no locks of a
- * shrinker held). Contents undefined.
+/* Takes `n` pages. GFP_NOWAIT: only what the zone has; GFP_GROW: may map a
+ * section; GFP_KERNEL: also gives back what stands in the way of a limit, and
+ * calls the shrinkers before it gives up (so: no locks of a shrinker held).
+ * Contents undefined.
  * Return: true with all n, or false with none. */
 bool uzs_alloc_pages_bulk(struct zone *zone, gfp_t gfp, enum migratetype type,
 			  unsigned int n, struct page **pages) __must_check;
@@ -214,24 +224,36 @@ static inline void __free_page(struct zone *zone, struct page *page)
 
 /* Gives free memory above `target` bytes back to the OS: empty sections
  * first, then runs of free pages, largest first. Takes trim_lock unless the
- * caller has it (`locked`). Return: bytes given back. */
+ * caller has it (`locked`), and gate. Return: bytes given back. */
 size_t uzs_zone_reclaim(struct zone *zone, size_t target, bool locked);
 
 /* Empties the per-CPU lists into the buddy lists. */
 void uzs_zone_drain_pcp(struct zone *zone);
 
 /* For walks over all sections: the one behind `section`, NULL at the end; NULL
- * gives the first. Sections mapped meanwhile are not seen. Needs trim_lock
- * throughout (Z2). */
+ * gives the first. Sections mapped meanwhile are not seen. The one that it
+ * gives stays (Z2) until the next call, or until uzs_zone_end_walk. No locks
+ * are needed, or held between two calls. */
 struct section *uzs_zone_next_section(struct zone *zone,
 				      struct section *section);
+/* Leaves a walk before its end. */
+void uzs_zone_end_walk(struct zone *zone, struct section *section);
+
+/* Between two steps of somebody who holds gate: lets others have it. */
+static inline void uzs_zone_give_way(struct zone *zone)
+{
+	if (likely(!mutex_is_contended(&zone->gate)))
+		return;
+	mutex_unlock(&zone->gate);
+	mutex_lock(&zone->gate);
+}
 
 /* zone_compact.c: moves pages from sparse sections to dense ones. Needs
- * trim_lock. Return: pages moved. */
+ * trim_lock, takes gate. Return: pages moved. */
 unsigned long uzs_zone_compact(struct zone *zone);
 /* For it: free pages of one section, straight out of the buddy lists; at
  * most n. A section's type, its free blocks following it. Both need
- * trim_lock. */
+ * trim_lock and gate. */
 unsigned int uzs_zone_take_free(struct section *section, unsigned int n,
 				struct page **pages);
 void uzs_zone_set_type(struct section *section, enum migratetype type);
@@ -263,7 +285,7 @@ struct zone_stat {
 void uzs_zone_stat(struct zone *zone, struct zone_stat *stat);
 
 /* Counts violations of the zone's invariants, telling each through `report`.
- * Needs trim_lock; takes every slot lock and zone->lock. */
+ * Needs gate; takes every slot lock and zone->lock. */
 unsigned long uzs_zone_check(struct zone *zone,
 			     void (*report)(void *arg, const char *text),
 			     void *arg);

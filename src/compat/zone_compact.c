@@ -6,8 +6,9 @@
  * pages), mm/page_isolation.c; differs: whole sections are the unit, the
  * sparsest is emptied first; no retries, no modes (what is busy stays).
  * Callers: pool.c (zs_trim). Calls: zone.c, the movable operations.
- * Locks: needs trim_lock; takes page locks, zone->lock for moments. Sleeps:
- * as the movable operations do.
+ * Locks: needs trim_lock; takes gate, and drops it between two sections if
+ * somebody waits for it; takes page locks, zone->lock for moments. Sleeps: as
+ * the movable operations do.
  * Guarantees:
  *  C1 needs no memory beyond the zone's own free pages.
  *  C2 ends: a section is emptied once at most, or skipped; pages move only
@@ -191,6 +192,13 @@ static unsigned long empty_source(struct compact_control *cc)
 	return moved;
 }
 
+/* Gives back what was taken to move pages to. */
+static void put_targets(struct compact_control *cc)
+{
+	while (cc->nr_pages)
+		__free_page(cc->zone, cc->pages[--cc->nr_pages]);
+}
+
 unsigned long uzs_zone_compact(struct zone *zone)
 {
 	struct compact_control cc = { .zone = zone };
@@ -201,11 +209,17 @@ unsigned long uzs_zone_compact(struct zone *zone)
 	/* Free pages on per-CPU lists hide from the free scanner, and keep
 	 * their section from counting as empty. */
 	uzs_zone_drain_pcp(zone);
+	mutex_lock(&zone->gate);
 	sort_sections(zone);
 	start(&cc);
-	while (next_source(&cc))
+	while (next_source(&cc)) {
 		moved += empty_source(&cc);
-	while (cc.nr_pages)
-		__free_page(zone, cc.pages[--cc.nr_pages]);
+		if (mutex_is_contended(&zone->gate)) {
+			put_targets(&cc);
+			uzs_zone_give_way(zone);
+		}
+	}
+	put_targets(&cc);
+	mutex_unlock(&zone->gate);
 	return moved;
 }

@@ -4,8 +4,9 @@
  *
  * Kernel origin: none; the kernel has nobody to give memory back to.
  * Callers: zone.c, the worker, trim. Calls: buddy.c, zone.c, os.c.
- * Locks: needs or takes trim_lock; takes zone->lock for a batch of blocks at a
- * time. Sleeps: yes.
+ * Locks: needs or takes trim_lock; takes gate, and drops it between batches if
+ * somebody waits for it; takes zone->lock for a batch of blocks at a time.
+ * Sleeps: yes.
  * Known limits: a run of single free pages costs a system call for each (about
  * half a microsecond, and it interrupts all threads); zone compaction, which
  * makes runs long again, is run by trim only.
@@ -13,10 +14,12 @@
 #include "buddy.h"
 #include "os.h"
 
-/* Pages and blocks that reclaim works on between two takings of the lock:
+/* Sections and blocks that reclaim works on between two takings of the lock:
  * bounds both how long it holds zone->lock and what allocation misses. */
 #define RECLAIM_BLOCKS 64
-#define RECLAIM_SECTIONS 16
+#define RECLAIM_SECTIONS 4
+/* The same in bytes: how long others wait for gate. */
+#define RECLAIM_BYTES (RECLAIM_SECTIONS * UZS_SECTION_SIZE)
 
 /* Takes a wholly free section out of the lists; it counts as resident until
  * it is unmapped. Return: its warm pages. Locks: zone->lock. */
@@ -36,6 +39,7 @@ static unsigned long detach_section(struct zone *zone, struct section *section)
 		index += 1u << order;
 	}
 	list_del(&section->list);
+	list_del(&section->walk);
 	warm -= zone->nr_warm;
 	WRITE_ONCE(zone->nr_out, zone->nr_out + warm);
 	return warm;
@@ -56,7 +60,7 @@ static size_t unmap_empty(struct zone *zone, size_t target)
 		list_for_each_entry_safe(section, next, &zone->sections, list) {
 			size_t free_after;
 
-			if (section->nr_free != capacity)
+			if (section->nr_free != capacity || section->walkers)
 				continue;
 			/* What would stay, cold pages included: a retained
 			 * section saves its system calls too. */
@@ -86,6 +90,7 @@ static size_t unmap_empty(struct zone *zone, size_t target)
 				/* The OS would need memory to unmap. Nothing
 				 * is lost: the section goes back into use. */
 				list_add(&section->list, &zone->sections);
+				list_add(&section->walk, &zone->walk);
 				for (unsigned int p = zone->first;
 				     p < zone->nr_pages; p++)
 					uzs_free_block(zone, section, p, 0,
@@ -96,6 +101,7 @@ static size_t unmap_empty(struct zone *zone, size_t target)
 			}
 			spin_unlock(&zone->lock);
 		}
+		uzs_zone_give_way(zone);
 	} while (n == RECLAIM_SECTIONS && !kept);
 	__atomic_fetch_add(&zone->bytes_given_back, given, __ATOMIC_RELAXED);
 	return given;
@@ -155,12 +161,13 @@ static unsigned int discard_block(const struct zone *zone,
  * in `batch`. Locks: zone->lock. */
 static unsigned int take_warm(struct zone *zone, unsigned int order,
 			      size_t target, struct uzs_block *batch,
-			      unsigned int n)
+			      unsigned int n, size_t *bytes)
 {
 	for (unsigned int t = 0; t < MIGRATE_TYPES; t++) {
 		struct list_head *list = uzs_free_list(zone, order, t);
 
-		while (n < RECLAIM_BLOCKS && !list_empty(list) &&
+		while (n < RECLAIM_BLOCKS && *bytes < RECLAIM_BYTES &&
+		       !list_empty(list) &&
 		       uzs_free_bytes_locked(zone) > target) {
 			struct page *page =
 				list_first_entry(list, struct page, lru);
@@ -179,6 +186,7 @@ static unsigned int take_warm(struct zone *zone, unsigned int order,
 			uzs_account_block(zone, b->section, 1u << b->order,
 					  b->warm, false);
 			WRITE_ONCE(zone->nr_out, zone->nr_out + b->warm);
+			*bytes += (size_t)b->warm << zone->page_shift;
 			n++;
 		}
 	}
@@ -188,20 +196,21 @@ static unsigned int take_warm(struct zone *zone, unsigned int order,
 /* Discards warm free blocks, largest first, until at most `target` bytes are
  * warm and free, or as many pages are discarded as were warm at the start:
  * others may free pages as fast as they go. Locks: trim_lock. */
-size_t uzs_discard_free(struct zone *zone, size_t target)
+size_t uzs_discard_free(struct zone *zone, size_t target, bool give_way)
 {
 	struct uzs_block batch[RECLAIM_BLOCKS];
 	int least = (int)uzs_os_order(zone);
 	unsigned long most = READ_ONCE(zone->nr_warm), cold_pages = 0;
 	unsigned int n, cold;
-	size_t given;
+	size_t given, bytes;
 
 	do {
 		n = 0;
+		bytes = 0;
 		spin_lock(&zone->lock);
 		for (int order = (int)zone->max_order; order >= least; order--)
 			n = take_warm(zone, (unsigned int)order, target, batch,
-				      n);
+				      n, &bytes);
 		spin_unlock(&zone->lock);
 
 		cold = 0;
@@ -217,6 +226,8 @@ size_t uzs_discard_free(struct zone *zone, size_t target)
 			cold += done;
 		}
 		cold_pages += cold;
+		if (give_way)
+			uzs_zone_give_way(zone);
 		/* No progress: the OS refuses. */
 	} while (n && cold && cold_pages < most);
 	given = (size_t)cold_pages << zone->page_shift;
@@ -230,11 +241,13 @@ size_t uzs_zone_reclaim(struct zone *zone, size_t target, bool locked)
 
 	if (!locked)
 		mutex_lock(&zone->trim_lock);
+	mutex_lock(&zone->gate);
 	WRITE_ONCE(zone->reclaim_wanted, false);
 	if (!target)
 		uzs_zone_drain_pcp(zone);
 	given = unmap_empty(zone, target);
-	given += uzs_discard_free(zone, target);
+	given += uzs_discard_free(zone, target, true);
+	mutex_unlock(&zone->gate);
 	if (!locked)
 		mutex_unlock(&zone->trim_lock);
 	return given;

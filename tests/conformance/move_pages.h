@@ -54,6 +54,8 @@ static inline unsigned long subject_move_pages(struct zone *zone,
 			moved += !rc;
 		}
 out:
+	if (section)
+		uzs_zone_end_walk(zone, section);
 	mutex_unlock(&zone->trim_lock);
 	return moved;
 }

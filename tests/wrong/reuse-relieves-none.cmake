@@ -3,7 +3,7 @@
 set(file deferred.c)
 set(from [==[
 	if (mode == ZS_DEFER_REUSE)
-		return uzs_reuse_relieve(pool);
+		return uzs_reuse_flush(pool);
 ]==])
 set(to [==[
 	if (mode == ZS_DEFER_REUSE)

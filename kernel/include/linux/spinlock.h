@@ -20,14 +20,6 @@ enum { SINGLE_DEPTH_NESTING = 1 };
 #define spin_lock_bh(lock) spin_lock(lock)
 #define spin_unlock_bh(lock) spin_unlock(lock)
 
-#ifndef spin_is_contended /* as in the lab */
-/* Does somebody wait for it? Those who still spin do not count. */
-static inline bool spin_is_contended(const spinlock_t *lock)
-{
-	return READ_ONCE(lock->word) & UZS_SPIN_WAITERS;
-}
-#endif
-
 /* Two locks of one class at once: the caller says that their order is right,
  * so it is taken by trying, which the checked body does not order. */
 #if UZS_LAB
@@ -35,17 +27,24 @@ static inline bool spin_is_contended(const spinlock_t *lock)
 	((void)(nesting), uzs_lab_spin_lock_nested((lock), UZS_HERE))
 #define write_lock_nested(lock, nesting) \
 	((void)(nesting), uzs_lab_write_lock_nested((lock), UZS_HERE))
+#elif UZS_CHECKED
+/* Looks again when it may be free, or after a tenth of a millisecond. */
+#define UZS_NESTED_NS 100000u
+#define spin_lock_nested(lock, nesting)                                 \
+	do {                                                            \
+		while (!spin_trylock(lock))                             \
+			uzs_wait_on_for(&(lock)->word, UZS_SPIN_LOCKED, \
+					UZS_NESTED_NS);                 \
+	} while ((void)(nesting), 0)
+#define write_lock_nested(lock, nesting)                              \
+	do {                                                          \
+		while (!write_trylock(lock))                          \
+			uzs_wait_on_for(&(lock)->word, UZS_RW_WRITER, \
+					UZS_NESTED_NS);               \
+	} while ((void)(nesting), 0)
 #else
-#define spin_lock_nested(lock, nesting)     \
-	do {                                \
-		while (!spin_trylock(lock)) \
-			cond_resched();     \
-	} while ((void)(nesting), 0)
-#define write_lock_nested(lock, nesting)     \
-	do {                                 \
-		while (!write_trylock(lock)) \
-			cond_resched();      \
-	} while ((void)(nesting), 0)
+#define spin_lock_nested(lock, nesting) ((void)(nesting), spin_lock(lock))
+#define write_lock_nested(lock, nesting) ((void)(nesting), write_lock(lock))
 #endif
 
 #endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* relief.c - what zs_malloc does before it says that there is no memory. Owns
+ * the pool's counters relieved, trims and trimmed_at.
+ *
+ * Kernel origin: none; direct reclaim in mm/page_alloc.c has the same purpose.
+ * There shrinkers are asked once, and who finds another at it goes away.
+ * Callers: pool.c. Calls: deferred.c, compact.c, migrate.c, compat.
+ * Locks: takes drain_lock from start to end; trim_lock and compact_lock from
+ * the first step that needs them to the end of a round; free_work_lock and gate
+ * for moments. Sleeps: yes.
+ *
+ * A round is: free the handles that wait for it; free the zspages that wait for
+ * the async free work; give back empty slabs; compact; move pages together, so
+ * that sections empty out. After each step that freed anything zs_malloc tries
+ * again.
+ * Guarantees:
+ *  R1 a call that says no has tried with all three rights held (nobody else
+ *     drains, compacts or gives back), after a round in which there was nothing
+ *     left to do; and nothing was queued to be freed since.
+ *  R2 it waits for rights only. Who has one calls nobody back, and needs
+ *     nothing that the caller of zs_malloc may hold: so it ends.
+ *  R3 it goes on only after something was freed, by itself or (counted in
+ *     relieved) by others. What is only given back to the OS does not count:
+ *     it was free before. So two that fail do not keep each other going. And
+ *     it ends after MOST_ROUNDS.
+ */
+#include "internal.h"
+
+/* Frees the zspages of one class that wait for it. The class is not asked of a
+ * zspage: its first page may just be replaced. Locks: needs free_work_lock. */
+static unsigned long free_empty_of_class(struct zs_pool *pool,
+					 struct size_class *class)
+{
+	struct zspage *zspage, *next;
+	unsigned long n = 0;
+	LIST_HEAD(empty);
+
+	spin_lock(&class->lock);
+	list_splice_init(&class->fullness_list[ZS_INUSE_RATIO_0], &empty);
+	spin_unlock(&class->lock);
+	list_for_each_entry_safe(zspage, next, &empty, list) {
+		uzs_lock_zspage(zspage);
+		spin_lock(&class->lock);
+		uzs_remove_zspage(class, zspage);
+		uzs_add(&class->objs_capacity, -(long)class->objs_per_zspage);
+		uzs_release_zspage(pool, class, zspage);
+		spin_unlock(&class->lock);
+		n++;
+	}
+	return n;
+}
+
+unsigned long uzs_free_empty_zspages(struct zs_pool *pool)
+{
+	unsigned long n = 0;
+
+	mutex_lock(&pool->free_work_lock);
+	for (unsigned int i = 0; i < pool->nr_classes; i++) {
+		struct size_class *class = pool->size_class[i];
+
+		if (uzs_class_is_own(pool, i) &&
+		    READ_ONCE(class->zspages[ZS_INUSE_RATIO_0]))
+			n += free_empty_of_class(pool, class);
+	}
+	mutex_unlock(&pool->free_work_lock);
+	uzs_count(&pool->stat.zspages_async_freed, n);
+	uzs_count(&pool->relieved, n);
+	return n;
+}
+
+size_t uzs_trim_locked(struct zs_pool *pool)
+{
+	struct zone *zone = &pool->zone;
+	size_t given;
+
+	uzs_assert_held(&zone->trim_lock);
+	kmem_cache_shrink(&pool->handle_cache);
+	uzs_compact_zspage_slabs(pool);
+	kmem_cache_shrink(&pool->zspage_cache);
+	uzs_zone_compact(zone);
+	given = uzs_zone_reclaim(zone, 0, true);
+	uzs_count(&pool->trims, 1);
+	return given;
+}
+
+/* ---- the steps of a round ------------------------------------------------- */
+
+static bool relieve_queue(struct zs_pool *pool)
+{
+	return uzs_deferred_relieve(pool);
+}
+
+static bool relieve_empty(struct zs_pool *pool)
+{
+	return uzs_free_empty_zspages(pool) != 0;
+}
+
+/* A slab without which nothing is left in the cache is one that the next try
+ * takes again. */
+static bool shrink_slabs(struct kmem_cache *cache)
+{
+	unsigned int pages = kmem_cache_shrink(cache);
+
+	return pages > (uzs_slab_has_free(cache) ? 0 : 1);
+}
+
+static bool relieve_slabs(struct zs_pool *pool)
+{
+	return shrink_slabs(&pool->handle_cache) |
+	       shrink_slabs(&pool->zspage_cache);
+}
+
+static bool relieve_compact(struct zs_pool *pool)
+{
+	return uzs_compact_for_memory(pool) != 0;
+}
+
+/* Sections and slabs that are nearly empty: each takes a page or a head that
+ * can be had by moving what is in it. That is little, and to look for it takes
+ * time in proportion to the pool; so not again before as many objects were
+ * freed as there are sections. Locks: needs trim_lock. */
+static bool relieve_sections(struct zs_pool *pool)
+{
+	struct zone *zone = &pool->zone;
+	unsigned long freed = uzs_objs_freed(pool) + 1;
+	unsigned long sections = READ_ONCE(zone->nr_sections);
+	unsigned long slabs = READ_ONCE(pool->zspage_cache.nr_slabs);
+
+	if (pool->trimmed_at && freed - pool->trimmed_at < max(sections, 1UL))
+		return false;
+	pool->trimmed_at = freed;
+	uzs_trim_locked(pool);
+	/* A section's head is room only if the next try maps no other. */
+	return (READ_ONCE(zone->nr_sections) < sections &&
+		READ_ONCE(zone->nr_free) >= pool->chain_size + 2) ||
+	       READ_ONCE(pool->zspage_cache.nr_slabs) < slabs;
+}
+
+static const struct {
+	bool rights; /* to give back and to compact are needed */
+	bool (*relieve)(struct zs_pool *pool);
+} steps[] = {
+	{ false, relieve_queue },   { true, relieve_empty },
+	{ true, relieve_slabs },    { true, relieve_compact },
+	{ true, relieve_sections },
+};
+#define NR_STEPS (sizeof(steps) / sizeof(steps[0]))
+
+static void take_rights(struct relief *r)
+{
+	if (r->rights)
+		return;
+	mutex_lock(&r->pool->zone.trim_lock);
+	mutex_lock(&r->pool->compact_lock);
+	r->rights = true;
+}
+
+static void drop_rights(struct relief *r)
+{
+	if (!r->rights)
+		return;
+	mutex_unlock(&r->pool->compact_lock);
+	mutex_unlock(&r->pool->zone.trim_lock);
+	r->rights = false;
+}
+
+/* So many rounds, in each of which something was freed that did not help, are
+ * enough: others may free and allocate for ever. */
+#define MOST_ROUNDS 100
+
+/* The caller tries again now. */
+static bool try_again(struct relief *r)
+{
+	r->relieved = READ_ONCE(r->pool->relieved);
+	r->trims = READ_ONCE(r->pool->trims);
+	return true;
+}
+
+void uzs_relief_start(struct relief *r, struct zs_pool *pool,
+		      unsigned long relieved, unsigned long trims)
+{
+	*r = (struct relief){ .pool = pool,
+			      .relieved = relieved,
+			      .trims = trims };
+	might_sleep();
+	mutex_lock(&pool->deferred.drain_lock);
+}
+
+bool uzs_relief_next(struct relief *r)
+{
+	struct zs_pool *pool = r->pool;
+
+	for (;;) {
+		while (r->step < NR_STEPS) {
+			unsigned int step = r->step++;
+			unsigned long trims;
+			bool freed;
+
+			if (steps[step].rights)
+				take_rights(r);
+			trims = READ_ONCE(pool->trims);
+			freed = steps[step].relieve(pool);
+			/* Its own are no news; others are kept out. */
+			if (r->rights)
+				r->trims += READ_ONCE(pool->trims) - trims;
+			if (!freed)
+				continue;
+			r->any = true;
+			return try_again(r);
+		}
+		/* A round is over. Others may have freed something, or had
+		 * memory in hand, while the last try was made. */
+		if (!r->any && !r->last &&
+		    (READ_ONCE(pool->relieved) != r->relieved ||
+		     READ_ONCE(pool->trims) != r->trims)) {
+			r->last = true;
+			return try_again(r);
+		}
+		if (!r->any && READ_ONCE(pool->relieved) == r->relieved &&
+		    !uzs_deferred_waits(pool))
+			return false;
+		if (++r->rounds == MOST_ROUNDS)
+			return false;
+		/* The queue's locks come before the rights. */
+		drop_rights(r);
+		r->step = 0;
+		r->any = false;
+		r->last = false;
+	}
+}
+
+void uzs_relief_end(struct relief *r)
+{
+	drop_rights(r);
+	mutex_unlock(&r->pool->deferred.drain_lock);
+}
