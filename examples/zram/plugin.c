@@ -402,13 +402,16 @@ static int uzram_extents(void *handle, uint32_t count, uint64_t offset,
 	if (!in_device(count, offset))
 		return answer(-EINVAL, "extents", offset);
 	while (offset < end) {
-		enum uzram_extent type = uzram_extent(handle, offset / block);
-		uint64_t next = offset - offset % block;
+		size_t index = (size_t)(offset / block), next_index;
+		enum uzram_extent type =
+			uzram_extent(handle, index, &next_index);
+		uint64_t next;
 
-		do
-			next += block;
-		while (next < end &&
-		       uzram_extent(handle, next / block) == type);
+		do {
+			index = next_index;
+			next = index * block;
+		} while (next < end &&
+			 uzram_extent(handle, index, &next_index) == type);
 		if (next > config.size)
 			next = config.size;
 		if (nbdkit_add_extent(extents, offset, next - offset,

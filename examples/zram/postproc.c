@@ -23,7 +23,8 @@ unsigned long uzram_mark_idle(struct uzram *dev, unsigned long seconds)
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	time = (uint64_t)now.tv_sec;
-	for (size_t i = 0; i < dev->table.nr; i++) {
+	for (size_t i = slot_table_first(&dev->table, 0); i < dev->table.nr;
+	     i = slot_table_after(&dev->table, i)) {
 		struct slot *slot = &dev->table.slots[i];
 		uint64_t used;
 
@@ -149,7 +150,9 @@ int uzram_writeback(struct uzram *dev, const struct uzram_job *job,
 	if (dev->backing.fd < 0)
 		return -ENODEV;
 	pthread_mutex_lock(&dev->post_lock);
-	for (size_t i = 0; i < dev->table.nr && done->blocks < job->max; i++) {
+	for (size_t i = slot_table_first(&dev->table, 0);
+	     i < dev->table.nr && done->blocks < job->max;
+	     i = slot_table_after(&dev->table, i)) {
 		err = stopped(job) ? -ECANCELED
 				   : writeback_slot(dev, &dev->table.slots[i],
 						    job, done);
@@ -227,7 +230,9 @@ int uzram_recompress(struct uzram *dev, const struct uzram_job *job,
 	if (!dev->recomp_streams.streams)
 		return -ENODEV;
 	pthread_mutex_lock(&dev->post_lock);
-	for (size_t i = 0; i < dev->table.nr && done->blocks < job->max; i++) {
+	for (size_t i = slot_table_first(&dev->table, 0);
+	     i < dev->table.nr && done->blocks < job->max;
+	     i = slot_table_after(&dev->table, i)) {
 		err = stopped(job) ? -ECANCELED
 				   : recompress_slot(dev, &dev->table.slots[i],
 						     job, done);

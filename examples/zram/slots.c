@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* slots.c - memory of the slot table, and waiting for a slot's lock. */
+/* slots.c - memory of the slot table, walks over it, and waiting for a slot's
+ * lock. */
 #define _GNU_SOURCE
 #include "slots.h"
 
@@ -13,26 +14,67 @@
 /* Tries before a waiter sleeps: about the time of an uncompressed copy. */
 #define SPINS 64
 
+/* Address space whose memory is taken as it is used. Where all memory that
+ * comes is locked (mlockall, as nbdkit --swap does), too: without rights nothing
+ * is filled in, and from then on only what is used is locked. */
+static void *reserve(size_t bytes)
+{
+	void *map = mmap(NULL, bytes, PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	bool locked;
+
+	if (map == MAP_FAILED)
+		return NULL;
+	locked = msync(map, 1, MS_ASYNC | MS_INVALIDATE) && errno == EBUSY;
+	if ((locked && mlock2(map, bytes, MLOCK_ONFAULT)) ||
+	    mprotect(map, bytes, PROT_READ | PROT_WRITE)) {
+		munmap(map, bytes);
+		return NULL;
+	}
+	/* 2 MiB for one slot in use are too much; old kernels have no such */
+	madvise(map, bytes, MADV_NOHUGEPAGE);
+	return map;
+}
+
 int slot_table_init(struct slot_table *table, size_t nr)
 {
-	void *map;
+	size_t chunks = nr / SLOT_CHUNK + (nr % SLOT_CHUNK ? 1 : 0);
+	size_t bytes = nr * sizeof(struct slot);
 
-	if (nr > SIZE_MAX / sizeof(struct slot))
+	/* the summary is smaller than the slots */
+	if (nr > SIZE_MAX / 2 / sizeof(struct slot))
 		return -ENOMEM;
-	map = mmap(NULL, nr * sizeof(struct slot), PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (map == MAP_FAILED)
+	table->bytes = bytes + chunks_bytes(chunks);
+	table->slots = reserve(table->bytes);
+	if (!table->slots)
 		return -ENOMEM;
-	table->slots = map;
 	table->nr = nr;
+	chunks_init(&table->chunks, chunks, table->slots + nr);
 	return 0;
 }
 
 void slot_table_destroy(struct slot_table *table)
 {
-	if (table->slots)
-		munmap(table->slots, table->nr * sizeof(struct slot));
+	if (!table->slots)
+		return;
+	munmap(table->slots, table->bytes);
+	chunks_destroy(&table->chunks);
 	table->slots = NULL;
+}
+
+void slot_table_empty(struct slot_table *table)
+{
+	/* locked memory stays; then it is as it was */
+	madvise(table->slots, table->bytes, MADV_DONTNEED);
+}
+
+size_t slot_table_first(const struct slot_table *table, size_t index)
+{
+	size_t chunk = chunks_next(&table->chunks, index / SLOT_CHUNK);
+
+	if (chunk == table->chunks.nr)
+		return table->nr;
+	return chunk == index / SLOT_CHUNK ? index : chunk * SLOT_CHUNK;
 }
 
 static inline void pause_cpu(void)

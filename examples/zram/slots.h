@@ -12,7 +12,8 @@
  * Kernel origin: drivers/block/zram/zram_drv.c, struct zram_table_entry and
  * the slot lock. Differs: the lock sleeps on a futex, since its holder may
  * read the backing file.
- * Locks: each slot's own, never two at once.
+ * Nobody reads a slot of a chunk that has no filled ones: see chunks.h.
+ * Locks: each slot's own, never two at once; inside it that of the chunks.
  */
 #ifndef UZRAM_SLOTS_H
 #define UZRAM_SLOTS_H
@@ -21,6 +22,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "chunks.h"
+
+/* Slots in a chunk: a page of 4 KiB of them. */
+#define SLOT_CHUNK 256
 
 /* The word of a slot. */
 #define SLOT_SIZE_MASK 0x0001ffffu /* compressed bytes, at most 64 KiB */
@@ -44,12 +50,50 @@ struct slot {
 struct slot_table {
 	struct slot *slots; /* guard: const after create */
 	size_t nr; /* guard: const after create */
+	size_t bytes; /* of the mapping. guard: const after create */
+	struct chunks chunks;
 };
 
-/* Memory for the table is taken as slots are first written.
+/* Memory for the table is taken as slots are first filled, also by a process
+ * that has locked its memory.
  * Return: 0 or -ENOMEM. */
 int slot_table_init(struct slot_table *table, size_t nr);
 void slot_table_destroy(struct slot_table *table);
+/* Gives the memory back. All slots are empty, and nobody looks at them. */
+void slot_table_empty(struct slot_table *table);
+
+/* May the slot be filled? If not, whoever reads it takes memory for nothing.
+ * Once the call that filled it has returned: true. */
+static inline bool slot_table_used(const struct slot_table *table, size_t index)
+{
+	return chunks_used(&table->chunks, index / SLOT_CHUNK);
+}
+
+/* For a walk over all slots that may be filled: from the first at or behind
+ * `index`, or behind one that the walk is at. Return: nr at the end. */
+size_t slot_table_first(const struct slot_table *table, size_t index);
+
+static inline size_t slot_table_after(const struct slot_table *table,
+				      size_t index)
+{
+	index++;
+	return index % SLOT_CHUNK ? index : slot_table_first(table, index);
+}
+
+/* An empty slot is about to be filled; was emptied. Locks: the slot's. */
+static inline void slot_table_enter(struct slot_table *table,
+				    const struct slot *slot)
+{
+	chunks_enter(&table->chunks,
+		     (size_t)(slot - table->slots) / SLOT_CHUNK);
+}
+
+static inline void slot_table_leave(struct slot_table *table,
+				    const struct slot *slot)
+{
+	chunks_leave(&table->chunks,
+		     (size_t)(slot - table->slots) / SLOT_CHUNK);
+}
 
 void slot_lock_wait(struct slot *slot); /* the slow way in */
 void slot_unlock_wake(struct slot *slot); /* the slow way out */

@@ -95,6 +95,23 @@ static bool next_part(const struct uzram *dev, uint64_t *offset, uint64_t *left,
 	return true;
 }
 
+/* As next_part, but goes over what has nothing stored. */
+static bool next_used_part(const struct uzram *dev, uint64_t *offset,
+			   uint64_t *left, struct part *part)
+{
+	size_t index = (size_t)(*offset / dev->config.block);
+	size_t used = *left ? slot_table_first(&dev->table, index) : index;
+	uint64_t skip = 0;
+
+	if (used != index)
+		skip = (uint64_t)used * dev->config.block - *offset;
+	if (skip > *left)
+		skip = *left;
+	*offset += skip;
+	*left -= skip;
+	return next_part(dev, offset, left, part);
+}
+
 /* ---- freeing ------------------------------------------------------------ */
 
 /* All the bookkeeping of a slot that becomes empty, without the free itself.
@@ -130,12 +147,21 @@ void uzram_slot_free(struct uzram *dev, struct slot *slot)
 	zs_free(dev->pool, slot_free_extract(dev, slot));
 }
 
-/* What a client overwrites, zeroes or trims: at once, as in the kernel, or for
- * the next write to take. Locks: the slot's. */
-static void slot_free_for_next(struct uzram *dev, struct slot *slot)
+/* As slot_free_extract, of a slot that stays empty. */
+static unsigned long slot_empty(struct uzram *dev, struct slot *slot)
 {
+	bool filled = slot_filled(slot_word(slot));
 	unsigned long handle = slot_free_extract(dev, slot);
 
+	if (filled)
+		slot_table_leave(&dev->table, slot);
+	return handle;
+}
+
+/* What a client overwrote, zeroed or trimmed: at once, as in the kernel, or for
+ * the next write to take. */
+static void free_for_next(struct uzram *dev, unsigned long handle)
+{
 	if (dev->config.defer == ZS_DEFER_REUSE)
 		zs_free_deferred(dev->pool, handle);
 	else
@@ -158,7 +184,7 @@ static void slot_free_notify(struct uzram *dev, struct slot *slot)
 		count_add(&dev->counters.miss_free, 1);
 		return;
 	}
-	handle = slot_free_extract(dev, slot);
+	handle = slot_empty(dev, slot);
 	slot_unlock(slot);
 	zs_free_deferred(dev->pool, handle);
 }
@@ -275,7 +301,9 @@ static int make_block(struct uzram *dev, const void *block,
 static void replace(struct uzram *dev, struct slot *slot,
 		    const struct uzram_object *object)
 {
-	slot_free_for_next(dev, slot);
+	if (!slot_filled(slot_word(slot)))
+		slot_table_enter(&dev->table, slot);
+	free_for_next(dev, slot_free_extract(dev, slot));
 	uzram_slot_put(dev, slot, object);
 	slot_accessed(slot);
 }
@@ -293,6 +321,42 @@ static int write_block(struct uzram *dev, struct slot *slot, const void *block)
 	return 0;
 }
 
+/* Data NULL: zeroes. */
+static void change_part(unsigned char *block, const struct part *part,
+			const void *data)
+{
+	if (data)
+		memcpy(block + part->at, data, part->len);
+	else
+		memset(block + part->at, 0, part->len);
+}
+
+/* Part of a block near which nothing is stored. Its slot is locked only when
+ * there is something to put in it: a write that fails takes no memory of the
+ * table. Return: 0, a negative errno, or 1 if the block is filled meanwhile. */
+static int write_first_part(struct uzram *dev, const struct part *part,
+			    const void *data, unsigned char *block)
+{
+	struct slot *slot = &dev->table.slots[part->index];
+	struct uzram_object object;
+	bool filled;
+	int err;
+
+	memset(block, 0, dev->config.block);
+	change_part(block, part, data);
+	err = make_block(dev, block, &object);
+	if (err)
+		return err;
+	slot_lock(slot);
+	filled = slot_filled(slot_word(slot));
+	if (!filled)
+		replace(dev, slot, &object);
+	slot_unlock(slot);
+	if (filled && !(object.word & SLOT_SAME))
+		zs_free(dev->pool, object.handle);
+	return filled;
+}
+
 /* Part of a block; data NULL: zeroes. */
 static int write_part(struct uzram *dev, const struct part *part,
 		      const void *data)
@@ -302,14 +366,16 @@ static int write_part(struct uzram *dev, const struct part *part,
 	struct uzram_object object;
 	int err;
 
+	if (!slot_table_used(&dev->table, part->index)) {
+		err = write_first_part(dev, part, data, block);
+		if (err <= 0)
+			return err;
+	}
 	slot_lock(slot);
 	err = uzram_read_slot(dev, slot, block, dev->config.block, 0);
 	if (err)
 		goto out;
-	if (data)
-		memcpy(block + part->at, data, part->len);
-	else
-		memset(block + part->at, 0, part->len);
+	change_part(block, part, data);
 	err = make_block(dev, block, &object);
 	if (!err)
 		replace(dev, slot, &object);
@@ -366,6 +432,23 @@ int uzram_read_slot(struct uzram *dev, struct slot *slot, void *buf, size_t len,
 
 /* ---- requests ----------------------------------------------------------- */
 
+static int read_part(struct uzram *dev, const struct part *part, void *buf)
+{
+	struct slot *slot = &dev->table.slots[part->index];
+	int err;
+
+	if (!slot_table_used(&dev->table, part->index)) {
+		memset(buf, 0, part->len);
+		return 0;
+	}
+	slot_lock(slot);
+	err = uzram_read_slot(dev, slot, buf, part->len, part->at);
+	if (slot_filled(slot_word(slot)))
+		slot_accessed(slot);
+	slot_unlock(slot);
+	return err;
+}
+
 int uzram_read(struct uzram *dev, void *buf, size_t count, uint64_t offset)
 {
 	uint64_t left = count;
@@ -374,13 +457,7 @@ int uzram_read(struct uzram *dev, void *buf, size_t count, uint64_t offset)
 
 	count_add(&dev->counters.reads, 1);
 	while (!err && next_part(dev, &offset, &left, &part)) {
-		struct slot *slot = &dev->table.slots[part.index];
-
-		slot_lock(slot);
-		err = uzram_read_slot(dev, slot, buf, part.len, part.at);
-		if (slot_filled(slot_word(slot)))
-			slot_accessed(slot);
-		slot_unlock(slot);
+		err = read_part(dev, &part, buf);
 		buf = (char *)buf + part.len;
 	}
 	if (err)
@@ -411,9 +488,10 @@ int uzram_write(struct uzram *dev, const void *buf, size_t count,
 
 /* Is there anything to free? Without the lock: a write at the same time is
  * before or after. */
-static bool worth_freeing(struct slot *slot)
+static bool worth_freeing(struct uzram *dev, size_t index)
 {
-	return slot_word(slot) & ~SLOT_WAITERS;
+	return slot_table_used(&dev->table, index) &&
+	       slot_word(&dev->table.slots[index]) & ~SLOT_WAITERS;
 }
 
 int uzram_zero(struct uzram *dev, uint64_t count, uint64_t offset,
@@ -424,20 +502,20 @@ int uzram_zero(struct uzram *dev, uint64_t count, uint64_t offset,
 	int err = 0;
 
 	count_add(&dev->counters.writes, 1);
-	while (!err && next_part(dev, &offset, &count, &part)) {
+	while (!err && (may_trim ? next_used_part : next_part)(dev, &offset,
+							       &count, &part)) {
 		struct slot *slot = &dev->table.slots[part.index];
 
+		/* zeroes in an empty block change nothing */
+		if (may_trim && !worth_freeing(dev, part.index))
+			continue;
 		if (!part.whole) {
-			/* zeroes in an empty block change nothing */
-			if (worth_freeing(slot) || !may_trim)
-				err = write_part(dev, &part, NULL);
+			err = write_part(dev, &part, NULL);
 			continue;
 		}
-		if (may_trim && !worth_freeing(slot))
-			continue;
 		slot_lock(slot);
 		if (may_trim)
-			slot_free_for_next(dev, slot);
+			free_for_next(dev, slot_empty(dev, slot));
 		else
 			replace(dev, slot, &zeroes);
 		slot_unlock(slot);
@@ -452,6 +530,7 @@ static bool part_is_filled(struct uzram *dev, uint64_t count, uint64_t offset)
 	struct part part;
 
 	return next_part(dev, &offset, &count, &part) && !part.whole &&
+	       slot_table_used(&dev->table, part.index) &&
 	       slot_filled(slot_word(&dev->table.slots[part.index]));
 }
 
@@ -468,10 +547,10 @@ void uzram_trim(struct uzram *dev, uint64_t count, uint64_t offset)
 {
 	struct part part;
 
-	while (next_part(dev, &offset, &count, &part)) {
+	while (next_used_part(dev, &offset, &count, &part)) {
 		struct slot *slot = &dev->table.slots[part.index];
 
-		if (!part.whole || !worth_freeing(slot))
+		if (!part.whole || !worth_freeing(dev, part.index))
 			continue;
 		if (frees_as_swap_slot(dev)) {
 			slot_free_notify(dev, slot);
@@ -479,17 +558,22 @@ void uzram_trim(struct uzram *dev, uint64_t count, uint64_t offset)
 		}
 		count_add(&dev->counters.notify_free, 1);
 		slot_lock(slot);
-		slot_free_for_next(dev, slot);
+		free_for_next(dev, slot_empty(dev, slot));
 		slot_unlock(slot);
 	}
 }
 
-enum uzram_extent uzram_extent(struct uzram *dev, size_t index)
+enum uzram_extent uzram_extent(struct uzram *dev, size_t index, size_t *end)
 {
 	struct slot *slot = &dev->table.slots[index];
-	uint32_t word = slot_word(slot);
 	enum uzram_extent extent = UZRAM_DATA;
+	uint32_t word;
 
+	*end = slot_table_first(&dev->table, index);
+	if (*end != index)
+		return UZRAM_HOLE;
+	*end = index + 1;
+	word = slot_word(slot);
 	if (!slot_filled(word))
 		return UZRAM_HOLE;
 	if (!(word & SLOT_SAME))
@@ -533,15 +617,17 @@ void uzram_reset_max_used(struct uzram *dev)
 
 static void empty_all(struct uzram *dev)
 {
-	for (size_t i = 0; i < dev->table.nr; i++) {
+	for (size_t i = slot_table_first(&dev->table, 0); i < dev->table.nr;
+	     i = slot_table_after(&dev->table, i)) {
 		struct slot *slot = &dev->table.slots[i];
 
-		if (!worth_freeing(slot))
+		if (!worth_freeing(dev, i))
 			continue;
 		slot_lock(slot);
-		uzram_slot_free(dev, slot);
+		zs_free(dev->pool, slot_empty(dev, slot));
 		slot_unlock(slot);
 	}
+	slot_table_empty(&dev->table);
 }
 
 int uzram_reset(struct uzram *dev)

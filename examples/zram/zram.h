@@ -6,11 +6,11 @@
  *   stats.c, postproc.c    figures; idle, writeback, recompress
  *   zram.c                 reading, writing, freeing of blocks
  *   slots.c plan.c streams.c backing.c
- *   codec.c
+ *   chunks.c codec.c
  *
  * Lock order: open_lock or post_lock (never both), slot lock, stream,
- * compact_lock; slot lock, lock of the backing file's bitmap. All calls may run
- * at once, but uzram_destroy.
+ * compact_lock; slot lock, lock of the backing file's bitmap or of the chunks.
+ * All calls may run at once, but uzram_destroy.
  */
 #ifndef UZRAM_ZRAM_H
 #define UZRAM_ZRAM_H
@@ -101,8 +101,9 @@ bool uzram_zero_is_slow(struct uzram *dev, uint64_t count, uint64_t offset);
 void uzram_trim(struct uzram *dev, uint64_t count, uint64_t offset);
 
 enum uzram_extent { UZRAM_DATA, UZRAM_ZERO, UZRAM_HOLE };
-/* What the block at `index` is for a client that asks for extents. */
-enum uzram_extent uzram_extent(struct uzram *dev, size_t index);
+/* What the blocks from `index` to before `end` are for a client that asks for
+ * extents: one block, or all that lie together with nothing stored near. */
+enum uzram_extent uzram_extent(struct uzram *dev, size_t index, size_t *end);
 
 /* Control. */
 unsigned long uzram_compact(struct uzram *dev); /* pages freed */

@@ -30,15 +30,15 @@ static void test_kinds(void **state)
 	assert_int_equal(word_of(dev, 2), SLOT_HUGE | BLOCK);
 	assert_int_equal(word_of(dev, 3), 0);
 	assert_int_equal(uzram_write(dev, zeroes, BLOCK, 4 * BLOCK), 0);
-	assert_int_equal(uzram_extent(dev, 0), UZRAM_DATA);
-	assert_int_equal(uzram_extent(dev, 3), UZRAM_HOLE);
-	assert_int_equal(uzram_extent(dev, 4), UZRAM_ZERO);
+	assert_int_equal(extent_of(dev, 0), UZRAM_DATA);
+	assert_int_equal(extent_of(dev, 3), UZRAM_HOLE);
+	assert_int_equal(extent_of(dev, 4), UZRAM_ZERO);
 	assert_int_equal(zs_get_total_pages(dev->pool) > 1, 1);
 	/* zeroes that must stay are stored; those that need not are a hole */
 	assert_int_equal(uzram_zero(dev, BLOCK, 5 * BLOCK, false), 0);
-	assert_int_equal(uzram_extent(dev, 5), UZRAM_ZERO);
+	assert_int_equal(extent_of(dev, 5), UZRAM_ZERO);
 	assert_int_equal(uzram_zero(dev, BLOCK, 5 * BLOCK, true), 0);
-	assert_int_equal(uzram_extent(dev, 5), UZRAM_HOLE);
+	assert_int_equal(extent_of(dev, 5), UZRAM_HOLE);
 	assert_figures(dev);
 	assert_int_equal(count_of(&dev->counters.huge_since), 1);
 	put(dev, 2, TEXT, 4);
@@ -66,7 +66,7 @@ static void test_tail(void **state)
 		/* all but its first or last byte is not the block */
 		uzram_trim(dev, len - 1, last * BLOCK);
 		uzram_trim(dev, len - 1, last * BLOCK + 1);
-		assert_int_equal(uzram_extent(dev, last), UZRAM_DATA);
+		assert_int_equal(extent_of(dev, last), UZRAM_DATA);
 		if (turn == 0)
 			uzram_trim(dev, BLOCK + len, (last - 1) * BLOCK);
 		else
@@ -74,7 +74,7 @@ static void test_tail(void **state)
 						    (last - 1) * BLOCK,
 						    turn == 1),
 					 0);
-		assert_int_equal(uzram_extent(dev, last),
+		assert_int_equal(extent_of(dev, last),
 				 turn == 2 ? UZRAM_ZERO : UZRAM_HOLE);
 		assert_int_equal(count_of(&dev->counters.stored),
 				 turn == 2 ? 2 : 0);
@@ -124,9 +124,9 @@ static void test_notify_misses(void **state)
 	assert_int_equal(count_of(&dev->counters.notify_free), 2);
 	assert_int_equal(count_of(&dev->counters.miss_free), 1);
 	assert_block(dev, 0, MIXED, 1);
-	assert_int_equal(uzram_extent(dev, 1), UZRAM_HOLE);
+	assert_int_equal(extent_of(dev, 1), UZRAM_HOLE);
 	uzram_trim(dev, BLOCK, 0);
-	assert_int_equal(uzram_extent(dev, 0), UZRAM_HOLE);
+	assert_int_equal(extent_of(dev, 0), UZRAM_HOLE);
 	assert_figures(dev);
 	uzram_destroy(dev);
 }
@@ -324,7 +324,7 @@ static void *member_thread(void *arg)
 		else if (i % 7 == 0 &&
 			 uzram_zero(dev, BLOCK, other * BLOCK, i % 2))
 			me->crowd->wrong++;
-		uzram_extent(dev, other);
+		extent_of(dev, other);
 	}
 	for (size_t n = 0; n < SHARED; n++)
 		if (uzram_read(dev, block, sizeof(mine[n]),

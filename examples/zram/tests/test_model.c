@@ -134,7 +134,7 @@ static void op_trim(struct model *m)
 
 		memset(m->bytes + at, 0,
 		       m->size - at < block ? m->size - at : block);
-		assert_int_equal(uzram_extent(m->dev, first), UZRAM_HOLE);
+		assert_int_equal(extent_of(m->dev, first), UZRAM_HOLE);
 	}
 }
 
@@ -194,7 +194,7 @@ static void check_extents(struct model *m)
 		for (size_t at = i * block;
 		     at < (i + 1) * block && at < m->size; at++)
 			zero = zero && !m->bytes[at];
-		if (uzram_extent(m->dev, i) != UZRAM_DATA)
+		if (extent_of(m->dev, i) != UZRAM_DATA)
 			assert_true(zero);
 	}
 }

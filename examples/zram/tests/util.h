@@ -107,6 +107,13 @@ static inline uint32_t word_of(struct uzram *dev, size_t index)
 	return slot_word(&dev->table.slots[index]);
 }
 
+static inline enum uzram_extent extent_of(struct uzram *dev, size_t index)
+{
+	size_t end;
+
+	return uzram_extent(dev, index, &end);
+}
+
 static inline void put(struct uzram *dev, size_t index, enum contents kind,
 		       uint64_t seed)
 {
@@ -133,7 +140,7 @@ static inline void assert_figures(struct uzram *dev)
 {
 	unsigned long stored = 0, same = 0, huge = 0, wb = 0, pool = 0;
 	struct zs_pool_info info = ZS_POOL_INFO_INIT;
-	size_t bytes = 0;
+	size_t bytes = 0, in_chunk = 0;
 
 	for (size_t i = 0; i < dev->table.nr; i++) {
 		uint32_t word = slot_word(&dev->table.slots[i]);
@@ -152,6 +159,12 @@ static inline void assert_figures(struct uzram *dev)
 		if (!slot_filled(word)) {
 			assert_int_equal(word, 0);
 			assert_int_equal(dev->table.slots[i].handle, 0);
+		}
+		in_chunk += slot_filled(word);
+		if (i + 1 == dev->table.nr || (i + 1) % SLOT_CHUNK == 0) {
+			assert_int_equal(slot_table_used(&dev->table, i),
+					 in_chunk != 0);
+			in_chunk = 0;
 		}
 	}
 	assert_int_equal(count_of(&dev->counters.stored), stored);
