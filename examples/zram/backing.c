@@ -4,11 +4,11 @@
 #include "backing.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
+
+#include "fds.h"
 
 void backing_init(struct backing *backing, int fd)
 {
@@ -16,10 +16,18 @@ void backing_init(struct backing *backing, int fd)
 	pthread_mutex_init(&backing->lock, NULL);
 }
 
+void backing_close_file(int fd)
+{
+	if (fd < 0)
+		return;
+	/* a child that was forked has the same lock: closing leaves it held */
+	flock(fd, LOCK_UN);
+	close(fd);
+}
+
 void backing_close(struct backing *backing)
 {
-	if (backing->fd >= 0)
-		close(backing->fd);
+	backing_close_file(backing->fd);
 	backing->fd = -1;
 	free(backing->used);
 	backing->used = NULL;
@@ -54,7 +62,7 @@ int backing_open(const char *path, size_t block, uint64_t create_bytes,
 		 const char **why)
 {
 	int flags = O_RDWR | O_CLOEXEC | (create_bytes ? O_CREAT : 0);
-	int fd = open(path, flags, 0600), err;
+	int fd = fd_above_standard(open(path, flags, 0600)), err;
 
 	*why = "cannot be opened";
 	if (fd < 0)
@@ -62,7 +70,7 @@ int backing_open(const char *path, size_t block, uint64_t create_bytes,
 	err = prepare(fd, block, create_bytes, why);
 	if (!err)
 		return fd;
-	close(fd);
+	backing_close_file(fd);
 	return err;
 }
 

@@ -32,6 +32,9 @@ struct backing {
  * negative errno, with `why` telling what failed. */
 int backing_open(const char *path, size_t block, uint64_t create_bytes,
 		 const char **why);
+/* For who has no more use for a descriptor of backing_open, or -1: gives up the
+ * lock, too. */
+void backing_close_file(int fd);
 /* @fd: of backing_open, closed by backing_close; -1: no file. */
 void backing_init(struct backing *backing, int fd);
 /* Makes the bitmap, if there is a file. Return: 0 or a negative errno. */

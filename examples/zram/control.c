@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* control.c - the control socket and the thread that serves it, one request
- * after the other. Owns no state of the device. */
+/* control.c - the control socket: a thread that takes connections, and one for
+ * each connection. Owns no state of the device.
+ *
+ * Nobody holds others up: who is slow to ask or to listen has a thread of his
+ * own and a deadline, and when all places are taken the one who has been slow
+ * for longest loses his.
+ */
 #define _GNU_SOURCE
 #include "control.h"
 
@@ -8,20 +13,39 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "address.h"
+#include "fds.h"
 
 /* Without descriptors or memory a client waits in the socket's queue, and poll
  * returns at once. */
 #define RETRY_MS 100
 
-/* Somebody who connects and says nothing holds the others up so long. */
-#define PEER_SECONDS 5
+/* For a whole request, and again for the whole of its answer. */
+#define PEER_MS 5000
+
+enum client_state {
+	CLIENT_NONE, /* a place that is free */
+	CLIENT_SLOW, /* we wait for the client */
+	CLIENT_SERVED, /* the client waits for us */
+	CLIENT_DROPPED, /* was slow, and others came */
+	CLIENT_DONE /* its thread is at its end */
+};
+
+struct client {
+	struct control *control; /* guard: const */
+	int fd; /* guard: const while there is a client */
+	pthread_t thread; /* guard: the accepting thread's */
+	enum client_state state; /* guard: control->lock */
+	uint64_t since; /* guard: control->lock. When the state began */
+};
 
 struct control {
 	char *path;
@@ -30,6 +54,10 @@ struct control {
 	bool started;
 	_Atomic bool stop;
 	struct uzram *dev;
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* a client's state, or stop */
+	uint64_t changes; /* guard: lock */
+	struct client clients[CONTROL_CLIENTS];
 };
 
 static void control_free(struct control *control)
@@ -38,84 +66,98 @@ static void control_free(struct control *control)
 		close(control->listen_fd);
 	if (control->stop_fd >= 0)
 		close(control->stop_fd);
+	pthread_mutex_destroy(&control->lock);
+	pthread_cond_destroy(&control->changed);
 	free(control->path);
 	free(control);
 }
 
-/* Is there a socket whose server is gone? */
-static bool is_stale(const struct sockaddr_un *address)
-{
-	struct stat stat;
-	bool stale;
-	int fd;
-
-	if (lstat(address->sun_path, &stat) || !S_ISSOCK(stat.st_mode))
-		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	stale = connect(fd, (const struct sockaddr *)address,
-			sizeof(*address)) &&
-		errno == ECONNREFUSED;
-	close(fd);
-	return stale;
-}
-
-static int bind_private(int fd, const struct sockaddr_un *address)
-{
-	mode_t mask = umask(077);
-	int err = bind(fd, (const struct sockaddr *)address, sizeof(*address))
-			  ? -errno
-			  : 0;
-
-	umask(mask);
-	return err;
-}
-
 int control_listen(const char *path, struct control **out)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct control *control;
+	struct control *control = calloc(1, sizeof(*control));
 	int err;
 
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	control = calloc(1, sizeof(*control));
 	if (!control)
 		return -ENOMEM;
+	pthread_mutex_init(&control->lock, NULL);
+	pthread_cond_init(&control->changed, NULL);
+	for (int i = 0; i < CONTROL_CLIENTS; i++)
+		control->clients[i].control = control;
 	control->stop_fd = -1;
-	control->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	control->listen_fd = -1;
 	control->path = strdup(path);
-	err = control->listen_fd < 0 ? -errno : control->path ? 0 : -ENOMEM;
-	if (!err)
-		err = bind_private(control->listen_fd, &address);
-	if (err == -EADDRINUSE && is_stale(&address)) {
-		unlink(path);
-		err = bind_private(control->listen_fd, &address);
-	}
-	if (!err && listen(control->listen_fd, 8)) {
-		err = -errno;
-		unlink(path);
-	}
-	if (err) {
+	err = control->path ? address_listen(path) : -ENOMEM;
+	if (err < 0) {
 		control_free(control);
 		return err;
 	}
+	control->listen_fd = err;
 	*out = control;
 	return 0;
 }
 
-/* Reads a line. Return: false when none came. */
-static bool read_line(int fd, char *line, size_t bytes)
+/* ---- a client ----------------------------------------------------------- */
+
+/* Locks: control->lock. */
+static void set_state(struct client *client, enum client_state state)
 {
+	client->state = state;
+	client->since = client->control->changes++;
+	pthread_cond_broadcast(&client->control->changed);
+}
+
+/* Goes on to the next state. Return: false if the client was dropped. */
+static bool next_state(struct client *client, enum client_state state)
+{
+	struct control *control = client->control;
+	bool dropped;
+
+	pthread_mutex_lock(&control->lock);
+	dropped = client->state == CLIENT_DROPPED;
+	if (!dropped || state == CLIENT_DONE)
+		set_state(client, state);
+	pthread_mutex_unlock(&control->lock);
+	return !dropped;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Return: false when the time is over, or the server is to end and the client
+ * is not ready. */
+static bool wait_for(struct client *client, short events, int64_t deadline)
+{
+	struct pollfd polls[2] = { { client->fd, events, 0 },
+				   { client->control->stop_fd, POLLIN, 0 } };
+	int64_t left;
+
+	while ((left = deadline - now_ms()) > 0) {
+		int n = poll(polls, 2, (int)left);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		return n > 0 && polls[0].revents;
+	}
+	return false;
+}
+
+/* Reads a line. Return: false when none came in time. */
+static bool read_line(struct client *client, char *line, size_t bytes)
+{
+	int64_t deadline = now_ms() + PEER_MS;
 	size_t len = 0;
 	char *end;
 
-	while (len < bytes - 1) {
-		ssize_t n = recv(fd, line + len, bytes - 1 - len, 0);
+	while (len < bytes - 1 && wait_for(client, POLLIN, deadline)) {
+		ssize_t n = recv(client->fd, line + len, bytes - 1 - len,
+				 MSG_DONTWAIT);
 
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n <= 0)
 			return false;
@@ -130,12 +172,14 @@ static bool read_line(int fd, char *line, size_t bytes)
 	return false;
 }
 
-static void send_all(int fd, const char *text, size_t len)
+static void send_all(struct client *client, const char *text, size_t len,
+		     int64_t deadline)
 {
-	while (len) {
-		ssize_t n = send(fd, text, len, MSG_NOSIGNAL);
+	while (len && wait_for(client, POLLOUT, deadline)) {
+		ssize_t n = send(client->fd, text, len,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
 
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n <= 0)
 			return; /* the one who asked is gone */
@@ -144,31 +188,118 @@ static void send_all(int fd, const char *text, size_t len)
 	}
 }
 
-static void serve(struct control *control, int fd)
+static void serve(struct client *client)
 {
-	struct timeval patience = { .tv_sec = PEER_SECONDS };
+	struct control *control = client->control;
 	char line[CONTROL_LINE], why[CONTROL_LINE] = "";
 	char *text = NULL, *head = NULL;
 	size_t text_bytes = 0;
+	int64_t deadline;
 	FILE *out;
 	int err;
 
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	if (!read_line(fd, line, sizeof(line)))
+	if (!read_line(client, line, sizeof(line)) ||
+	    !next_state(client, CLIENT_SERVED))
 		return;
 	out = open_memstream(&text, &text_bytes);
 	if (!out)
 		return;
 	err = command_run(control->dev, line, &control->stop, out, why,
 			  sizeof(why));
+	next_state(client, CLIENT_SLOW);
+	deadline = now_ms() + PEER_MS;
 	if (fclose(out) == 0 &&
 	    asprintf(&head, err ? "error: %s\n" : "ok%s\n", why) >= 0) {
-		send_all(fd, head, strlen(head));
-		send_all(fd, text, text_bytes);
+		send_all(client, head, strlen(head), deadline);
+		send_all(client, text, text_bytes, deadline);
 		free(head);
 	}
 	free(text);
+}
+
+static void *client_thread(void *arg)
+{
+	struct client *client = arg;
+
+	serve(client);
+	/* in this order: from here on nobody else uses the descriptor */
+	next_state(client, CLIENT_DONE);
+	close(client->fd);
+	return NULL;
+}
+
+/* ---- taking connections ------------------------------------------------- */
+
+/* Locks: control->lock. */
+static struct client *find(struct control *control, enum client_state state)
+{
+	struct client *found = NULL;
+
+	for (int i = 0; i < CONTROL_CLIENTS; i++) {
+		struct client *client = &control->clients[i];
+
+		if (client->state == state &&
+		    (!found || client->since < found->since))
+			found = client;
+	}
+	return found;
+}
+
+/* Waits for a place; without one, drops who has been slow for longest.
+ * Return: NULL when the server is to end. */
+static struct client *find_place(struct control *control)
+{
+	struct client *place = NULL, *slow;
+
+	pthread_mutex_lock(&control->lock);
+	while (!atomic_load(&control->stop)) {
+		place = find(control, CLIENT_DONE);
+		if (place) {
+			pthread_join(place->thread, NULL);
+			place->state = CLIENT_NONE;
+		}
+		place = find(control, CLIENT_NONE);
+		if (place)
+			break;
+		slow = find(control, CLIENT_SLOW);
+		if (slow && !find(control, CLIENT_DROPPED)) {
+			shutdown(slow->fd, SHUT_RDWR);
+			set_state(slow, CLIENT_DROPPED);
+		}
+		pthread_cond_wait(&control->changed, &control->lock);
+	}
+	pthread_mutex_unlock(&control->lock);
+	return place;
+}
+
+/* Return: false without a descriptor or a thread for the client. */
+static bool take_client(struct control *control, struct client *place)
+{
+	bool taken;
+
+	place->fd = fd_above_standard(
+		accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC));
+	if (place->fd < 0)
+		return false;
+	pthread_mutex_lock(&control->lock);
+	taken = !pthread_create(&place->thread, NULL, client_thread, place);
+	if (taken)
+		set_state(place, CLIENT_SLOW);
+	pthread_mutex_unlock(&control->lock);
+	if (!taken)
+		close(place->fd);
+	return taken;
+}
+
+static bool has_thread(struct client *client)
+{
+	struct control *control = client->control;
+	bool has;
+
+	pthread_mutex_lock(&control->lock);
+	has = client->state != CLIENT_NONE;
+	pthread_mutex_unlock(&control->lock);
+	return has;
 }
 
 static void *control_thread(void *arg)
@@ -178,20 +309,22 @@ static void *control_thread(void *arg)
 				   { control->stop_fd, POLLIN, 0 } };
 
 	while (!atomic_load(&control->stop)) {
-		int fd;
+		struct client *place;
 
-		if (poll(polls, 2, -1) < 0 && errno != EINTR)
-			break;
-		if (!(polls[0].revents & POLLIN))
-			continue;
-		fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-		if (fd < 0) {
-			poll(&polls[1], 1, RETRY_MS);
+		if (poll(polls, 2, -1) < 0) {
+			if (errno != EINTR)
+				break;
 			continue;
 		}
-		serve(control, fd);
-		close(fd);
+		if (!(polls[0].revents & POLLIN))
+			continue;
+		place = find_place(control);
+		if (place && !take_client(control, place))
+			poll(&polls[1], 1, RETRY_MS);
 	}
+	for (int i = 0; i < CONTROL_CLIENTS; i++)
+		if (has_thread(&control->clients[i]))
+			pthread_join(control->clients[i].thread, NULL);
 	return NULL;
 }
 
@@ -201,7 +334,7 @@ int control_start(struct control *control, struct uzram *dev)
 	int err;
 
 	control->dev = dev;
-	control->stop_fd = eventfd(0, EFD_CLOEXEC);
+	control->stop_fd = fd_above_standard(eventfd(0, EFD_CLOEXEC));
 	if (control->stop_fd < 0)
 		return -errno;
 	/* signals are for the server's own threads */
@@ -219,7 +352,10 @@ void control_stop(struct control *control)
 
 	if (!control)
 		return;
+	pthread_mutex_lock(&control->lock);
 	atomic_store(&control->stop, true);
+	pthread_cond_broadcast(&control->changed);
+	pthread_mutex_unlock(&control->lock);
 	if (control->started) {
 		while (write(control->stop_fd, &one, sizeof(one)) < 0 &&
 		       errno == EINTR)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* control.h - the control socket: its thread, and the commands it takes.
+/* control.h - the control socket: its threads, and the commands it takes.
  *
- * One request for each connection: a line of words. The answer is a line "ok"
- * or "error: " and why, then what there is to print.
+ * One request for each connection: a line of words, within 5 seconds. The
+ * answer is a line "ok" or "error: " and why, then what there is to print; the
+ * client takes all of it within 5 seconds. Connections are served side by side.
  */
 #ifndef UZRAM_CONTROL_H
 #define UZRAM_CONTROL_H
@@ -12,6 +13,7 @@
 #include <stdio.h>
 
 #define CONTROL_LINE 256 /* bytes of a request, its end included */
+#define CONTROL_CLIENTS 32 /* connections at once */
 
 struct uzram;
 struct control;
@@ -19,9 +21,9 @@ struct control;
 /* Makes the socket at `path`. One left by a server that is gone is removed.
  * Return: 0 or a negative errno. */
 int control_listen(const char *path, struct control **control);
-/* Starts the thread that serves it. Return: 0 or a negative errno. */
+/* Starts the threads that serve it. Return: 0 or a negative errno. */
 int control_start(struct control *control, struct uzram *dev);
-/* Ends the thread, also in a long command, and removes the socket. */
+/* Ends the threads, also in a long command, and removes the socket. */
 void control_stop(struct control *control);
 
 /* commands.c. Does what `line` says (and changes it), prints to `out`.

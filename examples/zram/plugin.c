@@ -262,8 +262,7 @@ static void uzram_unload(void)
 	if (dev && stats_path)
 		write_stats();
 	uzram_destroy(dev);
-	if (config.backing_fd >= 0)
-		close(config.backing_fd);
+	backing_close_file(config.backing_fd);
 	free(backing_path);
 	free(stats_path);
 	free(control_path);

@@ -23,6 +23,7 @@ unsigned long uzram_mark_idle(struct uzram *dev, unsigned long seconds)
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	time = (uint64_t)now.tv_sec;
+	pthread_mutex_lock(&dev->post_lock);
 	for (size_t i = slot_table_first(&dev->table, 0); i < dev->table.nr;
 	     i = slot_table_after(&dev->table, i)) {
 		struct slot *slot = &dev->table.slots[i];
@@ -40,6 +41,7 @@ unsigned long uzram_mark_idle(struct uzram *dev, unsigned long seconds)
 		}
 		slot_unlock(slot);
 	}
+	pthread_mutex_unlock(&dev->post_lock);
 	return marked;
 }
 

@@ -42,6 +42,15 @@ static inline unsigned long count_of(_Atomic unsigned long *counter)
 	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+/* All 0; others may read them meanwhile. */
+static inline void counters_clear(struct uzram_counters *counters)
+{
+	_Atomic unsigned long *counter = (_Atomic unsigned long *)counters;
+
+	for (size_t i = 0; i < sizeof(*counters) / sizeof(*counter); i++)
+		atomic_store_explicit(&counter[i], 0, memory_order_relaxed);
+}
+
 struct uzram;
 
 /* The kernel's lines, its columns in its order. */

@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 /* ---- helpers ------------------------------------------------------------ */
 
@@ -635,6 +634,7 @@ int uzram_reset(struct uzram *dev)
 	struct zs_pool_info info = ZS_POOL_INFO_INIT;
 	int err = 0;
 
+	pthread_mutex_lock(&dev->post_lock);
 	pthread_mutex_lock(&dev->open_lock);
 	if (dev->connections) {
 		err = -EBUSY;
@@ -648,10 +648,11 @@ int uzram_reset(struct uzram *dev)
 	if (info.objs_inuse || count_of(&dev->counters.stored) ||
 	    count_of(&dev->counters.compr_bytes))
 		err = -EUCLEAN;
-	memset(&dev->counters, 0, sizeof(dev->counters));
+	counters_clear(&dev->counters);
 	uzram_set_limit(dev, dev->config.mem_limit);
 out:
 	pthread_mutex_unlock(&dev->open_lock);
+	pthread_mutex_unlock(&dev->post_lock);
 	return err;
 }
 
@@ -691,8 +692,7 @@ int uzram_create(const struct uzram_config *config, struct uzram **out,
 
 	explain(why, why_bytes, "no memory for the device");
 	if (!dev) {
-		if (config->backing_fd >= 0)
-			close(config->backing_fd);
+		backing_close_file(config->backing_fd);
 		return -ENOMEM;
 	}
 	dev->config = *config;

@@ -8,8 +8,7 @@
  *   slots.c plan.c streams.c backing.c
  *   chunks.c codec.c
  *
- * Lock order: open_lock or post_lock (never both), slot lock, stream,
- * compact_lock; slot lock, lock of the backing file's bitmap or of the chunks.
+ * Lock order: post_lock, open_lock, slot lock, stream, compact_lock; slot lock, lock of the backing file's bitmap or of the chunks.
  * All calls may run at once, but uzram_destroy.
  */
 #ifndef UZRAM_ZRAM_H
@@ -61,7 +60,7 @@ struct uzram {
 	 * memory that the one before made free */
 	pthread_mutex_t compact_lock;
 	/* held for the whole of a job: whoever selected a block finds its own
-	 * mark again, or none */
+	 * mark again, or none; and of a reset, which nobody walks beside */
 	pthread_mutex_t post_lock;
 	pthread_mutex_t open_lock; /* held for the whole of a reset */
 	unsigned int connections; /* guard: open_lock */
@@ -108,6 +107,7 @@ enum uzram_extent uzram_extent(struct uzram *dev, size_t index, size_t *end);
 /* Control. */
 unsigned long uzram_compact(struct uzram *dev); /* pages freed */
 /* Empties all blocks, sets the figures to zero and the limit as configured.
+ * Waits for a job that runs.
  * Return: 0; -EBUSY while a client is connected; -EUCLEAN when objects were
  * left in the pool, which is an error of this program. */
 int uzram_reset(struct uzram *dev);
@@ -135,7 +135,8 @@ struct uzram_done {
 	unsigned long no_room; /* of them: the memory limit was reached */
 	size_t bytes_before, bytes_after; /* compressed */
 };
-/* Marks what was not used in the last `seconds` (0: all). Return: blocks. */
+/* Marks what was not used in the last `seconds` (0: all). Waits for a job that
+ * runs. Return: blocks. */
 unsigned long uzram_mark_idle(struct uzram *dev, unsigned long seconds);
 /* One job at a time: another waits.
  * Return: 0, -ENODEV without backing file or recomp_algo, -ENOSPC when the

@@ -6,8 +6,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include "control.h"
 
@@ -533,59 +531,6 @@ static void test_commands(void **state)
 	uzram_destroy(dev);
 }
 
-/* ---- control socket ----------------------------------------------------- */
-
-int __real_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
-int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
-
-static _Atomic bool no_descriptors;
-static _Atomic unsigned int failed_accepts;
-
-int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
-{
-	if (!no_descriptors)
-		return __real_accept4(fd, address, len, flags);
-	failed_accepts++;
-	errno = EMFILE;
-	return -1;
-}
-
-/* Without descriptors the thread waits for better times, and does not spin. */
-static void test_no_descriptors(void **state)
-{
-	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct timeval patience = { .tv_sec = 60 };
-	struct control *control = NULL;
-	struct uzram *dev = test_device(&config);
-	char path[sizeof(address.sun_path)], answer[3] = "";
-	int fd;
-
-	test_file(path, sizeof(path));
-	unlink(path);
-	strcpy(address.sun_path, path);
-	assert_int_equal(control_listen(path, &control), 0);
-	no_descriptors = true;
-	assert_int_equal(control_start(control, dev), 0);
-	fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	assert_true(fd >= 0);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	assert_int_equal(
-		connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	assert_int_equal(send(fd, "mm_stat\n", 8, MSG_NOSIGNAL), 8);
-	while (!failed_accepts)
-		usleep(1000);
-	usleep(250000);
-	/* a thread that spins tries thousands of times */
-	assert_in_range(failed_accepts, 1, 50);
-	no_descriptors = false;
-	assert_int_equal(recv(fd, answer, 2, MSG_WAITALL), 2);
-	assert_string_equal(answer, "ok");
-	close(fd);
-	control_stop(control);
-	uzram_destroy(dev);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -599,7 +544,6 @@ int main(void)
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_reuse),
 		cmocka_unit_test(test_commands),
-		cmocka_unit_test(test_no_descriptors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
