@@ -164,8 +164,10 @@ static int cmd_writeback(struct request *req)
 		return fail(req, "the device has no backing file");
 	if (err)
 		return fail(req, "stopped after %lu blocks: %s", done.blocks,
-			    err == -ENOSPC ? "the backing file is full"
-					   : strerror(-err));
+			    done.full	     ? "the backing file is full"
+			    : err == -ENOSPC ? "no space left on the file "
+					       "system below the backing file"
+					     : strerror(-err));
 	fprintf(req->out,
 		"%lu blocks written back, %zu bytes of memory; %lu were used "
 		"meanwhile\n",
@@ -215,10 +217,15 @@ static int cmd_reset(struct request *req)
 
 static int cmd_limit(struct request *req)
 {
-	uint64_t bytes;
+	uint64_t bytes, least = uzram_least_limit(&req->dev->config);
 
 	if (req->nr != 2 || parse_size(req->words[1], &bytes))
 		return fail(req, "limit takes a size, such as 64M; 0 is none");
+	if (bytes && bytes < least)
+		return fail(req,
+			    "limit is at least %" PRIu64
+			    " bytes, or 0 for none, not '%s'",
+			    least, req->words[1]);
 	uzram_set_limit(req->dev, bytes);
 	fprintf(req->out, "mem_limit is %" PRIu64 " bytes\n",
 		uzram_pages_to_bytes(req->dev,

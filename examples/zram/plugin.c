@@ -28,8 +28,10 @@ static char *backing_path, *stats_path, *control_path;
 static uint64_t backing_size; /* bytes; 0: the file is long enough */
 static struct control *control;
 static struct uzram *dev;
-/* The memory limit was told of; not again before the limit is changed. */
+/* The memory limit was told of; not again before the limit is changed. And that
+ * there is no memory, once. */
 static _Atomic unsigned long told_limit;
+static _Atomic bool told_memory;
 
 /* ---- options ------------------------------------------------------------ */
 
@@ -138,6 +140,8 @@ static int uzram_config(const char *key, const char *value)
 
 static int uzram_config_complete(void)
 {
+	uint64_t least;
+
 	if (!config.size) {
 		nbdkit_error("size=SIZE is missing: the size of the device");
 		return -1;
@@ -154,6 +158,19 @@ static int uzram_config_complete(void)
 		nbdkit_error("backing_size=SIZE without backing=FILE");
 		return -1;
 	}
+	if (backing_size && backing_size < config.block) {
+		nbdkit_error("backing_size is at least %u bytes, not %llu",
+			     config.block, (unsigned long long)backing_size);
+		return -1;
+	}
+	least = uzram_least_limit(&config);
+	if (config.mem_limit && config.mem_limit < least) {
+		nbdkit_error("mem_limit is at least %llu bytes, or 0 for none, "
+			     "not %llu",
+			     (unsigned long long)least,
+			     (unsigned long long)config.mem_limit);
+		return -1;
+	}
 	return 0;
 }
 
@@ -163,7 +180,8 @@ static const char config_help[] =
 	"                   zstd[:1..19]; lz4\n"
 	"block=BYTES        what is compressed at a time: 4096, 16384, 32768\n"
 	"                   or 65536; 4096\n"
-	"mem_limit=SIZE     the most memory for compressed data; 0: no limit\n"
+	"mem_limit=SIZE     the most memory for compressed data, at least two\n"
+	"                   zspages (chain pages of block bytes); 0: no limit\n"
 	"recomp_algo=ALGO   a second algorithm, for uzramctl recompress\n"
 	"backing=FILE       where uzramctl writeback puts blocks; overwritten\n"
 	"backing_size=SIZE  makes FILE, and makes it that long\n"
@@ -315,17 +333,22 @@ static int fua_native(void *handle)
 static int answer(int err, const char *what, uint64_t offset)
 {
 	unsigned long limit;
+	bool told = false;
 
 	if (!err)
 		return 0;
 	/* a full device fails every write: told once */
 	limit = count_of(&dev->limit_pages) + 1;
-	if (err != -ENOSPC || atomic_exchange(&told_limit, limit) != limit)
+	if (err == -ENOSPC)
+		told = atomic_exchange(&told_limit, limit) == limit;
+	else if (err == -ENOMEM)
+		told = atomic_exchange(&told_memory, true);
+	if (!told)
 		nbdkit_error("%s at %llu: %s", what, (unsigned long long)offset,
-			     err != -ENOSPC ? strerror(-err)
-			     : limit == 1   ? "no memory"
-					    : "mem_limit is reached");
-	nbdkit_set_error(-err);
+			     err == -ENOSPC ? "mem_limit is reached"
+					    : strerror(-err));
+	/* clients know what to do about a device that is full */
+	nbdkit_set_error(err == -ENOMEM ? ENOSPC : -err);
 	return -1;
 }
 

@@ -119,8 +119,10 @@ static int writeback_slot(struct uzram *dev, struct slot *slot,
 	if (!wanted(slot_word(slot), job))
 		return 0;
 	to = backing_alloc(&dev->backing);
-	if (to == BACKING_NONE)
+	if (to == BACKING_NONE) {
+		done->full = true;
 		return -ENOSPC;
+	}
 	err = select_slot(dev, slot, job, 0, block, &word);
 	if (err <= 0)
 		goto unused;

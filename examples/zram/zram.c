@@ -209,34 +209,45 @@ static bool over_limit(struct uzram *dev, unsigned long *pages)
 	return limit && *pages > limit;
 }
 
-/* Return: a handle or an error value. Takes no more than the limit. */
+/* Is the pool above its limit also without what only waits to be freed? An
+ * object that does not fit is freed in here: who comes next has its room.
+ * Locks: takes compact_lock. */
+static bool stays_over_limit(struct uzram *dev, unsigned long handle,
+			     unsigned long *pages)
+{
+	bool over;
+
+	pthread_mutex_lock(&dev->compact_lock);
+	over = over_limit(dev, pages);
+	if (over) {
+		zs_free_deferred_flush(dev->pool);
+		over = over_limit(dev, pages);
+	}
+	if (over && zs_shrink_count(dev->pool)) {
+		zs_compact(dev->pool);
+		over = over_limit(dev, pages);
+	}
+	if (over) {
+		zs_drain(dev->pool);
+		over = over_limit(dev, pages);
+	}
+	if (over)
+		zs_free(dev->pool, handle);
+	pthread_mutex_unlock(&dev->compact_lock);
+	return over;
+}
+
+/* Return: a handle or an error value; -ENOSPC at the limit. */
 static unsigned long alloc_object(struct uzram *dev, size_t size)
 {
 	unsigned long pages, handle;
-	bool over;
 
 	handle = zs_malloc(dev->pool, plan_size(&dev->plan, dev->pool, size),
 			   GFP_KERNEL, NUMA_NO_NODE);
 	if (zs_is_err(handle))
+		return handle;
+	if (over_limit(dev, &pages) && stays_over_limit(dev, handle, &pages))
 		return (unsigned long)-ENOSPC;
-	over = over_limit(dev, &pages);
-	if (over) {
-		pthread_mutex_lock(&dev->compact_lock);
-		over = over_limit(dev, &pages);
-		if (over && dev->config.defer != ZS_DEFER_NONE) {
-			zs_free_deferred_flush(dev->pool);
-			over = over_limit(dev, &pages);
-		}
-		if (over && zs_shrink_count(dev->pool)) {
-			zs_compact(dev->pool);
-			over = over_limit(dev, &pages);
-		}
-		pthread_mutex_unlock(&dev->compact_lock);
-	}
-	if (over) {
-		zs_free(dev->pool, handle);
-		return (unsigned long)-ENOSPC;
-	}
 	note_used(dev, pages);
 	return handle;
 }
@@ -602,8 +613,12 @@ unsigned long uzram_compact(struct uzram *dev)
 
 void uzram_set_limit(struct uzram *dev, uint64_t bytes)
 {
-	uint64_t pages = (bytes + dev->config.block - 1) / dev->config.block;
+	uint64_t block = dev->config.block;
+	uint64_t pages = bytes / block + (bytes % block ? 1 : 0);
 
+	if (pages > UINT64_MAX / block)
+		pages = UINT64_MAX /
+			block; /* so that it can be told in bytes */
 	atomic_store(&dev->limit_pages,
 		     pages > ~0UL ? ~0UL : (unsigned long)pages);
 }
@@ -703,7 +718,7 @@ int uzram_create(const struct uzram_config *config, struct uzram **out,
 	uzram_set_limit(dev, config->mem_limit);
 
 	options.page_size = config->block;
-	options.chain_size = config->chain_size;
+	options.chain_size = uzram_chain(config);
 	options.lock_scope = config->scope;
 	options.defer = config->defer;
 	dev->pool = zs_create_pool_with("uzram", &options);

@@ -29,6 +29,7 @@
 #include "streams.h"
 
 #define UZRAM_BLOCK_MAX 65536
+#define UZRAM_CHAIN 8
 
 struct uzram_config {
 	uint64_t size; /* bytes, at least 1 */
@@ -42,7 +43,7 @@ struct uzram_config {
 	 * leave the object to the next write */
 	enum zs_defer_mode defer;
 	enum zs_lock_scope scope;
-	unsigned int chain_size; /* pages; 0: the library's default */
+	unsigned int chain_size; /* pages, 4 to 16; 0: UZRAM_CHAIN */
 	bool all_classes; /* as the kernel: no plan */
 };
 
@@ -72,6 +73,18 @@ static inline uint64_t uzram_nr_blocks(const struct uzram_config *config)
 	       (config->size % config->block ? 1 : 0);
 }
 
+static inline unsigned int uzram_chain(const struct uzram_config *config)
+{
+	return config->chain_size ? config->chain_size : UZRAM_CHAIN;
+}
+
+/* The least memory limit, bytes, with which any block can be written: there is
+ * room for a zspage of its own beside that of the block that it replaces. */
+static inline uint64_t uzram_least_limit(const struct uzram_config *config)
+{
+	return (uint64_t)2 * uzram_chain(config) * config->block;
+}
+
 /* The device closes the backing file, also if it cannot be made.
  * Return: 0 or a negative errno, with a line in `why`. */
 int uzram_create(const struct uzram_config *config, struct uzram **dev,
@@ -83,8 +96,8 @@ void uzram_open(struct uzram *dev);
 void uzram_close(struct uzram *dev);
 
 /* Requests. The range lies in the device.
- * Return: 0 or a negative errno: -ENOSPC when the memory limit is reached or
- * the OS has no memory; nothing that was stored before is lost then, and
+ * Return: 0 or a negative errno: -ENOSPC when the memory limit is reached,
+ * -ENOMEM when the OS has no memory; nothing that was stored before is lost then, and
  * blocks before the one that failed may be written. */
 int uzram_read(struct uzram *dev, void *buf, size_t count, uint64_t offset);
 int uzram_write(struct uzram *dev, const void *buf, size_t count,
@@ -111,6 +124,8 @@ unsigned long uzram_compact(struct uzram *dev); /* pages freed */
  * Return: 0; -EBUSY while a client is connected; -EUCLEAN when objects were
  * left in the pool, which is an error of this program. */
 int uzram_reset(struct uzram *dev);
+/* @bytes: 0 for none; else from uzram_least_limit on, or all writes that need
+ * memory fail. Rounded up to pages. */
 void uzram_set_limit(struct uzram *dev, uint64_t bytes);
 void uzram_reset_max_used(struct uzram *dev);
 
@@ -133,6 +148,7 @@ struct uzram_done {
 	/* wanted, but used meanwhile, not smaller, or no memory for it */
 	unsigned long skipped;
 	unsigned long no_room; /* of them: the memory limit was reached */
+	bool full; /* writeback: all blocks of the file are in use */
 	size_t bytes_before, bytes_after; /* compressed */
 };
 /* Marks what was not used in the last `seconds` (0: all). Waits for a job that
@@ -140,7 +156,8 @@ struct uzram_done {
 unsigned long uzram_mark_idle(struct uzram *dev, unsigned long seconds);
 /* One job at a time: another waits.
  * Return: 0, -ENODEV without backing file or recomp_algo, -ENOSPC when the
- * file is full, -ECANCELED, or an error of the file. What could not be moved
+ * file is full or (done->full is false) what it lies on, -ECANCELED, or another
+ * error of the file. What could not be moved
  * is in memory as before. */
 int uzram_writeback(struct uzram *dev, const struct uzram_job *job,
 		    struct uzram_done *done);

@@ -266,7 +266,86 @@ static void test_limit(void **state)
 {
 	(void)state;
 	run_limit(ZS_DEFER_ARRAY);
+	run_limit(ZS_DEFER_PERCPU);
 	run_limit(ZS_DEFER_REUSE);
+}
+
+/* One block at a time fits whatever its size and whatever was in its place, and
+ * what only waits to be freed is no reason to refuse. */
+static void run_least_limit(const struct uzram_config *config)
+{
+	struct uzram *dev = test_device(config);
+	unsigned char block[UZRAM_BLOCK_MAX];
+	size_t len = config->block;
+	uint64_t seed = 6;
+
+	uzram_set_limit(dev, uzram_least_limit(config));
+	for (size_t i = 0; i < 200; i++) {
+		size_t noise = random_below(&seed, len + 1);
+		size_t index = i % 3;
+
+		contents_fill(block, noise, NOISE, &seed);
+		contents_fill(block + noise, len - noise, TEXT, &seed);
+		if (i % 2)
+			uzram_trim(dev, 3 * len, 0);
+		else
+			index = i ? (i - 1) % 3 : 0; /* where one is */
+		assert_int_equal(uzram_write(dev, block, len, index * len), 0);
+	}
+	assert_figures(dev);
+	uzram_destroy(dev);
+}
+
+static void test_least_limit(void **state)
+{
+	static const unsigned int blocks[] = { 4096, 65536 };
+	static const unsigned int chains[] = { 0, 4, 16 };
+
+	for (int i = 0; i < 2 * 3 * 4 * 2; i++) {
+		struct uzram_config config =
+			test_config(blocks[i % 2], "lz4", NULL);
+
+		config.chain_size = chains[i / 2 % 3];
+		config.defer = (enum zs_defer_mode)(ZS_DEFER_NONE + i / 6 % 4);
+		config.all_classes = i / 24;
+		run_least_limit(&config);
+	}
+}
+
+unsigned long __real_zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp,
+			       int nid);
+unsigned long __wrap_zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp,
+			       int nid);
+
+static _Atomic bool no_memory;
+
+unsigned long __wrap_zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp,
+			       int nid)
+{
+	return no_memory ? (unsigned long)-ENOMEM
+			 : __real_zs_malloc(pool, size, gfp, nid);
+}
+
+/* That the OS has no memory is not the limit. */
+static void test_no_memory(void **state)
+{
+	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
+	unsigned char block[BLOCK];
+	struct uzram *dev;
+	uint64_t seed = 8;
+
+	config.mem_limit = uzram_least_limit(&config);
+	dev = test_device(&config);
+	put(dev, 0, MIXED, 1);
+	contents_fill(block, BLOCK, MIXED, &seed);
+	no_memory = true;
+	assert_int_equal(uzram_write(dev, block, BLOCK, 0), -ENOMEM);
+	assert_int_equal(uzram_write(dev, block, 100, 0), -ENOMEM);
+	assert_int_equal(uzram_write(dev, block, 100, BLOCK), -ENOMEM);
+	no_memory = false;
+	assert_block(dev, 0, MIXED, 1);
+	assert_figures(dev);
+	uzram_destroy(dev);
 }
 
 /* ---- threads ------------------------------------------------------------ */
@@ -402,19 +481,28 @@ static void test_threads(void **state)
 
 /* ---- commands ----------------------------------------------------------- */
 
+static char why[256];
+
 static char *command(struct uzram *dev, const char *text, int expected)
 {
 	static char printed[65536];
-	char line[CONTROL_LINE], why[256] = "";
+	char line[CONTROL_LINE];
 	FILE *out = fmemopen(printed, sizeof(printed), "w");
 
 	assert_non_null(out);
+	*why = 0;
 	snprintf(line, sizeof(line), "%s", text);
 	assert_int_equal(command_run(dev, line, NULL, out, why, sizeof(why)),
 			 expected);
 	fclose(out);
 	assert_int_equal(!!*why, expected != 0);
 	return printed;
+}
+
+static const char *reason(struct uzram *dev, const char *text)
+{
+	command(dev, text, -1);
+	return why;
 }
 
 static unsigned long figure_of(struct uzram *dev, const char *name)
@@ -517,6 +605,16 @@ static void test_commands(void **state)
 		strstr(command(dev, "stat json", 0), "\"huge_pages\": 1,"));
 	command(dev, "limit 1M", 0);
 	assert_int_equal(count_of(&dev->limit_pages), 256);
+	/* too little is refused, with what would do; and as much as can be said
+	 * is not none */
+	assert_non_null(strstr(reason(dev, "limit 10"), " 65536 bytes"));
+	reason(dev, "limit 65535");
+	assert_int_equal(count_of(&dev->limit_pages), 256);
+	command(dev, "limit 65536", 0);
+	assert_int_equal(count_of(&dev->limit_pages), 16);
+	assert_null(
+		strstr(command(dev, "limit 18446744073709551615", 0), "is 0 "));
+	assert_true(count_of(&dev->limit_pages) > 1UL << 30);
 	command(dev, "writeback", -1);
 	command(dev, "recompress", -1);
 	assert_non_null(strstr(command(dev, "classes", 0), "Total"));
@@ -541,6 +639,8 @@ int main(void)
 		cmocka_unit_test(test_idle_and_access),
 		cmocka_unit_test(test_failing_file),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_least_limit),
+		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_reuse),
 		cmocka_unit_test(test_commands),

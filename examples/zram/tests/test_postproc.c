@@ -7,11 +7,14 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "control.h"
+
 #define BLOCK 4096
 
 /* Called before each write to the backing file. */
 static void (*in_the_midst)(struct uzram *dev);
 static struct uzram *device;
+static int write_error; /* errno of each write, or 0 */
 
 ssize_t __real_pwrite(int fd, const void *buf, size_t count, off_t offset);
 ssize_t __wrap_pwrite(int fd, const void *buf, size_t count, off_t offset);
@@ -20,6 +23,10 @@ ssize_t __wrap_pwrite(int fd, const void *buf, size_t count, off_t offset)
 {
 	if (in_the_midst)
 		in_the_midst(device);
+	if (write_error) {
+		errno = write_error;
+		return -1;
+	}
 	return __real_pwrite(fd, buf, count, offset);
 }
 
@@ -170,6 +177,50 @@ static void test_two_jobs(void **state)
 	unlink(path);
 }
 
+/* ---- a file that is full ------------------------------------------------ */
+
+static const char *writeback_fails(struct uzram *dev)
+{
+	static char why[256];
+	char line[] = "writeback";
+	FILE *null = fopen("/dev/null", "w");
+
+	assert_non_null(null);
+	assert_int_equal(command_run(dev, line, NULL, null, why, sizeof(why)),
+			 -1);
+	fclose(null);
+	return why;
+}
+
+/* The file, or the file system that it lies on: who can help is another. */
+static void test_full(void **state)
+{
+	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
+	struct uzram *dev;
+	const char *why;
+	char path[512];
+
+	test_backing_file(&config, path, sizeof(path), 3 * BLOCK);
+	dev = test_device(&config);
+	for (size_t i = 0; i < 5; i++)
+		put(dev, i, MIXED, i);
+	write_error = ENOSPC;
+	why = writeback_fails(dev);
+	assert_non_null(strstr(why, "after 0 blocks"));
+	assert_non_null(strstr(why, "file system"));
+	write_error = EDQUOT;
+	assert_non_null(strstr(writeback_fails(dev), strerror(EDQUOT)));
+	write_error = 0;
+	why = writeback_fails(dev);
+	assert_non_null(strstr(why, "after 3 blocks"));
+	assert_non_null(strstr(why, "the backing file is full"));
+	for (size_t i = 0; i < 5; i++)
+		assert_block(dev, i, MIXED, i);
+	assert_figures(dev);
+	uzram_destroy(dev);
+	unlink(path);
+}
+
 /* ---- idle, limit -------------------------------------------------------- */
 
 static void test_idle_seconds(void **state)
@@ -230,6 +281,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clients),
 		cmocka_unit_test(test_two_jobs),
+		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_idle_seconds),
 		cmocka_unit_test(test_recompress_at_limit),
 	};
