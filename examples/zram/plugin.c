@@ -11,11 +11,13 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "control.h"
+#include "fds.h"
 #include "size.h"
 #include "zram.h"
 
@@ -25,6 +27,7 @@ static struct uzram_config config = { .block = 4096,
 				      .backing_fd = -1,
 				      .defer = ZS_DEFER_NONE };
 static char *backing_path, *stats_path, *control_path;
+static int stats_fd = -1; /* in case it cannot be opened at the end */
 static uint64_t backing_size; /* bytes; 0: the file is long enough */
 static struct control *control;
 static struct uzram *dev;
@@ -186,7 +189,8 @@ static const char config_help[] =
 	"backing=FILE       where uzramctl writeback puts blocks; overwritten\n"
 	"backing_size=SIZE  makes FILE, and makes it that long\n"
 	"control=SOCKET     makes a Unix socket there, for uzramctl\n"
-	"stats=FILE         writes the statistics there at the end\n"
+	"stats=FILE         writes the statistics there at the end; tried at the\n"
+	"                   start\n"
 	"defer=KIND         none, array, percpu: trim requests free at once,\n"
 	"                   or as a freed swap slot does; reuse: what trims and\n"
 	"                   overwrites free is for the next write; none\n"
@@ -213,6 +217,41 @@ static int try_slot_table(void)
 	return 0;
 }
 
+static int stats_failed(void)
+{
+	nbdkit_error("stats=%s: %s", stats_path, strerror(errno));
+	return -1;
+}
+
+static int open_stats(int flags)
+{
+	return fd_above_standard(
+		open(stats_path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666));
+}
+
+/* At the end nbdkit can only log an error: tried now, with a line that says
+ * what a file is that was not written since. */
+static int try_stats(void)
+{
+	static const char line[] = "The device is in use. Its statistics are "
+				   "written here when it ends.\n";
+	struct stat stat;
+
+	if (fstat(stats_fd, &stat) ||
+	    (S_ISREG(stat.st_mode) && ftruncate(stats_fd, 0)))
+		return stats_failed();
+	errno = ENOSPC; /* of a part of the line */
+	if (write(stats_fd, line, strlen(line)) != (ssize_t)strlen(line))
+		return stats_failed();
+	return 0;
+}
+
+static void end_control(void)
+{
+	control_stop(control);
+	control = NULL;
+}
+
 static int uzram_get_ready(void)
 {
 	const char *why;
@@ -220,6 +259,11 @@ static int uzram_get_ready(void)
 
 	if (try_slot_table())
 		return -1;
+	if (stats_path) {
+		stats_fd = open_stats(0);
+		if (stats_fd < 0)
+			return stats_failed();
+	}
 	if (backing_path) {
 		config.backing_fd = backing_open(backing_path, config.block,
 						 backing_size, &why);
@@ -230,13 +274,17 @@ static int uzram_get_ready(void)
 			return -1;
 		}
 	}
-	if (!control_path)
-		return 0;
-	err = control_listen(control_path, &control);
-	if (!err)
-		return 0;
-	nbdkit_error("control=%s: %s", control_path, strerror(-err));
-	return -1;
+	err = control_path ? control_listen(control_path, &control) : 0;
+	if (err) {
+		nbdkit_error("control=%s: %s", control_path, strerror(-err));
+		return -1;
+	}
+	/* last: if another device has all these, the file is its, too */
+	if (stats_path && try_stats()) {
+		end_control();
+		return -1;
+	}
+	return 0;
 }
 
 static int uzram_after_fork(void)
@@ -247,20 +295,32 @@ static int uzram_after_fork(void)
 	config.backing_fd = -1; /* the device closes it */
 	if (err) {
 		nbdkit_error("%s", why);
+		end_control();
 		return -1;
 	}
 	err = control ? control_start(control, dev) : 0;
-	if (err)
-		nbdkit_error("control thread: %s", strerror(-err));
-	return err ? -1 : 0;
+	if (!err)
+		return 0;
+	nbdkit_error("control thread: %s", strerror(-err));
+	end_control();
+	return -1;
 }
 
 static void write_stats(void)
 {
-	FILE *out = fopen(stats_path, "w");
+	int fd = open_stats(O_TRUNC);
+	FILE *out;
 
+	if (fd >= 0) {
+		close(stats_fd);
+	} else { /* by now nbdkit may be another user */
+		fd = stats_fd;
+		(void)!ftruncate(fd, 0);
+		lseek(fd, 0, SEEK_SET);
+	}
+	out = fdopen(fd, "w");
 	if (!out) {
-		nbdkit_error("stats=%s: %s", stats_path, strerror(errno));
+		stats_failed();
 		return;
 	}
 	uzram_print_table(dev, out);
@@ -270,14 +330,15 @@ static void write_stats(void)
 	uzram_print_io_stat(dev, out);
 	fprintf(out, "bd_stat  ");
 	uzram_print_bd_stat(dev, out);
-	if (fclose(out))
-		nbdkit_error("stats=%s: %s", stats_path, strerror(errno));
+	if (fflush(out) || ferror(out))
+		stats_failed();
+	fclose(out);
 }
 
 static void uzram_unload(void)
 {
-	control_stop(control);
-	if (dev && stats_path)
+	end_control();
+	if (dev && stats_fd >= 0)
 		write_stats();
 	uzram_destroy(dev);
 	backing_close_file(config.backing_fd);
@@ -434,8 +495,9 @@ static int uzram_extents(void *handle, uint32_t count, uint64_t offset,
 			next = index * block;
 		} while (next < end &&
 			 uzram_extent(handle, index, &next_index) == type);
-		if (next > config.size)
-			next = config.size;
+		/* nbdkit does not take more than it asked for */
+		if (next > end)
+			next = end;
 		if (nbdkit_add_extent(extents, offset, next - offset,
 				      types[type]))
 			return -1;

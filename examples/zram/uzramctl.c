@@ -3,15 +3,16 @@
  * socket. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "control.h"
 
 static const char help[] =
@@ -61,18 +62,30 @@ __attribute__((noreturn)) static void usage(const char *what)
 	exit(2);
 }
 
-static int connect_to(const char *path)
+/* What is printed goes to where it should, or it is an error: told before
+ * anything is done, and not to a server that got the place of what is closed. */
+static void check_standard(void)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd;
+	int flags = fcntl(STDOUT_FILENO, F_GETFL);
 
-	if (strlen(path) >= sizeof(address.sun_path))
-		die("%s: the name is too long for a socket", path);
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)))
-		die("%s: %s", path, strerror(errno));
-	return fd;
+	/* a pipe whose reader is gone is an error as others */
+	signal(SIGPIPE, SIG_IGN);
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+		die("standard output cannot be written: it is %s",
+		    flags < 0 ? "closed" : "open for reading only");
+}
+
+/* All that was printed is where it should be. */
+static void finish_output(void)
+{
+	if (fflush(stdout) || ferror(stdout) || close(STDOUT_FILENO))
+		die("standard output: %s", strerror(errno));
+}
+
+static void print(const char *text, size_t len)
+{
+	if (fwrite(text, 1, len, stdout) != len)
+		die("standard output: %s", strerror(errno));
 }
 
 static void send_words(int fd, const char *path, char **words)
@@ -95,48 +108,73 @@ static void send_words(int fd, const char *path, char **words)
 		die("%s: %s", path, strerror(errno));
 }
 
+/* All of the answer: the server does not wait for whoever reads what we print.
+ * Return: a string, with its length. */
+static char *receive(int fd, const char *path, size_t *len)
+{
+	char *answer = NULL, buffer[4096];
+	FILE *out = open_memstream(&answer, len);
+	ssize_t n;
+
+	if (!out)
+		die("%s", strerror(errno));
+	while ((n = recv(fd, buffer, sizeof(buffer), 0)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			die("%s: %s", path, strerror(errno));
+		if (fwrite(buffer, 1, (size_t)n, out) != (size_t)n)
+			die("%s", strerror(errno));
+	}
+	if (fclose(out))
+		die("%s", strerror(errno));
+	return answer;
+}
+
+static int print_help(void)
+{
+	print(help, strlen(help));
+	finish_output();
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *path = getenv("UZRAM_CONTROL");
-	char head[2 * CONTROL_LINE], buffer[4096];
-	FILE *in;
-	size_t n;
-	int option;
+	char *answer, *end;
+	size_t len, rest;
+	int option, fd;
 
-	if (argc > 1 && !strcmp(argv[1], "--help")) {
-		fputs(help, stdout);
-		return 0;
-	}
+	check_standard();
+	if (argc > 1 && !strcmp(argv[1], "--help"))
+		return print_help();
 	while ((option = getopt(argc, argv, "+hs:")) != -1) {
-		if (option == 's') {
-			path = optarg;
-		} else if (option == 'h') {
-			fputs(help, stdout);
-			return 0;
-		} else {
+		if (option == 'h')
+			return print_help();
+		if (option != 's')
 			return 2; /* getopt told why */
-		}
+		path = optarg;
 	}
 	if (optind == argc)
 		usage("which command?");
 	if (!path || !*path)
 		usage("no -s SOCKET, and UZRAM_CONTROL is not set");
 
-	option = connect_to(path);
-	send_words(option, path, argv + optind);
-	in = fdopen(option, "r");
-	if (!in || !fgets(head, sizeof(head), in))
+	fd = address_connect(path);
+	if (fd < 0)
+		die("%s: %s", path, strerror(-fd));
+	send_words(fd, path, argv + optind);
+	answer = receive(fd, path, &len);
+	end = memchr(answer, '\n', len);
+	if (!end)
 		die("%s: no answer", path);
-	head[strcspn(head, "\n")] = 0;
-	while ((n = fread(buffer, 1, sizeof(buffer), in)) > 0)
-		if (fwrite(buffer, 1, n, stdout) != n)
-			die("standard output: %s", strerror(errno));
-	if (ferror(in))
-		die("%s: %s", path, strerror(errno));
-	fclose(in);
-	if (fflush(stdout))
-		die("standard output: %s", strerror(errno));
-	if (!strncmp(head, "error: ", 7))
-		die("%s", head + 7);
+	*end++ = 0;
+	rest = len - (size_t)(end - answer);
+	print(end, rest);
+	finish_output();
+	if (!strncmp(answer, "error: ", 7))
+		die("%s", answer + 7);
+	free(answer);
+	close(fd);
 	return 0;
 }
