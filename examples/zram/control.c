@@ -146,30 +146,32 @@ static bool wait_for(struct client *client, short events, int64_t deadline)
 	return false;
 }
 
-/* Reads a line. Return: false when none came in time. */
-static bool read_line(struct client *client, char *line, size_t bytes)
+/* Reads a line. Return: NULL, or why there is none. */
+static const char *read_line(struct client *client, char *line, size_t bytes)
 {
 	int64_t deadline = now_ms() + PEER_MS;
 	size_t len = 0;
 	char *end;
 
-	while (len < bytes - 1 && wait_for(client, POLLIN, deadline)) {
-		ssize_t n = recv(client->fd, line + len, bytes - 1 - len,
-				 MSG_DONTWAIT);
+	while (len < bytes - 1) {
+		ssize_t n;
 
+		if (!wait_for(client, POLLIN, deadline))
+			return "no request came in time";
+		n = recv(client->fd, line + len, bytes - 1 - len, MSG_DONTWAIT);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n <= 0)
-			return false;
+			return "no request came";
 		len += (size_t)n;
 		line[len] = 0;
 		end = memchr(line, '\n', len);
 		if (end) {
 			*end = 0;
-			return true;
+			return NULL;
 		}
 	}
-	return false;
+	return "the request is too long";
 }
 
 static void send_all(struct client *client, const char *text, size_t len,
@@ -188,32 +190,46 @@ static void send_all(struct client *client, const char *text, size_t len,
 	}
 }
 
+/* @why: "" or a reason; @text: what there is to print. */
+static void answer(struct client *client, bool failed, const char *why,
+		   const char *text, size_t text_bytes)
+{
+	int64_t deadline = now_ms() + PEER_MS;
+	char head[2 * CONTROL_LINE];
+
+	snprintf(head, sizeof(head), failed ? "error: %s\n" : "ok%s\n", why);
+	send_all(client, head, strlen(head), deadline);
+	send_all(client, text, text_bytes, deadline);
+}
+
 static void serve(struct client *client)
 {
 	struct control *control = client->control;
 	char line[CONTROL_LINE], why[CONTROL_LINE] = "";
-	char *text = NULL, *head = NULL;
+	const char *wrong = read_line(client, line, sizeof(line));
+	char *text = NULL;
 	size_t text_bytes = 0;
-	int64_t deadline;
 	FILE *out;
 	int err;
 
-	if (!read_line(client, line, sizeof(line)) ||
-	    !next_state(client, CLIENT_SERVED))
+	if (wrong) {
+		answer(client, true, wrong, NULL, 0);
+		return;
+	}
+	if (!next_state(client, CLIENT_SERVED))
 		return;
 	out = open_memstream(&text, &text_bytes);
-	if (!out)
+	if (!out) {
+		answer(client, true, strerror(errno), NULL, 0);
 		return;
+	}
 	err = command_run(control->dev, line, &control->stop, out, why,
 			  sizeof(why));
 	next_state(client, CLIENT_SLOW);
-	deadline = now_ms() + PEER_MS;
-	if (fclose(out) == 0 &&
-	    asprintf(&head, err ? "error: %s\n" : "ok%s\n", why) >= 0) {
-		send_all(client, head, strlen(head), deadline);
-		send_all(client, text, text_bytes, deadline);
-		free(head);
-	}
+	if (fclose(out))
+		answer(client, true, strerror(errno), NULL, 0);
+	else
+		answer(client, err, why, text, text_bytes);
 	free(text);
 }
 

@@ -136,6 +136,12 @@ static void test_slow_clients(void **state)
 		assert_served(&server, "mm_stat\n");
 	for (int i = 0; i < 10; i++)
 		assert_false(is_over(slow[i]));
+	/* what is too long is told */
+	for (int i = 0; i < CONTROL_LINE; i++)
+		if (send(slow[4], "m", 1, MSG_NOSIGNAL) != 1)
+			break;
+	assert_true(listen_to(slow[4], answer, sizeof(answer)) > 3);
+	assert_string_equal(answer, "error: the request is too long\n");
 	/* they are as good as others, if they go on */
 	say(slow[3], "tat\n");
 	assert_true(listen_to(slow[3], answer, sizeof(answer)) > 3);
