@@ -4,6 +4,7 @@
  *
  *   plugin.c, control.c    NBD requests, commands
  *   stats.c, postproc.c    figures; idle, writeback, recompress
+ *   device.c               made, reset, destroyed; limits
  *   zram.c                 reading, writing, freeing of blocks
  *   slots.c plan.c streams.c backing.c
  *   chunks.c codec.c
@@ -164,7 +165,7 @@ int uzram_writeback(struct uzram *dev, const struct uzram_job *job,
 int uzram_recompress(struct uzram *dev, const struct uzram_job *job,
 		     struct uzram_done *done);
 
-/* ---- between zram.c, postproc.c and stats.c ---------------------------- */
+/* ---- between zram.c, device.c, postproc.c and stats.c ------------------ */
 
 /* What is to be put in a slot. */
 struct uzram_object {
