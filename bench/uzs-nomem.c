@@ -1,0 +1,709 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* uzs-nomem - counts how often a pool at its memory limit says -ENOMEM while
+ * memory could be had: a benchmark of failure. Also how long others hold up
+ * zs_malloc, zs_compact and zs_fork_prepare.
+ *
+ * In each scenario what is live stays well below the limit. So an -ENOMEM is
+ * a wrong one: freed handles wait in a queue that somebody else drains, gaps
+ * wait for a compaction that somebody else does, or free memory is just going
+ * back to the OS.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* sched_setaffinity */
+#endif
+#include <getopt.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "harness.h"
+#include "report.h"
+#include "target.h"
+#include "uzsmalloc.h"
+
+const char program_name[] = "uzs-nomem";
+
+#define MAX_WORKERS 4u
+#define PAGE 4096u
+#define SMALL 1000u
+/* Every so many operations a thread frees all that it has. */
+#define LET_GO_ALL 50000u
+
+struct cell {
+	const struct scenario *scenario;
+	unsigned int defer, scope;
+	size_t limit; /* bytes */
+	struct zs_pool *pool;
+	bool stop; /* atomic */
+	bool last; /* worker 0 says so before a barrier */
+	pthread_barrier_t together; /* of the workers */
+	/* results; each worker's own are added up */
+	uint64_t calls, wrong, rounds; /* atomic */
+	uint64_t worst_ns; /* of zs_malloc, or what the scenario times; atomic */
+	uint64_t total_ns; /* of the same, over `rounds`; atomic */
+};
+
+struct scenario {
+	const char *name;
+	const char *summary;
+	void (*worker)(struct cell *cell, unsigned int number);
+	unsigned int workers;
+	unsigned int live_percent; /* of the limit, all workers together */
+	bool pins; /* some objects are pinned all the time */
+	void (*beside)(struct cell *cell); /* another thread, or NULL */
+};
+
+static bool stopped(const struct cell *cell)
+{
+	return __atomic_load_n(&cell->stop, __ATOMIC_RELAXED);
+}
+
+static void add(uint64_t *counter, uint64_t n)
+{
+	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
+static void note_time(struct cell *cell, uint64_t ns)
+{
+	uint64_t worst = __atomic_load_n(&cell->worst_ns, __ATOMIC_RELAXED);
+
+	add(&cell->total_ns, ns);
+	while (ns > worst &&
+	       !__atomic_compare_exchange_n(&cell->worst_ns, &worst, ns, true,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
+static unsigned long timed_malloc(struct cell *cell, size_t size)
+{
+	uint64_t since = now_ns();
+	unsigned long handle =
+		zs_malloc(cell->pool, size, GFP_KERNEL, NUMA_NO_NODE);
+
+	note_time(cell, now_ns() - since);
+	add(&cell->rounds, 1);
+	return handle;
+}
+
+/* ---- threads that free and allocate --------------------------------------- */
+
+struct held {
+	unsigned long *handles;
+	uint32_t *sizes;
+	unsigned int nr; /* places */
+	size_t bytes, most; /* live */
+};
+
+static void let_go(struct cell *cell, struct held *held, unsigned int i)
+{
+	if (!held->handles[i])
+		return;
+	if (cell->defer == ZS_DEFER_NONE)
+		zs_free(cell->pool, held->handles[i]);
+	else
+		zs_free_deferred(cell->pool, held->handles[i]);
+	held->bytes -= held->sizes[i];
+	held->handles[i] = 0;
+}
+
+/* Places for objects of that size, as many as fit into the quota. */
+static void hold(struct held *held, const struct cell *cell, size_t size)
+{
+	const struct scenario *s = cell->scenario;
+
+	held->most = cell->limit / 100 * s->live_percent / s->workers;
+	held->nr = (unsigned int)(held->most / size) + 1;
+	held->handles = harness_alloc(held->nr * sizeof(*held->handles));
+	held->sizes = harness_alloc(held->nr * sizeof(*held->sizes));
+}
+
+/* Return: is it an object? */
+static bool keep(struct held *held, unsigned int i, uint32_t size,
+		 unsigned long handle)
+{
+	if (zs_is_err(handle))
+		return false;
+	held->handles[i] = handle;
+	held->sizes[i] = size;
+	held->bytes += size;
+	return true;
+}
+
+static bool get_hold(struct cell *cell, struct held *held, unsigned int i,
+		     uint32_t size)
+{
+	return keep(held, i, size, timed_malloc(cell, size));
+}
+
+static void churn(struct cell *cell, unsigned int number)
+{
+	uint64_t seed = number + 1, calls = 0, wrong = 0;
+	struct held held = { 0 };
+
+	hold(&held, cell, PAGE);
+	for (uint64_t op = 0; !stopped(cell); op++) {
+		unsigned int i = random_below(&seed, held.nr);
+
+		let_go(cell, &held, i);
+		/* All at once now and then: the queue gets full. */
+		if (op % LET_GO_ALL == 0)
+			for (unsigned int n = 0; n < held.nr; n++)
+				let_go(cell, &held, n);
+		if (held.bytes + PAGE > held.most)
+			continue;
+		calls++;
+		wrong += !get_hold(cell, &held, i, PAGE);
+	}
+	add(&cell->calls, calls);
+	add(&cell->wrong, wrong);
+}
+
+/* ---- gaps that somebody has to close ---------------------------------------- */
+
+#define PINNED 64u
+
+/* Small objects until there is no more, of which two of three go again: two
+ * thirds of the memory lie in gaps. */
+static void fill_with_gaps(struct cell *cell, struct held *small,
+			   uint64_t *seed)
+{
+	for (unsigned int i = 0; i < small->nr; i++)
+		if (!small->handles[i] &&
+		    !get_hold(cell, small, i,
+			      SMALL + random_below(seed, SMALL)))
+			break;
+	for (unsigned int i = 0; i < small->nr; i++) {
+		if (!random_below(seed, 3) || !small->handles[i])
+			continue;
+		zs_free(cell->pool, small->handles[i]);
+		small->handles[i] = 0;
+	}
+}
+
+/* Pins the first objects (or unpins them). */
+static void pin_first(struct cell *cell, struct held *small, bool pin)
+{
+	char copy[PAGE];
+
+	for (unsigned int i = 0, n = 0; i < small->nr && n < PINNED; i++) {
+		if (!small->handles[i])
+			continue;
+		if (pin)
+			zs_obj_read_begin(cell->pool, small->handles[i], 1,
+					  copy);
+		else
+			zs_obj_read_end(cell->pool, small->handles[i], 1, copy);
+		n++;
+	}
+}
+
+/* Pages, as many as the quota; they must all be had. */
+static void close_gaps(struct cell *cell, unsigned int number)
+{
+	uint64_t seed = number + 1, calls = 0, wrong = 0;
+	struct held held = { 0 }, small = { 0 };
+
+	hold(&held, cell, PAGE);
+	if (!number)
+		small = (struct held){
+			.nr = (unsigned int)(cell->limit / SMALL),
+			.handles = harness_alloc(cell->limit / SMALL *
+						 sizeof(*small.handles)),
+			.sizes = harness_alloc(cell->limit / SMALL *
+					       sizeof(*small.sizes)),
+		};
+	for (;;) {
+		if (!number) {
+			fill_with_gaps(cell, &small, &seed);
+			if (cell->scenario->pins)
+				pin_first(cell, &small, true);
+			cell->last = stopped(cell);
+		}
+		pthread_barrier_wait(&cell->together);
+		if (cell->last)
+			break;
+		for (unsigned int i = 0; i + 1 < held.nr; i++) {
+			calls++;
+			wrong += !get_hold(cell, &held, i, PAGE);
+		}
+		pthread_barrier_wait(&cell->together);
+		for (unsigned int i = 0; i < held.nr; i++)
+			let_go(cell, &held, i);
+		if (!number && cell->scenario->pins)
+			pin_first(cell, &small, false);
+	}
+	add(&cell->calls, calls);
+	add(&cell->wrong, wrong);
+}
+
+/* ---- allocating inside a walk ------------------------------------------- */
+
+struct in_walk {
+	struct cell *cell;
+	uint64_t calls, wrong;
+	unsigned int left;
+};
+
+static int malloc_in_walk(unsigned long handle, void *arg)
+{
+	struct in_walk *w = arg;
+	unsigned long mine = timed_malloc(w->cell, PAGE);
+
+	(void)handle;
+	w->calls++;
+	if (zs_is_err(mine))
+		w->wrong++;
+	else
+		zs_free_deferred(w->cell->pool, mine);
+	return stopped(w->cell) || !--w->left;
+}
+
+static void walk(struct cell *cell, unsigned int number)
+{
+	struct in_walk w = { .cell = cell };
+
+	if (number) {
+		churn(cell, number);
+		return;
+	}
+	while (!stopped(cell)) {
+		w.left = 1000;
+		zs_for_each_live(cell->pool, malloc_in_walk, &w);
+	}
+	add(&cell->calls, w.calls);
+	add(&cell->wrong, w.wrong);
+}
+
+/* ---- a pool that is really full ------------------------------------------ */
+
+/* Fills the pool; when it says no, nothing that a user can do by hand must
+ * help. Then frees a part and fills it again, with other sizes. */
+static void fill_up(struct cell *cell, unsigned int number)
+{
+	uint64_t seed = 7, calls = 0, wrong = 0;
+	struct held held = { 0 };
+
+	(void)number;
+	hold(&held, cell, 64);
+	for (uint32_t band = 0; !stopped(cell); band = (band + 512) % PAGE) {
+		for (unsigned int i = 0; i < held.nr; i++) {
+			uint32_t size = band + 1 + random_below(&seed, 512);
+
+			if (held.handles[i])
+				continue;
+			calls++;
+			if (get_hold(cell, &held, i, size))
+				continue;
+			zs_free_deferred_flush(cell->pool);
+			zs_compact(cell->pool);
+			zs_trim(cell->pool);
+			wrong += get_hold(cell, &held, i, size);
+			break;
+		}
+		for (unsigned int i = 0; i < held.nr; i++)
+			if (random_below(&seed, 3) == 0)
+				let_go(cell, &held, i);
+	}
+	add(&cell->calls, calls);
+	add(&cell->wrong, wrong);
+}
+
+/* ---- how long others hold something up ------------------------------------ */
+
+/* Fills and frees two of three, so that there is something to compact. */
+static void make_gaps(struct cell *cell, struct held *held, uint64_t *seed)
+{
+	for (unsigned int i = 0; i < held->nr; i++)
+		if (!held->handles[i] && held->bytes + SMALL <= held->most &&
+		    !keep(held, i, SMALL,
+			  zs_malloc(cell->pool, SMALL, GFP_KERNEL,
+				    NUMA_NO_NODE)))
+			break;
+	for (unsigned int i = 0; i < held->nr; i++)
+		if (random_below(seed, 3))
+			let_go(cell, held, i);
+	zs_free_deferred_flush(cell->pool);
+}
+
+static void compact_often(struct cell *cell, unsigned int number)
+{
+	uint64_t seed = number + 1;
+	struct held held = { 0 };
+
+	hold(&held, cell, SMALL);
+	while (!stopped(cell)) {
+		make_gaps(cell, &held, &seed);
+		zs_compact(cell->pool);
+		if (number)
+			zs_trim(cell->pool);
+	}
+}
+
+static void fork_often(struct cell *cell)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	while (!stopped(cell)) {
+		uint64_t since = now_ns();
+
+		zs_fork_prepare(cell->pool);
+		note_time(cell, now_ns() - since);
+		zs_fork_parent(cell->pool);
+		add(&cell->rounds, 1);
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* A compaction that has the CPU to itself, and one beside a thread that only
+ * computes on the same CPU, by turns: wrong are those that take more than three
+ * times as long (medians). */
+static void burn(struct cell *cell)
+{
+	while (!stopped(cell))
+		__asm__ __volatile__("" ::: "memory");
+}
+
+static void *burn_until(void *arg)
+{
+	burn(arg);
+	return NULL;
+}
+
+static uint64_t timed_compaction(struct cell *cell, struct held *held,
+				 uint64_t *seed, bool with_neighbour)
+{
+	struct cell neighbour = { 0 };
+	pthread_t thread;
+	uint64_t since, took;
+
+	make_gaps(cell, held, seed);
+	if (with_neighbour &&
+	    pthread_create(&thread, NULL, burn_until, &neighbour))
+		die("cannot start a thread");
+	since = now_ns();
+	zs_compact(cell->pool);
+	took = now_ns() - since;
+	__atomic_store_n(&neighbour.stop, true, __ATOMIC_RELAXED);
+	if (with_neighbour)
+		pthread_join(thread, NULL);
+	return took;
+}
+
+#define NEIGHBOUR_ROUNDS 9
+
+static void beside_neighbour(struct cell *cell, unsigned int number)
+{
+	double alone[NEIGHBOUR_ROUNDS], beside[NEIGHBOUR_ROUNDS];
+	uint64_t seed = 1;
+	struct held held = { 0 };
+	struct spread a, b;
+	cpu_set_t one;
+
+	(void)number;
+	CPU_ZERO(&one);
+	CPU_SET((size_t)sched_getcpu(), &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	hold(&held, cell, SMALL);
+	for (unsigned int i = 0; i < NEIGHBOUR_ROUNDS; i++) {
+		alone[i] = (double)timed_compaction(cell, &held, &seed, false);
+		beside[i] = (double)timed_compaction(cell, &held, &seed, true);
+		note_time(cell, (uint64_t)beside[i]);
+	}
+	a = spread_of(alone, NEIGHBOUR_ROUNDS);
+	b = spread_of(beside, NEIGHBOUR_ROUNDS);
+	add(&cell->rounds, NEIGHBOUR_ROUNDS);
+	add(&cell->calls, NEIGHBOUR_ROUNDS);
+	add(&cell->wrong, b.median > 3 * a.median);
+}
+
+static void compact_beside(struct cell *cell)
+{
+	while (!stopped(cell))
+		zs_compact(cell->pool);
+}
+
+/* With pauses, so that there is much to give back at once. */
+static void trim_beside(struct cell *cell)
+{
+	const struct timespec pause = { .tv_nsec = 3000000 };
+
+	while (!stopped(cell)) {
+		zs_trim(cell->pool);
+		nanosleep(&pause, NULL);
+	}
+}
+
+static void flush_beside(struct cell *cell)
+{
+	while (!stopped(cell))
+		zs_free_deferred_flush(cell->pool);
+}
+
+static const struct scenario scenarios[] = {
+	{ "quota-2", "2 threads, pages, 20 % live", churn, 2, 20, false, NULL },
+	{ "quota-4", "4 threads, pages, 50 % live", churn, 4, 50, false, NULL },
+	{ "worker", "1 thread, pages, 50 % live", churn, 1, 50, false, NULL },
+	{ "flusher", "the same beside one who flushes", churn, 1, 50, false,
+	  flush_beside },
+	{ "walk", "allocates in a walk, beside one who frees", walk, 2, 50,
+	  false, flush_beside },
+	{ "gaps", "2 threads, two thirds of the memory in gaps", close_gaps, 2,
+	  30, false, NULL },
+	{ "compactor", "the same, 1 thread beside one who compacts", close_gaps,
+	  1, 30, false, compact_beside },
+	{ "trimmer", "1 thread, pages, 80 % live, beside one who trims", churn,
+	  1, 80, false, trim_beside },
+	{ "pinned", "the same, 2 threads, 64 objects pinned", close_gaps, 2, 30,
+	  true, NULL },
+	{ "full", "really full: nothing done by hand may help", fill_up, 1, 100,
+	  false, NULL },
+	{ "fork", "zs_fork_prepare beside compaction and trim", compact_often,
+	  2, 80, false, fork_often },
+	{ "neighbour", "zs_compact beside one who computes: 3 times at most",
+	  beside_neighbour, 1, 80, false, NULL },
+};
+#define NR_SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
+
+/* ---- running them ----------------------------------------------------------- */
+
+struct worker {
+	struct cell *cell;
+	unsigned int number;
+};
+
+static void *run_worker(void *arg)
+{
+	struct worker *w = arg;
+
+	w->cell->scenario->worker(w->cell, w->number);
+	return NULL;
+}
+
+static void *run_beside(void *arg)
+{
+	struct cell *cell = arg;
+
+	cell->scenario->beside(cell);
+	return NULL;
+}
+
+static void start(pthread_t *thread, void *(*fn)(void *arg), void *arg)
+{
+	if (pthread_create(thread, NULL, fn, arg))
+		die("cannot start a thread");
+}
+
+static void run_cell(struct cell *cell, double seconds)
+{
+	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+	struct worker workers[MAX_WORKERS];
+	pthread_t threads[MAX_WORKERS], beside;
+	struct timespec time = { .tv_sec = (time_t)seconds };
+
+	time.tv_nsec = (long)((seconds - (double)time.tv_sec) * 1e9);
+	o.memory_limit = cell->limit;
+	o.defer = (enum zs_defer_mode)cell->defer;
+	o.lock_scope = (enum zs_lock_scope)cell->scope;
+	cell->pool = zs_create_pool_with("nomem", &o);
+	if (!cell->pool)
+		die("no pool with a limit of %zu bytes", cell->limit);
+	pthread_barrier_init(&cell->together, NULL, cell->scenario->workers);
+	for (unsigned int i = 0; i < cell->scenario->workers; i++) {
+		workers[i] = (struct worker){ cell, i };
+		start(&threads[i], run_worker, &workers[i]);
+	}
+	if (cell->scenario->beside)
+		start(&beside, run_beside, cell);
+	nanosleep(&time, NULL);
+	__atomic_store_n(&cell->stop, true, __ATOMIC_RELAXED);
+	for (unsigned int i = 0; i < cell->scenario->workers; i++)
+		pthread_join(threads[i], NULL);
+	if (cell->scenario->beside)
+		pthread_join(beside, NULL);
+	if (zs_pool_check(cell->pool, stderr))
+		die("%s: the pool is not sound", cell->scenario->name);
+	pthread_barrier_destroy(&cell->together);
+	zs_destroy_pool(cell->pool);
+}
+
+struct request {
+	double seconds;
+	size_t limit;
+	bool csv;
+	bool wanted[NR_SCENARIOS];
+	unsigned int defers, scopes; /* bits */
+};
+
+static void print_result(const struct request *r, const struct cell *cell)
+{
+	double mean = cell->rounds ? (double)cell->total_ns /
+					     (double)cell->rounds / 1000
+				   : 0;
+	const char *format = r->csv ? "%s,%s,%s,%" PRIu64 ",%" PRIu64
+				      ",%.3f,%.3f\n"
+				    : "%-10s %-8s %-9s %12" PRIu64 " %8" PRIu64
+				      " %12.3f %12.3f\n";
+
+	printf(format, cell->scenario->name, defer_names[cell->defer],
+	       scope_names[cell->scope], cell->calls, cell->wrong, mean,
+	       (double)cell->worst_ns / 1000);
+	fflush(stdout);
+}
+
+static uint64_t run_all(const struct request *r)
+{
+	unsigned int of = 0, nr = 0;
+	uint64_t wrong = 0;
+
+	for (unsigned int s = 0; s < NR_SCENARIOS; s++)
+		of += r->wanted[s] * (unsigned)__builtin_popcount(r->defers) *
+		      (unsigned)__builtin_popcount(r->scopes);
+	printf(r->csv ? "%s,%s,%s,%s,%s,%s,%s\n"
+		      : "%-10s %-8s %-9s %12s %8s %12s %12s\n",
+	       "scenario", "defer", "scope", "calls", "wrong", "mean_us",
+	       "worst_us");
+	for (unsigned int s = 0; s < NR_SCENARIOS; s++)
+		for (unsigned int d = 0; d <= ZS_DEFER_REUSE; d++)
+			for (unsigned int c = 0; c <= ZS_SCOPE_CLASS_IDX; c++) {
+				struct cell cell = {
+					.scenario = &scenarios[s],
+					.defer = d,
+					.scope = c,
+					.limit = r->limit,
+				};
+
+				if (!r->wanted[s] || !(r->defers >> d & 1) ||
+				    !(r->scopes >> c & 1))
+					continue;
+				progress("cell", nr++, of);
+				run_cell(&cell, r->seconds);
+				progress(NULL, 0, 0);
+				print_result(r, &cell);
+				wrong += cell.wrong;
+			}
+	print_end();
+	return wrong;
+}
+
+static void usage(FILE *out)
+{
+	fprintf(out, "usage: uzs-nomem [OPTION...]\n"
+		     "Pools at their memory limit: counts calls of zs_malloc "
+		     "that fail although\nmemory could be had, and times what "
+		     "is held up. Status 1 if any is wrong.\n\n"
+		     "  --seconds S       for each cell (10)\n"
+		     "  --limit BYTES     of each pool (64M)\n"
+		     "  --scenarios LIST  of those below (all)\n"
+		     "  --defers LIST     off, none, array, percpu, reuse "
+		     "(all)\n"
+		     "  --scopes LIST     default, held, unlocked, class-idx "
+		     "(default)\n"
+		     "  --csv             as CSV\n"
+		     "  --help\n\n"
+		     "How to read it: calls of zs_malloc and how many of them "
+		     "were wrong; mean and\nworst time of one of them, of one "
+		     "zs_fork_prepare, or of one zs_compact.\n\nscenarios:\n");
+	for (unsigned int s = 0; s < NR_SCENARIOS; s++)
+		fprintf(out, "  %-10s %s\n", scenarios[s].name,
+			scenarios[s].summary);
+	fprintf(out, "\nExample: uzs-nomem --scenarios quota-4,compactor "
+		     "--defers array --seconds 2\n");
+}
+
+static void want_scenario(void *arg, const char *part)
+{
+	const char *names[NR_SCENARIOS + 1] = { NULL };
+	struct request *r = arg;
+
+	for (unsigned int s = 0; s < NR_SCENARIOS; s++)
+		names[s] = scenarios[s].name;
+	r->wanted[find_name("--scenarios", names, part)] = true;
+}
+
+static void want_defer(void *arg, const char *part)
+{
+	((struct request *)arg)->defers |=
+		1u << find_name("--defers", defer_names, part);
+}
+
+static void want_scope(void *arg, const char *part)
+{
+	((struct request *)arg)->scopes |=
+		1u << find_name("--scopes", scope_names, part);
+}
+
+static double parse_seconds(const char *text)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end || !(seconds > 0) || seconds > 3600)
+		usage_error("--seconds: %s: not a time from 0 to 3600", text);
+	return seconds;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "seconds", required_argument, NULL, 't' },
+		{ "limit", required_argument, NULL, 'l' },
+		{ "scenarios", required_argument, NULL, 's' },
+		{ "defers", required_argument, NULL, 'd' },
+		{ "scopes", required_argument, NULL, 'c' },
+		{ "csv", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	struct request r = { .seconds = 10, .limit = (size_t)64 << 20 };
+	bool any = false;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 't':
+			r.seconds = parse_seconds(optarg);
+			break;
+		case 'l':
+			r.limit = parse_bytes("--limit", optarg);
+			break;
+		case 's':
+			parse_list("--scenarios", optarg, NR_SCENARIOS,
+				   want_scenario, &r);
+			break;
+		case 'd':
+			parse_list("--defers", optarg, 8, want_defer, &r);
+			break;
+		case 'c':
+			parse_list("--scopes", optarg, 8, want_scope, &r);
+			break;
+		case 'v':
+			r.csv = true;
+			break;
+		case 'h':
+			usage(stdout);
+			print_end();
+			return 0;
+		default:
+			return 2;
+		}
+	}
+	if (optind < argc)
+		usage_error("%s: not understood", argv[optind]);
+	if (r.limit < (size_t)16 << 20)
+		usage_error("--limit: at least 16M");
+	if (!r.defers)
+		r.defers = (1u << (ZS_DEFER_REUSE + 1)) - 1;
+	if (!r.scopes)
+		r.scopes = 1u << ZS_SCOPE_DEFAULT;
+	for (unsigned int s = 0; s < NR_SCENARIOS; s++)
+		any |= r.wanted[s];
+	for (unsigned int s = 0; s < NR_SCENARIOS; s++)
+		r.wanted[s] |= !any;
+	return run_all(&r) != 0;
+}
