@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* entry.c - see entry.h.
  *
+ * Kernel origin: the xarrays of mm/zswap.c, one for each 64 MiB of swap, with
+ * a lock each; here parts of a hash table.
  * Callers: zswap.c, writeback.c.
- * Locks: by function. No grace period is waited for with one held.
+ * Locks: takes one part's lock at a time, the cache's, or wait_lock with a
+ * part's within. No call of the library, and nothing that sleeps but malloc,
+ * is under one of them.
+ * Guarantee: E1 for want of memory the buckets get longer; nothing fails but
+ *  index_init and entry_alloc.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,11 +16,7 @@
 #include "entry.h"
 
 #define CHUNK_ENTRIES 1023
-#define GRACE_BATCH 1024 /* entries for which a grace period is worth it */
-#define MIN_BUCKETS 1024
-#define MAX_BUCKETS (1ul << 26)
-
-char zswap_readers_done;
+#define MIN_BUCKETS 16ul /* of a part */
 
 /* ---- cache --------------------------------------------------------------- */
 
@@ -27,8 +29,6 @@ void entry_cache_init(struct entry_cache *cache)
 {
 	*cache = (struct entry_cache){ 0 };
 	pthread_mutex_init(&cache->lock, NULL);
-	CDS_INIT_LIST_HEAD(&cache->free);
-	CDS_INIT_LIST_HEAD(&cache->pending);
 }
 
 void entry_cache_destroy(struct entry_cache *cache)
@@ -42,89 +42,141 @@ void entry_cache_destroy(struct entry_cache *cache)
 	pthread_mutex_destroy(&cache->lock);
 }
 
+static void push(struct entry_cache *cache, struct zswap_entry *entry)
+{
+	entry->next = cache->free;
+	cache->free = entry;
+}
+
 struct zswap_entry *entry_alloc(struct entry_cache *cache)
 {
-	struct zswap_entry *entry = NULL;
+	struct zswap_entry *entry;
 	struct chunk *chunk;
 
 	pthread_mutex_lock(&cache->lock);
-	if (cds_list_empty(&cache->free)) {
-		chunk = malloc(sizeof(*chunk));
-		if (!chunk)
-			goto out;
+	if (!cache->free && (chunk = malloc(sizeof(*chunk)))) {
 		chunk->next = cache->chunks;
 		cache->chunks = chunk;
 		for (int i = CHUNK_ENTRIES; i--;)
-			cds_list_add(&chunk->entry[i].lru, &cache->free);
+			push(cache, &chunk->entry[i]);
 	}
-	entry = cds_list_first_entry(&cache->free, struct zswap_entry, lru);
-	cds_list_del(&entry->lru);
-out:
+	entry = cache->free;
+	if (entry)
+		cache->free = entry->next;
 	pthread_mutex_unlock(&cache->lock);
-	if (entry) {
-		CDS_INIT_LIST_HEAD(&entry->lru);
+	if (entry)
 		atomic_init(&entry->locked, 1);
-	}
 	return entry;
 }
 
-bool entry_free(struct entry_cache *cache, struct zswap_entry *entry)
+void entry_free(struct entry_cache *cache, struct zswap_entry *entry)
 {
-	bool many;
-
 	pthread_mutex_lock(&cache->lock);
-	cds_list_add(&entry->lru, &cache->pending);
-	many = ++cache->nr_pending % GRACE_BATCH == 0;
-	pthread_mutex_unlock(&cache->lock);
-	return many;
-}
-
-void entry_cache_reclaim(struct entry_cache *cache)
-{
-	CDS_LIST_HEAD(waiting);
-
-	/* Readers may still be at these on their way along a bucket. */
-	pthread_mutex_lock(&cache->lock);
-	cds_list_splice(&cache->pending, &waiting);
-	CDS_INIT_LIST_HEAD(&cache->pending);
-	cache->nr_pending = 0;
-	pthread_mutex_unlock(&cache->lock);
-	if (cds_list_empty(&waiting))
-		return;
-	urcu_bp_synchronize_rcu();
-	rcu_grace_period_passed();
-	pthread_mutex_lock(&cache->lock);
-	cds_list_splice(&waiting, &cache->free);
+	push(cache, entry);
 	pthread_mutex_unlock(&cache->lock);
 }
 
-/* ---- index --------------------------------------------------------------- */
+/* ---- list by age --------------------------------------------------------- */
 
-static unsigned long hash_offset(uint64_t offset)
+void entry_list_add(struct entry_list *list, struct zswap_entry *entry)
 {
-	/* Neighbours must not share a bucket, nor must every 512th. */
+	entry->colder = list->warmest;
+	entry->warmer = NULL;
+	if (list->warmest)
+		list->warmest->warmer = entry;
+	else
+		list->coldest = entry;
+	list->warmest = entry;
+}
+
+void entry_list_del(struct entry_list *list, struct zswap_entry *entry)
+{
+	if (entry->colder)
+		entry->colder->warmer = entry->warmer;
+	else
+		list->coldest = entry->warmer;
+	if (entry->warmer)
+		entry->warmer->colder = entry->colder;
+	else
+		list->warmest = entry->colder;
+}
+
+/* ---- buckets ------------------------------------------------------------- */
+
+/* Neighbours must not share a bucket, nor must every 512th. */
+static uint64_t hash_offset(uint64_t offset)
+{
 	offset *= 0x9e3779b97f4a7c15u;
-	return (unsigned long)(offset ^ offset >> 32);
+	return offset ^ offset >> 32;
 }
 
-static struct zswap_entry *to_entry(struct cds_lfht_node *node)
+/* By the highest bits; buckets are by the lowest. */
+static struct index_part *part_of(struct entry_index *index, uint64_t offset)
 {
-	return caa_container_of(node, struct zswap_entry, node);
+	return &index->part[hash_offset(offset) >> (64 - INDEX_PART_BITS)];
 }
 
-static int same_offset(struct cds_lfht_node *node, const void *key)
+/* Locks: needs the part's. Return: the link to the offset's entry, or the one
+ * at the end of its bucket, which is NULL. */
+static struct zswap_entry **find(struct index_part *part, uint64_t offset)
 {
-	HAPPENS_AFTER(node);
-	return to_entry(node)->offset == *(const uint64_t *)key;
+	struct zswap_entry **link =
+		&part->bucket[hash_offset(offset) & (part->nr_buckets - 1)];
+
+	while (*link && (*link)->offset != offset)
+		link = &(*link)->next;
+	return link;
+}
+
+/* Changes the number of buckets, or leaves it if there is no memory.
+ * Locks: needs the part's. */
+static void resize(struct index_part *part, unsigned long nr_buckets)
+{
+	struct zswap_entry **old = part->bucket, **link, *entry;
+	unsigned long nr_old = part->nr_buckets;
+	struct zswap_entry **bucket = calloc(nr_buckets, sizeof(*bucket));
+
+	if (!bucket)
+		return;
+	part->bucket = bucket;
+	part->nr_buckets = nr_buckets;
+	for (unsigned long i = 0; i < nr_old; i++) {
+		while ((entry = old[i])) {
+			old[i] = entry->next;
+			link = find(part, entry->offset);
+			entry->next = NULL;
+			*link = entry;
+		}
+	}
+	free(old);
+}
+
+/* Less than one entry in a bucket: each is a cache miss. Locks: needs the
+ * part's. */
+static void fit(struct index_part *part)
+{
+	if (part->nr_entries > part->nr_buckets)
+		resize(part, part->nr_buckets * 2);
+	else if (part->nr_buckets > MIN_BUCKETS &&
+		 part->nr_entries < part->nr_buckets / 8)
+		resize(part, part->nr_buckets / 2);
 }
 
 int index_init(struct entry_index *index)
 {
-	*index = (struct entry_index){ .buckets = MIN_BUCKETS };
-	index->table =
-		cds_lfht_new(MIN_BUCKETS, MIN_BUCKETS, MAX_BUCKETS, 0, NULL);
-	if (!index->table)
-		return -ENOMEM;
+	*index = (struct entry_index){ 0 };
+	for (int i = 0; i < INDEX_PARTS; i++) {
+		struct index_part *part = &index->part[i];
+
+		resize(part, MIN_BUCKETS);
+		if (!part->bucket) {
+			while (i--)
+				free(index->part[i].bucket);
+			return -ENOMEM;
+		}
+	}
+	for (int i = 0; i < INDEX_PARTS; i++)
+		pthread_mutex_init(&index->part[i].lock, NULL);
 	pthread_mutex_init(&index->wait_lock, NULL);
 	pthread_cond_init(&index->unlocked, NULL);
 	return 0;
@@ -132,10 +184,15 @@ int index_init(struct entry_index *index)
 
 void index_destroy(struct entry_index *index)
 {
-	cds_lfht_destroy(index->table, NULL);
+	for (int i = 0; i < INDEX_PARTS; i++) {
+		free(index->part[i].bucket);
+		pthread_mutex_destroy(&index->part[i].lock);
+	}
 	pthread_mutex_destroy(&index->wait_lock);
 	pthread_cond_destroy(&index->unlocked);
 }
+
+/* ---- entries ------------------------------------------------------------- */
 
 bool entry_trylock(struct zswap_entry *entry)
 {
@@ -162,30 +219,19 @@ void entry_unlock(struct entry_index *index, struct zswap_entry *entry)
 	wake_waiters(index);
 }
 
-/* Locks: within a reader. */
-static struct zswap_entry *find(struct entry_index *index, uint64_t offset,
-				struct cds_lfht_iter *iter)
-{
-	struct cds_lfht_node *node;
-
-	cds_lfht_lookup(index->table, hash_offset(offset), same_offset, &offset,
-			iter);
-	node = cds_lfht_iter_get_node(iter);
-	return node ? to_entry(node) : NULL;
-}
-
 /* Return: false if there is one, but somebody else has it locked. An entry
  * that is being removed is one of those until it is out of the table. */
 static bool try_lock_entry(struct entry_index *index, uint64_t offset,
 			   struct zswap_entry **entry)
 {
-	struct cds_lfht_iter iter;
+	struct index_part *part = part_of(index, offset);
 	bool done;
 
-	rcu_lock();
-	*entry = find(index, offset, &iter);
+	/* It is not freed while it is in the table. */
+	pthread_mutex_lock(&part->lock);
+	*entry = *find(part, offset);
 	done = !*entry || entry_trylock(*entry);
-	rcu_unlock();
+	pthread_mutex_unlock(&part->lock);
 	return done;
 }
 
@@ -206,41 +252,45 @@ struct zswap_entry *index_lock_entry(struct entry_index *index, uint64_t offset)
 
 bool index_add(struct entry_index *index, struct zswap_entry *entry)
 {
-	struct cds_lfht_node *there;
+	struct index_part *part = part_of(index, entry->offset);
+	struct zswap_entry **link;
+	bool room;
 
-	cds_lfht_node_init(&entry->node);
-	HAPPENS_BEFORE(&entry->node);
-	rcu_lock();
-	there = cds_lfht_add_unique(index->table, hash_offset(entry->offset),
-				    same_offset, &entry->offset, &entry->node);
-	rcu_unlock();
-	return there == &entry->node;
+	pthread_mutex_lock(&part->lock);
+	link = find(part, entry->offset);
+	room = !*link;
+	if (room) {
+		entry->next = NULL;
+		*link = entry;
+		part->nr_entries++;
+		fit(part);
+	}
+	pthread_mutex_unlock(&part->lock);
+	return room;
 }
 
 void index_replace(struct entry_index *index, struct zswap_entry *old,
 		   struct zswap_entry *entry)
 {
-	struct cds_lfht_iter iter;
+	struct index_part *part = part_of(index, old->offset);
 
-	cds_lfht_node_init(&entry->node);
-	HAPPENS_BEFORE(&entry->node);
-	rcu_lock();
+	pthread_mutex_lock(&part->lock);
 	/* Finds old again: as it is locked, nobody can have removed it. */
-	if (find(index, old->offset, &iter) != old ||
-	    cds_lfht_replace(index->table, &iter, hash_offset(entry->offset),
-			     same_offset, &entry->offset, &entry->node))
-		abort();
-	rcu_unlock();
+	entry->next = old->next;
+	*find(part, old->offset) = entry;
+	pthread_mutex_unlock(&part->lock);
 	wake_waiters(index);
 }
 
 void index_remove(struct entry_index *index, struct zswap_entry *entry)
 {
-	rcu_lock();
-	if (cds_lfht_del(index->table, &entry->node))
-		abort(); /* only who has it locked removes it */
-	rcu_unlock();
-	/* (cds_lfht_del ends with a full barrier.) */
+	struct index_part *part = part_of(index, entry->offset);
+
+	pthread_mutex_lock(&part->lock);
+	*find(part, entry->offset) = entry->next;
+	part->nr_entries--;
+	fit(part);
+	pthread_mutex_unlock(&part->lock);
 	wake_waiters(index);
 }
 
@@ -248,30 +298,14 @@ void index_for_each(struct entry_index *index,
 		    void (*call)(struct zswap_entry *entry, void *arg),
 		    void *arg)
 {
-	struct cds_lfht_iter iter;
-	struct zswap_entry *entry;
+	for (int i = 0; i < INDEX_PARTS; i++) {
+		struct index_part *part = &index->part[i];
 
-	rcu_lock();
-	cds_lfht_for_each_entry(index->table, &iter, entry, node)
-	{
-		HAPPENS_AFTER(&entry->node);
-		call(entry, arg);
+		pthread_mutex_lock(&part->lock);
+		for (unsigned long j = 0; j < part->nr_buckets; j++)
+			for (struct zswap_entry *entry = part->bucket[j]; entry;
+			     entry = entry->next)
+				call(entry, arg);
+		pthread_mutex_unlock(&part->lock);
 	}
-	rcu_unlock();
-}
-
-void index_fit(struct entry_index *index, unsigned long entries)
-{
-	unsigned long buckets = index->buckets;
-
-	/* Less than one entry in a bucket: each is a cache miss. */
-	if (buckets < entries)
-		while (buckets < entries * 2 && buckets < MAX_BUCKETS)
-			buckets *= 2;
-	while (buckets > entries * 16 && buckets > MIN_BUCKETS)
-		buckets /= 2;
-	if (buckets == index->buckets)
-		return;
-	cds_lfht_resize(index->table, buckets);
-	index->buckets = buckets;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* entry.h - entries: their cache, their lock, and the index that finds them.
  *
- * An entry is 64 bytes on 64-bit. Its lock is the one of the page at its
+ * An entry is 56 bytes on 64-bit. Its lock is the one of the page at its
  * offset (kernel: the lock of the folio in the swap cache): who holds it may
  * use, change and remove the entry, for as long as a write to disk takes.
  */
@@ -13,17 +13,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <urcu/list.h>
-
-#include "rcu.h"
 
 struct zswap_pool;
 
 struct zswap_entry {
-	struct cds_lfht_node node; /* in the index */
+	/* In its bucket, guard: its part's lock. When free: in the cache,
+	 * guard: its lock. */
+	struct zswap_entry *next;
 	uint64_t offset; /* const while in the index */
-	struct cds_list_head lru; /* guard: lru_lock; when free: in a list of
-				   * the cache, guard: its lock */
+	struct zswap_entry *colder, *warmer; /* guard: lru_lock */
 	struct zswap_pool *pool; /* NULL: same-filled. guard: the entry's lock,
 				  * as the rest */
 	unsigned long handle; /* same-filled: the word */
@@ -31,13 +29,11 @@ struct zswap_entry {
 	atomic_uint locked;
 };
 
-/* ---- cache: memory of entries, handed out again only after a grace period */
+/* ---- cache: memory of entries */
 
 struct entry_cache {
 	pthread_mutex_t lock; /* guards all that follows */
-	struct cds_list_head free; /* may be handed out */
-	struct cds_list_head pending; /* freed; wait for a grace period */
-	unsigned long nr_pending;
+	struct zswap_entry *free;
 	struct chunk *chunks;
 };
 
@@ -45,17 +41,33 @@ void entry_cache_init(struct entry_cache *cache);
 void entry_cache_destroy(struct entry_cache *cache);
 /* Return: an entry, locked; NULL: no memory. */
 struct zswap_entry *entry_alloc(struct entry_cache *cache);
-/* Return: is it time for entry_cache_reclaim? */
-bool entry_free(struct entry_cache *cache, struct zswap_entry *entry);
-/* Waits for a grace period, and makes of what was freed before what may be
- * handed out. Not within a reader. */
-void entry_cache_reclaim(struct entry_cache *cache);
+/* Must be out of the index. */
+void entry_free(struct entry_cache *cache, struct zswap_entry *entry);
 
-/* ---- index: liburcu's lock-free hash table */
+/* ---- list by age */
+
+struct entry_list {
+	struct zswap_entry *coldest, *warmest;
+};
+
+/* As the warmest. */
+void entry_list_add(struct entry_list *list, struct zswap_entry *entry);
+void entry_list_del(struct entry_list *list, struct zswap_entry *entry);
+
+/* ---- index: a hash table in parts, each with a lock of its own */
+
+#define INDEX_PART_BITS 6
+#define INDEX_PARTS (1 << INDEX_PART_BITS)
+
+struct index_part {
+	pthread_mutex_t lock; /* guards all that follows */
+	struct zswap_entry **bucket;
+	unsigned long nr_buckets; /* a power of two */
+	unsigned long nr_entries;
+};
 
 struct entry_index {
-	struct cds_lfht *table;
-	unsigned long buckets; /* guard: who calls index_fit, one at a time */
+	struct index_part part[INDEX_PARTS];
 	/* Who waits for an entry's lock. */
 	pthread_mutex_t wait_lock;
 	pthread_cond_t unlocked;
@@ -64,7 +76,6 @@ struct entry_index {
 
 /* Return: 0 or -ENOMEM. */
 int index_init(struct entry_index *index);
-/* Must be empty. */
 void index_destroy(struct entry_index *index);
 /* Finds the entry of an offset and locks it: waits for who has it locked.
  * Return: NULL if there is none. */
@@ -79,11 +90,9 @@ void index_replace(struct entry_index *index, struct zswap_entry *old,
 		   struct zswap_entry *entry);
 /* Takes a locked entry out. It stays locked, for ever. */
 void index_remove(struct entry_index *index, struct zswap_entry *entry);
-/* Calls for each entry, unlocked, within a read-side section. */
+/* Calls for each entry, not locked, under the lock of its part. */
 void index_for_each(struct entry_index *index,
 		    void (*call)(struct zswap_entry *entry, void *arg),
 		    void *arg);
-/* Makes the number of buckets fit that of entries. Not within a reader. */
-void index_fit(struct entry_index *index, unsigned long entries);
 
 #endif

@@ -4,8 +4,9 @@
  * LOCK ORDER, outer first:
  *   an entry's lock     a thread holds one at a time; elsewhere only tried
  *   a codec context's   never across I/O
- *   lru_lock, pools_lock, worker_lock, cache.lock, index.wait_lock: innermost,
- *   none within another, except that worker_lock is taken under pools_lock
+ *   index.wait_lock     with a part's within
+ *   lru_lock, pools_lock, worker_lock, cache.lock, index.part[].lock: innermost,
+ *   none within another
  */
 #ifndef ZSWAP_INTERNAL_H
 #define ZSWAP_INTERNAL_H
@@ -34,10 +35,10 @@ struct zswap {
 	struct entry_index index;
 
 	pthread_mutex_t lru_lock;
-	struct cds_list_head lru; /* coldest first. guard: lru_lock */
+	struct entry_list lru; /* guard: lru_lock */
 
-	struct zswap_pool *current; /* writes: pools_lock; readers: RCU */
 	pthread_mutex_t pools_lock;
+	struct zswap_pool *current; /* guard: pools_lock */
 	struct zswap_pool *pools; /* all, current or not. guard: pools_lock */
 
 	atomic_bool reached_full; /* hysteresis: stores fail */
@@ -54,7 +55,6 @@ struct zswap {
 		reject_alloc_fail, reject_kmemcache_fail, reject_compress_fail,
 		reject_compress_poor, decompress_fail, duplicate_entry, stores,
 		loads, load_misses, invalidates;
-	atomic_ulong fitted; /* buckets of the index */
 };
 
 #define stat_add(counter, n) \
@@ -88,7 +88,7 @@ void zswap_tidy_pools(struct zswap *z, bool all);
 void zswap_worker_init(struct zswap *z);
 void zswap_worker_stop(struct zswap *z);
 void zswap_worker_destroy(struct zswap *z);
-/* Asks the worker to shrink the pool, or to see to pools and index. */
+/* Asks the worker to shrink the pool, or to destroy dead pools. */
 void zswap_kick(struct zswap *z, bool shrink);
 
 #endif

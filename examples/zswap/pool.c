@@ -4,8 +4,8 @@
  *
  * Kernel origin: mm/zswap.c zswap_pool_create, zswap_pool_get/put,
  * zswap_total_pages.
- * Locks: takes pools_lock. A reference taken under RCU from z->current is
- * good because pools are destroyed a grace period after their last reference.
+ * Locks: takes pools_lock. A pool without references is out of reach: who
+ * takes one more looks under pools_lock.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -62,7 +62,7 @@ int zswap_set_compressor(struct zswap *z, const char *compressor)
 	old = z->current;
 	pool->next = z->pools;
 	z->pools = pool;
-	__atomic_store_n(&z->current, pool, __ATOMIC_RELEASE);
+	z->current = pool;
 	pthread_mutex_unlock(&z->pools_lock);
 	if (old)
 		zswap_pool_put(z, old);
@@ -72,18 +72,11 @@ int zswap_set_compressor(struct zswap *z, const char *compressor)
 struct zswap_pool *zswap_pool_get(struct zswap *z)
 {
 	struct zswap_pool *pool;
-	unsigned long refs;
 
-	rcu_lock();
-	do {
-		pool = __atomic_load_n(&z->current, __ATOMIC_ACQUIRE);
-		refs = atomic_load(&pool->refs);
-		/* 0: it is current no more, and was the last that knew it. */
-		while (refs && !atomic_compare_exchange_weak(&pool->refs, &refs,
-							     refs + 1))
-			;
-	} while (!refs);
-	rcu_unlock();
+	pthread_mutex_lock(&z->pools_lock);
+	pool = z->current; /* which has a reference, as long as it is that */
+	atomic_fetch_add(&pool->refs, 1);
+	pthread_mutex_unlock(&z->pools_lock);
 	return pool;
 }
 
@@ -135,10 +128,6 @@ void zswap_tidy_pools(struct zswap *z, bool all)
 		dead = pool;
 	}
 	pthread_mutex_unlock(&z->pools_lock);
-	if (!dead)
-		return;
-	urcu_bp_synchronize_rcu();
-	rcu_grace_period_passed();
 	while ((pool = dead)) {
 		dead = pool->next;
 		pool_destroy(pool);

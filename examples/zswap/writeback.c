@@ -21,13 +21,13 @@
  * if it cannot be written, it is not the next to be tried. */
 static struct zswap_entry *lock_coldest(struct zswap *z)
 {
-	struct zswap_entry *entry = NULL;
+	struct zswap_entry *entry;
 
 	pthread_mutex_lock(&z->lru_lock);
-	if (!cds_list_empty(&z->lru)) {
-		entry = cds_list_first_entry(&z->lru, struct zswap_entry, lru);
-		cds_list_del(&entry->lru);
-		cds_list_add_tail(&entry->lru, &z->lru);
+	entry = z->lru.coldest;
+	if (entry) {
+		entry_list_del(&z->lru, entry);
+		entry_list_add(&z->lru, entry);
 		/* On the list it cannot be freed. */
 		if (!entry_trylock(entry))
 			entry = NULL;
@@ -155,10 +155,7 @@ static void *work(void *arg)
 		pthread_mutex_unlock(&z->worker_lock);
 		if (shrink_wanted)
 			shrink(z);
-		entry_cache_reclaim(&z->cache);
 		zswap_tidy_pools(z, false);
-		index_fit(&z->index, stat_read(&z->stored_pages));
-		atomic_store(&z->fitted, z->index.buckets);
 		pthread_mutex_lock(&z->worker_lock);
 	}
 	pthread_mutex_unlock(&z->worker_lock);

@@ -20,14 +20,14 @@
 static void lru_add(struct zswap *z, struct zswap_entry *entry)
 {
 	pthread_mutex_lock(&z->lru_lock);
-	cds_list_add_tail(&entry->lru, &z->lru);
+	entry_list_add(&z->lru, entry);
 	pthread_mutex_unlock(&z->lru_lock);
 }
 
 static void lru_del(struct zswap *z, struct zswap_entry *entry)
 {
 	pthread_mutex_lock(&z->lru_lock);
-	cds_list_del(&entry->lru);
+	entry_list_del(&z->lru, entry);
 	pthread_mutex_unlock(&z->lru_lock);
 }
 
@@ -49,8 +49,7 @@ static void release_entry(struct zswap *z, struct zswap_entry *entry,
 		stat_sub(&z->stored_bytes, entry->length); /* uncharge */
 		zswap_pool_put(z, pool);
 	}
-	if (entry_free(&z->cache, entry))
-		zswap_kick(z, false);
+	entry_free(&z->cache, entry);
 	stat_sub(&z->stored_pages, 1);
 }
 
@@ -172,7 +171,6 @@ static int make_entry(struct zswap *z, uint64_t offset, const void *page,
 int zswap_store(struct zswap *z, uint64_t offset, const void *page)
 {
 	struct zswap_entry *entry = NULL, *old;
-	unsigned long stored;
 	int err;
 
 	stat_add(&z->stores, 1);
@@ -186,7 +184,7 @@ int zswap_store(struct zswap *z, uint64_t offset, const void *page)
 		return err;
 	}
 	/* Before others can find the entry, and take it all back. */
-	stored = stat_add(&z->stored_pages, 1) + 1;
+	stat_add(&z->stored_pages, 1);
 	stat_add(&z->stored_bytes, entry->length);
 	if (!entry->pool)
 		stat_add(&z->same_filled_pages, 1);
@@ -200,9 +198,6 @@ int zswap_store(struct zswap *z, uint64_t offset, const void *page)
 	}
 	lru_add(z, entry);
 	entry_unlock(&z->index, entry);
-
-	if (stored > stat_read(&z->fitted))
-		zswap_kick(z, false); /* the index is too small */
 	return 0;
 }
 
@@ -340,10 +335,8 @@ struct zswap *zswap_create(const struct zswap_options *options)
 	if (err)
 		goto fail;
 	entry_cache_init(&z->cache);
-	CDS_INIT_LIST_HEAD(&z->lru);
 	pthread_mutex_init(&z->lru_lock, NULL);
 	pthread_mutex_init(&z->pools_lock, NULL);
-	atomic_init(&z->fitted, 1024);
 	zswap_worker_init(z);
 	err = zswap_set_compressor(z, z->options.compressor);
 	if (err) {
@@ -361,15 +354,11 @@ fail:
 
 void zswap_destroy(struct zswap *z)
 {
-	struct zswap_entry *entry;
-
 	if (!z)
 		return;
 	zswap_worker_stop(z);
-	while (!cds_list_empty(&z->lru)) {
-		entry = cds_list_first_entry(&z->lru, struct zswap_entry, lru);
-		zswap_entry_free(z, entry, true);
-	}
+	while (z->lru.coldest)
+		zswap_entry_free(z, z->lru.coldest, true);
 	zswap_tidy_pools(z, true);
 	entry_cache_destroy(&z->cache);
 	index_destroy(&z->index);
@@ -442,9 +431,8 @@ unsigned long zswap_check(struct zswap *z)
 	index_for_each(&z->index, count_entry, &census);
 	zswap_for_each_pool(z, count_pool, &census);
 	pthread_mutex_lock(&z->lru_lock);
-	cds_list_for_each_entry(entry, &z->lru, lru) {
+	for (entry = z->lru.coldest; entry; entry = entry->warmer)
 		on_lru++;
-	}
 	pthread_mutex_unlock(&z->lru_lock);
 	census.violations += census.locked;
 	census.violations += census.entries != stat_read(&z->stored_pages);

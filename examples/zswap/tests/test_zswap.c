@@ -2,6 +2,10 @@
 /* test_zswap.c - zswap against a table of what it must know. */
 #include "util.h"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "zswap.h"
 
 #define OFFSETS 2000
@@ -294,6 +298,7 @@ static void test_no_memory(void **state)
 /* No memory for an entry: calloc and malloc of the library fail (linked with
  * --wrap), the Nth from now on. */
 static int fail_at;
+static bool no_calloc;
 /* Called by the next malloc. */
 static void (*in_malloc)(void);
 void *__real_malloc(size_t bytes);
@@ -315,7 +320,7 @@ void *__real_calloc(size_t n, size_t bytes);
 void *__wrap_calloc(size_t n, size_t bytes);
 void *__wrap_calloc(size_t n, size_t bytes)
 {
-	if (fail_at && !--fail_at)
+	if (no_calloc || (fail_at && !--fail_at))
 		return NULL;
 	return __real_calloc(n, bytes);
 }
@@ -345,8 +350,86 @@ static void test_allocation_failures(void **state)
 	zswap_stats(z, &stats);
 	assert_int_equal(stats.reject_kmemcache_fail, 1);
 	assert_int_equal(zswap_store(z, 1, page), 0);
+	/* The index cannot grow: it gets slower, and that is all. */
+	no_calloc = true;
+	for (uint64_t offset = 0; offset < 10000; offset++) {
+		make_page(page, offset, 8);
+		assert_int_equal(zswap_store(z, offset, page), 0);
+	}
+	no_calloc = false;
+	for (uint64_t offset = 0; offset < 10000; offset += 2) {
+		assert_int_equal(zswap_load(z, offset, page), 0);
+		assert_page(page, offset, 8);
+	}
 	assert_int_equal(zswap_check(z), 0);
 	zswap_destroy(z);
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ADDRESS_SPACE_IS_TAKEN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define ADDRESS_SPACE_IS_TAKEN 1
+#endif
+#endif
+
+/* Return: may a zswap be made, and used, with so much more address space? */
+static bool usable_with(size_t bytes)
+{
+	struct zswap_options options = {
+		.budget_bytes = 16 * MIB,
+		.max_pool_percent = 100,
+	};
+	size_t pages = 0;
+	FILE *statm = fopen("/proc/self/statm", "r");
+	struct rlimit limit;
+	unsigned char page[PAGE];
+	struct zswap *z;
+	int err = 0;
+
+	assert_non_null(statm);
+	assert_int_equal(fscanf(statm, "%zu", &pages), 1);
+	fclose(statm);
+	assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
+	limit.rlim_cur = pages * (size_t)sysconf(_SC_PAGESIZE) + bytes;
+	assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+	errno = 0;
+	z = zswap_create(&options);
+	assert_true(z || errno == ENOMEM);
+	for (uint64_t offset = 0; z && offset < 2000 && !err; offset++) {
+		make_page_of(page, TEXT, offset, 2);
+		err = zswap_store(z, offset, page);
+		assert_true(!err || err == -ENOMEM);
+	}
+	assert_true(!z || !zswap_check(z));
+	zswap_destroy(z);
+	limit.rlim_cur = limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+	return z && !err;
+}
+
+/* With a limit on the address space: an error value, whatever there is no more
+ * room for; and the room that is needed is small. */
+static void test_address_space(void **state)
+{
+	int status;
+	pid_t child;
+
+	(void)state;
+#ifdef ADDRESS_SPACE_IS_TAKEN
+	skip();
+#endif
+	child = fork();
+	if (!child) {
+		unsigned int usable = 0;
+
+		for (size_t bytes = 0; bytes < 8 * MIB; bytes += 128 * 1024)
+			usable += usable_with(bytes);
+		/* The worker may want a stack, and malloc an arena for it. */
+		_exit(usable_with(400 * MIB) && usable < 64 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 }
 
 static void test_options(void **state)
@@ -421,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_coldest_first),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_allocation_failures),
+		cmocka_unit_test(test_address_space),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_area),
 	};
