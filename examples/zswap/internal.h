@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* internal.h - what zswap.c, pool.c and writeback.c share.
+/* internal.h - what zswap.c, pool.c, limit.c and writeback.c share.
  *
  * LOCK ORDER, outer first:
  *   an entry's lock     a thread holds one at a time; elsewhere only tried
  *   a codec context's   never across I/O
+ *   room_lock           never across I/O
  *   index.wait_lock     with a part's within
  *   lru_lock, pools_lock, worker_lock, cache.lock, index.part[].lock: innermost,
  *   none within another
@@ -22,8 +23,7 @@ struct zswap_pool {
 	struct codec codec;
 	size_t poor_bytes; /* objects from here on take a whole page */
 	atomic_ulong refs;
-	struct zswap_pool *next; /* guard: pools_lock, and only the worker
-				  * removes pools */
+	struct zswap_pool *next; /* guard: pools_lock */
 };
 
 struct zswap {
@@ -35,13 +35,22 @@ struct zswap {
 	struct entry_index index;
 
 	pthread_mutex_t lru_lock;
-	struct entry_list lru; /* guard: lru_lock */
+	struct entry_list lru; /* not what is same-filled: to write that back
+				* frees nothing. guard: lru_lock */
 
 	pthread_mutex_t pools_lock;
 	struct zswap_pool *current; /* guard: pools_lock */
 	struct zswap_pool *pools; /* all, current or not. guard: pools_lock */
 
 	atomic_bool reached_full; /* hysteresis: stores fail */
+	pthread_mutex_t room_lock; /* held by who frees what is dead, compacts */
+	/* What was dropped, but may still take memory: counted once it was
+	 * given to zs_free_deferred, or is a pool without references. */
+	atomic_ulong dead;
+	atomic_ulong dead_freed; /* so many of those; writes: room_lock */
+	/* Pages that compaction could free, so it says, but did not the last
+	 * time. writes: room_lock */
+	atomic_ulong not_freeable;
 
 	pthread_mutex_t worker_lock; /* guards the rest of the paragraph */
 	pthread_cond_t worker_wake, worker_idle;
@@ -77,12 +86,27 @@ struct zswap_pool *zswap_pool_get(struct zswap *z);
 void zswap_pool_put(struct zswap *z, struct zswap_pool *pool);
 /* Bytes of all pools. */
 uint64_t zswap_pool_size(struct zswap *z);
-/* Calls for all pools; under pools_lock. */
+/* Calls for all pools, dead ones too; under pools_lock. */
 void zswap_for_each_pool(struct zswap *z,
 			 void (*call)(struct zswap_pool *pool, void *arg),
 			 void *arg);
+/* Calls for all pools but dead ones, with a reference and no lock. */
+void zswap_visit_pools(struct zswap *z, void (*call)(struct zswap_pool *pool));
 /* Destroys pools that nothing refers to any more; all with @all. */
 void zswap_tidy_pools(struct zswap *z, bool all);
+
+/* ---- limit.c ---- */
+/* Something was dropped whose memory is not free yet. */
+void zswap_note_dead(struct zswap *z);
+/* Is there such a thing? */
+bool zswap_dead_waits(struct zswap *z);
+/* Frees all that was dropped before the call. Return: was there anything? */
+bool zswap_free_dead(struct zswap *z);
+/* Must a store that takes memory fail? */
+bool zswap_limit_reached(struct zswap *z);
+/* Frees what is dead, compacts if that is worth it. Return: bytes of the pools
+ * beyond the accept threshold after that. */
+uint64_t zswap_excess(struct zswap *z);
 
 /* ---- writeback.c ---- */
 void zswap_worker_init(struct zswap *z);

@@ -82,10 +82,12 @@ struct zswap_pool *zswap_pool_get(struct zswap *z)
 
 void zswap_pool_put(struct zswap *z, struct zswap_pool *pool)
 {
+	if (atomic_fetch_sub(&pool->refs, 1) != 1)
+		return;
 	/* The worker destroys it: that may take long, and this may be a path
 	 * that somebody waits for. */
-	if (atomic_fetch_sub(&pool->refs, 1) == 1)
-		zswap_kick(z, false);
+	zswap_note_dead(z);
+	zswap_kick(z, false);
 }
 
 void zswap_for_each_pool(struct zswap *z,
@@ -96,6 +98,35 @@ void zswap_for_each_pool(struct zswap *z,
 	for (struct zswap_pool *pool = z->pools; pool; pool = pool->next)
 		call(pool, arg);
 	pthread_mutex_unlock(&z->pools_lock);
+}
+
+/* The next pool in the list, or the first, that is not dead. Puts @pool. */
+static struct zswap_pool *get_next(struct zswap *z, struct zswap_pool *pool)
+{
+	struct zswap_pool *next;
+	unsigned long refs = 0;
+
+	pthread_mutex_lock(&z->pools_lock);
+	for (next = pool ? pool->next : z->pools; next; next = next->next) {
+		refs = atomic_load(&next->refs);
+		while (refs && !atomic_compare_exchange_weak(&next->refs, &refs,
+							     refs + 1))
+			;
+		if (refs)
+			break;
+	}
+	pthread_mutex_unlock(&z->pools_lock);
+	if (pool)
+		zswap_pool_put(z, pool);
+	return next;
+}
+
+void zswap_visit_pools(struct zswap *z, void (*call)(struct zswap_pool *pool))
+{
+	struct zswap_pool *pool = NULL;
+
+	while ((pool = get_next(z, pool)))
+		call(pool);
 }
 
 static void add_size(struct zswap_pool *pool, void *size)

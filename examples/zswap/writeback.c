@@ -4,8 +4,7 @@
  *
  * Kernel origin: mm/zswap.c zswap_writeback_entry, shrink_worker; there the
  * page goes through the swap cache, here the entry stays locked while it is
- * written. Added: compaction comes first if it can free much, as the limit
- * counts the pool's pages, not the objects in them.
+ * written. Added: what is dead is freed first (limit.c).
  * Locks: takes an entry's, lru_lock, worker_lock.
  */
 #include <errno.h>
@@ -18,22 +17,23 @@
 #define BATCH 64
 
 /* The coldest entry that nobody has locked, locked. It goes to the warm end:
- * if it cannot be written, it is not the next to be tried. */
-static struct zswap_entry *lock_coldest(struct zswap *z)
+ * if it cannot be written, it is not the next to be tried.
+ * Return: 0; -ENOENT: there is none; -EAGAIN: the coldest was locked. */
+static int lock_coldest(struct zswap *z, struct zswap_entry **coldest)
 {
 	struct zswap_entry *entry;
+	int err = -ENOENT;
 
 	pthread_mutex_lock(&z->lru_lock);
-	entry = z->lru.coldest;
+	*coldest = entry = z->lru.coldest;
 	if (entry) {
 		entry_list_del(&z->lru, entry);
 		entry_list_add(&z->lru, entry);
 		/* On the list it cannot be freed. */
-		if (!entry_trylock(entry))
-			entry = NULL;
+		err = entry_trylock(entry) ? 0 : -EAGAIN;
 	}
 	pthread_mutex_unlock(&z->lru_lock);
-	return entry;
+	return err;
 }
 
 /* Return: 0, or why not; -EAGAIN: the entry was locked. */
@@ -41,13 +41,10 @@ static int write_coldest(struct zswap *z, void *page)
 {
 	const struct zswap_backing *backing = &z->options.backing;
 	struct zswap_entry *entry;
-	int err;
+	int err = lock_coldest(z, &entry);
 
-	if (!stat_read(&z->stored_pages))
-		return -ENOENT;
-	entry = lock_coldest(z);
-	if (!entry)
-		return -EAGAIN;
+	if (err)
+		return err;
 	err = zswap_decompress(entry, page, z->options.page_size);
 	if (err)
 		stat_add(&z->decompress_fail, 1);
@@ -63,7 +60,9 @@ static int write_coldest(struct zswap *z, void *page)
 	return 0;
 }
 
-long zswap_writeback(struct zswap *z, unsigned long nr)
+/* As zswap_writeback. @enough: asked before each page, NULL: never. */
+static long write_back(struct zswap *z, unsigned long nr,
+		       bool (*enough)(struct zswap *z))
 {
 	int failures = 0, err = 0, last = 0;
 	long written = 0;
@@ -74,7 +73,7 @@ long zswap_writeback(struct zswap *z, unsigned long nr)
 	page = malloc(z->options.page_size);
 	if (!page)
 		return -ENOMEM;
-	for (; nr && err != -ENOENT; nr--) {
+	for (; nr && err != -ENOENT && !(enough && enough(z)); nr--) {
 		err = write_coldest(z, page);
 		if (!err) {
 			written++;
@@ -88,19 +87,9 @@ long zswap_writeback(struct zswap *z, unsigned long nr)
 	return written ? written : last;
 }
 
-/* The worker's only: nobody else removes pools. */
-static void compact(struct zswap *z)
+long zswap_writeback(struct zswap *z, unsigned long nr)
 {
-	struct zswap_pool *pool;
-
-	pthread_mutex_lock(&z->pools_lock);
-	pool = z->pools;
-	pthread_mutex_unlock(&z->pools_lock);
-	/* For less than 1/32 of a pool it is not worth to move anything. */
-	for (; pool; pool = pool->next)
-		if (zs_shrink_count(pool->zs) >
-		    zs_get_total_pages(pool->zs) / 32)
-			zs_compact(pool->zs);
+	return write_back(z, nr, NULL);
 }
 
 static bool stopping(struct zswap *z)
@@ -113,22 +102,23 @@ static bool stopping(struct zswap *z)
 	return stop;
 }
 
+/* What is dead goes first, and nobody knows yet how much that is. */
+static bool must_look_again(struct zswap *z)
+{
+	return zswap_dead_waits(z) || zswap_pool_size(z) <= z->accept_pool_size;
+}
+
 static void shrink(struct zswap *z)
 {
 	uint64_t excess;
 	int failures = 0;
 	long result;
 
-	while (!stopping(z)) {
-		compact(z);
-		excess = zswap_pool_size(z);
-		if (excess <= z->accept_pool_size)
-			break;
-		excess -= z->accept_pool_size;
+	while (!stopping(z) && (excess = zswap_excess(z))) {
 		/* A page of the excess is more than one entry's. */
 		excess /= z->options.page_size;
-		result =
-			zswap_writeback(z, excess < BATCH ? excess + 1 : BATCH);
+		result = write_back(z, excess < BATCH ? excess + 1 : BATCH,
+				    must_look_again);
 		if (result == -ENODEV || result == -ENOENT)
 			break;
 		if (result < 0 && ++failures == MAX_FAILURES)
@@ -191,12 +181,6 @@ void zswap_kick(struct zswap *z, bool shrink_wanted)
 	pthread_mutex_unlock(&z->worker_lock);
 }
 
-static void flush_pool(struct zswap_pool *pool, void *arg)
-{
-	(void)arg;
-	zs_free_deferred_flush(pool->zs);
-}
-
 void zswap_flush(struct zswap *z)
 {
 	pthread_mutex_lock(&z->worker_lock);
@@ -204,7 +188,7 @@ void zswap_flush(struct zswap *z)
 	       (z->worker_busy || z->shrink_wanted || z->tidy_wanted))
 		pthread_cond_wait(&z->worker_idle, &z->worker_lock);
 	pthread_mutex_unlock(&z->worker_lock);
-	zswap_for_each_pool(z, flush_pool, NULL);
+	zswap_free_dead(z);
 }
 
 void zswap_worker_init(struct zswap *z)

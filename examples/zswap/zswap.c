@@ -38,14 +38,14 @@ static void release_entry(struct zswap *z, struct zswap_entry *entry,
 {
 	struct zswap_pool *pool = entry->pool;
 
-	lru_del(z, entry);
 	if (!pool) {
 		stat_sub(&z->same_filled_pages, 1);
 	} else {
-		if (deferred)
-			zs_free_deferred(pool->zs, entry->handle);
-		else
+		lru_del(z, entry);
+		if (!deferred)
 			zs_free(pool->zs, entry->handle);
+		else if (zs_free_deferred(pool->zs, entry->handle))
+			zswap_note_dead(z);
 		stat_sub(&z->stored_bytes, entry->length); /* uncharge */
 		zswap_pool_put(z, pool);
 	}
@@ -85,21 +85,17 @@ static void fill(void *page, size_t bytes, unsigned long value)
 		word[i] = value;
 }
 
-/* The limit, with hysteresis: from the moment it is reached, until the pool
- * is down to the threshold. Return: must this store fail? */
-static bool limit_reached(struct zswap *z)
+/* Return: a handle, or an error value with nothing dead left in any pool. */
+static unsigned long allocate(struct zswap *z, struct zswap_pool *pool,
+			      size_t bytes)
 {
-	uint64_t size = zswap_pool_size(z);
+	unsigned long handle;
 
-	if (size >= z->max_pool_size) {
-		stat_add(&z->pool_limit_hit, 1);
-		atomic_store(&z->reached_full, true);
-	} else if (size <= z->accept_pool_size &&
-		   atomic_load_explicit(&z->reached_full,
-					memory_order_relaxed)) {
-		atomic_store(&z->reached_full, false);
-	}
-	return atomic_load_explicit(&z->reached_full, memory_order_relaxed);
+	/* zs_malloc frees what waits in its pool; there may be others. */
+	do
+		handle = zs_malloc(pool->zs, bytes, GFP_KERNEL, NUMA_NO_NODE);
+	while (zs_is_err(handle) && zswap_free_dead(z));
+	return handle;
 }
 
 /* Fills pool, handle and length in. Return: 0, or as zswap_store. */
@@ -118,8 +114,7 @@ static int compress(struct zswap *z, struct zswap_entry *entry,
 		stat_add(&z->reject_compress_poor, 1);
 		err = -E2BIG;
 	} else {
-		entry->handle =
-			zs_malloc(pool->zs, bytes, GFP_KERNEL, NUMA_NO_NODE);
+		entry->handle = allocate(z, pool, bytes);
 		if (zs_is_err(entry->handle)) {
 			stat_add(&z->reject_alloc_fail, 1);
 			err = -ENOMEM;
@@ -142,10 +137,12 @@ static int compress(struct zswap *z, struct zswap_entry *entry,
 static int make_entry(struct zswap *z, uint64_t offset, const void *page,
 		      struct zswap_entry **made)
 {
+	unsigned long word = 0;
+	bool same = same_filled(page, z->options.page_size, &word);
 	struct zswap_entry *entry;
 	int err;
 
-	if (limit_reached(z)) {
+	if (!same && zswap_limit_reached(z)) {
 		zswap_kick(z, true);
 		return -EDQUOT;
 	}
@@ -157,7 +154,8 @@ static int make_entry(struct zswap *z, uint64_t offset, const void *page,
 	entry->offset = offset;
 	entry->pool = NULL;
 	entry->length = 0;
-	if (!same_filled(page, z->options.page_size, &entry->handle)) {
+	entry->handle = word;
+	if (!same) {
 		err = compress(z, entry, page);
 		if (err) {
 			entry_free(&z->cache, entry);
@@ -196,7 +194,8 @@ int zswap_store(struct zswap *z, uint64_t offset, const void *page)
 		stat_add(&z->duplicate_entry, 1);
 		release_entry(z, old, false);
 	}
-	lru_add(z, entry);
+	if (entry->pool)
+		lru_add(z, entry);
 	entry_unlock(&z->index, entry);
 	return 0;
 }
@@ -337,6 +336,7 @@ struct zswap *zswap_create(const struct zswap_options *options)
 	entry_cache_init(&z->cache);
 	pthread_mutex_init(&z->lru_lock, NULL);
 	pthread_mutex_init(&z->pools_lock, NULL);
+	pthread_mutex_init(&z->room_lock, NULL);
 	zswap_worker_init(z);
 	err = zswap_set_compressor(z, z->options.compressor);
 	if (err) {
@@ -357,6 +357,7 @@ void zswap_destroy(struct zswap *z)
 	if (!z)
 		return;
 	zswap_worker_stop(z);
+	/* (What is same-filled has only its entry, which the cache frees.) */
 	while (z->lru.coldest)
 		zswap_entry_free(z, z->lru.coldest, true);
 	zswap_tidy_pools(z, true);
@@ -365,6 +366,7 @@ void zswap_destroy(struct zswap *z)
 	zswap_worker_destroy(z);
 	pthread_mutex_destroy(&z->lru_lock);
 	pthread_mutex_destroy(&z->pools_lock);
+	pthread_mutex_destroy(&z->room_lock);
 	free(z);
 }
 
@@ -436,7 +438,7 @@ unsigned long zswap_check(struct zswap *z)
 	pthread_mutex_unlock(&z->lru_lock);
 	census.violations += census.locked;
 	census.violations += census.entries != stat_read(&z->stored_pages);
-	census.violations += census.entries != on_lru;
+	census.violations += census.entries - census.same_filled != on_lru;
 	census.violations += census.bytes != stat_read(&z->stored_bytes);
 	census.violations += census.same_filled !=
 			     stat_read(&z->same_filled_pages);

@@ -6,7 +6,16 @@
  * limit with its hysteresis, writeback from the cold end, loads take the page
  * out, the order in which an entry is torn down, the statistics' names.
  * Differs: pages that would take a whole page of the pool are rejected as
- * "compress poor"; the index is a hash table; the LRU is one list.
+ * "compress poor"; the index is a hash table; the LRU is one list; what is
+ * dropped and not yet freed is freed before the limit speaks; same-filled
+ * pages.
+ *
+ * SAME-FILLED PAGES, one word again and again, take an entry and nothing of the
+ * pool. So the limit is not asked for them, and they are not written back: that
+ * would free nothing. The kernel's zswap had such pages until Linux 6.11, never
+ * wrote them back, but refused them at the limit. Since 6.12 it has none: the
+ * swap layer keeps those that are zero out of zswap altogether, whatever its
+ * limit, and the rest are compressed as any page.
  *
  * THREADS: all calls may run at once, from any thread, also on one offset;
  * zswap_destroy is alone. Not for use in a child after fork.
@@ -51,9 +60,10 @@ struct zswap_options {
 struct zswap_stats {
 	/* now */
 	uint64_t stored_pages;
-	uint64_t same_filled_pages; /* of those, without any memory */
+	uint64_t same_filled_pages; /* of those, with nothing in the pool */
 	uint64_t stored_bytes; /* of compressed pages, as charged */
-	uint64_t pool_total_size; /* bytes of pages in the pool */
+	uint64_t pool_total_size; /* bytes of pages in the pool; what is dropped
+				   * counts until it is freed */
 	uint64_t max_pool_size; /* bytes: the limit */
 	/* since creation */
 	uint64_t written_back_pages;
@@ -75,7 +85,9 @@ void zswap_destroy(struct zswap *z);
 
 /* Stores a page, in place of what was at this offset.
  * Return: 0, or why not. Then nothing is at this offset, the old page neither:
- *        -EDQUOT   the pool is at its limit (writeback is under way)
+ *        -EDQUOT   the pool is at its limit, with all freed that was dropped
+ *                  before the call (writeback is under way). Not for a
+ *                  same-filled page
  *        -E2BIG    does not compress
  *        -EIO      the compressor failed
  *        -ENOMEM   no memory */
@@ -90,9 +102,10 @@ bool zswap_invalidate(struct zswap *z, uint64_t offset);
 uint64_t zswap_invalidate_area(struct zswap *z, uint64_t first, uint64_t nr);
 
 /* Writes the coldest pages to the backing and drops them. What is locked by
- * another thread just then is passed over, and counts as one tried.
+ * another thread just then is passed over, and counts as one tried;
+ * same-filled pages stay.
  * Return: how many of the @nr; or a negative errno when not one could be:
- *        -ENODEV no backing, -ENOENT nothing stored, else the backing's. */
+ *        -ENODEV no backing, -ENOENT nothing to write, else the backing's. */
 long zswap_writeback(struct zswap *z, unsigned long nr);
 /* Pages from now on are compressed so: in a pool of their own, as in the
  * kernel. Return: 0; -EINVAL: no such compressor; -ENOMEM. */

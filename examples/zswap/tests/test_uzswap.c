@@ -117,6 +117,46 @@ static void test_aging(void **state)
 	uzswap_destroy(u);
 }
 
+/* Away and freed: the next region must find all of that memory. */
+static void test_freed_region(void **state)
+{
+	const size_t nr = 300; /* fewer than a per-CPU buffer holds */
+	struct uzswap_options options = {
+		.resident_bytes = MIB,
+		.max_bytes = 16 * MIB,
+		.zswap = { .budget_bytes = 16 * MIB, .max_pool_percent = 100 },
+	};
+	struct zswap_stats stats;
+	char message[200];
+
+	(void)state;
+	if (not_permitted)
+		skip();
+	for (int defer = 0; defer <= ZS_DEFER_REUSE; defer++) {
+		struct uzswap *u;
+
+		options.zswap.defer = (enum zs_defer_mode)defer;
+		u = uzswap_create(&options, message, sizeof(message));
+		assert_non_null(u);
+		for (int round = 0; round < 4; round++) {
+			char *p = uzswap_alloc(u, nr * PAGE);
+
+			assert_non_null(p);
+			for (size_t i = 0; i < nr; i++)
+				make_page_of(p + i * PAGE, TEXT, i, 20);
+			assert_int_equal(uzswap_pageout(u, p), 0);
+			zswap_stats(swap_zswap(uzswap_swap(u)), &stats);
+			assert_int_equal(stats.stored_pages, nr);
+			uzswap_free(u, p);
+		}
+		uzswap_destroy(u);
+		/* Once known what one takes: room for one and a half. */
+		if (!defer)
+			options.zswap.budget_bytes =
+				stats.pool_total_size / 4 * 3 / 2;
+	}
+}
+
 /* ---- threads ------------------------------------------------------------- */
 
 struct toucher {
@@ -327,6 +367,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_write_and_read),
 		cmocka_unit_test(test_aging),
+		cmocka_unit_test(test_freed_region),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_system_calls),
 		cmocka_unit_test(test_arguments),

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* limit.c - the limit of the pools' size, and what is freed before it speaks.
+ *
+ * The limit counts pages of the pools. Dead things are in them too: handles
+ * that wait in a pool's queue, or are kept for reuse; a pool whose last entry
+ * is gone; places between objects that compaction would free.
+ * Kernel origin: mm/zswap.c zswap_check_limits. Added: L1, L2. In the kernel
+ * a queue of freed handles is short, and what is free between objects is the
+ * shrinker's business.
+ * Callers: zswap.c, writeback.c, pool.c. Locks: takes room_lock, with
+ * pools_lock and worker_lock within; whoever holds an entry's lock may call.
+ * Guarantees:
+ *  L1 A store fails at the limit only if the pools would still be too large
+ *     with all freed that was dropped before, and all compacted.
+ *  L2 The worker writes nothing back while something dead is in the pools,
+ *     but for places too small to be worth compaction.
+ *  L3 A store that fails for live pages frees and compacts nothing: it fails
+ *     after a few comparisons.
+ */
+#include "internal.h"
+
+void zswap_note_dead(struct zswap *z)
+{
+	atomic_fetch_add(&z->dead, 1);
+}
+
+bool zswap_dead_waits(struct zswap *z)
+{
+	return atomic_load(&z->dead) != atomic_load(&z->dead_freed);
+}
+
+static void flush_pool(struct zswap_pool *pool)
+{
+	zs_free_deferred_flush(pool->zs);
+}
+
+static void compact_pool(struct zswap_pool *pool)
+{
+	if (zs_shrink_count(pool->zs))
+		zs_compact(pool->zs);
+}
+
+static void add_freeable(struct zswap_pool *pool, void *pages)
+{
+	*(unsigned long *)pages += zs_shrink_count(pool->zs);
+}
+
+static unsigned long freeable_pages(struct zswap *z)
+{
+	unsigned long pages = 0;
+
+	zswap_for_each_pool(z, add_freeable, &pages);
+	return pages;
+}
+
+/* Locks: needs room_lock: who finds it taken waits, until what others are just
+ * freeing is free. */
+static bool free_dead(struct zswap *z)
+{
+	/* What is counted was queued before. */
+	unsigned long dead = atomic_load(&z->dead);
+
+	if (dead == atomic_load(&z->dead_freed))
+		return false;
+	zswap_visit_pools(z, flush_pool);
+	zswap_tidy_pools(z, false);
+	atomic_store(&z->dead_freed, dead);
+	return true;
+}
+
+bool zswap_free_dead(struct zswap *z)
+{
+	bool freed;
+
+	if (!zswap_dead_waits(z))
+		return false;
+	pthread_mutex_lock(&z->room_lock);
+	freed = free_dead(z);
+	pthread_mutex_unlock(&z->room_lock);
+	return freed;
+}
+
+/* Locks: needs room_lock. */
+static void compact(struct zswap *z)
+{
+	zswap_visit_pools(z, compact_pool);
+	/* Objects that are being read, for instance. */
+	atomic_store(&z->not_freeable, freeable_pages(z));
+}
+
+/* Would compaction bring the pools from @size to less than @most? Takes no
+ * part in what compaction could not free the last time. */
+static bool compaction_would_do(struct zswap *z, uint64_t size, uint64_t most)
+{
+	unsigned long pages = freeable_pages(z);
+	unsigned long not_freeable = atomic_load(&z->not_freeable);
+	uint64_t bytes = pages < not_freeable ? 0 : pages - not_freeable;
+
+	bytes *= z->options.page_size;
+	return size - (bytes < size ? bytes : size) < most;
+}
+
+/* Frees what is dead if that may bring the pools below @most.
+ * Return: their size. */
+static uint64_t make_room(struct zswap *z, uint64_t size, uint64_t most)
+{
+	/* What lives needs as much alone, however dense it is. */
+	if (stat_read(&z->stored_bytes) >= most ||
+	    (!zswap_dead_waits(z) && !compaction_would_do(z, size, most)))
+		return size;
+	pthread_mutex_lock(&z->room_lock);
+	free_dead(z);
+	size = zswap_pool_size(z);
+	if (size >= most && compaction_would_do(z, size, most)) {
+		compact(z);
+		size = zswap_pool_size(z);
+	}
+	pthread_mutex_unlock(&z->room_lock);
+	return size;
+}
+
+/* With hysteresis: from the moment the limit is reached, until the pools are
+ * down to the threshold. */
+bool zswap_limit_reached(struct zswap *z)
+{
+	bool full =
+		atomic_load_explicit(&z->reached_full, memory_order_relaxed);
+	uint64_t most = full ? z->accept_pool_size + 1 : z->max_pool_size;
+	uint64_t size = zswap_pool_size(z);
+
+	if (size >= most)
+		size = make_room(z, size, most);
+	if (size >= z->max_pool_size) {
+		stat_add(&z->pool_limit_hit, 1);
+		atomic_store(&z->reached_full, true);
+	} else if (size <= z->accept_pool_size && full) {
+		atomic_store(&z->reached_full, false);
+	}
+	return atomic_load_explicit(&z->reached_full, memory_order_relaxed);
+}
+
+uint64_t zswap_excess(struct zswap *z)
+{
+	const uint64_t most = z->accept_pool_size;
+	uint64_t size, freeable;
+
+	pthread_mutex_lock(&z->room_lock);
+	free_dead(z);
+	size = zswap_pool_size(z);
+	freeable = (uint64_t)freeable_pages(z) * z->options.page_size;
+	/* If it is not enough, and less than 1/32 of the pools, it is not
+	 * worth to move anything. */
+	if (size > most && (freeable >= size - most || freeable > size / 32)) {
+		compact(z);
+		size = zswap_pool_size(z);
+	}
+	pthread_mutex_unlock(&z->room_lock);
+	return size > most ? size - most : 0;
+}
