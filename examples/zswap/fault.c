@@ -290,9 +290,10 @@ static unsigned int plan_ahead(struct uzswap *u, uint32_t slot, int *direction)
 	return 0;
 }
 
-/* Brings pages nobody waits for. Locks: needs the lock; drops it. */
+/* Brings pages nobody waits for, as planned in an epoch.
+ * Locks: needs the lock; drops it. */
 static void read_ahead(struct uzswap *u, struct handler *handler, uint32_t slot,
-		       int direction, unsigned int nr)
+		       int direction, unsigned int nr, unsigned long epoch)
 {
 	while (nr--) {
 		struct region *region;
@@ -301,7 +302,8 @@ static void read_ahead(struct uzswap *u, struct handler *handler, uint32_t slot,
 		slot = (uint32_t)((int64_t)slot + direction);
 		/* Looked up again each time: it may have been freed. */
 		region = region_of_slot(u, slot);
-		if (!region || region->dying || u->used + 1 >= u->limit)
+		if (!region || region->dying || region->epoch != epoch ||
+		    u->used + 1 >= u->limit)
 			return;
 		state = u->pages[slot].state;
 		if ((state == PAGE_OUT || state == PAGE_EMPTY) &&
@@ -379,6 +381,7 @@ static void serve(struct uzswap *u, struct handler *handler,
 	struct region *region;
 	enum page_state state;
 	unsigned int ahead = 0;
+	unsigned long epoch;
 	int err = 0, direction = 0;
 	bool brought = false;
 	uint32_t slot;
@@ -387,24 +390,29 @@ static void serve(struct uzswap *u, struct handler *handler,
 	address -= address % u->page_size;
 	page = (char *)address;
 	pthread_mutex_lock(&u->lock);
-	region = region_of_address(u, address);
-	if (!region) {
-		pthread_mutex_unlock(&u->lock);
-		wake(u, page);
-		return;
-	}
-	slot = (uint32_t)(region->slot +
-			  (address - (uintptr_t)region->base) / u->page_size);
-	/* While this thread waits for room another may bring the page. */
-	while ((state = page_wait(u, slot)) != PAGE_RESIDENT) {
-		if (state != PAGE_LIMBO && no_room(u)) {
-			wait_for_room(u);
-			continue;
+	/* While this thread waits another may bring the page, and wake who
+	 * touched it: then even the region may be gone. */
+	while (!err) {
+		region = region_of_address(u, address);
+		if (!region || region->dying) {
+			pthread_mutex_unlock(&u->lock);
+			wake(u, page);
+			return;
 		}
-		err = bring_page(u, handler, slot, page, false);
-		if (err)
+		slot = (uint32_t)(region->slot +
+				  (address - (uintptr_t)region->base) /
+					  u->page_size);
+		state = u->pages[slot].state;
+		if (state == PAGE_RESIDENT)
 			break;
-		brought = true;
+		if (state == PAGE_BUSY) {
+			page_wait(u, slot);
+		} else if (state != PAGE_LIMBO && no_room(u)) {
+			wait_for_room(u);
+		} else {
+			err = bring_page(u, handler, slot, page, false);
+			brought = !err;
+		}
 	}
 	if (err) {
 		u->stats.load_errors++;
@@ -416,11 +424,12 @@ static void serve(struct uzswap *u, struct handler *handler,
 	if (!brought && msg->arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP)
 		allow_writes(u, slot, page);
 	ahead = plan_ahead(u, slot, &direction);
+	epoch = region->epoch;
 	pthread_mutex_unlock(&u->lock);
 	wake(u, page);
 	if (ahead) {
 		pthread_mutex_lock(&u->lock);
-		read_ahead(u, handler, slot, direction, ahead);
+		read_ahead(u, handler, slot, direction, ahead, epoch);
 		pthread_mutex_unlock(&u->lock);
 	}
 }

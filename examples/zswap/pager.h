@@ -23,7 +23,9 @@
  *
  * READING AHEAD. A fault costs two switches of threads, more than to decompress
  * a page. Who touches pages one after the other gets the next ones with it,
- * twice as many each time, as long as there is room.
+ * twice as many each time, as long as there is room. Such a plan is for one
+ * epoch of one region: who has paged it out, or freed it and has another one in
+ * its place, must not find pages there that nobody touched.
  */
 #ifndef UZSWAP_PAGER_H
 #define UZSWAP_PAGER_H
@@ -57,6 +59,8 @@ struct region {
 	char *base; /* NULL: being freed */
 	uint64_t slot, nr_pages;
 	bool dying; /* being freed: bring nothing more. guard: lock */
+	unsigned long epoch; /* begins with alloc and with each pageout. No two
+			      * regions have one in common. guard: lock */
 };
 
 /* Faults one after the other, upwards or downwards. */
@@ -91,6 +95,7 @@ struct uzswap {
 	pthread_cond_t work; /* for the reclaimer */
 	struct page *pages;
 	struct region *regions;
+	unsigned long epochs; /* the last one that began */
 	struct page_list active, limbo;
 	uint32_t *free_frames;
 	unsigned long nr_free_frames;
@@ -130,7 +135,7 @@ void fault_stop(struct uzswap *u);
 /* ---- reclaim.c ---- */
 int reclaim_start(struct uzswap *u);
 void reclaim_stop(struct uzswap *u);
-/* Takes what is RESIDENT among nr_slots slots away, then empties limbo.
+/* Takes what is RESIDENT in a region's nr_slots slots away, then empties limbo.
  * Return: 0 or the first error. */
 int reclaim_range(struct uzswap *u, uint64_t slot, uint64_t nr_slots);
 

@@ -220,6 +220,9 @@ int reclaim_range(struct uzswap *u, uint64_t slot, uint64_t nr_slots)
 	int err = 0;
 
 	pthread_mutex_lock(&u->lock);
+	/* What is being read ahead is BUSY, and waited for; what was only
+	 * planned must not come in after this. */
+	region_of_slot(u, slot)->epoch = ++u->epochs;
 	while (slot < end && err >= 0) {
 		if (u->nr_free_frames < BATCH && u->limbo.count)
 			err = put_out(u, BATCH);

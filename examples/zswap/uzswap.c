@@ -107,6 +107,7 @@ static bool insert_region(struct uzswap *u, struct region *region)
 		return false;
 	region->slot = slot;
 	region->next = *link;
+	region->epoch = ++u->epochs;
 	*link = region;
 	return true;
 }

@@ -6,15 +6,18 @@
 #include <limits.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 /* The library's ioctl (linked with --wrap): UFFDIO_COPY fails copy_errors
- * times, UFFDIO_POISON is hidden as before Linux 6.6. */
+ * times, UFFDIO_POISON is hidden as before Linux 6.6, a handler stops once it
+ * has woken who touched a page. */
 static atomic_int copy_errors, uffd;
-static atomic_bool hide_poison, has_poison;
+static atomic_bool hide_poison, has_poison, stop_after_wake;
+static sem_t go_on;
 int __real_ioctl(int fd, unsigned long request, ...);
 int __wrap_ioctl(int fd, unsigned long request, ...);
 int __wrap_ioctl(int fd, unsigned long request, ...)
@@ -24,6 +27,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	va_list list;
 	void *arg;
 	int result;
+	bool stop;
 
 	va_start(list, request);
 	arg = va_arg(list, void *);
@@ -33,6 +37,8 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 		errno = ENOMEM;
 		return -1;
 	}
+	stop = request == UFFDIO_WAKE &&
+	       atomic_exchange(&stop_after_wake, false);
 	result = __real_ioctl(fd, request, arg);
 	if (!result && request == UFFDIO_REGISTER) {
 		reg = arg;
@@ -41,6 +47,8 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 		has_poison = (reg->ioctls & poison) != 0;
 		uffd = fd;
 	}
+	if (stop)
+		sem_wait(&go_on);
 	return result;
 }
 
@@ -289,6 +297,70 @@ static void test_copy_error(void **state)
 	uzswap_destroy(u);
 }
 
+/* ---- read ahead too late ------------------------------------------------- */
+
+/* Touches @at, whose neighbour was touched last: the only handler wakes this
+ * thread, and stops before it reads ahead. */
+static void touch_and_stop(char *at)
+{
+	stop_after_wake = true;
+	*(volatile char *)at = 1;
+	assert_false(stop_after_wake);
+}
+
+/* Lets it go on, and returns when it has read ahead. */
+static void let_it_read(char *other)
+{
+	sem_post(&go_on);
+	*(volatile char *)other = 1;
+}
+
+/* A handler is not at once at what it planned to read ahead. Meanwhile the
+ * region was paged out, or freed, or is another one. */
+static void test_late_read_ahead(void **state)
+{
+	const size_t nr = 64;
+	struct uzswap *u = create(4 * MIB, 64 * MIB, 1, NULL, NULL);
+	char *other = uzswap_alloc(u, PAGE * nr);
+	char *p = uzswap_alloc(u, nr * PAGE), *next;
+	struct uzswap_stats stats;
+
+	(void)state;
+	assert_non_null(p);
+	assert_non_null(other);
+	sem_init(&go_on, 0, 0);
+	/* Pages that were not there before, then pages that were away. */
+	for (size_t round = 0; round < 2; round++) {
+		*(volatile char *)p = 1;
+		touch_and_stop(p + PAGE);
+		assert_int_equal(uzswap_pageout(u, p), 0);
+		let_it_read(other + 9 * round * PAGE);
+		assert_int_equal(resident_of(p, nr * PAGE), 0);
+		for (size_t i = 0; i < nr; i++)
+			p[i * PAGE] = 1;
+		assert_int_equal(uzswap_pageout(u, p), 0);
+	}
+	*(volatile char *)p = 1;
+	touch_and_stop(p + PAGE);
+	uzswap_free(u, p);
+	p = uzswap_alloc(u, nr * PAGE); /* in the same slots */
+	assert_non_null(p);
+	let_it_read(other + 30 * PAGE);
+	assert_int_equal(resident_of(p, nr * PAGE), 0);
+
+	/* Where a region ends, the next one does not go on. */
+	next = uzswap_alloc(u, nr * PAGE);
+	assert_non_null(next);
+	for (size_t i = 0; i < nr; i++)
+		p[i * PAGE] = 1;
+	*(volatile char *)&other[50 * PAGE] = 1;
+	assert_int_equal(resident_of(next, nr * PAGE), 0);
+	uzswap_stats(u, &stats);
+	assert_true(stats.read_ahead > 0);
+	sem_destroy(&go_on);
+	uzswap_destroy(u);
+}
+
 /* Taking a page away failed half-way, and its write protection was left: who
  * writes to it must not fault for ever. */
 static void test_left_protected(void **state)
@@ -329,6 +401,7 @@ int main(void)
 		cmocka_unit_test(test_read_error),
 		cmocka_unit_test(test_read_error_before_6_6),
 		cmocka_unit_test(test_copy_error),
+		cmocka_unit_test(test_late_read_ahead),
 		cmocka_unit_test(test_left_protected),
 	};
 
