@@ -19,11 +19,11 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "os.h"
 #include "pager.h"
 
 #ifndef UFFD_USER_MODE_ONLY
@@ -55,17 +55,23 @@ struct handler {
 
 /* ---- opening ------------------------------------------------------------- */
 
+static int open_call(int flags)
+{
+	return os_keep_fd(
+		(int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | flags));
+}
+
 static int open_device(void)
 {
 #ifdef USERFAULTFD_IOC_NEW
-	int device = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);
+	int device = os_keep_fd(open("/dev/userfaultfd", O_RDWR | O_CLOEXEC));
 	int fd = -1;
 
 	if (device < 0)
 		return -1;
 	fd = ioctl(device, USERFAULTFD_IOC_NEW, O_CLOEXEC | O_NONBLOCK);
 	close(device);
-	return fd;
+	return os_keep_fd(fd);
 #else
 	return -1;
 #endif
@@ -74,14 +80,13 @@ static int open_device(void)
 int fault_open(char *message, size_t bytes)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = FEATURES };
-	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	int fd = open_call(0);
 	int err = errno;
 
 	if (fd < 0)
 		fd = open_device();
 	if (fd < 0) {
-		fd = (int)syscall(SYS_userfaultfd,
-				  O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
+		fd = open_call(UFFD_USER_MODE_ONLY);
 		if (fd >= 0)
 			snprintf(
 				message, bytes,
@@ -369,7 +374,7 @@ static void refuse(struct uzswap *u, const struct uffd_msg *msg, uint32_t slot,
 	wake(u, address);
 	nanosleep(&a_while, NULL);
 	if (poisoned)
-		madvise(address, u->page_size, MADV_DONTNEED);
+		os_drop(address, u->page_size);
 	pthread_mutex_lock(&u->lock);
 	page_settle(u, slot, state);
 }
@@ -460,7 +465,7 @@ int fault_start(struct uzswap *u)
 	int err = 0;
 
 	u->nr_handlers = 0;
-	u->stop_fd = eventfd(0, EFD_CLOEXEC);
+	u->stop_fd = os_keep_fd(eventfd(0, EFD_CLOEXEC));
 	if (u->stop_fd < 0)
 		return -errno;
 	u->handlers = calloc(wanted, sizeof(*u->handlers));

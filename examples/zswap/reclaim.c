@@ -14,9 +14,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <time.h>
 
+#include "os.h"
 #include "pager.h"
 
 #define RETRY_NS (20 * 1000000l)
@@ -103,10 +103,9 @@ static int take_run(struct uzswap *u, char *base, const uint32_t *frame,
 	for (unsigned int i = 0; i < nr; i++)
 		copy_page(frame_of(u, frame[i]), base + i * u->page_size,
 			  u->page_size);
-	if (madvise(base, bytes, MADV_DONTNEED)) {
-		err = -errno;
+	err = os_drop(base, bytes);
+	if (err)
 		fault_protect(u, base, bytes, false);
-	}
 	return err;
 }
 

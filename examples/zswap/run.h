@@ -26,8 +26,8 @@ struct run_options {
 /* One line on stderr. Return: 1. */
 int run_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 double run_seconds(void);
-/* Creates the pager, or says why not. */
-struct uzswap *run_pager(const struct run_options *options,
+/* Creates the pager, for regions of so many bytes, or says why not. */
+struct uzswap *run_pager(const struct run_options *options, size_t bytes,
 			 size_t resident_bytes, size_t pool_bytes,
 			 enum zs_lock_scope scope, enum zs_defer_mode defer);
 

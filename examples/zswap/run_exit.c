@@ -136,7 +136,7 @@ static int measure(const struct run_options *o, const struct cell *cell,
 		   unsigned int rep)
 {
 	/* The pool must hold all: what is in the file is not freed there. */
-	struct uzswap *u = run_pager(o, 8 * MIB,
+	struct uzswap *u = run_pager(o, cell->regions * o->exit_bytes, 8 * MIB,
 				     cell->regions * o->exit_bytes * 2,
 				     cell->scope, cell->defer);
 	struct zswap_stats z;

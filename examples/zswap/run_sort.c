@@ -3,6 +3,7 @@
  * than what may be resident, and says what that took.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "os.h"
 #include "run.h"
 
 struct record {
@@ -128,11 +130,16 @@ static double sort_in_plain_memory(const struct run_options *options)
 	int fd[2];
 	pid_t child;
 
-	if (pipe(fd))
+	if (pipe2(fd, O_CLOEXEC))
 		return 0;
+	fd[0] = os_keep_fd(fd[0]);
+	fd[1] = os_keep_fd(fd[1]);
 	child = fork();
-	if (child < 0)
+	if (child < 0) {
+		close(fd[0]);
+		close(fd[1]);
 		return 0;
+	}
 	if (!child) {
 		void *data = mmap(NULL, options->data_bytes,
 				  PROT_READ | PROT_WRITE,
@@ -373,8 +380,8 @@ int run_sort(const struct run_options *options)
 		goto out;
 	}
 	r.plain = sort_in_plain_memory(options);
-	u = run_pager(options, options->resident_bytes, options->pool_bytes,
-		      ZS_SCOPE_DEFAULT, ZS_DEFER_DEFAULT);
+	u = run_pager(options, options->data_bytes, options->resident_bytes,
+		      options->pool_bytes, ZS_SCOPE_DEFAULT, ZS_DEFER_DEFAULT);
 	if (!u)
 		goto out;
 	status = sort_region(options, u, &r);

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os.h"
 #include "swap.h"
 
 #define MAGIC "UZSWAP1\n"
@@ -40,7 +42,8 @@ struct swap {
 	struct swap_io io;
 	size_t page_size;
 	uint64_t nr_slots;
-	int fd; /* -1: no file */
+	int fd; /* -1: no file. In a child after fork: same */
+	struct swap *next_file; /* guard: files_lock */
 	bool named, was_in_use;
 	struct slot *slots;
 
@@ -184,20 +187,88 @@ static int look_at_file(struct swap *swap)
 	return 0;
 }
 
+/* ---- fork: a child has no use for the files, but as long as it lives they
+ * would stay locked, and keep their space on the disk. */
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int atfork_error;
+static pthread_mutex_t files_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct swap *files; /* guard: files_lock, as of next_file */
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&files_lock);
+}
+
+static void in_parent(void)
+{
+	pthread_mutex_unlock(&files_lock);
+}
+
+static void in_child(void)
+{
+	for (; files; files = files->next_file) {
+		close(files->fd);
+		files->fd = -1;
+	}
+	pthread_mutex_unlock(&files_lock);
+}
+
+static void register_handlers(void)
+{
+	atfork_error = pthread_atfork(before_fork, in_parent, in_child);
+}
+
+/* Return: 0 or a negative errno. */
+static int open_unless_forking(struct swap *swap, const char *path, int flags)
+{
+	int err = 0;
+
+	pthread_once(&once, register_handlers);
+	if (atfork_error)
+		return -atfork_error;
+	pthread_mutex_lock(&files_lock);
+	swap->fd = os_keep_fd(open(path, flags | O_RDWR | O_CLOEXEC, 0600));
+	if (swap->fd < 0) {
+		err = -errno;
+	} else {
+		swap->next_file = files;
+		files = swap;
+	}
+	pthread_mutex_unlock(&files_lock);
+	return err;
+}
+
+static void close_file(struct swap *swap)
+{
+	struct swap **link = &files;
+
+	/* A child that was made in another way than by fork has it, too. */
+	flock(swap->fd, LOCK_UN);
+	pthread_mutex_lock(&files_lock);
+	while (*link != swap)
+		link = &(*link)->next_file;
+	*link = swap->next_file;
+	close(swap->fd);
+	pthread_mutex_unlock(&files_lock);
+}
+
+/* ---- opening ------------------------------------------------------------- */
+
 static int open_file(struct swap *swap, const char *path)
 {
 	struct stat st;
-	int err;
+	int flags, err;
 
 	if (!stat(path, &st) && S_ISDIR(st.st_mode)) {
-		swap->fd = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		flags = O_TMPFILE;
 	} else {
-		swap->fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+		flags = O_CREAT;
 		swap->named = true;
 	}
-	if (swap->fd < 0)
-		return -errno;
-	err = look_at_file(swap);
+	err = open_unless_forking(swap, path, flags);
+	if (!err)
+		err = look_at_file(swap);
 	return err ? err : write_header(swap, true);
 }
 
@@ -278,12 +349,9 @@ struct swap *swap_open(const struct swap_options *options)
 	swap->page_size = zswap.page_size ? zswap.page_size : 4096;
 	swap->nr_slots = options->nr_slots;
 	/* Takes memory only for slots that are used. */
-	swap->slots = mmap(NULL, (swap->nr_slots + 1) * sizeof(struct slot),
-			   PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (swap->slots == MAP_FAILED) {
+	swap->slots = os_map((swap->nr_slots + 1) * sizeof(struct slot));
+	if (!swap->slots) {
 		err = -errno;
-		swap->slots = NULL;
 	} else if (options->path) {
 		err = open_file(swap, options->path);
 	}
@@ -310,7 +378,7 @@ void swap_close(struct swap *swap)
 		/* Not a file that is somebody else's: swap_open failed. */
 		if (swap->named && swap->zswap)
 			write_header(swap, false);
-		close(swap->fd);
+		close_file(swap);
 	}
 	if (swap->slots)
 		munmap(swap->slots, (swap->nr_slots + 1) * sizeof(struct slot));

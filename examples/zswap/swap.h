@@ -4,7 +4,8 @@
  *
  * A slot's page is in zswap, or in the file, or the slot is free. A call that
  * fails leaves it where it was: swap_out with the caller, swap_in in its slot.
- * Calls may run at once, but not two on one slot.
+ * Calls may run at once, but not two on one slot. Not for use in a child after
+ * fork, which does not have the file.
  */
 #ifndef ZSWAP_SWAP_H
 #define ZSWAP_SWAP_H
@@ -44,7 +45,8 @@ struct swap_stats {
  *        EBUSY   another process uses the file
  *        EEXIST  the file has something else in it, and is left alone */
 struct swap *swap_open(const struct swap_options *options);
-/* Drops all pages. A file with a name stays, empty. */
+/* Drops all pages. A file with a name stays, empty; whoever wants it may open
+ * it from then on, also if a child of the process lives on. */
 void swap_close(struct swap *swap);
 
 /* Return: 0, or a negative errno: nothing is in the slot, and the page is

@@ -64,12 +64,13 @@ double run_seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-struct uzswap *run_pager(const struct run_options *options,
+struct uzswap *run_pager(const struct run_options *options, size_t bytes,
 			 size_t resident_bytes, size_t pool_bytes,
 			 enum zs_lock_scope scope, enum zs_defer_mode defer)
 {
 	const struct uzswap_options uzswap = {
 		.resident_bytes = resident_bytes,
+		.max_bytes = bytes + 65536, /* whole pages */
 		.handlers = options->handlers,
 		.zswap = {
 			.budget_bytes = pool_bytes,

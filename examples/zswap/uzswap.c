@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "os.h"
 #include "pager.h"
 
 /* ---- pages --------------------------------------------------------------- */
@@ -135,9 +136,8 @@ void *uzswap_alloc(struct uzswap *u, size_t bytes)
 		return NULL;
 	region->nr_pages = (bytes + u->page_size - 1) / u->page_size;
 	bytes = region->nr_pages * u->page_size;
-	region->base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (region->base == MAP_FAILED) {
+	region->base = os_map(bytes);
+	if (!region->base) {
 		free(region);
 		return NULL;
 	}
@@ -275,14 +275,6 @@ void uzswap_stats(struct uzswap *u, struct uzswap_stats *stats)
 
 /* ---- life ---------------------------------------------------------------- */
 
-static void *map(size_t bytes)
-{
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
 static int open_swap(struct uzswap *u, const struct uzswap_options *options)
 {
 	struct swap_options swap = {
@@ -317,8 +309,8 @@ static int set_up(struct uzswap *u, const struct uzswap_options *options,
 					  : strerror(-err));
 		return err;
 	}
-	u->pages = map(u->nr_slots * sizeof(*u->pages));
-	u->frames = map(u->limbo_max * u->page_size);
+	u->pages = os_map(u->nr_slots * sizeof(*u->pages));
+	u->frames = os_map(u->limbo_max * u->page_size);
 	u->free_frames = calloc(u->limbo_max, sizeof(*u->free_frames));
 	err = -ENOMEM;
 	if (u->pages && u->frames && u->free_frames) {

@@ -10,6 +10,13 @@
  * in use by pinning their pages: of O_DIRECT, of io_uring's fixed ones, of
  * vmsplice. It would go on with pages that are not the region's any more.
  *
+ * Regions are not locked in memory, and neither are the pager's own tables:
+ * mlockall of the program does not reach what is made later (MCL_FUTURE), and
+ * is taken back, page by page, for what was there before (MCL_CURRENT).
+ *
+ * The pager has threads, but no descriptor below 3: a program may close its
+ * standard streams.
+ *
  * A page that cannot be read back from the swap file stays there. Who touches
  * it gets SIGBUS, a system call EFAULT (or as much as was done before); for
  * some 20 ms, then the next touch tries again. Before Linux 6.6 a system call

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -333,6 +334,107 @@ static void test_kill(void **state)
 	swap_close(swap);
 }
 
+/* A child of this process that does nothing, until it is killed. It has come
+ * back from fork. */
+static pid_t idle_child(void)
+{
+	int fd[2];
+	pid_t child;
+	char c;
+
+	assert_int_equal(pipe(fd), 0);
+	child = fork();
+	if (!child) {
+		alarm(60);
+		close(fd[0]);
+		close(fd[1]);
+		for (;;)
+			pause();
+	}
+	assert_true(child > 0);
+	close(fd[1]);
+	assert_int_equal(read(fd[0], &c, 1), 0);
+	close(fd[0]);
+	return child;
+}
+
+static void end_child(pid_t child)
+{
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+/* A child that lives on keeps neither the file nor its lock. */
+static void test_fork(void **state)
+{
+	struct swap *swap = open_swap(path, SMALL_POOL, NULL);
+	struct swap_stats stats;
+	pid_t user, child = idle_child();
+	char link[64], target[64];
+	ssize_t bytes;
+	int fd[2];
+
+	(void)state;
+	assert_null(try_open(path, SMALL_POOL, NULL));
+	assert_int_equal(errno, EBUSY);
+	for (int i = 0; i < 64; i++) {
+		snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)child, i);
+		bytes = readlink(link, target, sizeof(target) - 1);
+		target[bytes > 0 ? bytes : 0] = '\0';
+		assert_string_not_equal(target, path);
+	}
+	swap_close(swap);
+	swap = open_swap(path, SMALL_POOL, NULL);
+	swap_close(swap);
+	end_child(child);
+
+	/* Its parent may be killed, too. */
+	assert_int_equal(pipe(fd), 0);
+	user = fork();
+	if (!user) {
+		swap = try_open(path, SMALL_POOL, NULL);
+		child = idle_child();
+		if (!swap || write(fd[1], &child, sizeof(child)) < 0)
+			_exit(1);
+		alarm(60);
+		pause();
+		_exit(1);
+	}
+	close(fd[1]);
+	assert_int_equal(read(fd[0], &child, sizeof(child)), sizeof(child));
+	close(fd[0]);
+	end_child(user);
+	swap = open_swap(path, SMALL_POOL, NULL);
+	swap_stats(swap, &stats);
+	assert_true(stats.was_in_use);
+	swap_close(swap);
+	assert_int_equal(kill(child, SIGKILL), 0);
+}
+
+/* A child that no fork made, such as posix_spawn's before it executes. */
+static void test_other_child(void **state)
+{
+	struct swap *swap = open_swap(path, SMALL_POOL, NULL);
+	int fd[2];
+	pid_t child;
+	char c;
+
+	(void)state;
+	assert_int_equal(pipe(fd), 0);
+	child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	if (!child) {
+		close(fd[1]);
+		syscall(SYS_exit, (int)read(fd[0], &c, 1));
+	}
+	assert_true(child > 0);
+	close(fd[0]);
+	swap_close(swap);
+	swap = open_swap(path, SMALL_POOL, NULL);
+	swap_close(swap);
+	close(fd[1]);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
 /* Somebody changes the file, or cuts it off: an error, not wrong pages; the
  * others are still good. */
 static void test_damage(void **state)
@@ -408,6 +510,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_full_file),
 		cmocka_unit_test_setup_teardown(test_kill, make_directory,
 						remove_directory),
+		cmocka_unit_test_setup_teardown(test_fork, make_directory,
+						remove_directory),
+		cmocka_unit_test_setup_teardown(
+			test_other_child, make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(test_damage, make_directory,
 						remove_directory),
 		cmocka_unit_test_setup_teardown(test_files, make_directory,

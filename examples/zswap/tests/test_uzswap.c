@@ -3,6 +3,7 @@
  * meanwhile, by one thread or many. */
 #include "regions.h"
 
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
@@ -302,6 +303,105 @@ static void test_arguments(void **state)
 	assert_non_null(strstr(message, "/nowhere/at/all"));
 }
 
+/* ---- a process that is different ------------------------------------------ */
+
+/* All of the process is locked in memory: but not the regions. */
+static void lock_all(int flags, bool before)
+{
+	const size_t limit = MIB, nr = 4 * limit / PAGE;
+	struct uzswap_stats stats;
+	struct uzswap *u;
+	char *p;
+
+	if (before && mlockall(flags)) {
+		print_message("mlockall: %s\n", strerror(errno));
+		skip();
+	}
+	u = create(limit, 64 * MIB, 1, NULL, NULL);
+	p = uzswap_alloc(u, nr * PAGE);
+	assert_non_null(p);
+	assert_int_equal(resident_of(p, nr * PAGE), 0);
+	if (!before) {
+		for (size_t i = 0; i < limit / PAGE / 2; i++)
+			make_page(p + i * PAGE, i, 3);
+		if (mlockall(flags))
+			skip();
+	}
+	for (size_t i = 0; i < nr; i++)
+		make_page(p + i * PAGE, i, 3);
+	for (size_t i = 0; i < nr; i++)
+		assert_page(p + i * PAGE, i, 3);
+	uzswap_stats(u, &stats);
+	assert_int_equal(stats.store_errors, 0);
+	assert_true(stats.resident_pages <= limit / PAGE);
+	assert_int_equal(stats.resident_pages + stats.out_pages, nr);
+	assert_true(resident_of(p, nr * PAGE) <= limit / PAGE);
+	assert_int_equal(uzswap_pageout(u, p), 0);
+	assert_int_equal(resident_of(p, nr * PAGE), 0);
+	munlockall();
+	uzswap_destroy(u);
+}
+
+static void test_locked_before(void **state)
+{
+	(void)state;
+	lock_all(MCL_CURRENT | MCL_FUTURE, true);
+}
+
+static void test_locked_later(void **state)
+{
+	(void)state;
+	lock_all(MCL_CURRENT, false);
+}
+
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) != -1;
+}
+
+/* Standard streams are closed, in all ways: no descriptor takes their place,
+ * so that what is printed does not come into the swap file. */
+static int without_streams(unsigned int closed)
+{
+	struct uzswap_options options = {
+		.resident_bytes = MIB,
+		.max_bytes = 16 * MIB,
+		.zswap = { .budget_bytes = MIB },
+		.path = "/tmp",
+	};
+	char message[200];
+	struct uzswap *u;
+	int status = 0;
+
+	for (int fd = 0; fd < 3; fd++)
+		if (closed >> fd & 1)
+			close(fd);
+	u = uzswap_create(&options, message, sizeof(message));
+	if (!u)
+		return 1;
+	for (int fd = 0; fd < 3; fd++)
+		if (closed >> fd & 1 && is_open(fd))
+			status = 2;
+	uzswap_destroy(u);
+	return status;
+}
+
+static void test_closed_streams(void **state)
+{
+	(void)state;
+	if (not_permitted)
+		skip();
+	for (unsigned int closed = 1; closed < 8; closed++) {
+		pid_t child = fork();
+		int status;
+
+		if (!child)
+			_exit(without_streams(closed));
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+	}
+}
+
 /* ---- not permitted ------------------------------------------------------- */
 
 #ifndef USERFAULTFD_IOC_NEW
@@ -371,6 +471,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_system_calls),
 		cmocka_unit_test(test_arguments),
+		cmocka_unit_test(test_locked_before),
+		cmocka_unit_test(test_locked_later),
+		cmocka_unit_test(test_closed_streams),
 		cmocka_unit_test(test_not_permitted),
 	};
 
