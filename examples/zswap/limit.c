@@ -10,12 +10,13 @@
  * Callers: zswap.c, writeback.c, pool.c. Locks: takes room_lock, with
  * pools_lock and worker_lock within; whoever holds an entry's lock may call.
  * Guarantees:
- *  L1 A store fails at the limit only if the pools would still be too large
- *     with all freed that was dropped before, and all compacted.
+ *  L1 A store fails at the limit only if the pools are still too large with
+ *     all freed that was dropped before, and compacted if that is enough. What
+ *     compaction could not free the last time is left to the worker.
  *  L2 The worker writes nothing back while something dead is in the pools,
  *     but for places too small to be worth compaction.
- *  L3 A store that fails for live pages frees and compacts nothing: it fails
- *     after a few comparisons.
+ *  L3 A store that must fail because of live pages frees and compacts nothing,
+ *     and waits for nobody.
  */
 #include "internal.h"
 
@@ -88,8 +89,7 @@ static void compact(struct zswap *z)
 	atomic_store(&z->not_freeable, freeable_pages(z));
 }
 
-/* Would compaction bring the pools from @size to less than @most? Takes no
- * part in what compaction could not free the last time. */
+/* Would compaction bring the pools from @size to less than @most? */
 static bool compaction_would_do(struct zswap *z, uint64_t size, uint64_t most)
 {
 	unsigned long pages = freeable_pages(z);
