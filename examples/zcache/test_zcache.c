@@ -309,6 +309,58 @@ static void test_threads(void **state)
 	run_threads(16 * MIB);
 }
 
+/* Each of some threads has so many values at a time: half of what there is room
+ * for. It sets one and deletes its oldest. */
+#define CHURN_LIVE 780u
+
+static void *churn(void *arg)
+{
+	struct worker *worker = arg;
+	char key[64], value[1000];
+
+	for (unsigned int i = 0; i < scaled(20 * CHURN_LIVE); i++) {
+		unsigned int id = worker->random + i; /* the thread's own */
+		uint32_t state = id;
+
+		for (size_t at = 0; at < sizeof(value); at++)
+			value[at] = (char)(next_random(&state) >> 7);
+		worker->wrong += zcache_set(worker->cache, key,
+					    make_key(key, id), value,
+					    sizeof(value)) != 0;
+		if (i < CHURN_LIVE)
+			continue;
+		worker->wrong += !zcache_delete(worker->cache, key,
+						make_key(key, id - CHURN_LIVE));
+	}
+	return NULL;
+}
+
+/* What was deleted goes before what lives, also while another thread is just
+ * freeing it. */
+static void test_deleted_first(void **state)
+{
+	struct zcache *cache = zcache_create(12 * MIB, 200000);
+	struct worker worker[4];
+	struct zcache_stats stats;
+
+	(void)state;
+	assert_non_null(cache);
+	for (unsigned int i = 0; i < 4; i++) {
+		worker[i] = (struct worker){ .cache = cache,
+					     .random = i * 100000000 };
+		assert_int_equal(pthread_create(&worker[i].thread, NULL, churn,
+						&worker[i]),
+				 0);
+	}
+	for (int i = 0; i < 4; i++)
+		pthread_join(worker[i].thread, NULL);
+	zcache_stats(cache, &stats);
+	assert_int_equal(stats.evictions, 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(worker[i].wrong, 0);
+	zcache_destroy(cache);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +369,7 @@ int main(void)
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_entries),
 		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_deleted_first),
 	};
 
 	return cmocka_run_group_tests_name("zcache", tests, NULL, NULL);
