@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
 # The async work subtracts the capacity twice.
-set(file pool.c)
+set(file relief.c)
 set(from [==[
 		uzs_add(&class->objs_capacity, -(long)class->objs_per_zspage);
 ]==])
