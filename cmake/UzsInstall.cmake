@@ -34,8 +34,21 @@ install(FILES
 	"${PROJECT_BINARY_DIR}/uzsmalloc-config-version.cmake"
 	DESTINATION "${uzs_cmake_dir}")
 
+# uzs_install_programs(TARGET...): they find the shared library, if they were
+# linked with it, wherever the prefix is.
+file(RELATIVE_PATH uzs_lib_from_bin
+	"${CMAKE_INSTALL_FULL_BINDIR}" "${CMAKE_INSTALL_FULL_LIBDIR}")
+function(uzs_install_programs)
+	if(BUILD_SHARED_LIBS)
+		set_target_properties(${ARGN} PROPERTIES
+			INSTALL_RPATH "$ORIGIN/${uzs_lib_from_bin}")
+	endif()
+	install(TARGETS ${ARGN} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endfunction()
+
 # pkg-config: the prefix is where the .pc file lies, unless the directories
-# were given as absolute paths.
+# were given as absolute paths. Blanks in these have a backslash, as a shell
+# reads them; pkg-config itself sees to the place of the file.
 if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
 	set(uzs_pc_prefix "${CMAKE_INSTALL_PREFIX}")
 	set(uzs_pc_libdir "${CMAKE_INSTALL_LIBDIR}")

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* sim_tables.h - tables of costs by name: those in this tree, or installed. */
+/* sim_tables.h - tables of costs by name: those that lie beside the program, or
+ * are installed with it. */
 #ifndef UZS_LAB_SIM_TABLES_H
 #define UZS_LAB_SIM_TABLES_H
 

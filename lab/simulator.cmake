@@ -42,9 +42,19 @@ add_library(uzs_sim OBJECT EXCLUDE_FROM_ALL
 uzs_setup_lab(uzs_sim ${uzs_sim_defines})
 target_compile_options(uzs_sim PRIVATE -O2)
 
-# Where tables of costs are: installed, or in this tree.
-set(uzs_sim_costs_installed
-	"${CMAKE_INSTALL_FULL_DATADIR}/uzsmalloc/costs")
+# Where tables of costs are, as seen from the program: beside it in a build,
+# else where they are installed. The prefix may be another than was asked for
+# here, and may be moved; an absolute directory is meant as it is.
+if(IS_ABSOLUTE "${CMAKE_INSTALL_DATADIR}")
+	set(uzs_sim_costs_installed "${CMAKE_INSTALL_DATADIR}/uzsmalloc/costs")
+else()
+	file(RELATIVE_PATH uzs_sim_costs_installed
+		"${CMAKE_INSTALL_FULL_BINDIR}"
+		"${CMAKE_INSTALL_FULL_DATADIR}/uzsmalloc/costs")
+endif()
+file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/tools")
+file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}/costs"
+	"${PROJECT_BINARY_DIR}/tools/costs" SYMBOLIC)
 add_executable(uzs-lab-simulate
 	sim_main.c
 	sim_out.c
@@ -53,7 +63,7 @@ add_executable(uzs-lab-simulate
 	sim_tables.c
 	$<TARGET_OBJECTS:uzs_sim>)
 uzs_setup_lab(uzs-lab-simulate ${uzs_sim_defines}
-	"UZS_SIM_COSTS_DIRS=\"${CMAKE_CURRENT_SOURCE_DIR}/costs\",\"${uzs_sim_costs_installed}\"")
+	"UZS_SIM_COSTS_DIRS=\"costs\",\"${uzs_sim_costs_installed}\"")
 target_link_libraries(uzs-lab-simulate PRIVATE uzsmalloc_sim m)
 
 # What measures a machine runs natively, on the library as it is.
@@ -82,8 +92,7 @@ endif()
 set_target_properties(${uzs_sim_programs} PROPERTIES
 	RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tools")
 if(UZS_INSTALL)
-	install(TARGETS ${uzs_sim_programs}
-		RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+	uzs_install_programs(${uzs_sim_programs})
 	install(DIRECTORY costs
 		DESTINATION "${CMAKE_INSTALL_DATADIR}/uzsmalloc")
 endif()

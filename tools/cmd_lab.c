@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #define PROGRAM "uzs-lab"
-#define LONGEST "uzs-lab-calibrate"
 
 /* Virtual time, what is measured for it, and the explorer that looks at plain
  * accesses too are programs of their own: the library is compiled in yet
@@ -19,27 +18,10 @@ static const char *program_of(const char *command)
 	if (!strcmp(command, "simulate"))
 		return PROGRAM "-simulate";
 	if (!strcmp(command, "calibrate"))
-		return LONGEST;
+		return PROGRAM "-calibrate";
 	if (!strcmp(command, "watch"))
 		return PROGRAM "-watch";
 	return PROGRAM;
-}
-
-/* The path of the program beside this one. False: the system does not tell, or
- * it is too long. */
-static bool find_beside(const char *program, char *path, size_t size)
-{
-	ssize_t len = readlink("/proc/self/exe", path, size - 1);
-	char *slash;
-
-	if (len < 0 || (size_t)len >= size - sizeof(LONGEST))
-		return false;
-	path[len] = '\0';
-	slash = strrchr(path, '/');
-	if (!slash)
-		return false;
-	strcpy(slash + 1, program);
-	return true;
 }
 
 int uzs_cmd_lab(int argc, char **argv)
@@ -52,8 +34,10 @@ int uzs_cmd_lab(int argc, char **argv)
 		argv++;
 	argv[0] = (char *)program;
 	fflush(stdout);
-	if (find_beside(program, path, sizeof(path)))
+	if (uzs_beside(program, path, sizeof(path)))
 		execv(path, argv);
 	execvp(program, argv);
+	if (errno == ENOENT)
+		return uzs_fail("lab: this build has no %s", program);
 	return uzs_fail("lab: %s: %s", program, strerror(errno));
 }

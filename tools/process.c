@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* process.c - what the program asks the OS about itself: the time, its
- * memory.
+ * memory, where it lies.
  */
 #include "uzs.h"
 
@@ -32,6 +32,22 @@ bool uzs_rss_bytes(uint64_t *bytes)
 		return false;
 	*bytes = resident * (uint64_t)sysconf(_SC_PAGESIZE);
 	return true;
+}
+
+bool uzs_beside(const char *name, char *path, size_t size)
+{
+	ssize_t len = readlink("/proc/self/exe", path, size);
+	size_t room;
+	char *slash;
+
+	if (len <= 0 || (size_t)len >= size)
+		return false;
+	path[len] = '\0';
+	slash = strrchr(path, '/');
+	if (!slash)
+		return false;
+	room = size - (size_t)(slash + 1 - path);
+	return (size_t)snprintf(slash + 1, room, "%s", name) < room;
 }
 
 void *uzs_map_bytes(size_t bytes)

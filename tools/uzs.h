@@ -95,6 +95,9 @@ uint64_t uzs_now_ns(void);
 /* Bytes of memory that the process occupies. Return: false if the system
  * does not tell. */
 bool uzs_rss_bytes(uint64_t *bytes);
+/* The path of @name as seen from the directory that this program lies in.
+ * Return: false if the system does not tell, or it is too long. */
+bool uzs_beside(const char *name, char *path, size_t size);
 /* Zeroed memory from the OS that is really there (touched), so that it is
  * not counted into what comes later. NULL: none. */
 void *uzs_map_bytes(size_t bytes);

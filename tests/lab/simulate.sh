@@ -177,7 +177,7 @@ fails_with 1 "uzs lab: $work/name.txt:1: no such cost: 'mist'" \
 cat "$table" "$table" >"$work/twice.txt"
 fails_with 1 "uzs lab: *: free_hot is there a second time" \
 	simulate --costs "$work/twice.txt"
-fails_with 1 "uzs lab: no table of costs 'nowhere' (looked in: */lab/costs, */uzsmalloc/costs)" \
+fails_with 1 "uzs lab: no table of costs 'nowhere' (looked in: */costs, */uzsmalloc/costs)" \
 	simulate --costs nowhere
 fails_with 1 "uzs lab: $work/none/x: No such file or directory" \
 	simulate --cpus 1 --scope held --svg "$work/none/x"
