@@ -64,6 +64,10 @@ if(IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
 else()
 	set(uzs_pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
 endif()
+foreach(directory IN ITEMS prefix libdir includedir)
+	string(REPLACE " " "\\ " uzs_pc_${directory}
+		"${uzs_pc_${directory}}")
+endforeach()
 configure_file("${PROJECT_SOURCE_DIR}/cmake/uzsmalloc.pc.in"
 	"${PROJECT_BINARY_DIR}/uzsmalloc.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/uzsmalloc.pc"

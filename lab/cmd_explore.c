@@ -5,10 +5,12 @@
 #include "plan.h"
 
 #include <signal.h>
+#include <string.h>
 
 #include "tools/json.h"
 
-#define AGAIN_TEXT (LAB_SCHEDULE_TEXT + 4096 + 64) /* with a program's path */
+#define PROGRAM_TEXT 8192 /* a path, in quotes */
+#define AGAIN_TEXT (LAB_SCHEDULE_TEXT + PROGRAM_TEXT + 64)
 
 struct outcome {
 	struct lab_plan *plan;
@@ -41,13 +43,18 @@ static void print_again(const struct lab_plan *p, const struct lab_config *c,
 			const struct lab_schedule *s, char *text, size_t size)
 {
 	const struct lab_explore_options usual = LAB_EXPLORE_DEFAULT;
-	char schedule[LAB_SCHEDULE_TEXT], steps[32] = "";
+	char schedule[LAB_SCHEDULE_TEXT], program[PROGRAM_TEXT], steps[32] = "";
 
 	if (p->options.max_steps != usual.max_steps)
 		snprintf(steps, sizeof(steps), "--max-steps %u ",
 			 p->options.max_steps);
 	lab_print_schedule(c, s, schedule, sizeof(schedule));
-	snprintf(text, size, "%s replay %s%s%s", lab_program(),
+	/* "uzs lab" is two words, a path is one. */
+	if (strchr(lab_program(), '/'))
+		uzs_shell_word(lab_program(), program, sizeof(program));
+	else
+		snprintf(program, sizeof(program), "%s", lab_program());
+	snprintf(text, size, "%s replay %s%s%s", program,
 		 p->options.between ? "" : "--check end ", steps, schedule);
 }
 

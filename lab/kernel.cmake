@@ -21,7 +21,7 @@ add_library(uzs_lab_kernel_scenarios OBJECT EXCLUDE_FROM_ALL
 uzs_setup_lab(uzs_lab_kernel_scenarios ${uzs_lab_small}
 	UZS_PAGE_OWNER_BYTES=32)
 target_compile_options(uzs_lab_kernel_scenarios PRIVATE
-	"SHELL:-include ${uzs_lab_force}")
+	"--include=${uzs_lab_force}")
 
 add_library(uzs_lab_kernel_explorer OBJECT EXCLUDE_FROM_ALL
 	${uzs_lab_search}
@@ -50,7 +50,7 @@ function(uzs_add_kernel_lab_objects name chain)
 	target_compile_options(${name} PRIVATE
 		"-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/="
 		${uzs_kernel_flags} -g -Wno-unused-parameter
-		"SHELL:-include ${uzs_lab_force}")
+		"--include=${uzs_lab_force}")
 	target_compile_definitions(${name} PRIVATE
 		_GNU_SOURCE UZS_LAB=1 UZS_CHECKED=1 ${uzs_lab_small}
 		UZS_PAGE_OWNER_BYTES=32

@@ -19,7 +19,7 @@ endif()
 set(uzs_sim_defines UZS_MAX_CPU_SLOTS=128u)
 uzs_add_lab_library(uzsmalloc_sim ${uzs_sim_defines})
 target_compile_options(uzsmalloc_sim PRIVATE ${uzs_sim_options} -O2
-	"SHELL:-include ${CMAKE_CURRENT_SOURCE_DIR}/sim_force.h")
+	"--include=${CMAKE_CURRENT_SOURCE_DIR}/sim_force.h")
 # sim_price.c is told of each object freed.
 target_link_options(uzsmalloc_sim INTERFACE -Wl,--wrap=uzs_free_handle)
 

@@ -46,6 +46,32 @@ int uzs_usage(const char *command, const char *format, ...)
 	return UZS_USAGE;
 }
 
+static bool is_plain(const char *word)
+{
+	return *word && !word[strspn(word, "abcdefghijklmnopqrstuvwxyz"
+					   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					   "0123456789_-+./,:=@%")];
+}
+
+void uzs_shell_word(const char *word, char *text, size_t size)
+{
+	size_t len = 1;
+
+	if (is_plain(word)) {
+		snprintf(text, size, "%s", word);
+		return;
+	}
+	/* Room for the longest piece, and the quote at the end. */
+	text[0] = '\'';
+	for (; *word && len + 6 < size; word++)
+		if (*word == '\'')
+			len += (size_t)sprintf(text + len, "'\\''");
+		else
+			text[len++] = *word;
+	text[len++] = '\'';
+	text[len] = '\0';
+}
+
 int uzs_flush_output(void)
 {
 	errno = 0;

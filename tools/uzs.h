@@ -42,6 +42,8 @@ int uzs_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same, with "(see uzs COMMAND --help)". Return: UZS_USAGE. */
 int uzs_usage(const char *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* @word as a shell takes it, in quotes if it needs them; cut off at @size. */
+void uzs_shell_word(const char *word, char *text, size_t size);
 /* Return: UZS_FAILED and a line if something could not be written to stdout
  * so far, with all of it flushed; else 0. */
 int uzs_flush_output(void);

@@ -57,19 +57,10 @@ static bool write_trace(const struct options *o, const struct cell *cell,
 /* As a shell takes it. */
 static void print_word(const char *word)
 {
-	if (*word && !word[strspn(word, "abcdefghijklmnopqrstuvwxyz"
-					"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-					"0123456789_-+./,:=@%")]) {
-		fprintf(stderr, " %s", word);
-		return;
-	}
-	fputs(" '", stderr);
-	for (; *word; word++)
-		if (*word == '\'')
-			fputs("'\\''", stderr);
-		else
-			fputc(*word, stderr);
-	fputc('\'', stderr);
+	char text[2 * PATH_BYTES];
+
+	uzs_shell_word(word, text, sizeof(text));
+	fprintf(stderr, " %s", text);
 }
 
 /* in_process: as a debugger would have it. */

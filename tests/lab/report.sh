@@ -5,12 +5,8 @@
 # picture. Without Chromium only the file is looked at, unless
 # UZS_NEED_BROWSER is set. Behind the usual arguments: programs
 # lab-wrong-VARIANT, whose findings are to be in it.
-uzs=$1
-data=$2
-shift 2
-wrong=$*
-set -- "$uzs" "$data"
 . "$(dirname "$0")/../tools/common.inc"
+shift 2
 tests=$(dirname "$0")
 
 cat >"$work/seeded.json" <<'END'
@@ -24,7 +20,7 @@ END
 
 # What the explorer says of wrong variants, and of the library as it is.
 mkdir "$work/found"
-for program in $wrong; do
+for program; do
 	name=${program##*/lab-wrong-}
 	UZS_LAB_TABLE=$work/found "$tests/check-wrong" "$program" \
 		"$tests/wrong/$name.txt" >/dev/null || fail "$name is not found"
