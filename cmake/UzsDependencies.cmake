@@ -12,23 +12,86 @@ if(NOT UZS_URCU_INCLUDE_DIR)
 		"UZS_URCU_INCLUDE_DIR")
 endif()
 
-# Makes the imported target uzs_dep::NAME for a C library that is found by a
-# header and a library file, or stops with the name of the package to install.
-function(uzs_find_library name header library debian_package)
-	if(TARGET uzs_dep::${name})
+# C libraries, each found by a header and a library file:
+# NAME HEADER LIBRARY DEBIAN-PACKAGE.
+set(uzs_libraries_of_tools
+	"lz4 lz4.h lz4 liblz4-dev"
+	"zstd zstd.h zstd libzstd-dev"
+	"zlib zlib.h z zlib1g-dev")
+set(uzs_libraries_of_tests
+	"cmocka cmocka.h cmocka libcmocka-dev"
+	"urcu_bp urcu-bp.h urcu-bp liburcu-dev"
+	"zlib zlib.h z zlib1g-dev")
+
+# Looks for one. Sets uzs_header, uzs_library, and uzs_missing to the package
+# to install, or to nothing.
+macro(uzs_look_for library)
+	string(REPLACE " " ";" uzs_words "${library}")
+	list(GET uzs_words 0 uzs_name)
+	list(GET uzs_words 1 uzs_header)
+	list(GET uzs_words 2 uzs_library)
+	list(GET uzs_words 3 uzs_missing)
+	string(TOUPPER "UZS_${uzs_name}" uzs_var)
+	find_path(${uzs_var}_INCLUDE_DIR "${uzs_header}")
+	find_library(${uzs_var}_LIBRARY "${uzs_library}")
+	mark_as_advanced(${uzs_var}_INCLUDE_DIR ${uzs_var}_LIBRARY)
+	if(${uzs_var}_INCLUDE_DIR AND ${uzs_var}_LIBRARY)
+		set(uzs_missing "")
+	endif()
+endmacro()
+
+# uzs_part_option(OPTION DOC WHAT LIBRARY...): an option for what needs these
+# libraries. Who did not ask for it goes without it where one is missing; asked
+# for is what is in the cache. `CXX` in the place of a library is a compiler.
+include(CheckLanguage)
+macro(uzs_part_option option doc what)
+	if(NOT DEFINED ${option} AND PROJECT_IS_TOP_LEVEL)
+		set(uzs_all_missing "")
+		foreach(library IN ITEMS ${ARGN})
+			if(library STREQUAL "CXX")
+				check_language(CXX)
+				if(NOT CMAKE_CXX_COMPILER)
+					list(APPEND uzs_all_missing g++)
+					unset(CMAKE_CXX_COMPILER CACHE)
+				endif()
+				continue()
+			endif()
+			uzs_look_for("${library}")
+			list(APPEND uzs_all_missing ${uzs_missing})
+		endforeach()
+		if(uzs_all_missing)
+			list(REMOVE_DUPLICATES uzs_all_missing)
+			list(JOIN uzs_all_missing " " uzs_all_missing)
+			message(STATUS "uzsmalloc: no ${what}: missing "
+				"(Debian's names): ${uzs_all_missing}")
+			# Not in the cache: next time it is looked for again.
+			set(${option} OFF)
+		endif()
+	endif()
+	option(${option} "${doc}" ${PROJECT_IS_TOP_LEVEL})
+endmacro()
+
+# Makes the imported targets uzs_dep::NAME, or stops with the name of the
+# package to install.
+function(uzs_find_libraries)
+	foreach(library IN LISTS ARGN)
+		uzs_find_library("${library}")
+	endforeach()
+endfunction()
+
+function(uzs_find_library library)
+	uzs_look_for("${library}")
+	if(TARGET uzs_dep::${uzs_name})
 		return()
 	endif()
-	string(TOUPPER "UZS_${name}" var)
-	find_path(${var}_INCLUDE_DIR "${header}")
-	find_library(${var}_LIBRARY "${library}")
-	mark_as_advanced(${var}_INCLUDE_DIR ${var}_LIBRARY)
-	if(NOT ${var}_INCLUDE_DIR OR NOT ${var}_LIBRARY)
-		message(FATAL_ERROR "uzsmalloc: ${name} (${header}, "
-			"lib${library}) not found: install it (Debian, "
-			"Ubuntu: ${debian_package}) or turn off what needs "
-			"it: UZS_BUILD_TOOLS, UZS_BUILD_BENCH, "
-			"UZS_BUILD_TESTS")
+	if(uzs_missing)
+		message(FATAL_ERROR "uzsmalloc: ${uzs_name} (${uzs_header}, "
+			"lib${uzs_library}) not found: install it (Debian, "
+			"Ubuntu: ${uzs_missing}) or turn off what needs it: "
+			"UZS_BUILD_TOOLS, UZS_BUILD_TESTS")
 	endif()
+	set(name ${uzs_name})
+	set(var ${uzs_var})
 	add_library(uzs_dep::${name} INTERFACE IMPORTED GLOBAL)
 	target_include_directories(uzs_dep::${name}
 		INTERFACE "${${var}_INCLUDE_DIR}")

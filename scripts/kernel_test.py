@@ -239,6 +239,7 @@ class Build:
             "-DUZS_SANITIZE=" + (kind if kind in SANITIZERS else ""),
             "-DUZS_CHECKED=" + ("ON" if kind == "checked" else "OFF"),
             "-DUZS_WERROR=" + os.environ.get("UZS_WERROR", "OFF"),
+            "-DUZS_BUILD_TESTS=ON",
         ]
         name = self.path.name
         quietly(f"configuring {name}", BUILD / f"logs/{name}-configure.log",

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
 # The code example in README.md is examples/hello.c to the letter, and prints
-# what README.md says it prints.
+# what README.md says it prints. No command of the texts is a danger to a small
+# machine.
 # usage: readme.sh SOURCE-DIR HELLO-PROGRAM
 set -eu
 
@@ -29,3 +30,10 @@ block 2 | diff -u - "$work/output" || {
 	exit 1
 }
 [ -s "$work/code" ] && [ -s "$work/output" ]
+
+# A build is never told to start as many compilers as it likes.
+if grep -rnE -- 'cmake --build .*-j( *$|`| *[^ 0-9"$])' "$1/README.md" \
+	"$1/CONTRIBUTING.md" "$1/docs" "$1/examples" "$1/scripts" "$1/.ci"; then
+	echo "readme: -j without a number" >&2
+	exit 1
+fi

@@ -17,8 +17,10 @@ static const struct command {
 	{ "classes", uzs_cmd_classes, "print the table of size classes" },
 	{ "replay", uzs_cmd_replay,
 	  "replay a trace of operations and print what comes of it" },
+#if UZS_HAVE_LAB
 	{ "lab", uzs_cmd_lab,
 	  "run the library on virtual CPUs, in every order of steps" },
+#endif
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -69,6 +71,10 @@ int main(int argc, char **argv)
 		print_help();
 	} else if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
 		printf("uzs %s\n", zs_version());
+#if !UZS_HAVE_LAB
+	} else if (!strcmp(name, "lab")) {
+		status = uzs_usage("", "this uzs was built without the lab");
+#endif
 	} else {
 		status = uzs_usage("", "unknown command '%s'", name);
 	}
