@@ -5,6 +5,7 @@
  */
 #include "report.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "tools/uzs.h"
 
 #define PROGRESS_AFTER_NS 2000000000u
 
@@ -115,24 +117,27 @@ void print_json_row(const struct row *row, bool first, bool last)
 
 void print_end(void)
 {
+	errno = 0;
 	if (fflush(stdout) || ferror(stdout))
-		die("cannot write the results to stdout");
+		die("cannot write the results to stdout: %s",
+		    errno ? strerror(errno) : "write error");
 }
 
 void progress(const char *what, unsigned int done, unsigned int of)
 {
 	static uint64_t start;
-	static bool shown;
+	char line[128];
 
 	if (!start)
 		start = now_ns();
+	if (!what) {
+		uzs_progress_clear();
+		return;
+	}
 	if (!isatty(STDERR_FILENO) || now_ns() - start < PROGRESS_AFTER_NS)
 		return;
-	if (what)
-		fprintf(stderr, "\r\033[K%s: %u of %u", what, done + 1, of);
-	else if (shown)
-		fprintf(stderr, "\r\033[K");
-	shown = what;
+	snprintf(line, sizeof(line), "%s: %u of %u", what, done + 1, of);
+	uzs_progress_line(line);
 }
 
 static int compare_doubles(const void *a, const void *b)

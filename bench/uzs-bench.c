@@ -19,6 +19,7 @@
 #include "subject_load.h"
 #include "subject_uzs.h"
 #include "target.h"
+#include "tools/uzs.h"
 #include "work.h"
 
 #define DEFAULT_SPEED_BYTES ((uint64_t)256 << 20)
@@ -424,6 +425,7 @@ int main(int argc, char **argv)
 	struct given given = { 0 };
 	int option;
 
+	uzs_start();
 	/* "-" in front: arguments that are no options come as option 1 */
 	while ((option = getopt_long(argc, argv, "-", long_options, NULL)) !=
 	       -1) {

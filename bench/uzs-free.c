@@ -19,6 +19,7 @@
 #include "options.h"
 #include "report.h"
 #include "target.h"
+#include "tools/uzs.h"
 #include "work.h"
 
 #define MAX_LIST 8
@@ -724,6 +725,7 @@ int main(int argc, char **argv)
 	struct sizes *one = &request.one_size;
 	int option;
 
+	uzs_start();
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
 		parse_option(&request, option, optarg);
 	if (optind < argc)

@@ -440,5 +440,7 @@ int main(int argc, char **argv)
 	if (subject->destroy(pool))
 		fail("the pool left something behind");
 	check_statistics(statistics);
+	if (fflush(stdout) || ferror(stdout))
+		fail("cannot write the output");
 	return failures ? 1 : 0;
 }

@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,7 +226,7 @@ int main(int argc, char **argv)
 	uint64_t rounds = 7;
 	int option, status;
 
-	signal(SIGPIPE, SIG_IGN);
+	uzs_start();
 	argv[0] = (char *)"uzs lab calibrate"; /* for getopt's messages */
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {

@@ -2,7 +2,6 @@
 /* main.c - the program uzs-lab: picks the command. `uzs lab` calls it. */
 #include "lab_cmd.h"
 
-#include <signal.h>
 #include <string.h>
 
 #include "tools/json.h"
@@ -120,8 +119,8 @@ int main(int argc, char **argv)
 	int status = 0;
 	size_t i;
 
+	uzs_start();
 	setvbuf(stdout, output, _IOFBF, sizeof(output));
-	signal(SIGPIPE, SIG_IGN);
 	for (i = 0; i < COMMANDS; i++)
 		if (!strcmp(name, commands[i].name))
 			break;

@@ -5,7 +5,6 @@
 #include "tools/uzs.h"
 
 #include <getopt.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -539,8 +538,8 @@ int main(int argc, char **argv)
 	struct sim_table t = { 0 };
 	int status;
 
+	uzs_start();
 	setvbuf(stdout, output, _IOFBF, sizeof(output));
-	signal(SIGPIPE, SIG_IGN);
 	argv[0] = (char *)"uzs lab simulate"; /* for getopt's messages */
 	status = parse(&r, argc, argv);
 	if (!status)

@@ -102,8 +102,9 @@ static int list_dir(const char *dir, unsigned int *listed, FILE *out)
 	dir_path(dir, path);
 	nr = scandir(path, &names, is_table, alphasort);
 	if (nr < 0)
-		return errno == ENOENT ? 0 :
-					 uzs_fail("%s: %s", path, strerror(errno));
+		return errno == ENOENT
+			       ? 0
+			       : uzs_fail("%s: %s", path, strerror(errno));
 	for (int i = 0; i < nr; i++) {
 		if (table_path(dir, names[i]->d_name, "", path) &&
 		    list_table(path, listed, out))

@@ -26,9 +26,16 @@ static const char *program_of(const char *command)
 
 int uzs_cmd_lab(int argc, char **argv)
 {
-	const char *program = program_of(argc > 1 ? argv[1] : "");
+	const char *program;
 	char path[4096];
 
+	/* uzs lab help [COMMAND]: as they take it. */
+	if (argc > 1 && argc < 4 && !strcmp(argv[1], "help")) {
+		if (argc == 3)
+			argv[1] = argv[2];
+		argv[argc - 1] = (char *)"--help";
+	}
+	program = program_of(argc > 1 ? argv[1] : "");
 	/* Their names are no commands of theirs. */
 	if (strcmp(program, PROGRAM))
 		argv++;

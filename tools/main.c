@@ -2,7 +2,6 @@
 /* main.c - the program uzs: finds the command and runs it. */
 #include "uzs.h"
 
-#include <signal.h>
 #include <string.h>
 
 const char *const uzs_program = "uzs";
@@ -25,10 +24,39 @@ static const struct command {
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-static void print_help(void)
+static const struct command *find_command(const char *name)
 {
 	size_t i;
 
+	for (i = 0; i < COMMANDS; i++) {
+		if (!strcmp(name, commands[i].name))
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static int unknown(const char *name)
+{
+#if !UZS_HAVE_LAB
+	if (!strcmp(name, "lab"))
+		return uzs_usage("", "this uzs was built without the lab");
+#endif
+	return uzs_usage("", "unknown command '%s'", name);
+}
+
+static int print_help(int argc, char **argv)
+{
+	const struct command *command;
+	size_t i;
+
+	if (argc > 2)
+		return uzs_usage("", "what is '%s'?", argv[2]);
+	if (argc > 1) {
+		char *words[] = { (char *)"uzs", (char *)"--help", NULL };
+
+		command = find_command(argv[1]);
+		return command ? command->run(2, words) : unknown(argv[1]);
+	}
 	puts("usage: uzs COMMAND [OPTION...] [ARGUMENT...]\n"
 	     "\n"
 	     "uzsmalloc, the Linux kernel's zsmalloc as a library, from the "
@@ -37,47 +65,61 @@ static void print_help(void)
 		printf("  uzs %-8s  %s\n", commands[i].name,
 		       commands[i].summary);
 	puts("\n"
-	     "  uzs COMMAND --help   options of a command, with an example\n"
-	     "  uzs --version        the version\n"
+	     "  uzs help [COMMAND]   this, or the options of a command, with an "
+	     "example\n"
+	     "                       (also uzs --help, uzs COMMAND --help)\n"
+	     "  uzs version          the version (also uzs --version)\n"
 	     "\n"
 	     "Exit status: 0 done, 1 failed, 2 wrong usage; 1 and 2 with a "
 	     "line on stderr.\n"
 	     "\n"
 	     "Example: uzs store /usr/bin");
+	return 0;
+}
+
+static int print_version(int argc, char **argv)
+{
+	if (argc > 1)
+		return uzs_usage("", "what is '%s'?", argv[1]);
+	printf("uzs %s\n", zs_version());
+	return 0;
+}
+
+static bool is_one_of(const char *name, const char *word, const char *option,
+		      const char *letter)
+{
+	return !strcmp(name, word) || !strcmp(name, option) ||
+	       !strcmp(name, letter);
+}
+
+static int run(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+	const struct command *command = find_command(name);
+
+	if (argc < 2)
+		return uzs_usage("", "no command given");
+	if (command) {
+		argv[1] = (char *)"uzs"; /* getopt's messages begin with it */
+		return command->run(argc - 1, argv + 1);
+	}
+	if (is_one_of(name, "help", "--help", "-h"))
+		return print_help(argc - 1, argv + 1);
+	if (is_one_of(name, "version", "--version", "-V"))
+		return print_version(argc - 1, argv + 1);
+	return unknown(name);
 }
 
 int main(int argc, char **argv)
 {
 	static char output[256 * 1024];
-	const char *name = argc > 1 ? argv[1] : "";
-	int status = 0;
-	size_t i;
+	int status;
 
+	uzs_start();
 	/* One large buffer: when it cannot be written the reason is still at
 	 * hand, which is lost when stdio flushes by itself halfway. */
 	setvbuf(stdout, output, _IOFBF, sizeof(output));
-	/* A reader that went away is an error like a full disk: told. */
-	signal(SIGPIPE, SIG_IGN);
-	for (i = 0; i < COMMANDS; i++) {
-		if (!strcmp(name, commands[i].name))
-			break;
-	}
-	if (i < COMMANDS) {
-		argv[1] = (char *)"uzs"; /* getopt's messages begin with it */
-		status = commands[i].run(argc - 1, argv + 1);
-	} else if (argc < 2) {
-		status = uzs_usage("", "no command given");
-	} else if (!strcmp(name, "--help") || !strcmp(name, "-h")) {
-		print_help();
-	} else if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
-		printf("uzs %s\n", zs_version());
-#if !UZS_HAVE_LAB
-	} else if (!strcmp(name, "lab")) {
-		status = uzs_usage("", "this uzs was built without the lab");
-#endif
-	} else {
-		status = uzs_usage("", "unknown command '%s'", name);
-	}
+	status = run(argc, argv);
 	uzs_progress_clear();
 	/* After an error the output is partial anyway; one line is enough. */
 	if (status) {

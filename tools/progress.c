@@ -5,15 +5,36 @@
 #include "uzs.h"
 
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define FIRST_NS 2000000000u
 #define EVERY_NS 100000000u
 #define CALLS_PER_LOOK 32 /* calls between two looks at the clock */
 #define BAR_CHARS 40
+#define BAR_LEAST 5
+#define LINE_CHARS 256
+#define USUAL_COLUMNS 80 /* of a terminal that does not tell */
 
-/* Is a bar on the screen now? Any message must take it away first. */
-static bool bar_on_screen;
+/* Is a line on the screen now? Any message must take it away first. */
+static bool line_on_screen;
+
+static unsigned int columns(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) || !size.ws_col)
+		return USUAL_COLUMNS;
+	return size.ws_col;
+}
+
+/* One that is as wide as the screen goes on in the next line, and stays there
+ * when the last one is taken away. */
+void uzs_progress_line(const char *text)
+{
+	fprintf(stderr, "\r%.*s\033[K", (int)columns() - 1, text);
+	line_on_screen = true;
+}
 
 void uzs_progress_start(struct uzs_progress *progress, const char *what,
 			uint64_t total)
@@ -26,10 +47,36 @@ void uzs_progress_start(struct uzs_progress *progress, const char *what,
 	};
 }
 
+static void print_bar(const struct uzs_progress *progress, uint64_t done,
+		      char line[LINE_CHARS])
+{
+	char bar[BAR_CHARS + 1] = "";
+	unsigned int percent, chars = BAR_CHARS, filled;
+	/* With what is around the bar, and the column that stays free. */
+	size_t taken = strlen(progress->what) + sizeof(" [] 100 %");
+
+	if (taken < sizeof("12345678 [] 100 %"))
+		taken = sizeof("12345678 [] 100 %");
+	if (done > progress->total)
+		done = progress->total;
+	percent = (unsigned int)((double)done * 100 / (double)progress->total);
+	if (taken + chars > columns())
+		chars = taken < columns() ? columns() - (unsigned int)taken : 0;
+	if (chars < BAR_LEAST) {
+		snprintf(line, LINE_CHARS, "%3u %% %s", percent,
+			 progress->what);
+		return;
+	}
+	filled = percent * chars / 100;
+	memset(bar, '#', filled);
+	memset(bar + filled, '.', chars - filled);
+	snprintf(line, LINE_CHARS, "%-8s [%s] %3u %%", progress->what, bar,
+		 percent);
+}
+
 void uzs_progress_update(struct uzs_progress *progress, uint64_t done)
 {
-	char bar[BAR_CHARS + 1];
-	unsigned int percent, filled;
+	char line[LINE_CHARS];
 	uint64_t now;
 
 	if (!progress->terminal || ++progress->calls % CALLS_PER_LOOK)
@@ -39,26 +86,17 @@ void uzs_progress_update(struct uzs_progress *progress, uint64_t done)
 	    (progress->shown_ns && now - progress->shown_ns < EVERY_NS))
 		return;
 	progress->shown_ns = now;
-	bar_on_screen = true;
-	if (!progress->total) {
-		fprintf(stderr, "\r%s: %.1f million\033[K", progress->what,
-			(double)done / 1e6);
-		return;
-	}
-	if (done > progress->total)
-		done = progress->total;
-	percent = (unsigned int)((double)done * 100 / (double)progress->total);
-	filled = percent * BAR_CHARS / 100;
-	memset(bar, '#', filled);
-	memset(bar + filled, '.', BAR_CHARS - filled);
-	bar[BAR_CHARS] = '\0';
-	fprintf(stderr, "\r%-8s [%s] %3u %%\033[K", progress->what, bar,
-		percent);
+	if (progress->total)
+		print_bar(progress, done, line);
+	else
+		snprintf(line, sizeof(line), "%s: %.1f million", progress->what,
+			 (double)done / 1e6);
+	uzs_progress_line(line);
 }
 
 void uzs_progress_clear(void)
 {
-	if (bar_on_screen)
+	if (line_on_screen)
 		fputs("\r\033[K", stderr);
-	bar_on_screen = false;
+	line_on_screen = false;
 }

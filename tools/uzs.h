@@ -92,6 +92,12 @@ unsigned int uzs_class_indices(struct zs_pool *pool, unsigned int **indices);
 
 /* process.c */
 
+/* First thing in each main(). What is closed of stdin, stdout and stderr stays
+ * taken, so that no file that is opened gets its number and what is meant for
+ * it; using it is an error. So is writing to a pipe that nobody reads any
+ * more, like a full disk: told, instead of SIGPIPE. */
+void uzs_start(void);
+
 /* Nanoseconds of a clock that only goes forward. */
 uint64_t uzs_now_ns(void);
 /* Bytes of memory that the process occupies. Return: false if the system
@@ -118,7 +124,9 @@ void uzs_progress_start(struct uzs_progress *progress, const char *what,
 			uint64_t total);
 /* Cheap: looks at the clock now and then only. */
 void uzs_progress_update(struct uzs_progress *progress, uint64_t done);
-/* Takes the bar away; also before any message. */
+/* Shows a line in the place of the last one, as much as the screen is wide. */
+void uzs_progress_line(const char *text);
+/* Takes it away; also before any message. */
 void uzs_progress_clear(void);
 
 #endif

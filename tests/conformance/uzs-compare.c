@@ -361,6 +361,7 @@ int main(int argc, char **argv)
 	struct shared *shared;
 	int option, status;
 
+	uzs_start();
 	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) !=
 	       -1) {
 		if (option == 'h') {

@@ -163,6 +163,7 @@ int main(int argc, char **argv)
 	unsigned int nr = 0;
 	int option, status, failed = 0, bad;
 
+	uzs_start();
 	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) !=
 	       -1) {
 		switch (option) {

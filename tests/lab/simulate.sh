@@ -177,6 +177,14 @@ fails_with 1 "uzs lab: $work/name.txt:1: no such cost: 'mist'" \
 cat "$table" "$table" >"$work/twice.txt"
 fails_with 1 "uzs lab: *: free_hot is there a second time" \
 	simulate --costs "$work/twice.txt"
+# Beside a program of another place: one that is broken hides no other.
+mkdir -p "$work/bin [x]/costs"
+cp "$(dirname "$uzs")/uzs-lab-simulate" "$work/bin [x]/"
+cp "$table" "$work/bin [x]/costs/whole.txt"
+cp "$work/bare.txt" "$work/bin [x]/costs/"
+fails_with 1 "uzs lab: */costs/bare.txt:1: miss: no words on its origin" \
+	"$work/bin [x]/uzs-lab-simulate" --costs list
+check "the whole table is in the list" grep -q '^whole ' "$work/out"
 fails_with 1 "uzs lab: no table of costs 'nowhere' (looked in: */costs, */uzsmalloc/costs)" \
 	simulate --costs nowhere
 fails_with 1 "uzs lab: $work/none/x: No such file or directory" \
