@@ -28,7 +28,9 @@ static const char help[] =
 	"what the pool\n"
 	"holds after each step. Without PATH it takes the machine's shared "
 	"libraries,\n"
-	"up to 256 MiB.\n"
+	"up to 256 MiB. What cannot be read below a directory is told and "
+	"left out, and\n"
+	"the exit status is 1 then.\n"
 	"\n"
 	"  --algo NAME      lz4 (default), zstd, zstd:LEVEL or none\n"
 	"  --free PERCENT   how much to free (default 50)\n"
@@ -268,10 +270,11 @@ static int run(struct store *store)
 	store->report.input = &store->input;
 	store->report.pages = &store->pages;
 	store->report.pool = store->classes ? store->pool : NULL;
-	if (!store->json)
-		return uzs_store_print_text(&store->report);
-	uzs_store_print_json(&store->report);
-	return 0;
+	if (store->json)
+		uzs_store_print_json(&store->report);
+	else
+		status = uzs_store_print_text(&store->report);
+	return status ? status : store->input.failed;
 }
 
 static void store_destroy(struct store *store)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* input.c - see input.h. First everything is found and checked, then it is
- * read: so a wrong path is told before an hour of work, not after.
+ * read: so a wrong path is told before an hour of work, not after. What was
+ * found in a directory and cannot be read, or not any more, is no reason to
+ * throw the hour away: it is told, counted and left out.
  */
 #include "uzs.h"
 #include "input.h"
@@ -34,12 +36,14 @@ static int no_memory(void)
 	return uzs_fail("out of memory for the list of files");
 }
 
+/* With a byte more, by which to tell whether anything is cut off. */
 static bool has_enough(const struct uzs_input *input)
 {
-	return input->max_bytes && input->expected_bytes >= input->max_bytes;
+	return input->max_bytes && input->expected_bytes > input->max_bytes;
 }
 
-static int add_file(struct uzs_input *input, const char *path, uint64_t bytes)
+static int add_file(struct uzs_input *input, const char *path, uint64_t bytes,
+		    bool named)
 {
 	struct uzs_file *files;
 	char *copy;
@@ -56,7 +60,8 @@ static int add_file(struct uzs_input *input, const char *path, uint64_t bytes)
 	copy = strdup(path);
 	if (!copy)
 		return no_memory();
-	input->files[input->count++] = (struct uzs_file){ .path = copy };
+	input->files[input->count++] =
+		(struct uzs_file){ .path = copy, .named = named };
 	input->expected_bytes += bytes;
 	return 0;
 }
@@ -134,20 +139,18 @@ static int read_names(const char *path, struct names *names)
 	return error;
 }
 
-/* What cannot be read: an error where the user named it, else counted. */
-static int unreadable(struct uzs_input *input, enum walk walk, const char *path,
-		      int error)
+/* Leaves out what cannot be read; told, but for the machine's libraries. */
+static void skip(struct uzs_input *input, const char *path, const char *why)
 {
-	if (walk == WALK_ALL)
-		return uzs_fail("cannot read %s: %s", path, strerror(error));
 	input->skipped_unreadable++;
-	return 0;
+	if (!input->libraries)
+		input->failed = uzs_fail("cannot read %s: %s", path, why);
 }
 
 /* The directory is closed before its entries are walked: depth costs memory,
- * not file descriptors. */
+ * not file descriptors. @named: by the user, so it has to be readable. */
 static int walk_directory(struct uzs_input *input, const char *path,
-			  enum walk walk)
+			  enum walk walk, bool named)
 {
 	size_t slash = strlen(path);
 	struct names names = { 0 };
@@ -155,11 +158,16 @@ static int walk_directory(struct uzs_input *input, const char *path,
 	int status = 0;
 	size_t i;
 
-	if (error)
-		status = unreadable(input, walk, path, error);
+	if (error == ENOMEM)
+		status = no_memory();
+	else if (error && named)
+		status = uzs_fail("cannot read %s: %s", path, strerror(error));
+	else if (error)
+		skip(input, path, strerror(error));
 	while (slash && path[slash - 1] == '/')
 		slash--;
-	for (i = 0; !error && !status && i < names.count; i++) {
+	/* After an error: those that were told before it. */
+	for (i = 0; !status && i < names.count; i++) {
 		size_t bytes = slash + strlen(names.name[i]) + 2;
 		char *child = malloc(bytes);
 
@@ -191,10 +199,12 @@ static int walk_path(struct uzs_input *input, const char *path, enum walk walk)
 {
 	struct stat stat;
 
-	if (lstat(path, &stat))
-		return unreadable(input, walk, path, errno);
+	if (lstat(path, &stat)) {
+		skip(input, path, strerror(errno));
+		return 0;
+	}
 	if (S_ISDIR(stat.st_mode))
-		return walk_directory(input, path, walk);
+		return walk_directory(input, path, walk, false);
 	if (walk == WALK_LIBRARIES &&
 	    (!S_ISREG(stat.st_mode) || !is_library(path)))
 		return 0;
@@ -206,9 +216,11 @@ static int walk_path(struct uzs_input *input, const char *path, enum walk walk)
 		input->skipped_special++;
 		return 0;
 	}
-	if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS))
-		return unreadable(input, walk, path, errno);
-	return add_file(input, path, (uint64_t)stat.st_size);
+	if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS)) {
+		skip(input, path, strerror(errno));
+		return 0;
+	}
+	return add_file(input, path, (uint64_t)stat.st_size, false);
 }
 
 int uzs_input_add(struct uzs_input *input, const char *path)
@@ -216,17 +228,17 @@ int uzs_input_add(struct uzs_input *input, const char *path)
 	struct stat status;
 
 	if (!strcmp(path, "-"))
-		return add_file(input, path, 0);
+		return add_file(input, path, 0, true);
 	if (stat(path, &status))
 		return uzs_fail("cannot read %s: %s", path, strerror(errno));
 	if (S_ISDIR(status.st_mode))
-		return walk_directory(input, path, WALK_ALL);
+		return walk_directory(input, path, WALK_ALL, true);
 	if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode))
 		return uzs_fail("cannot read %s: it is a device or a socket",
 				path);
 	if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS))
 		return uzs_fail("cannot read %s: %s", path, strerror(errno));
-	return add_file(input, path, (uint64_t)status.st_size);
+	return add_file(input, path, (uint64_t)status.st_size, true);
 }
 
 int uzs_input_add_libraries(struct uzs_input *input)
@@ -238,6 +250,7 @@ int uzs_input_add_libraries(struct uzs_input *input)
 	size_t i, k;
 	int status;
 
+	input->libraries = true;
 	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		/* On most machines some of them are links to others. */
 		if (stat(paths[i], &seen[count]))
@@ -252,7 +265,7 @@ int uzs_input_add_libraries(struct uzs_input *input)
 		count++;
 		if (has_enough(input))
 			break;
-		status = walk_directory(input, paths[i], WALK_LIBRARIES);
+		status = walk_directory(input, paths[i], WALK_LIBRARIES, false);
 		if (status)
 			return status;
 	}
@@ -281,23 +294,35 @@ static ssize_t read_fully(int fd, char *buffer, size_t bytes)
 	return (ssize_t)done;
 }
 
+/* Return: 0 or an exit status; a file that cannot be read to its end is told,
+ * and no reason to stop. */
 static int read_file(struct uzs_input *input, struct uzs_file *file, int fd,
 		     size_t page_bytes, char *buffer, size_t buffer_bytes,
 		     uzs_take_page *take, void *arg)
 {
-	file->first_page = input->pages;
 	for (;;) {
 		size_t want = buffer_bytes;
 		size_t offset, padded;
+		bool full = false;
 		ssize_t got;
 		int status;
 
 		if (input->max_bytes && want > input->max_bytes - input->bytes)
 			want = (size_t)(input->max_bytes - input->bytes);
+		if (!want) {
+			/* Is there a byte that is left out? */
+			full = true;
+			want = 1;
+		}
 		got = read_fully(fd, buffer, want);
-		if (got < 0)
-			return uzs_fail("cannot read %s: %s",
-					uzs_file_name(file), strerror(errno));
+		if (got < 0) {
+			skip(input, uzs_file_name(file), strerror(errno));
+			return 0;
+		}
+		if (full) {
+			input->cut = got;
+			return 0;
+		}
 		padded = ((size_t)got + page_bytes - 1) / page_bytes *
 			 page_bytes;
 		memset(buffer + got, 0, padded - (size_t)got);
@@ -308,38 +333,59 @@ static int read_file(struct uzs_input *input, struct uzs_file *file, int fd,
 				return status;
 			input->pages++;
 		}
-		if ((size_t)got < buffer_bytes)
+		if ((size_t)got < want)
 			return 0;
 	}
+}
+
+/* Return: a descriptor, or -1 and it is told. */
+static int open_file(struct uzs_input *input, const struct uzs_file *file)
+{
+	/* One that was found may be something else by now, with which nobody
+	 * must be kept waiting. */
+	int flags = file->named ? 0 : O_NONBLOCK | O_NOFOLLOW;
+	struct stat stat;
+	int fd;
+
+	if (!strcmp(file->path, "-"))
+		return STDIN_FILENO;
+	fd = open(file->path, O_RDONLY | O_CLOEXEC | flags);
+	if (fd < 0) {
+		skip(input, file->path, strerror(errno));
+		return -1;
+	}
+	if (!file->named && !fstat(fd, &stat) && !S_ISREG(stat.st_mode)) {
+		skip(input, file->path, "it is no file any more");
+		close(fd);
+		return -1;
+	}
+	return fd;
 }
 
 int uzs_input_read(struct uzs_input *input, size_t page_bytes, void *buffer,
 		   size_t buffer_bytes, uzs_take_page *take, void *arg)
 {
-	size_t i;
-
-	for (i = 0; i < input->count; i++) {
-		struct uzs_file *file = &input->files[i];
-		bool is_stdin = !strcmp(file->path, "-");
+	while (input->begun < input->count && !input->cut) {
+		struct uzs_file *file = &input->files[input->begun++];
+		uint64_t skipped = input->skipped_unreadable;
+		uint64_t before = input->bytes;
 		int status;
 		int fd;
 
-		if (input->max_bytes && input->bytes >= input->max_bytes)
-			break;
-		fd = is_stdin ? STDIN_FILENO
-			      : open(file->path, O_RDONLY | O_CLOEXEC);
+		file->first_page = input->pages;
+		fd = open_file(input, file);
 		if (fd < 0)
-			return uzs_fail("cannot read %s: %s", file->path,
-					strerror(errno));
+			continue;
 		status = read_file(input, file, fd, page_bytes, buffer,
 				   buffer_bytes, take, arg);
-		if (!is_stdin)
+		if (fd != STDIN_FILENO)
 			close(fd);
 		if (status)
 			return status;
-		input->files_read++;
+		if (input->skipped_unreadable == skipped &&
+		    (!input->cut || input->bytes > before))
+			input->files_read++;
 	}
-	input->cut = input->max_bytes && input->bytes >= input->max_bytes;
 	return 0;
 }
 
@@ -347,10 +393,10 @@ const struct uzs_file *uzs_input_file(const struct uzs_input *input,
 				      uint64_t page)
 {
 	size_t low = 0;
-	size_t high = (size_t)input->files_read;
+	size_t high = input->begun;
 
-	/* The last file that begins at or before the page; empty files begin
-	 * where the next one does, and come before it. */
+	/* The last file that begins at or before the page; those without a
+	 * page begin where the next one does, and come before it. */
 	while (high - low > 1) {
 		size_t middle = low + (high - low) / 2;
 

@@ -10,6 +10,7 @@
 struct uzs_file {
 	char *path; /* "-" is stdin */
 	uint64_t first_page; /* number of its first page, from 0 */
+	bool named; /* by the user; else found in a directory */
 };
 
 struct uzs_input {
@@ -21,16 +22,21 @@ struct uzs_input {
 	uint64_t expected_bytes; /* sum of sizes; 0: unknown, as of pipes */
 	uint64_t skipped_special; /* devices, sockets, pipes in directories */
 	uint64_t skipped_links; /* symbolic links in directories */
-	uint64_t skipped_unreadable; /* only in the machine's libraries */
+	bool libraries; /* those of the machine: what is left out is no error */
+	/* from both */
+	uint64_t skipped_unreadable;
+	int failed; /* UZS_FAILED: some of that was told */
 	/* from reading */
+	size_t begun; /* files */
 	uint64_t files_read;
 	uint64_t bytes; /* without the padding of last pages */
 	uint64_t pages;
-	bool cut; /* max_bytes was reached */
+	bool cut; /* there is more than max_bytes */
 };
 
-/* Adds a file, a directory with everything below it, or "-" for stdin. What
- * cannot be read is an error; symbolic links are followed only here, not in
+/* Adds a file, a directory with everything below it, or "-" for stdin. If it
+ * cannot be read that is an error; what cannot be read below a directory is
+ * told and left out. Symbolic links are followed only here, not in
  * directories, so that nothing is read twice or for ever. Names are taken in
  * alphabetical order. Return: 0 or an exit status. */
 int uzs_input_add(struct uzs_input *input, const char *path);
@@ -42,7 +48,8 @@ void uzs_input_destroy(struct uzs_input *input);
  * Return: 0, or an exit status, which ends the reading. */
 typedef int uzs_take_page(void *arg, const void *page,
 			  const struct uzs_file *file);
-/* Reads all files. @buffer: a multiple of @page_bytes. */
+/* Reads all files; one that cannot be read, or not to its end, is told and
+ * left out from there on. @buffer: a multiple of @page_bytes. */
 int uzs_input_read(struct uzs_input *input, size_t page_bytes, void *buffer,
 		   size_t buffer_bytes, uzs_take_page *take, void *arg);
 /* The file that page @page, counted from 0, is from. */

@@ -61,7 +61,7 @@ static void print_skipped(const struct uzs_input *input)
 		       input->skipped_special);
 	if (input->skipped_unreadable)
 		printf("skipped      %" PRIu64
-		       " files or directories that may not be read\n",
+		       " files or directories that could not be read\n",
 		       input->skipped_unreadable);
 }
 

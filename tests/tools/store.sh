@@ -197,4 +197,31 @@ equal "objects in the classes" "$(stage 4 objects)" \
 	"$(sed -n 's/^ *"objs_inuse": \([0-9]*\),*$/\1/p' "$work/out" |
 		awk '{ n += $1 } END { print n }')"
 
+# Cut off is what has more than that, be it in another file.
+mkdir "$work/exact"
+head -c 10000 "$work/in/text" >"$work/exact/a"
+: >"$work/exact/b"
+cut_off() {
+	what=$1 expected=$2
+	shift 2
+	runs_well "$uzs" store --json "$@"
+	equal "cut off: $what" "$expected" "$(value cut)"
+	equal "bytes of $what" 10000 "$(value bytes)"
+}
+cut_off "a file of that size" false --max-bytes 10000 "$work/exact/a"
+cut_off "one byte more allowed" false --max-bytes 10001 "$work/exact/a"
+cut_off "an empty file behind it" false --max-bytes 10000 "$work/exact"
+equal "files" 2 "$(value files)"
+runs_well "$uzs" store --json --max-bytes 10000 - <"$work/exact/a"
+equal "cut off: stdin of that size" false "$(value cut)"
+printf 'x' >"$work/exact/c"
+cut_off "a byte in the last file" true --max-bytes 10000 "$work/exact"
+equal "files that are read" 2 "$(value files)"
+cut_off "all of both" false --max-bytes 10001 "$work/exact/a" "$work/exact/b"
+cp "$work/exact/a" "$work/exact/longer"
+printf 'x' >>"$work/exact/longer"
+cut_off "a byte more" true --max-bytes 10000 "$work/exact/longer"
+runs_well "$uzs" store --max-bytes 10000 "$work/exact/a"
+check "not told as cut off" sh -c "! grep -q 'cut off' '$work/out'"
+
 finish

@@ -41,22 +41,59 @@ if [ "$(id -u)" -eq 0 ]; then
 	export GCOV_PREFIX="$work/gcov"
 fi
 if $as_user "$program" --version >/dev/null 2>&1; then
-	# shellcheck disable=SC2086
-	fails_with 1 "uzs: cannot read $work/tree/shut: Permission denied" \
-		$as_user "$program" store "$work/tree"
-	# shellcheck disable=SC2086
-	fails_with 1 "uzs: cannot read $work/tree/shut: Permission denied" \
-		$as_user "$program" store "$work/tree/shut"
-	# shellcheck disable=SC2086
-	fails_with 1 "uzs: cannot read $work/tree2/file: Permission denied" \
-		$as_user "$program" store "$work/tree2"
-	# shellcheck disable=SC2086
-	fails_with 1 "uzs: cannot read $work/tree2/file: Permission denied" \
-		$as_user "$program" store "$work/tree2/file"
+	# What the user names has to be readable.
+	for path in tree/shut tree2/file; do
+		# shellcheck disable=SC2086
+		fails_with 1 "uzs: cannot read $work/$path: Permission denied" \
+			$as_user "$program" store "$work/text" "$work/$path"
+		equal "no report" "" "$(cat "$work/out")"
+	done
+	# What was found does not.
+	printf 'y' >"$work/tree2/open"
+	for path in tree/shut tree2/file; do
+		# shellcheck disable=SC2086
+		fails_with 1 "uzs: cannot read $work/$path: Permission denied" \
+			$as_user "$program" store "$work/text" "$work/${path%/*}"
+		check "a report all the same" \
+			grep -q '^trimmed .*given back' "$work/out"
+		check "what was left out is counted" grep -q \
+			'^skipped  *1 files or directories that could not be read' \
+			"$work/out"
+	done
+	check "the other files are stored" grep -q '^files  *2$' "$work/out"
 else
 	skip "unreadable directories: no way to be another user than root"
 fi
 unset GCOV_PREFIX
+
+# Gone, or another thing, between the walk and its turn: the walk is over when
+# more of stdin was taken than a pipe holds.
+mkdir "$work/going"
+for name in a b c d e; do
+	printf '%s' $name >"$work/going/$name"
+done
+{
+	head -c 200000 /dev/zero
+	rm "$work/going/b" "$work/going/d" "$work/going/e"
+	mkfifo "$work/going/d"
+	ln -s a "$work/going/e"
+} | timeout 60 "$uzs" store - "$work/going" >"$work/out" 2>"$work/err"
+equal "exit status of vanished files" 1 $?
+equal "what is said of them" "uzs: cannot read $work/going/b: No such file or directory
+uzs: cannot read $work/going/d: it is no file any more
+uzs: cannot read $work/going/e: Too many levels of symbolic links" \
+	"$(cat "$work/err")"
+check "they are counted" \
+	grep -q '^skipped  *3 files or directories that could' "$work/out"
+check "the others are stored" grep -q '^files  *3$' "$work/out"
+check "all of them" grep -q '^bytes in  *200002 ' "$work/out"
+
+# Found readable, but not to its end.
+if [ -r /proc/self/mem ]; then
+	fails_with 1 "uzs: cannot read /proc/self/mem: Input/output error" \
+		"$uzs" store /proc/self/mem "$work/text"
+	check "the next file is stored" grep -q '^bytes in  *5 ' "$work/out"
+fi
 
 # Limits: one that is reached, and ones that are too small for any pool.
 fails_with 1 "uzs: memory limit of 8 MiB reached after [1-9]* pages ($work/random)" \
