@@ -28,9 +28,11 @@ struct uzs_k_env {
  * uzs_k_entered. Return: false: no memory. */
 bool uzs_k_enter(struct uzs_k_env *env, bool worker);
 void uzs_k_entered(void);
+/* What this thread makes a pool in; NULL: it makes none. */
+struct uzs_k_env *uzs_k_entering(void);
 /* Of the pool that this thread makes; 0: it makes none. */
 unsigned long uzs_k_entering_id(void);
-/* Runs what is queued, and takes the machine down if this was the last pool.
+/* The pool is destroyed. Takes the machine down if it was the last one.
  * Return: how much was left behind: of the pool, entries in debugfs and
  * shrinkers; of the module, these too, and pages, objects, counters, zpool
  * drivers, states of CPU hotplug. */
@@ -39,6 +41,11 @@ unsigned long uzs_k_leave(struct uzs_k_env *env);
 struct shrinker;
 unsigned long uzs_k_shrink_count(struct shrinker *shrinker);
 unsigned long uzs_k_shrink_scan(struct shrinker *shrinker, unsigned long nr);
+
+/* ---- work.c -------------------------------------------------------------- */
+
+/* That memory is about to be freed: no work may be queued or run there. */
+void uzs_k_work_freed(const void *ptr, size_t size);
 
 /* ---- debugfs.c, zpool.c -------------------------------------------------- */
 
@@ -64,6 +71,19 @@ unsigned long uzs_k_move_pages(struct zs_pool *pool, unsigned long most);
 /* Moves pages so that sections become empty, and gives free memory back to
  * the OS. Return: pages moved. */
 unsigned long uzs_k_compact_zone(void);
+
+/* What new memory has in it: something, where tests run. The kernel clears none
+ * that it is not asked to. (In the lab it would be most of the work.) */
+#define UZS_K_FILL 0x5a
+static inline void uzs_k_fill(void *ptr, size_t size)
+{
+#if UZS_DEBUG && !UZS_LAB
+	memset(ptr, UZS_K_FILL, size);
+#else
+	(void)ptr;
+	(void)size;
+#endif
+}
 
 /* ---- slab.c -------------------------------------------------------------- */
 
@@ -92,6 +112,8 @@ int uzs_k_for_each_zspage(struct zs_pool *pool, unsigned int index,
 unsigned long uzs_k_check(struct zs_pool *pool, FILE *out);
 struct shrinker *uzs_k_pool_shrinker(struct zs_pool *pool);
 struct dentry *uzs_k_pool_dentry(struct zs_pool *pool);
+/* The page that an object begins in. */
+struct page *uzs_k_page_of(unsigned long handle);
 /* Whose page is it? It is locked and movable. */
 struct zs_pool *uzs_k_page_owner(struct page *page);
 

@@ -66,6 +66,7 @@ void uzs_k_free(const void *ptr)
 	if (!ptr)
 		return;
 	head = (const void *)((const char *)ptr - LINE);
+	uzs_k_work_freed(ptr, head->size);
 	uzs_lab_poison(ptr, head->size);
 	heap.pieces--;
 }

@@ -14,7 +14,10 @@
  *  K1 who has a reference to a page finds it neither freed nor reused, also
  *     when it was moved away meanwhile.
  *  K2 a page goes back to the zone without flags, type and references: in
- *     builds that test, the process ends if the file left it locked or typed.
+ *     builds that test, the process ends if the file left it locked, typed,
+ *     private, mapped or charged, as the kernel calls it a bad page.
+ *  K3 a new page has only those fields cleared that the kernel clears, and
+ *     what is in it is not 0 (K_FILL) unless that is asked for.
  */
 #include "kernel.h"
 #include "lab_kernel.h"
@@ -41,10 +44,11 @@ struct zone *uzs_k_zone(void)
 static void reset(struct page *page)
 {
 	page->mapping = NULL;
-	page->index = 0;
 	page->private = 0;
 	page->page_type = ~0u;
 	page->memcg_data = 0;
+	/* Whatever its last owner had there. */
+	uzs_k_fill(&page->index, sizeof(page->index));
 }
 
 struct page *uzs_k_alloc_page(gfp_t gfp)
@@ -60,6 +64,8 @@ struct page *uzs_k_alloc_page(gfp_t gfp)
 	reset(page);
 	if (gfp & __GFP_ZERO)
 		memset(page_address(page), 0, PAGE_SIZE);
+	else
+		uzs_k_fill(page_address(page), PAGE_SIZE);
 	/* Seen by get_page_unless_zero of who walks the section. */
 	__atomic_store_n(&page->_refcount.counter, 1, __ATOMIC_RELEASE);
 	return page;
@@ -69,11 +75,15 @@ struct page *uzs_k_alloc_page(gfp_t gfp)
 void uzs_k_put_last(struct page *page)
 {
 	VM_BUG_ON(PagePrivate(page));
+	VM_BUG_ON(PagePrivate2(page));
+	VM_BUG_ON(page->memcg_data);
+	/* With a mark in it, as of movable pages, it is cleared. */
+	VM_BUG_ON(page->mapping &&
+		  !((unsigned long)page->mapping & UZS_K_MAPPING_MARKS));
 	VM_BUG_ON(page->uzs_flags & PG_locked); /* nobody else has it */
 	/* Where operations go by type, the type stays until here. */
 	VM_BUG_ON(!type_ops && ~page->page_type);
-	page_clear(uzs_page_of(page),
-		   PG_movable | UZS_K_PRIVATE_2 | UZS_K_OWNER_PRIV_1);
+	page_clear(uzs_page_of(page), PG_movable | UZS_K_OWNER_PRIV_1);
 	uzs_zone_free_page(page_zone(page), uzs_page_of(page));
 }
 

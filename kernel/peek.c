@@ -99,6 +99,15 @@ struct zs_pool *uzs_k_page_owner(struct page *page)
 	return get_zspage(DESC_OF(page))->pool;
 }
 
+struct page *uzs_k_page_of(unsigned long handle)
+{
+	unsigned int idx;
+	desc_t *desc;
+
+	obj_to_location(handle_to_obj(handle), &desc, &idx);
+	return PAGE_OF(desc);
+}
+
 /* ---- zspages -------------------------------------------------------------- */
 
 /* Where the object with that number begins: page, and address. */
@@ -323,11 +332,7 @@ unsigned long uzs_k_check(struct zs_pool *pool, FILE *out)
 
 void *uzs_k_lab_page(unsigned long handle)
 {
-	unsigned int idx;
-	desc_t *desc;
-
-	obj_to_location(handle_to_obj(handle), &desc, &idx);
-	return PAGE_OF(desc);
+	return uzs_k_page_of(handle);
 }
 
 unsigned long uzs_k_lab_zspages(struct zs_pool *pool)

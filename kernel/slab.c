@@ -10,6 +10,8 @@
  */
 #include "kernel.h"
 
+#include <malloc.h>
+
 #include <linux/slab.h>
 #include <linux/sprintf.h>
 
@@ -92,6 +94,8 @@ void *uzs_k_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 	uzs_k_count_object(obj, 1);
 	if (obj && gfp & __GFP_ZERO)
 		memset(obj, 0, cache->size);
+	else if (obj)
+		uzs_k_fill(obj, cache->size);
 	return obj;
 }
 
@@ -102,25 +106,32 @@ void *uzs_k_cache_zalloc(struct kmem_cache *cache, gfp_t gfp)
 
 void uzs_k_cache_free(struct kmem_cache *cache, void *obj)
 {
+	VM_BUG_ON(!obj); /* the kernel looks for its slab */
 	uzs_k_count_object(obj, -1);
-	if (obj)
-		uzs_slab_free(&cache->cache, obj);
+	uzs_slab_free(&cache->cache, obj);
 }
 
 #if !UZS_LAB /* whose memory is lab_memory.c's */
 void *uzs_k_malloc(size_t size)
 {
-	if (uzs_should_fail(UZS_FAULT_OS))
+	void *ptr;
+
+	if (uzs_should_fail(UZS_FAULT_OS) || size > SIZE_MAX - LINE)
 		return NULL;
 	if (size < LINE)
-		return malloc(size);
-	if (size > SIZE_MAX - LINE)
-		return NULL;
-	return aligned_alloc(LINE, ALIGN(size, (size_t)LINE));
+		ptr = malloc(size);
+	else
+		ptr = aligned_alloc(LINE, ALIGN(size, (size_t)LINE));
+	if (ptr)
+		uzs_k_fill(ptr, size);
+	return ptr;
 }
 
 void uzs_k_free(const void *ptr)
 {
+	if (!ptr)
+		return;
+	uzs_k_work_freed(ptr, malloc_usable_size((void *)ptr));
 	free((void *)ptr);
 }
 #endif

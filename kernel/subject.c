@@ -10,6 +10,7 @@
 #include "lab_kernel.h"
 
 #include <linux/debugfs.h>
+#include <linux/pagemap.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/zsmalloc.h>
@@ -53,29 +54,16 @@ static struct subject_pool *create(unsigned int page_size,
 	return pool;
 }
 
-static unsigned long live_objects(struct subject_pool *pool)
-{
-	unsigned long live = 0;
-	struct subject_class info;
-
-	for (unsigned int i = 0; i < uzs_k_class_count(); i++) {
-		uzs_k_class_info(pool->zs, i, &info);
-		if (info.index == i)
-			live += info.objs_inuse;
-	}
-	return live;
-}
-
+/* Live objects show in what they leave behind. Work in flight is the file's to
+ * see to. */
 static unsigned long destroy(struct subject_pool *pool)
 {
-	unsigned long live, left;
+	unsigned long left;
 
-	uzs_workqueue_drain(&pool->env.queue);
-	live = live_objects(pool);
 	zs_destroy_pool(pool->zs);
 	left = uzs_k_leave(&pool->env);
 	uzs_k_free(pool);
-	return live ? live : left;
+	return left;
 }
 
 /* ---- objects ------------------------------------------------------------- */
@@ -233,6 +221,24 @@ static unsigned long move_pages(struct subject_pool *pool, unsigned long most)
 	return uzs_k_move_pages(pool->zs, most);
 }
 
+/* As migration holds it. */
+static void *hold_page(struct subject_pool *pool, unsigned long handle)
+{
+	struct page *page = uzs_k_page_of(handle);
+
+	(void)pool;
+	get_page(page);
+	lock_page(page);
+	return page;
+}
+
+static void release_page(struct subject_pool *pool, void *page)
+{
+	(void)pool;
+	unlock_page(page);
+	put_page(page);
+}
+
 static unsigned long trim(struct subject_pool *pool)
 {
 	(void)pool;
@@ -356,6 +362,8 @@ uzs_kernel_subject(void)
 		.print_classes = print_classes,
 		.check = check,
 		.trim = trim,
+		.hold_page = hold_page,
+		.release_page = release_page,
 #ifdef UZS_TESTING
 		.run_out = run_out,
 #endif

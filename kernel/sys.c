@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* sys.c - owns the life of the machine that a kernel file believes to run on:
- * its module, copies of per-CPU variables, work queues, shrinkers, messages.
+ * its module, copies of per-CPU variables, shrinkers, messages.
  *
- * Kernel origin: kernel/module, mm/percpu.c, kernel/cpu.c, kernel/workqueue.c,
- * mm/shrinker.c, kernel/printk; differs: see the table in README.md.
+ * Kernel origin: kernel/module, mm/percpu.c, kernel/cpu.c, mm/shrinker.c,
+ * kernel/printk; differs: see the table in README.md.
  * Callers: subject.c; the kernel file through linux/module.h, percpu.h,
- * cpuhotplug.h, workqueue.h, shrinker.h, printk.h. Calls: page.c, compat.
+ * cpuhotplug.h, shrinker.h, printk.h. Calls: page.c, compat.
  * Locks: life_lock, taken when a pool comes or goes, above all others.
  */
 #include "kernel.h"
@@ -27,6 +27,11 @@ static unsigned long last_id; /* of a pool; guard: life_lock */
 static __thread struct uzs_k_env *entering;
 /* It is up, and this thread makes a pool in it, not the module. */
 static __thread bool entering_pool;
+
+struct uzs_k_env *uzs_k_entering(void)
+{
+	return entering;
+}
 
 unsigned long uzs_k_entering_id(void)
 {
@@ -134,24 +139,6 @@ void uzs_k_cpuhp_remove(enum cpuhp_state state)
 	if (s->used)
 		tear_down(s, uzs_k_slots);
 	s->used = false;
-}
-
-/* ---- work ---------------------------------------------------------------- */
-
-static void run_work(struct uzs_work_struct *uzs)
-{
-	struct work_struct *work = container_of(uzs, struct work_struct, uzs);
-
-	work->func(work);
-}
-
-void uzs_k_init_work(struct work_struct *work, uzs_k_work_fn func)
-{
-	uzs_INIT_WORK(&work->uzs, run_work);
-	work->func = func;
-	/* Items are made with their pool, by the thread that makes it. */
-	BUG_ON(!entering);
-	work->queue = &entering->queue;
 }
 
 /* ---- shrinkers ----------------------------------------------------------- */

@@ -25,7 +25,7 @@
 #include <stdio.h>
 
 /* Changes with every change of this file that a compiled subject notices. */
-#define SUBJECT_ABI 4u
+#define SUBJECT_ABI 5u
 
 #define SUBJECT_MAX_GROUPS 12
 
@@ -209,6 +209,11 @@ struct subject {
 	/* From now on the nth (from 1) thing of that kind that any pool asks
 	 * for cannot be had, nor any after it; 0: all can. NULL: cannot. */
 	void (*run_out)(enum subject_lack lack, long nth);
+	/* Holds the page that an object begins in, and lets it go, as page
+	 * migration does: a zspage that is emptied meanwhile can only be freed
+	 * later, by work. NULL, both: cannot. */
+	void *(*hold_page)(struct subject_pool *pool, unsigned long handle);
+	void (*release_page)(struct subject_pool *pool, void *page);
 };
 
 /* The index of the class that a request of that size goes to. */

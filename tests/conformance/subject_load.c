@@ -25,6 +25,7 @@ static bool is_complete(const struct subject *s)
 	       s->huge_class_size && s->lookup_class_index && s->class_count &&
 	       s->class_info && !s->free_deferred == !s->flush &&
 	       !s->read_sg_begin == !s->read_sg_end &&
+	       !s->hold_page == !s->release_page &&
 	       !s->read_sg_begin == !!(s->traits & SUBJECT_NO_SEGMENTS);
 }
 

@@ -237,6 +237,26 @@ static void test_destroy_live(void **state)
 	suite_end(pool);
 }
 
+/* The pool goes while a zspage waits for the work that frees it: nobody has it
+ * done but the pool itself. */
+static void test_destroy_with_work(void **state)
+{
+	if (!suite.s->hold_page)
+		skip();
+	for (int worker = 0; worker < 2; worker++) {
+		struct subject_pool *pool = suite_pool(worker);
+		unsigned long handle = suite_malloc(pool, 24);
+		void *page = suite.s->hold_page(pool, handle);
+
+		suite.s->free(pool, handle);
+		suite.s->release_page(pool, page);
+		/* (The worker may be quick.) */
+		if (!worker)
+			assert_true(suite.s->total_pages(pool) > 0);
+		assert_int_equal(suite.s->destroy(pool), 0);
+	}
+}
+
 /* More than its queue holds, some of it queued when the pool goes. */
 static void test_deferred(void **state)
 {
@@ -273,6 +293,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_fills_up),
 	cmocka_unit_test(test_pools),
 	cmocka_unit_test(test_destroy_live),
+	cmocka_unit_test(test_destroy_with_work),
 	cmocka_unit_test(test_deferred),
 };
 

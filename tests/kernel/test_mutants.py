@@ -66,8 +66,8 @@ class Mutants(unittest.TestCase):
     def by_stress(self, cocci, text, kind=""):
         self.found(cocci, text, "kernel/uzs-kernel-stress", kind=kind)
 
-    def by_suite(self, name, test, text):
-        return self.found(MUTANTS / f"{name}.cocci", text,
+    def by_suite(self, name, test, text, folder=MUTANTS):
+        return self.found(folder / f"{name}.cocci", text,
                           "tests/conformance/uzs-conformance", "--test",
                           f"test_{test}", "--subject")
 
@@ -81,6 +81,22 @@ class Mutants(unittest.TestCase):
     def test_page_type(self):
         self.by_suite("keep-page-type", "room_for_every_size",
                       r"kernel/page\.c:\d+: bug: .*page_type")
+
+    def test_page_flag(self):
+        self.by_suite("keep-private-2", "room_for_every_size",
+                      r"kernel/page\.c:\d+: bug: .*PagePrivate2")
+
+    def test_work_in_freed_memory(self):
+        """The harness neither waits for a pool's work nor does it."""
+        self.by_suite("destroy-unflushed-wrong", "destroy_with_work",
+                      "memory is freed in which work is queued", EXAMPLES)
+
+    def test_memory_is_not_cleared(self):
+        """The harness clears nothing that the kernel does not."""
+        for name in ("keep-index", "zspage-as-it-comes", "class-as-it-comes"):
+            with self.subTest(name):
+                self.by_suite(name, "room_for_every_size",
+                              "FAILED .*test_room_for_every_size")
 
     def test_what_is_registered(self):
         kinds = ["shrinkers of a pool", "entries in debugfs of a pool",

@@ -24,6 +24,12 @@ struct movable_operations { /* a driver has */
 };
 
 #define UZS_K_MAPPING_MOVABLE 2ul
+#define UZS_K_MAPPING_MARKS 3ul
+
+static inline bool PageMovable(const struct page *page)
+{
+	return (page_flags(uzs_page_of(page)) & PG_movable) != 0;
+}
 
 /* Until 6.16: each page has its operations. */
 static inline void __SetPageMovable(struct page *p,
@@ -35,12 +41,9 @@ static inline void __SetPageMovable(struct page *p,
 }
 static inline void __ClearPageMovable(struct page *p)
 {
+	VM_BUG_ON(!PageMovable(p));
 	page_clear(uzs_page_of(p), PG_movable);
 	p->mapping = (void *)UZS_K_MAPPING_MOVABLE;
-}
-static inline bool PageMovable(const struct page *page)
-{
-	return (page_flags(uzs_page_of(page)) & PG_movable) != 0;
 }
 
 /* Since then: each page type has. The flag stays until the page is freed. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* linux/workqueue.h - the pool that an item is made for has a queue of its own,
- * with or without a thread (sys.c). */
+ * with or without a thread (work.c). */
 #ifndef UZS_KERNEL_LINUX_WORKQUEUE_H
 #define UZS_KERNEL_LINUX_WORKQUEUE_H
 
@@ -9,6 +9,7 @@ struct work_struct {
 	struct uzs_work_struct uzs;
 	struct uzs_workqueue_struct *queue; /* const after INIT_WORK */
 	void (*func)(struct work_struct *work);
+	struct list_head entry; /* of all that there are; guard: work.c's */
 };
 typedef void (*uzs_k_work_fn)(struct work_struct *work);
 
