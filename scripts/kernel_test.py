@@ -22,6 +22,7 @@ sys.argv[0] = "kernel-test"  # in messages
 import kernel_crash
 import kernel_findings
 import kernel_lab
+import kernel_patch
 import kernel_tree
 from bench_common import ROOT, Parser, die, say
 from kernel_tree import Tree
@@ -182,7 +183,7 @@ def prepare_tree(args):
     kernel_tree.copy_files(base, copy, args.source)
     for patch in args.patch:
         description += f", {patch}"
-        others = kernel_tree.apply_patch(patch, copy)
+        others = kernel_patch.apply_patch(patch, copy)
         if others:
             say(f"{patch}: not for zsmalloc, left out: " + ", ".join(others))
     for cocci in args.cocci:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
 """A kernel tree's zsmalloc for scripts/kernel-test: getting the files, applying
-patches to a copy, finding out what its interface is, and what it needs that
-kernel/include does not have. Needs python3's standard library, tar, patch and
-spatch."""
+semantic patches to a copy (kernel_patch.py has the others), finding out what
+its interface is, and what it needs that kernel/include does not have. Needs
+python3's standard library, tar and spatch."""
 import re
 import shutil
 import subprocess
@@ -96,59 +96,6 @@ def copy_files(tree, to, source=None):
 
 
 # ---- changing the copy --------------------------------------------------------
-
-def split_patch(text):
-    """The parts of a diff by file: [(name, text)]; the name without a/, b/."""
-    parts = re.split(r"(?m)^(?=--- .*\n\+\+\+ )", text)[1:]
-    found = []
-    for part in parts:
-        # What follows it may be the head of another file's deletion.
-        part = re.split(r"(?m)^diff --git ", part)[0]
-        names = re.match(r"--- (\S+).*\n\+\+\+ (\S+)", part)
-        if not names:
-            continue
-        name = names[2] if names[2] != "/dev/null" else names[1]
-        found.append((re.sub(r"^[^/]+/", "", name), part))
-    return found
-
-
-def other_files(text, parts):
-    """The files of a diff that are not taken; those too of which it changes
-    the name or the mode alone."""
-    names = {name for name, _ in parts}
-    for pair in re.findall(r"^diff --git a/(\S+) b/(\S+)$", text, re.M):
-        names.update(pair)
-    return sorted(names - set(FILES))
-
-
-def apply_patch(patch, tree):
-    """Applies what the patch has for the files at hand. Returns the names of
-    other files that it changes."""
-    try:
-        text = patch.read_text(errors="replace")
-    except OSError as error:
-        die(f"{patch}: {error.strerror}", 2)
-    parts = split_patch(text)
-    others = other_files(text, parts)
-    if not parts and not others:
-        die(f"{patch}: not a unified diff", 2)
-    for old, new in re.findall(r"^(?:rename|copy) from (\S+)\n"
-                               r"(?:rename|copy) to (\S+)$", text, re.M):
-        if old in FILES or new in FILES:
-            die(f"{patch} makes {new} of {old}: the files are known by their "
-                "names; give the new one with --source, or --tree")
-    ours = [part for name, part in parts if name in FILES]
-    if not ours:
-        die(f"{patch} changes none of {', '.join(FILES)}, but "
-            f"{', '.join(others)}")
-    done = subprocess.run(
-        ["patch", "-p1", "--forward", "--no-backup-if-mismatch"], cwd=tree,
-        input="".join(ours), text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT)
-    if done.returncode:
-        die(f"{patch} does not apply:\n{done.stdout.rstrip()}")
-    return others
-
 
 def apply_cocci(cocci, tree):
     if not cocci.is_file():
