@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "bench/harness.h"
+#include "compat/futex.h"
 #include "compat/lock.h"
 
 #define LINE 64

@@ -19,9 +19,10 @@
 #define TOO_MANY_NS 1000000u
 
 #if defined(__linux__) && !defined(UZS_NO_FUTEX)
-#include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "futex.h"
 /* The time that the system call takes is made of longs, but on 32-bit
  * machines younger than 2020. */
 #ifdef SYS_futex
