@@ -11,6 +11,14 @@ if(NOT UZS_URCU_INCLUDE_DIR)
 		"with its headers (Debian, Ubuntu: liburcu-dev), or set "
 		"UZS_URCU_INCLUDE_DIR")
 endif()
+# Where they lie among the headers of a C library that is not this compiler's,
+# they are taken from a copy without those.
+if(NOT UZS_URCU_INCLUDE_DIR IN_LIST CMAKE_C_IMPLICIT_INCLUDE_DIRECTORIES
+   AND EXISTS "${UZS_URCU_INCLUDE_DIR}/bits")
+	file(COPY "${UZS_URCU_INCLUDE_DIR}/urcu"
+		DESTINATION "${PROJECT_BINARY_DIR}/urcu-headers")
+	set(UZS_URCU_INCLUDE_DIR "${PROJECT_BINARY_DIR}/urcu-headers")
+endif()
 
 # C libraries, each found by a header and a library file:
 # NAME HEADER LIBRARY DEBIAN-PACKAGE.
@@ -66,6 +74,7 @@ macro(uzs_part_option option doc what)
 				"(Debian's names): ${uzs_all_missing}")
 			# Not in the cache: next time it is looked for again.
 			set(${option} OFF)
+			set(${option}_LEFT_OUT ON)
 		endif()
 	endif()
 	option(${option} "${doc}" ${PROJECT_IS_TOP_LEVEL})
