@@ -4,6 +4,7 @@ facts of the machine, tables, files of results. Needs python3's standard
 library only."""
 import argparse
 import csv
+import errno
 import os
 import platform
 import re
@@ -27,9 +28,37 @@ def die(message, status=1):
     sys.exit(status)
 
 
+def run_main(main, interrupted="interrupted"):
+    """Calls main() and ends with its status. What cannot be written to stdout
+    is one line, and a status."""
+    try:
+        if sys.stdout is None:
+            die("cannot write the output: stdout is closed")
+        try:
+            status = main()
+        except SystemExit as end:
+            status = end.code
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        die(interrupted, 130)
+    except OSError as error:
+        if error.filename:
+            die(f"{error.filename}: {error.strerror}")
+        if error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EBADF):
+            die(error.strerror or error)
+        # What is left of it is not to be tried again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        die(f"cannot write the output: {error.strerror}")
+    sys.exit(status)
+
+
 class Parser(argparse.ArgumentParser):
     def error(self, message):
         die(f"{message} (see {NAME} --help)", 2)
+
+    def print_help(self, file=None):
+        # argparse's own does not mind when it cannot be written.
+        (file or sys.stdout).write(self.format_help())
 
 
 def find_program(program, path, preset="release"):

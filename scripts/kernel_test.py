@@ -24,7 +24,7 @@ import kernel_findings
 import kernel_lab
 import kernel_patch
 import kernel_tree
-from bench_common import ROOT, Parser, die, say
+from bench_common import ROOT, Parser, die, run_main, say
 from kernel_tree import Tree
 
 BUILD = ROOT / "build"
@@ -560,17 +560,5 @@ def test(args):
     return status
 
 
-def main_or_die():
-    """What the system refuses is one line."""
-    try:
-        return main()
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        die(f"{where}{error.strerror or error}")
-
-
 if __name__ == "__main__":
-    try:
-        sys.exit(main_or_die())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_main(main)

@@ -392,7 +392,7 @@ class CommandLine(Trees):
                 mock.patch.object(kernel_test, "end_on_signals"), \
                 contextlib.redirect_stderr(io.StringIO()) as told, \
                 self.assertRaises(SystemExit) as raised:
-            kernel_test.main_or_die()
+            kernel_test.run_main(kernel_test.main)
         self.assertEqual(raised.exception.code, 1)
         self.assertIn(words, told.getvalue())
         self.assertEqual(told.getvalue().count("\n"), 1, told.getvalue())

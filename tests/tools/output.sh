@@ -64,6 +64,15 @@ for program; do
 	esac
 done
 
+# The scripts, by their help.
+if command -v python3 >/dev/null; then
+	scripts=$(dirname "$0")/../../scripts
+	for script in bench-free bench-kernel bench-peers lab-validate \
+		kernel_test.py; do
+		refused python3 "$scripts/$script" --help
+	done
+fi
+
 # stdin too: a file is no stdin.
 "$uzs" store "$0" - <&- >"$work/out" 2>"$work/err"
 status=$?
