@@ -221,7 +221,7 @@ static void at_the_limit(struct lab_world *w)
 	lab_free_later(w, 1);
 }
 
-/* It comes to nothing if somebody else has the slot just then. */
+/* What is kept, or freed just then, is room for a page. */
 static void try_malloc_page(struct lab_world *w)
 {
 	unsigned long handle;
@@ -229,8 +229,10 @@ static void try_malloc_page(struct lab_world *w)
 	if (w->object[PAGE_OBJECT].handle)
 		return;
 	handle = malloc_page(w);
-	if (!zs_is_err(handle))
-		w->object[PAGE_OBJECT].handle = handle;
+	if (zs_is_err(handle))
+		uzs_lab_found(LAB_FOUND_INVARIANT,
+			      "-ENOMEM, and memory could be had");
+	w->object[PAGE_OBJECT].handle = handle;
 }
 
 static int try_malloc_page_once(unsigned long handle, void *arg)
@@ -248,9 +250,6 @@ static void try_malloc_page_in_walk(struct lab_world *w)
 static void must_malloc_page(struct lab_world *w)
 {
 	try_malloc_page(w);
-	if (!w->object[PAGE_OBJECT].handle)
-		uzs_lab_found(LAB_FOUND_INVARIANT,
-			      "what is kept stands in the way of a page");
 	lab_flush_and_look(w);
 }
 
