@@ -21,8 +21,11 @@
 	X(flush_flush) X(flush_compact) X(push_schedule) X(work_flush)
 #define LAB_REUSE_SCENARIOS(X) \
 	X(keep_take) X(evict_take) X(flush_take) X(flush_evict) X(age_take) \
-	X(age_destroy) X(relieve_keep) X(relieve_check) X(kept_compact) \
-	X(kept_migrate) X(kept_trim) X(enable_take) X(keep_check)
+	X(age_destroy) X(kept_compact) X(kept_migrate) X(kept_trim) \
+	X(enable_take) X(keep_check)
+#define LAB_LIMIT_SCENARIOS(X) \
+	X(limit_flush) X(relieve_keep) X(relieve_check) X(limit_compact) \
+	X(limit_trim) X(limit_pinned)
 /* clang-format on */
 
 #define LAB_DECLARE(name) extern const struct lab_scenario lab_scenario_##name;
@@ -31,6 +34,7 @@ LAB_LOOK_SCENARIOS(LAB_DECLARE)
 LAB_MOVE_SCENARIOS(LAB_DECLARE)
 LAB_DEFER_SCENARIOS(LAB_DECLARE)
 LAB_REUSE_SCENARIOS(LAB_DECLARE)
+LAB_LIMIT_SCENARIOS(LAB_DECLARE)
 
 /* ---- scenarios_defer.c, for ours ---------------------------------------------- */
 
@@ -41,5 +45,10 @@ void lab_flush_and_look(struct lab_world *w);
 /* Frees object 0 later, and flushes: of what was queued before that nothing may
  * be left. */
 void lab_later_then_flush(struct lab_world *w);
+
+/* ---- scenarios_reuse.c, for ours ---------------------------------------------- */
+
+/* zs_pool_check, as one of the calls. */
+void lab_call_check(struct lab_world *w);
 
 #endif

@@ -54,6 +54,14 @@ static void flush(struct lab_world *w)
 	zs_free_deferred_flush(w->pool);
 }
 
+void lab_call_check(struct lab_world *w)
+{
+	if (zs_pool_check(w->pool, NULL))
+		uzs_lab_found(LAB_FOUND_INVARIANT,
+			      "the consistency check finds something while "
+			      "objects are kept");
+}
+
 /* ---- keeping and taking ----------------------------------------------------- */
 
 /* On the stack of CPU 0: object 0; staged: 1. */
@@ -192,100 +200,6 @@ const struct lab_scenario lab_scenario_age_destroy = {
 	.flags = LAB_QUICK | LAB_DESTROYS,
 };
 
-/* ---- at the memory limit -------------------------------------------------------- */
-
-#define PAGE_OBJECT 31
-
-static unsigned long malloc_page(struct lab_world *w)
-{
-	return zs_malloc(w->pool, w->pool->page_size, GFP_KERNEL, NUMA_NO_NODE);
-}
-
-/* No page is left, and there will be no other section. CPU 0 keeps objects 0
- * and 1, which fill a page. */
-static void at_the_limit(struct lab_world *w)
-{
-	unsigned long handle = 0;
-
-	alloc_halves(w, 4);
-	w->pool->zone.limit = 1;
-	for (unsigned int i = 4; i < PAGE_OBJECT; i++) {
-		handle = malloc_page(w);
-		if (zs_is_err(handle))
-			break;
-		w->object[i].handle = handle;
-	}
-	if (!zs_is_err(handle))
-		uzs_lab_found(LAB_FOUND_INVARIANT, "no limit is reached");
-	lab_free_later(w, 0);
-	lab_free_later(w, 1);
-}
-
-/* What is kept, or freed just then, is room for a page. */
-static void try_malloc_page(struct lab_world *w)
-{
-	unsigned long handle;
-
-	if (w->object[PAGE_OBJECT].handle)
-		return;
-	handle = malloc_page(w);
-	if (zs_is_err(handle))
-		uzs_lab_found(LAB_FOUND_INVARIANT,
-			      "-ENOMEM, and memory could be had");
-	w->object[PAGE_OBJECT].handle = handle;
-}
-
-static int try_malloc_page_once(unsigned long handle, void *arg)
-{
-	(void)handle;
-	try_malloc_page(arg);
-	return 1;
-}
-
-static void try_malloc_page_in_walk(struct lab_world *w)
-{
-	zs_for_each_live(w->pool, try_malloc_page_once, w);
-}
-
-static void must_malloc_page(struct lab_world *w)
-{
-	try_malloc_page(w);
-	lab_flush_and_look(w);
-}
-
-static void later_2_on_cpu_0(struct lab_world *w)
-{
-	uzs_lab_set_cpu(0);
-	lab_free_later(w, 2);
-}
-
-const struct lab_scenario lab_scenario_relieve_keep = {
-	.name = "relieve-keep",
-	.summary = "at the limit a malloc frees what others on its CPU keep",
-	.setup = at_the_limit,
-	.cpu = { try_malloc_page, later_2_on_cpu_0, later_3 },
-	.after = must_malloc_page,
-	.defers = REUSE,
-	.flags = LAB_QUICK,
-};
-
-static void check_pool(struct lab_world *w)
-{
-	if (zs_pool_check(w->pool, NULL))
-		uzs_lab_found(LAB_FOUND_INVARIANT,
-			      "the consistency check finds something while "
-			      "objects are kept");
-}
-
-const struct lab_scenario lab_scenario_relieve_check = {
-	.name = "relieve-check",
-	.summary = "the same in a walk over live handles, beside the check",
-	.setup = at_the_limit,
-	.cpu = { try_malloc_page_in_walk, check_pool, later_2_on_cpu_0 },
-	.after = must_malloc_page,
-	.defers = REUSE,
-};
-
 /* ---- what is kept moves ----------------------------------------------------------- */
 
 /* Two zspages, each with one object; compaction can empty one of them. One of
@@ -390,7 +304,7 @@ const struct lab_scenario lab_scenario_keep_check = {
 	.name = "keep-check",
 	.summary = "the consistency check while objects are kept and taken",
 	.setup = one_on_stack,
-	.cpu = { keep_2_and_take, check_pool, later_3_on_cpu_0 },
+	.cpu = { keep_2_and_take, lab_call_check, later_3_on_cpu_0 },
 	.after = lab_flush_and_look,
 	.defers = REUSE,
 };

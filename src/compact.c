@@ -87,6 +87,25 @@ static struct zspage *isolate_src_zspage(struct size_class *class,
 	return NULL;
 }
 
+/* Takes a zspage that is being read, so that objects can only be moved into it:
+ * the latest of the fullest group that has one. Locks: needs class->lock. */
+static struct zspage *isolate_pinned_zspage(struct size_class *class)
+{
+	for (int group = ZS_INUSE_RATIO_99; group >= ZS_INUSE_RATIO_10;
+	     group--) {
+		struct zspage *zspage;
+
+		list_for_each_entry(zspage, &class->fullness_list[group],
+				    list) {
+			if (!pin_readers(&zspage->lock))
+				continue;
+			uzs_remove_zspage(class, zspage);
+			return zspage;
+		}
+	}
+	return NULL;
+}
+
 /* Puts an isolated zspage into the list where it belongs. Return: its group.
  * Locks: needs class->lock. */
 static unsigned int putback_zspage(struct size_class *class,
@@ -157,6 +176,16 @@ static unsigned long compact_class(struct zs_pool *pool,
 		if (!dst)
 			break;
 		src = isolate_src_zspage(class, pass_over);
+		if (!src && pass_over) {
+			/* Only what is read is left: it gets what dst has. (Or
+			 * it is not read any more.) */
+			putback_zspage(class, dst);
+			dst = isolate_pinned_zspage(class);
+			if (!dst)
+				dst = isolate_dst_zspage(class);
+			if (dst)
+				src = isolate_src_zspage(class, pass_over);
+		}
 		if (!src)
 			break;
 		migrate_zspage(&c, dst, src);
