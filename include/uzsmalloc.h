@@ -79,7 +79,19 @@
  *
  * There is no global state, no constructor, no atexit handler, no
  * thread-local storage. The library starts at most one thread per pool (the
- * worker), with all signals blocked, when first needed.
+ * worker), when first needed. In `top -H` its name is "uzs/" and as much of the
+ * pool's as there is room for. It runs as SCHED_OTHER (where that is allowed)
+ * on the CPUs of the thread that created the pool; nice value, memory policy
+ * and the like are those of the thread that first needed it. Signals that are
+ * sent to the program are blocked in it; those that a thread causes itself
+ * (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT) are not. Its
+ * stack is the default of the program's threads and 1 MiB more; it counts in
+ * no figure of the pool.
+ *
+ * Loaded with dlopen, the shared library stays loaded after dlclose (as far as
+ * the system's linker can do that), so that a pool may outlive it. A module
+ * that contains the static library must not be unloaded before its pools are
+ * destroyed.
  */
 #ifndef UZSMALLOC_H
 #define UZSMALLOC_H

@@ -332,7 +332,7 @@ bool uzs_k_enter(struct uzs_k_env *env, bool worker)
 	bool up;
 
 	pthread_mutex_lock(&life_lock);
-	uzs_workqueue_init(&env->queue, worker);
+	uzs_workqueue_init(&env->queue, worker, "kernel");
 	entering = env;
 	env->id = ++last_id;
 	env->shrinkers = 0;

@@ -187,7 +187,8 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 	lock_set_rank(&pool->free_work_lock.spin, RANK_FREE_WORK);
 	INIT_WORK(&pool->free_work, async_free_zspage);
 	INIT_WORK(&pool->reclaim_work, reclaim_free_pages);
-	uzs_workqueue_init(&pool->wq, !(o->flags & ZS_POOL_NO_WORKER));
+	uzs_workqueue_init(&pool->wq, !(o->flags & ZS_POOL_NO_WORKER),
+			   pool->name);
 }
 
 /* Least memory with which one object of any size can be stored: the pool's

@@ -154,7 +154,7 @@ static void test_unused(void **state)
 	struct item a;
 
 	for (unsigned int worker = 0; worker < 2; worker++) {
-		uzs_workqueue_init(&wq, worker);
+		uzs_workqueue_init(&wq, worker, "tests");
 		item_init(&a, &wq);
 		assert_false(work_pending(&a.work));
 		assert_false(flush_work(&wq, &a.work));
@@ -170,7 +170,7 @@ static void test_drain_in_order(void **state)
 	struct workqueue_struct wq;
 	struct item items[3];
 
-	uzs_workqueue_init(&wq, false);
+	uzs_workqueue_init(&wq, false, "tests");
 	places = 0;
 	for (unsigned int i = 0; i < 3; i++) {
 		item_init(&items[i], &wq);
@@ -196,7 +196,7 @@ static void test_flush_one(void **state)
 	struct workqueue_struct wq;
 	struct item a, b;
 
-	uzs_workqueue_init(&wq, false);
+	uzs_workqueue_init(&wq, false, "tests");
 	item_init(&a, &wq);
 	item_init(&b, &wq);
 	queue_work(&wq, &a.work);
@@ -217,7 +217,7 @@ static void test_requeue_itself(void **state)
 	struct workqueue_struct wq;
 	struct item a;
 
-	uzs_workqueue_init(&wq, false);
+	uzs_workqueue_init(&wq, false, "tests");
 	item_init(&a, &wq);
 	a.requeue = 2;
 	queue_work(&wq, &a.work);
@@ -238,7 +238,7 @@ static void test_cancel_queued(void **state)
 	struct workqueue_struct wq;
 	struct item a, b;
 
-	uzs_workqueue_init(&wq, false);
+	uzs_workqueue_init(&wq, false, "tests");
 	item_init(&a, &wq);
 	item_init(&b, &wq);
 	queue_work(&wq, &a.work);
@@ -266,7 +266,7 @@ static void test_item_frees_itself(void **state)
 	struct workqueue_struct wq;
 
 	for (unsigned int worker = 0; worker < 2; worker++) {
-		uzs_workqueue_init(&wq, worker);
+		uzs_workqueue_init(&wq, worker, "tests");
 		for (unsigned int i = 0; i < 10; i++) {
 			struct item *item = malloc(sizeof(*item));
 
@@ -326,7 +326,7 @@ static void test_two_drain(void **state)
 	struct caller first = { .wq = &wq }, second = { .wq = &wq };
 	pthread_t one, two;
 
-	uzs_workqueue_init(&wq, false);
+	uzs_workqueue_init(&wq, false, "tests");
 	item_init(&a, &wq);
 	item_init(&b, &wq);
 	a.entered = &entered;
@@ -381,7 +381,7 @@ static void test_thread(void **state)
 	struct item a;
 
 	pthread_sigmask(SIG_SETMASK, NULL, &before);
-	uzs_workqueue_init(&wq, true);
+	uzs_workqueue_init(&wq, true, "tests");
 	item_init(&a, &wq);
 	INIT_WORK(&a.work, look_at_thread);
 	assert_int_equal(worker_of(&wq), UZS_WORKER_NONE);
@@ -393,7 +393,7 @@ static void test_thread(void **state)
 	for (unsigned int i = 0; i < sizeof(signals) / sizeof(*signals); i++)
 		assert_int_equal(sigismember(&worker_signals, signals[i]), 1);
 #if defined(__linux__)
-	assert_string_equal(worker_name, "uzsmalloc");
+	assert_string_equal(worker_name, "uzs/tests");
 #endif
 	/* the caller's own mask is as it was */
 	pthread_sigmask(SIG_SETMASK, NULL, &after);
@@ -416,7 +416,7 @@ static void test_queue_while_running(void **state)
 	struct caller flush = { .wq = &wq, .work = &a.work };
 	pthread_t flusher;
 
-	uzs_workqueue_init(&wq, true);
+	uzs_workqueue_init(&wq, true, "tests");
 	item_init(&a, &wq);
 	a.entered = &entered;
 	a.leave = &leave;
@@ -452,7 +452,7 @@ static void test_flush_running(void **state)
 	struct caller flush = { .wq = &wq, .work = &a.work };
 	pthread_t flusher;
 
-	uzs_workqueue_init(&wq, true);
+	uzs_workqueue_init(&wq, true, "tests");
 	item_init(&a, &wq);
 	item_init(&b, &wq);
 	a.entered = &entered;
@@ -478,7 +478,7 @@ static void test_endless(void **state)
 	unsigned int runs;
 
 	for (unsigned int worker = 0; worker < 2; worker++) {
-		uzs_workqueue_init(&wq, worker);
+		uzs_workqueue_init(&wq, worker, "tests");
 		item_init(&a, &wq);
 		a.requeue = UINT_MAX;
 		queue_work(&wq, &a.work);
@@ -507,7 +507,7 @@ static void test_cancel_running(void **state)
 	struct caller cancel = { .wq = &wq, .work = &a.work };
 	pthread_t canceller;
 
-	uzs_workqueue_init(&wq, true);
+	uzs_workqueue_init(&wq, true, "tests");
 	item_init(&a, &wq);
 	a.entered = &entered;
 	a.leave = &leave;
@@ -540,7 +540,7 @@ static void test_cancel_flushed(void **state)
 	struct caller flush = { .wq = &wq, .work = &b.work };
 	pthread_t flusher;
 
-	uzs_workqueue_init(&wq, true);
+	uzs_workqueue_init(&wq, true, "tests");
 	item_init(&a, &wq);
 	item_init(&b, &wq);
 	a.entered = &entered;
@@ -572,7 +572,7 @@ static void test_destroy_queued(void **state)
 		struct item a, b, c;
 		pthread_t opener;
 
-		uzs_workqueue_init(&wq, worker);
+		uzs_workqueue_init(&wq, worker, "tests");
 		item_init(&a, &wq);
 		item_init(&b, &wq);
 		item_init(&c, &wq);
@@ -599,7 +599,7 @@ static void test_no_thread(void **state)
 	struct workqueue_struct wq;
 	struct item a, b;
 
-	uzs_workqueue_init(&wq, true);
+	uzs_workqueue_init(&wq, true, "tests");
 	item_init(&a, &wq);
 	item_init(&b, &wq);
 	uzs_fault_set(UZS_FAULT_OS, 1);
@@ -628,7 +628,7 @@ static void test_no_thread(void **state)
 	assert_false(pthread_equal(b.runner, pthread_self()));
 	uzs_workqueue_destroy(&wq);
 	/* never: destroy runs it */
-	uzs_workqueue_init(&wq, true);
+	uzs_workqueue_init(&wq, true, "tests");
 	uzs_fault_set(UZS_FAULT_OS, 1);
 	assert_true(queue_work(&wq, &a.work));
 	uzs_workqueue_destroy(&wq);
@@ -693,7 +693,7 @@ static void test_crowd(void **state)
 		pthread_t threads[NR_THREADS];
 
 		assert_non_null(c);
-		uzs_workqueue_init(&c->wq, worker);
+		uzs_workqueue_init(&c->wq, worker, "tests");
 		for (unsigned int i = 0; i < NR_ITEMS; i++)
 			item_init(&c->items[i], &c->wq);
 		for (unsigned int i = 0; i < NR_THREADS; i++)
@@ -732,7 +732,7 @@ static void test_fork_hold(void **state)
 	struct item a, b;
 	pthread_t queuer;
 
-	uzs_workqueue_init(&wq, true);
+	uzs_workqueue_init(&wq, true, "tests");
 	item_init(&a, &wq);
 	item_init(&b, &wq);
 	a.entered = &entered;
@@ -766,7 +766,7 @@ static void test_fork_running(void **state)
 	int status;
 	pid_t pid;
 
-	uzs_workqueue_init(&wq, true);
+	uzs_workqueue_init(&wq, true, "tests");
 	item_init(&a, &wq);
 	a.entered = &entered;
 	a.leave = &leave;
@@ -838,7 +838,7 @@ static void test_fork_child(void **state)
 	int status;
 	pid_t pid;
 
-	uzs_workqueue_init(&wq, true);
+	uzs_workqueue_init(&wq, true, "tests");
 	item_init(&a, &wq);
 	item_init(&b, &wq);
 	queue_work(&wq, &a.work);
@@ -892,7 +892,7 @@ static void test_flush_itself(void **state)
 	if (pid == 0) {
 		alarm(20);
 		fclose(stderr);
-		uzs_workqueue_init(&wq, false);
+		uzs_workqueue_init(&wq, false, "tests");
 		item_init(&a, &wq);
 		INIT_WORK(&a.work, flush_itself);
 		queue_work(&wq, &a.work);

@@ -7,7 +7,7 @@
  * with lab_force.h included first, which turns every atomic access into a
  * step. The same program text as the native body's, but for what is below
  * it: lab_lock.c stands for lock.c and checked.c, lab_os.c for os.c, lab_env.c
- * for percpu.c, liburcu and pthread_create, lab.c for fault.c.
+ * for percpu.c, worker.c and liburcu, lab.c for fault.c.
  *
  * A *step* is one call of a primitive: taking or giving back any lock, trying
  * one, an atomic access to a shared word, sleeping on a word and waking, a
@@ -141,7 +141,7 @@ struct uzs_lab_fiber {
 	void *user; /* the scheduler's own */
 	/* the body's */
 	void (*fn)(void *arg);
-	void *(*thread_fn)(void *arg); /* of pthread_create */
+	void *(*thread_fn)(void *arg); /* of uzs_worker_create */
 	void *arg;
 	void *lockdep;
 	struct uzs_fiber_context *context;
@@ -343,9 +343,8 @@ void uzs_lab_check_memory(const volatile void *addr, size_t size,
  * where it is lab/watch.c's. */
 void uzs_lab_plain(const volatile void *addr, size_t size, bool write);
 
-/* What pthread_create and the like are in the library's sources. */
+/* What pthread_join and the like are in the library's sources. */
 typedef struct uzs_lab_fiber *uzs_lab_thread;
-int uzs_lab_thread_create(void *thread, void *(*fn)(void *arg), void *arg);
 void uzs_lab_thread_join(void *thread);
 unsigned long uzs_lab_thread_self(void);
 

@@ -2,13 +2,15 @@
 /* lab_env.c - what a virtual CPU sees of its machine: which CPU it is, the
  * clock, threads, RCU. Owns the number of the last grace period.
  *
- * Stands for percpu.c, rcu.h's liburcu and, with lab_force.h, pthread_create.
- * Callers: everyone, through percpu.h, os.h, rcu.h. Calls: lab.c.
+ * Stands for percpu.c, worker.c, rcu.h's liburcu and, with lab_force.h,
+ * pthread_join and pthread_self.
+ * Callers: everyone, through percpu.h, os.h, worker.h, rcu.h. Calls: lab.c.
  */
 #include "lab.h"
 
 #include "os.h"
 #include "percpu.h"
+#include "worker.h"
 
 static u64 rcu_number; /* of the last synchronize_rcu */
 
@@ -51,10 +53,23 @@ u64 uzs_clock_ns(void)
 	return uzs_lab_current && s->now ? s->now(s->arg) : uzs_lab_clock_ns;
 }
 
-int uzs_lab_thread_create(void *thread, void *(*fn)(void *arg), void *arg)
+void uzs_worker_plan(struct uzs_worker_plan *plan, const char *name)
+{
+	(void)plan;
+	(void)name;
+}
+
+void uzs_worker_begin(const struct uzs_worker_plan *plan)
+{
+	(void)plan;
+}
+
+int uzs_worker_create(const struct uzs_worker_plan *plan, pthread_t *thread,
+		      void *(*fn)(void *arg), void *arg)
 {
 	struct uzs_lab_fiber *f, *me = uzs_lab_current;
 
+	(void)plan;
 	/* Before a run there is nobody to run it; what is queued stays so. */
 	if (!me)
 		return EAGAIN;
@@ -64,7 +79,7 @@ int uzs_lab_thread_create(void *thread, void *(*fn)(void *arg), void *arg)
 		return EAGAIN;
 	f->thread_fn = fn;
 	f->daemon = true;
-	*(unsigned long *)thread = f->id + 1ul;
+	*thread = (pthread_t)(f->id + 1ul);
 	return 0;
 }
 

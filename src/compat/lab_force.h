@@ -5,7 +5,7 @@
  *
  *   __atomic_*           a step, with the place and the words of the source
  *   memcpy and the like  checks the memory and notes the bytes
- *   pthread_create ...   a fiber
+ *   pthread_join ...     of a fiber
  *
  * A macro of a function's own name is not expanded again within itself, so
  * the access itself is the compiler's.
@@ -108,15 +108,8 @@ static inline void *uzs_lab_memset(void *dst, int byte, size_t n,
 #define memset(dst, byte, n) \
 	uzs_lab_memset((dst), (byte), (n), UZS_LAB_PLACE("memset"))
 
-#define pthread_create(thread, attr, fn, arg) \
-	((void)(attr), uzs_lab_thread_create((thread), (fn), (arg)))
 #define pthread_join(thread, result) \
 	((void)(result), uzs_lab_thread_join((void *)(thread)))
 #define pthread_self() ((pthread_t)uzs_lab_thread_self())
-#define pthread_setname_np(thread, name) ((void)(thread), (void)(name))
-#define pthread_sigmask(how, set, old) ((void)(how), (void)(set), (void)(old))
-#define pthread_attr_init(attr) ((void)(attr), 0)
-#define pthread_attr_destroy(attr) ((void)(attr))
-#define pthread_attr_setstacksize(attr, n) ((void)(attr), (void)(n), 0)
 
 #endif

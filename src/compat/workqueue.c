@@ -11,19 +11,11 @@
  * with a number up to the present one. Everyone who waits, the thread
  * included, sleeps on wq->event and looks again when it changes.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* pthread_setname_np */
-#endif
 #include "workqueue.h"
-
-#include <signal.h>
 
 #include "fault.h"
 #include "hooks.h"
 #include "os.h"
-
-/* Enough for compaction with all that sanitizers add; touched is less. */
-#define WORKER_STACK_BYTES (256u << 10)
 
 /* An item that runs, on the stack of who runs it. */
 struct uzs_run {
@@ -193,9 +185,7 @@ static void *worker_main(void *arg)
 {
 	struct workqueue_struct *wq = arg;
 
-#if defined(__linux__)
-	pthread_setname_np(pthread_self(), "uzsmalloc");
-#endif
+	uzs_worker_begin(&wq->plan);
 	spin_lock(&wq->lock);
 	for (;;) {
 		if (run_one_locked(wq, NULL, UINT64_MAX))
@@ -211,30 +201,13 @@ static void *worker_main(void *arg)
 /* Return: 0 or an errno, as pthread_create. */
 static int create_worker(struct workqueue_struct *wq, pthread_t *thread)
 {
-	pthread_attr_t attr;
-	sigset_t all, old;
-	int err;
-
 	if (uzs_should_fail(UZS_FAULT_OS))
 		return EAGAIN;
-	err = pthread_attr_init(&attr);
-	if (err)
-		return err;
-	/* the signals are the program's; a thread inherits the mask */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_attr_setstacksize(&attr, WORKER_STACK_BYTES);
-	if (!err)
-		err = pthread_create(thread, &attr, worker_main, wq);
-	/* too small where a program has a lot of thread-local storage */
-	if (err == EINVAL)
-		err = pthread_create(thread, NULL, worker_main, wq);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-	return err;
+	return uzs_worker_create(&wq->plan, thread, worker_main, wq);
 }
 
-void uzs_workqueue_init(struct workqueue_struct *wq, bool has_worker)
+void uzs_workqueue_init(struct workqueue_struct *wq, bool has_worker,
+			const char *name)
 {
 	*wq = (struct workqueue_struct){
 		.worker = has_worker ? UZS_WORKER_NONE : UZS_WORKER_NEVER,
@@ -243,6 +216,8 @@ void uzs_workqueue_init(struct workqueue_struct *wq, bool has_worker)
 	lock_set_rank(&wq->lock, UZS_RANK_LEAF);
 	INIT_LIST_HEAD(&wq->queue);
 	INIT_LIST_HEAD(&wq->running);
+	if (has_worker)
+		uzs_worker_plan(&wq->plan, name);
 }
 
 void uzs_workqueue_destroy(struct workqueue_struct *wq)

@@ -32,6 +32,7 @@
 #include "base.h"
 #include "list.h"
 #include "lock.h"
+#include "worker.h"
 
 struct work_struct {
 	struct list_head entry; /* in wq->queue. guard: wq->lock */
@@ -82,11 +83,14 @@ struct workqueue_struct {
 	struct list_head running; /* of struct uzs_run, on the stacks of those
 				   * who run them. guard: lock */
 	pthread_t thread; /* guard: worker == UZS_WORKER_RUNNING */
+	struct uzs_worker_plan plan; /* const after init */
 };
 
 /* Never fails; needs no memory. The thread is created at the first
- * queue_work, with all signals blocked. */
-void uzs_workqueue_init(struct workqueue_struct *wq, bool has_worker);
+ * queue_work, on the CPUs that the caller of this has, with `name` (or NULL)
+ * as part of its own: worker.h. */
+void uzs_workqueue_init(struct workqueue_struct *wq, bool has_worker,
+			const char *name);
 
 /* Runs what is queued, also what that queues, and joins the thread. Nobody
  * else may use wq any more; wq can then be initialized again. */
