@@ -179,15 +179,18 @@ enum zs_lock_scope {
 
 /* What zs_free_deferred does. */
 enum zs_defer_mode {
-	/* as ARRAY, the array made when first used */
+	/* as ARRAY, the array made when first used; as NONE in a pool whose
+	 * memory limit is less than ARRAY needs */
 	ZS_DEFER_DEFAULT = 0,
 	/* frees at once */
 	ZS_DEFER_NONE = 1,
 	/* keeps up to 128 MiB / page size handles in an array; the worker
-	 * frees them from half full on (v2 of the series, April 2026) */
+	 * frees them from half full on (v2 of the series, April 2026). Takes
+	 * 256 KiB of the memory limit, 16 with pages of 64 KiB */
 	ZS_DEFER_ARRAY = 2,
 	/* keeps them in a buffer of one page for each CPU; the worker frees
-	 * full ones (v3, May 2026) */
+	 * full ones (v3, May 2026). Takes some 260 KiB of the memory limit,
+	 * and a page and 128 bytes for each CPU */
 	ZS_DEFER_PERCPU = 3,
 	/* keeps the objects, up to 15 and 4 pages of each size class for each
 	 * CPU: a zs_malloc of that class on that CPU takes one, handle and
@@ -254,8 +257,10 @@ struct zs_pool_options {
  *        EINVAL  an option out of its range, an unknown flag, struct_size
  *                too small, or memory_limit too small to hold one object
  *                of any size: less than the pool's own structures (some
- *                tens of KiB, more with many CPUs), two section heads (33
- *                KiB each with 4 KiB pages) and a zspage
+ *                tens of KiB, more with many CPUs), two section heads (32
+ *                KiB each with 4 KiB pages), two pages, the longest zspage,
+ *                and what the deferral takes. With any limit that is
+ *                accepted an empty pool can hold an object of any size
  *        E2BIG   struct_size beyond what this version knows, with unknown
  *                bytes not 0
  *        ENOMEM  no memory
@@ -354,7 +359,8 @@ struct zs_deferred_ops {
  * @private_data: passed to drain.
  * Context: no call of zs_free_deferred or zs_defer_push at the same time.
  * Return: 0; -EINVAL when a callback is missing; -EBUSY when the pool has
- *       per-CPU buffers already; -ENOMEM. */
+ *       per-CPU buffers already; -ENOMEM, also when with the buffers the
+ *       memory limit would be too small to hold one object of any size. */
 ZS_API int zs_pool_enable_deferred_free(struct zs_pool *pool,
 					const struct zs_deferred_ops *ops,
 					void *private_data);

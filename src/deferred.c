@@ -47,9 +47,15 @@ static void schedule(struct zs_pool *pool)
 
 /* ---- the array ---------------------------------------------------------- */
 
-static size_t ring_bytes(const struct deferred *d)
+static unsigned int ring_capacity(const struct zs_pool *pool)
 {
-	return ALIGN(d->capacity * sizeof(*d->ring), uzs_os_page_size());
+	return (unsigned int)(DEFER_ARRAY_BYTES >> pool->page_shift);
+}
+
+static size_t ring_bytes(const struct zs_pool *pool)
+{
+	return ALIGN(ring_capacity(pool) * sizeof(unsigned long),
+		     uzs_os_page_size());
 }
 
 /* The array, which is made if there is none yet; NULL without memory. */
@@ -60,13 +66,13 @@ static unsigned long *get_ring(struct zs_pool *pool)
 
 	if (likely(ring))
 		return ring;
-	ring = uzs_zone_map(&pool->zone, ring_bytes(d));
+	ring = uzs_zone_map(&pool->zone, ring_bytes(pool));
 	if (!ring)
 		return NULL;
 	if (__atomic_compare_exchange_n(&d->ring, &other, ring, false,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return ring;
-	uzs_zone_unmap(&pool->zone, ring, ring_bytes(d));
+	uzs_zone_unmap(&pool->zone, ring, ring_bytes(pool));
 	return other;
 }
 
@@ -499,31 +505,75 @@ void uzs_deferred_drain_queued(struct zs_pool *pool)
 	}
 }
 
-/* Slots, buffer heads and pages in one mapping. */
+/* The parts of the mapping that per-CPU buffers are in: slots, buffer heads,
+ * pages. */
+struct bufs_layout {
+	unsigned int reserve; /* buffers */
+	unsigned int nr; /* buffers in all */
+	size_t heads;
+	size_t pages;
+	size_t end;
+};
+
+static void plan_bufs(const struct zs_pool *pool, struct bufs_layout *l)
+{
+	l->reserve = (unsigned int)(DEFER_RESERVE_BYTES / pool->page_size);
+	l->nr = l->reserve + uzs_nr_cpu_slots();
+	l->heads =
+		ALIGN(uzs_percpu_bytes(sizeof(struct defer_slot)), (size_t)128);
+	l->pages = ALIGN(l->heads + l->nr * sizeof(struct defer_buf),
+			 uzs_os_page_size());
+	l->end = ALIGN(l->pages + (size_t)l->nr * pool->page_size,
+		       uzs_os_page_size());
+}
+
+size_t uzs_deferred_need(const struct zs_pool *pool, enum zs_defer_mode mode)
+{
+	struct bufs_layout l;
+
+	switch (mode) {
+	case ZS_DEFER_ARRAY:
+		return ring_bytes(pool);
+	case ZS_DEFER_PERCPU:
+		plan_bufs(pool, &l);
+		return l.end;
+	case ZS_DEFER_REUSE:
+		return uzs_reuse_bytes(pool);
+	case ZS_DEFER_DEFAULT: /* the array only if there is room */
+	case ZS_DEFER_NONE:
+		break;
+	}
+	return 0;
+}
+
+/* Could the pool still hold an object of any size, if so many bytes more were
+ * not for objects? */
+static bool leaves_room(struct zs_pool *pool, size_t bytes)
+{
+	return !pool->memory_limit ||
+	       pool->memory_limit >=
+		       pool->least_bytes + uzs_deferred_bytes(pool) + bytes;
+}
+
 static int alloc_bufs(struct zs_pool *pool)
 {
 	struct deferred *d = &pool->deferred;
-	unsigned int reserve =
-		(unsigned int)(DEFER_RESERVE_BYTES / pool->page_size);
-	unsigned int n = reserve + uzs_nr_cpu_slots();
-	size_t slots =
-		ALIGN(uzs_percpu_bytes(sizeof(struct defer_slot)), (size_t)128);
-	size_t heads = n * sizeof(struct defer_buf);
-	size_t pages = ALIGN(slots + heads, uzs_os_page_size());
+	struct bufs_layout l;
 	struct defer_buf *bufs;
 	char *mem;
 
-	d->mem_bytes = pages + (size_t)n * pool->page_size;
-	d->mem_bytes = ALIGN(d->mem_bytes, uzs_os_page_size());
-	mem = uzs_zone_map(&pool->zone, d->mem_bytes);
+	plan_bufs(pool, &l);
+	mem = leaves_room(pool, l.end) ? uzs_zone_map(&pool->zone, l.end)
+				       : NULL;
 	if (!mem)
 		return -ENOMEM;
+	d->mem_bytes = l.end;
 	d->mem = mem;
-	d->reserve_pages = reserve;
+	d->reserve_pages = l.reserve;
 	uzs_percpu_init(&d->slots, mem, sizeof(struct defer_slot));
-	bufs = (struct defer_buf *)(mem + slots);
-	for (unsigned int i = 0; i < n; i++) {
-		bufs[i].mem = mem + pages + (size_t)i * pool->page_size;
+	bufs = (struct defer_buf *)(mem + l.heads);
+	for (unsigned int i = 0; i < l.nr; i++) {
+		bufs[i].mem = mem + l.pages + (size_t)i * pool->page_size;
 		list_add_tail(&bufs[i].list, &d->reserve);
 		d->nr_reserve++;
 	}
@@ -580,10 +630,11 @@ int uzs_deferred_init(struct zs_pool *pool, enum zs_defer_mode mode)
 	lock_set_rank(&d->bufs_lock, RANK_DEFERRED);
 	INIT_LIST_HEAD(&d->reserve);
 	INIT_LIST_HEAD(&d->queue);
-	d->capacity = (unsigned int)(DEFER_ARRAY_BYTES >> pool->page_shift);
+	d->capacity = ring_capacity(pool);
 	switch (mode) {
 	case ZS_DEFER_DEFAULT: /* the array, once it is needed */
-		d->mode = ZS_DEFER_ARRAY;
+		d->mode = leaves_room(pool, ring_bytes(pool)) ? ZS_DEFER_ARRAY
+							      : ZS_DEFER_NONE;
 		return 0;
 	case ZS_DEFER_ARRAY:
 		d->mode = mode;
@@ -615,7 +666,7 @@ void uzs_deferred_destroy(struct zs_pool *pool)
 
 	VM_BUG_ON(d->head != d->tail || !list_empty(&d->queue));
 	if (d->ring)
-		uzs_zone_unmap(&pool->zone, d->ring, ring_bytes(d));
+		uzs_zone_unmap(&pool->zone, d->ring, ring_bytes(pool));
 	if (d->mem)
 		uzs_zone_unmap(&pool->zone, d->mem, d->mem_bytes);
 	uzs_reuse_destroy(pool);
@@ -625,7 +676,7 @@ size_t uzs_deferred_bytes(struct zs_pool *pool)
 {
 	struct deferred *d = &pool->deferred;
 
-	return (smp_load_acquire(&d->ring) ? ring_bytes(d) : 0) +
+	return (smp_load_acquire(&d->ring) ? ring_bytes(pool) : 0) +
 	       (mode_of(d) == ZS_DEFER_PERCPU ? d->mem_bytes : 0) +
 	       pool->reuse.mem_bytes;
 }

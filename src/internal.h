@@ -355,6 +355,9 @@ bool uzs_deferred_waits(struct zs_pool *pool);
 bool uzs_deferred_relieve(struct zs_pool *pool);
 /* Objects freed in the pool so far; relaxed. */
 unsigned long uzs_objs_freed(struct zs_pool *pool);
+/* Memory that a mode takes for itself from the beginning, in a pool of which
+ * only the geometry is known. */
+size_t uzs_deferred_need(const struct zs_pool *pool, enum zs_defer_mode mode);
 /* Memory of its own; handles or values queued so far. */
 size_t uzs_deferred_bytes(struct zs_pool *pool);
 unsigned long uzs_deferred_full(struct zs_pool *pool);

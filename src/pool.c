@@ -191,17 +191,17 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 			   pool->name);
 }
 
-/* Least memory with which one object of any size can be stored: the pool's
- * mapping, a section of each kind, the longest zspage, a slab of each kind, what
- * reuse needs. */
-static size_t least_limit(const struct zs_pool *pool, const struct layout *l,
-			  enum zs_defer_mode defer)
+/* Memory with which one object of any size can be stored: the pool's mapping,
+ * a section of each kind, the longest zspage (on whole pages of the OS), a slab
+ * of each kind. What caches, per-CPU lists and the deferred queue hold besides
+ * is given up for want of memory. */
+static size_t least_bytes(const struct zs_pool *pool, const struct layout *l)
 {
 	struct zone_options zo = { .page_shift = pool->page_shift };
 
 	return l->end + 2 * uzs_zone_min_bytes(&zo) +
-	       (size_t)pool->chain_size * pool->page_size +
-	       (defer == ZS_DEFER_REUSE ? uzs_reuse_bytes(pool) : 0);
+	       ALIGN((size_t)pool->chain_size * pool->page_size,
+		     uzs_os_page_size());
 }
 
 struct zs_pool *zs_create_pool_with(const char *name,
@@ -220,8 +220,10 @@ struct zs_pool *zs_create_pool_with(const char *name,
 	geometry.chain_size = o.chain_size;
 	uzs_set_geometry(&geometry);
 	plan_layout(&geometry, &l);
+	geometry.least_bytes = least_bytes(&geometry, &l);
 	if (o.memory_limit &&
-	    o.memory_limit < least_limit(&geometry, &l, o.defer)) {
+	    o.memory_limit < geometry.least_bytes +
+				     uzs_deferred_need(&geometry, o.defer)) {
 		errno = EINVAL;
 		return NULL;
 	}

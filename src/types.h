@@ -160,6 +160,8 @@ struct zs_pool {
 	struct reuse reuse; /* but its age_work, seldom changed */
 	size_t memory_limit; /* bytes */
 	size_t meta_bytes; /* of this mapping */
+	size_t least_bytes; /* to hold an object of any size, without what
+			     * deferral takes */
 	struct size_class *size_class[ZS_MAX_CLASSES];
 
 	/* handle -> obj. rd: the object stays where it is until its zspage is

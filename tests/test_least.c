@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* test_least.c - the least memory limit: one that is accepted holds an object
+ * of any size, whatever the pool held before and whichever CPU freed it, in
+ * every geometry and deferral, on machines with few CPUs and with many.
+ */
+#include "test_system.h"
+#include "test_util.h"
+
+#include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "compat/os.h"
+#include "internal.h"
+
+/* ---- a machine with any number of CPUs ------------------------------------- */
+
+static unsigned int cpus, cpu;
+
+/* In the place of the C library's (--wrap). */
+long __real_sysconf(int name);
+long __wrap_sysconf(int name);
+int __wrap_sched_getcpu(void);
+
+long __wrap_sysconf(int name)
+{
+	return name == _SC_NPROCESSORS_CONF ? (long)cpus : __real_sysconf(name);
+}
+
+int __wrap_sched_getcpu(void)
+{
+	return (int)cpu;
+}
+
+/* The thread is moved. */
+static void move(struct rng *rng)
+{
+	cpu = rng_below(rng, cpus);
+}
+
+/* ---- pools that just hold something ----------------------------------------- */
+
+static const char *what; /* for messages */
+
+static struct zs_pool *create(const struct zs_pool_options *o)
+{
+	struct zs_pool *pool;
+
+	errno = 0;
+	pool = zs_create_pool_with("least", o);
+	if (!pool)
+		assert_int_equal(errno, EINVAL);
+	return pool;
+}
+
+/* To the page of the OS. */
+static size_t least_accepted(struct zs_pool_options o)
+{
+	size_t page = uzs_os_page_size(), no = 0, yes = (64 << 20) / page;
+
+	while (yes - no > 1) {
+		size_t mid = (no + yes) / 2;
+		struct zs_pool *pool;
+
+		o.memory_limit = mid * page;
+		pool = create(&o);
+		if (pool)
+			yes = mid;
+		else
+			no = mid;
+		zs_destroy_pool(pool);
+	}
+	return yes * page;
+}
+
+/* Frees an object, in one of the two ways. */
+static void give(struct zs_pool *pool, struct rng *rng, unsigned long handle)
+{
+	move(rng);
+	if (rng_below(rng, 4))
+		zs_free_deferred(pool, handle);
+	else
+		zs_free(pool, handle);
+}
+
+static void hold_any(struct zs_pool *pool, struct rng *rng, const char *when)
+{
+	struct zs_pool_info i = info_of(pool);
+	unsigned int step = i.page_size / 64 - 1;
+
+	for (unsigned int size = 1; size <= i.page_size; size += step) {
+		unsigned long handle;
+
+		move(rng);
+		handle = zs_malloc(pool, size, GFP_KERNEL, NUMA_NO_NODE);
+		if (zs_is_err(handle))
+			fail_msg("%s, %u CPUs, chain size %u, limit %zu, %s: "
+				 "no room for one object of %u of %u bytes",
+				 what, cpus, i.chain_size, i.memory_limit_bytes,
+				 when, size, i.page_size);
+		assert_true(object_fill(pool, handle, size, size));
+		assert_true(object_ok(pool, handle, size, size));
+		i = info_of(pool);
+		assert_true(i.bytes_resident <= i.memory_limit_bytes);
+		give(pool, rng, handle);
+	}
+}
+
+#define MOST 65536u
+
+/* Holds as many objects as there is room for, and frees them in any order. */
+static void fill_and_empty(struct zs_pool *pool, struct rng *rng, size_t size)
+{
+	static unsigned long handles[MOST];
+	unsigned int n = 0;
+
+	while (n < MOST) {
+		unsigned long handle;
+
+		move(rng);
+		handle = zs_malloc(pool, size, GFP_KERNEL, NUMA_NO_NODE);
+		if (zs_is_err(handle))
+			break;
+		handles[n++] = handle;
+	}
+	assert_true(n > 0);
+	for (unsigned int i = n; i > 0; i--) {
+		unsigned int at = rng_below(rng, i);
+
+		give(pool, rng, handles[at]);
+		handles[at] = handles[i - 1];
+	}
+}
+
+static void assert_works(const struct zs_pool_options *o, struct rng *rng)
+{
+	struct zs_pool *pool = create(o);
+
+	assert_non_null(pool);
+	hold_any(pool, rng, "at first");
+	fill_and_empty(pool, rng, 1);
+	hold_any(pool, rng, "after many small objects");
+	fill_and_empty(pool, rng, info_of(pool).page_size * 3 / 5);
+	hold_any(pool, rng, "after many large objects");
+	assert_sound(pool);
+	assert_int_equal(zs_destroy_pool(pool), 0);
+}
+
+/* ---- tests -------------------------------------------------------------------- */
+
+static const struct {
+	enum zs_defer_mode mode;
+	const char *name;
+} modes[] = {
+	{ ZS_DEFER_DEFAULT, "default" }, { ZS_DEFER_NONE, "none" },
+	{ ZS_DEFER_ARRAY, "array" },	 { ZS_DEFER_PERCPU, "per-CPU" },
+	{ ZS_DEFER_REUSE, "reuse" },
+};
+
+static void test_accepted_works(void **state)
+{
+	struct rng rng;
+
+	rng_seed(&rng, cpus);
+	for (unsigned int page = 4096; page <= 65536; page *= 2)
+		for (unsigned int chain = 4; chain <= 16; chain += 12)
+			for (size_t m = 0; m < ARRAY_SIZE(modes); m++) {
+				struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+
+				o.page_size = page;
+				o.chain_size = chain;
+				o.defer = modes[m].mode;
+				o.flags = ZS_POOL_NO_WORKER;
+				what = modes[m].name;
+				o.memory_limit = least_accepted(o);
+				assert_works(&o, &rng);
+				/* A little more is no worse. */
+				o.memory_limit += page;
+				assert_works(&o, &rng);
+				o.memory_limit += 3 * 4096 + 1;
+				assert_works(&o, &rng);
+			}
+}
+
+/* By default the array is made only if there is room for it. */
+static void test_default(void **state)
+{
+	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+	struct rng rng;
+	size_t none, array;
+
+	rng_seed(&rng, 2);
+	o.flags = ZS_POOL_NO_WORKER;
+	o.defer = ZS_DEFER_NONE;
+	none = least_accepted(o);
+	o.defer = ZS_DEFER_ARRAY;
+	array = least_accepted(o);
+	assert_int_equal(array - none, 32768 * sizeof(long));
+	o.defer = ZS_DEFER_DEFAULT;
+	assert_int_equal(least_accepted(o), none);
+	what = "default";
+	for (o.memory_limit = none; o.memory_limit <= array + 8192;
+	     o.memory_limit += (array - none) / 8) {
+		struct zs_pool *pool = create(&o);
+		unsigned long handle = must_malloc(pool, 100);
+
+		zs_trim(pool); /* it is not made of what must be freed first */
+		assert_int_equal(zs_free_deferred(pool, handle),
+				 o.memory_limit >= array);
+		assert_int_equal(info_of(pool).objs_inuse,
+				 o.memory_limit >= array);
+		zs_destroy_pool(pool);
+		assert_works(&o, &rng);
+	}
+}
+
+/* A pool is not made one that can hold nothing. */
+static void test_enable(void **state)
+{
+	for (size_t m = 0; m < ARRAY_SIZE(modes); m++) {
+		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+		struct zs_pool *pool;
+		size_t least, bufs;
+		struct rng rng;
+
+		if (modes[m].mode == ZS_DEFER_PERCPU)
+			continue;
+		rng_seed(&rng, 3);
+		what = modes[m].name;
+		o.flags = ZS_POOL_NO_WORKER;
+		o.defer = ZS_DEFER_NONE;
+		least = least_accepted(o);
+		o.defer = ZS_DEFER_PERCPU;
+		bufs = least_accepted(o) - least;
+		o.defer = modes[m].mode;
+		least = least_accepted(o);
+
+		o.memory_limit = least + bufs - 1;
+		pool = create(&o);
+		assert_int_equal(zs_pool_enable_deferred_free(pool, NULL, NULL),
+				 -ENOMEM);
+		hold_any(pool, &rng, "not enabled");
+		assert_false(zs_defer_push(pool, must_malloc(pool, 1)));
+		assert_int_equal(zs_destroy_pool(pool), 1);
+
+		o.memory_limit++;
+		pool = create(&o);
+		assert_int_equal(zs_pool_enable_deferred_free(pool, NULL, NULL),
+				 0);
+		hold_any(pool, &rng, "enabled");
+		fill_and_empty(pool, &rng, 1);
+		hold_any(pool, &rng, "enabled and emptied");
+		assert_sound(pool);
+		assert_int_equal(zs_destroy_pool(pool), 0);
+	}
+}
+
+/* In a process of its own, as their number is asked once. Return: failures. */
+static int run_with_cpus(unsigned int n)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_accepted_works),
+		cmocka_unit_test(test_default),
+		cmocka_unit_test(test_enable),
+	};
+	char name[32];
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return 1;
+	if (pid == 0) {
+		cpus = n;
+		snprintf(name, sizeof(name), "%u CPUs", n);
+		exit(cmocka_run_group_tests_name(name, tests, NULL, NULL));
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		return 1;
+	return !WIFEXITED(status) || WEXITSTATUS(status);
+}
+
+int main(void)
+{
+	static const unsigned int machines[] = { 1, 2, 16, 64, 1000 };
+	int failed = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(machines); i++)
+		failed += run_with_cpus(machines[i]);
+	return failed;
+}
