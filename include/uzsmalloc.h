@@ -77,6 +77,17 @@
  * until the pool is destroyed. Strings and structures given to a call are
  * copied; nothing is kept.
  *
+ * MEMORY
+ * A pool's memory comes from the OS by mapping, and is filled as it is used;
+ * bytes_resident counts it, memory_limit bounds it. That holds after
+ * mlockall(MCL_FUTURE), too: what a pool maps is never locked (but the stack
+ * of its worker is). mlockall(MCL_CURRENT) fills all that live pools have
+ * mapped by then, up to bytes_mapped, which their figures do not show; what
+ * they free goes back to the OS as ever, on Linux before 5.18 only after
+ * munlockall: until then it counts as resident and free. Where the OS
+ * refuses to unmap (Linux: at vm.max_map_count) memory goes back all the
+ * same, and address space stays; of a pool that is destroyed, too.
+ *
  * There is no global state, no constructor, no atexit handler, no
  * thread-local storage. The library starts at most one thread per pool (the
  * worker), when first needed. In `top -H` its name is "uzs/" and as much of the

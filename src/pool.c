@@ -285,7 +285,7 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 	leaked = uzs_zone_destroy(&pool->zone);
 	VM_BUG_ON(leaked && !pool->forked);
 	(void)leaked;
-	uzs_os_unmap(pool, pool->meta_bytes);
+	uzs_os_release(pool, pool->meta_bytes);
 	return live;
 }
 

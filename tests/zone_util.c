@@ -8,6 +8,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+
 /* ---- the OS, watched ----------------------------------------------------- */
 
 struct zone_os zone_os = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -57,7 +61,7 @@ int madvise(void *addr, size_t size, int advice)
 		if (zone_os.on_map)
 			zone_os.on_map();
 	}
-	if (advice == MADV_DONTNEED) {
+	if (advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED) {
 		if (zone_os.on_release)
 			zone_os.on_release();
 		pthread_mutex_lock(&zone_os.lock);

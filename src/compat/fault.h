@@ -18,6 +18,9 @@ enum uzs_fault_kind {
 	UZS_NR_ALLOC_FAULTS,
 	/* a lock by trying; in the checked body only */
 	UZS_FAULT_TRYLOCK = UZS_NR_ALLOC_FAULTS,
+	UZS_FAULT_UNMAP, /* a change of what is mapped: the OS may need memory
+			  * for it, or have a limit */
+	UZS_FAULT_DISCARD, /* giving memory back */
 	UZS_NR_FAULT_KINDS
 };
 

@@ -14,6 +14,10 @@
  * unless asked. */
 #define UZS_MAX_ADDRESS_BITS 52
 
+#ifndef MADV_DONTNEED_LOCKED /* musl */
+#define MADV_DONTNEED_LOCKED 24
+#endif
+
 size_t uzs_os_page_size(void)
 {
 	return (size_t)sysconf(_SC_PAGESIZE);
@@ -30,38 +34,71 @@ static bool addressable(uintptr_t addr, size_t size)
 #endif
 }
 
+static bool unmap(void *addr, size_t size)
+{
+	return !uzs_should_fail(UZS_FAULT_UNMAP) && munmap(addr, size) == 0;
+}
+
+/* Cuts [addr, addr + size) out of a mapping. Whole mappings are gone if that
+ * fails; if not even that can be, they stay reserved, without memory. */
+static bool cut(void *mem, size_t room, void *addr, size_t size)
+{
+	size_t before = (size_t)((char *)addr - (char *)mem);
+	size_t behind = room - before - size;
+
+	if (before && !unmap(mem, before)) {
+		unmap(mem, room);
+		return false;
+	}
+	if (behind && !unmap((char *)addr + size, behind)) {
+		unmap(addr, size + behind);
+		return false;
+	}
+	return true;
+}
+
+/* What the OS does not know or not allow is done without; but a mapping that it
+ * cannot split for lack of memory is none to work with. */
+static bool for_lack_of_memory(void)
+{
+	return errno == ENOMEM || errno == EAGAIN;
+}
+
+/* Makes a mapping what os.h says. Not locked before it can be touched: what
+ * mlockall(MCL_FUTURE) locks is filled as soon as it can be. */
+static bool open_up(void *addr, size_t size)
+{
+	if (uzs_should_fail(UZS_FAULT_UNMAP))
+		return false;
+	if (munlock(addr, size) && for_lack_of_memory())
+		return false;
+#ifdef MADV_NOHUGEPAGE
+	if (madvise(addr, size, MADV_NOHUGEPAGE) && for_lack_of_memory())
+		return false;
+#endif
+	return mprotect(addr, size, PROT_READ | PROT_WRITE) == 0;
+}
+
 void *uzs_os_map(size_t size, size_t align)
 {
 	/* Room to cut an aligned piece out of. Address space is cheap, and
 	 * what is cut off goes back at once. */
 	size_t room = size + align - uzs_os_page_size();
-	uintptr_t start, addr, end;
-	void *mem;
+	void *mem, *addr;
 
 	if (uzs_should_fail(UZS_FAULT_OS))
 		return NULL;
-	mem = mmap(NULL, room, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	mem = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (mem == MAP_FAILED)
 		return NULL;
-	start = (uintptr_t)mem;
-	end = start + room;
-	addr = ALIGN(start, align);
-	/* Cutting at the ends of one's own mapping cannot fail for lack of
-	 * mappings more often than the mmap itself; if it does, the pieces
-	 * stay reserved, untouched and free of cost. */
-	if (addr > start)
-		munmap(mem, addr - start);
-	if (end > addr + size)
-		munmap((void *)(addr + size), end - (addr + size));
-	if (!addressable(addr, size)) {
-		munmap((void *)addr, size);
+	addr = (void *)ALIGN((uintptr_t)mem, align);
+	if (!cut(mem, room, addr, size))
+		return NULL;
+	if (!addressable((uintptr_t)addr, size) || !open_up(addr, size)) {
+		unmap(addr, size);
 		return NULL;
 	}
-#ifdef MADV_NOHUGEPAGE
-	madvise((void *)addr, size, MADV_NOHUGEPAGE);
-#endif
-	return (void *)addr;
+	return addr;
 }
 
 bool uzs_os_unmap(void *addr, size_t size)
@@ -69,12 +106,18 @@ bool uzs_os_unmap(void *addr, size_t size)
 	uzs_no_locks_in(addr, size);
 	/* Address space is reused: a poisoned shadow must not outlive it. */
 	uzs_unpoison(addr, size);
-	return munmap(addr, size) == 0;
+	return unmap(addr, size);
 }
 
 bool uzs_os_discard(void *addr, size_t size)
 {
-	return madvise(addr, size, MADV_DONTNEED) == 0;
+	if (uzs_should_fail(UZS_FAULT_DISCARD))
+		return false;
+	if (madvise(addr, size, MADV_DONTNEED) == 0)
+		return true;
+	/* Locked, as by mlockall(MCL_CURRENT). Linux has this since 5.18. */
+	return errno == EINVAL &&
+	       madvise(addr, size, MADV_DONTNEED_LOCKED) == 0;
 }
 
 u64 uzs_clock_ns(void)

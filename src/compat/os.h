@@ -13,17 +13,25 @@ size_t uzs_os_page_size(void);
 
 /* Maps `size` bytes of zeroed, private memory at a multiple of `align` (a
  * power of two, at least the OS page). Costs no memory until touched. Asks
- * the OS not to use huge pages, which would count as used as a whole.
+ * the OS not to use huge pages, which would count as used as a whole. Not
+ * locked either, whatever mlockall said: it would be filled as a whole.
  * Return: the address, or NULL. */
 void *uzs_os_map(size_t size, size_t align) __must_check;
 
-/* Return: false if the OS refuses (it may need memory to split a mapping);
- * the mapping then still exists. */
+/* Return: false if the OS refuses (it may need memory to split a mapping, and
+ * has a limit for these); the mapping then still exists. */
 bool uzs_os_unmap(void *addr, size_t size);
 
 /* Gives the memory of [addr, addr + size) back, both multiples of the OS
  * page; it stays mapped and reads as zero. Return: false if not done. */
 bool uzs_os_discard(void *addr, size_t size);
+
+/* For memory of no more use: unmaps it, or at least gives it back. */
+static inline void uzs_os_release(void *addr, size_t size)
+{
+	if (!uzs_os_unmap(addr, size))
+		uzs_os_discard(addr, size);
+}
 
 /* Nanoseconds of a clock that never goes back. */
 u64 uzs_clock_ns(void);

@@ -129,7 +129,7 @@ void *uzs_zone_map(struct zone *zone, size_t bytes)
 
 void uzs_zone_unmap(struct zone *zone, void *mem, size_t bytes)
 {
-	uzs_os_unmap(mem, bytes);
+	uzs_os_release(mem, bytes);
 	uzs_zone_uncharge(zone, bytes);
 }
 
@@ -174,7 +174,7 @@ static bool add_section(struct zone *zone, unsigned int type)
 	/* Others may have used up the limit since. */
 	if (unlikely(!section_fits(zone))) {
 		spin_unlock(&zone->lock);
-		uzs_os_unmap(section, UZS_SECTION_SIZE);
+		uzs_os_release(section, UZS_SECTION_SIZE);
 		return false;
 	}
 	WRITE_ONCE(zone->nr_sections, zone->nr_sections + 1);
@@ -377,11 +377,8 @@ unsigned long uzs_zone_destroy(struct zone *zone)
 
 	uzs_zone_drain_pcp(zone);
 	used = zone->nr_out;
-	list_for_each_entry_safe(section, next, &zone->sections, list) {
-		/* If even that fails, at least the memory goes back. */
-		if (!uzs_os_unmap(section, UZS_SECTION_SIZE))
-			uzs_os_discard(section, UZS_SECTION_SIZE);
-	}
+	list_for_each_entry_safe(section, next, &zone->sections, list)
+		uzs_os_release(section, UZS_SECTION_SIZE);
 	return used;
 }
 /* ---- for walks ----------------------------------------------------------- */

@@ -44,6 +44,52 @@ static unsigned long detach_section(struct zone *zone, struct section *section)
 	WRITE_ONCE(zone->nr_out, zone->nr_out + warm);
 	return warm;
 }
+
+/* Clears the warm marks of pages [index, end). Return: how many there were. */
+static unsigned int clear_warm(const struct zone *zone,
+			       const struct section *section,
+			       unsigned int index, unsigned int end)
+{
+	unsigned int cleared = 0;
+
+	for (; index < end; index++) {
+		struct page *page = uzs_section_page(zone, section, index);
+
+		if (!(page_flags(page) & PG_warm))
+			continue;
+		page_clear(page, PG_warm);
+		cleared++;
+	}
+	return cleared;
+}
+
+/* A free section that cannot be unmapped, as the OS would need memory for that
+ * or is at its limit of mappings: its pages go back all the same. Return:
+ * pages that became cold. Locks: none, as it is out of the lists. */
+static unsigned int discard_section(const struct zone *zone,
+				    const struct section *section)
+{
+	unsigned int index = ALIGN(zone->first, 1u << uzs_os_order(zone));
+
+	if (!uzs_os_discard(
+		    (char *)section + ((size_t)index << zone->page_shift),
+		    (size_t)(zone->nr_pages - index) << zone->page_shift))
+		return 0;
+	return clear_warm(zone, section, index, zone->nr_pages);
+}
+
+/* Puts a section back that was to be unmapped. Locks: zone->lock. */
+static void attach_section(struct zone *zone, struct section *section)
+{
+	uzs_poison((char *)section + ((size_t)zone->first << zone->page_shift),
+		   (size_t)uzs_section_capacity(zone) << zone->page_shift);
+	list_add(&section->list, &zone->sections);
+	list_add(&section->walk, &zone->walk);
+	for (unsigned int p = zone->first; p < zone->nr_pages; p++)
+		uzs_free_block(zone, section, p, 0,
+			       uzs_count_warm(zone, section, p, 0));
+}
+
 /* Unmaps wholly free sections while more than `target` bytes stay free.
  * Locks: trim_lock. */
 static size_t unmap_empty(struct zone *zone, size_t target)
@@ -75,10 +121,12 @@ static size_t unmap_empty(struct zone *zone, size_t target)
 		}
 		spin_unlock(&zone->lock);
 		for (unsigned int i = 0; i < n; i++) {
+			unsigned int cold;
 			bool gone;
 
 			section = batch[i];
 			gone = uzs_os_unmap(section, UZS_SECTION_SIZE);
+			cold = gone ? 0 : discard_section(zone, section);
 			spin_lock(&zone->lock);
 			WRITE_ONCE(zone->nr_out, zone->nr_out - warm[i]);
 			if (gone) {
@@ -87,16 +135,8 @@ static size_t unmap_empty(struct zone *zone, size_t target)
 				given += (warm[i] << zone->page_shift) +
 					 zone->head_resident;
 			} else {
-				/* The OS would need memory to unmap. Nothing
-				 * is lost: the section goes back into use. */
-				list_add(&section->list, &zone->sections);
-				list_add(&section->walk, &zone->walk);
-				for (unsigned int p = zone->first;
-				     p < zone->nr_pages; p++)
-					uzs_free_block(zone, section, p, 0,
-						       uzs_count_warm(zone,
-								      section,
-								      p, 0));
+				attach_section(zone, section);
+				given += (size_t)cold << zone->page_shift;
 				kept++;
 			}
 			spin_unlock(&zone->lock);
@@ -105,24 +145,6 @@ static size_t unmap_empty(struct zone *zone, size_t target)
 	} while (n == RECLAIM_SECTIONS && !kept);
 	__atomic_fetch_add(&zone->bytes_given_back, given, __ATOMIC_RELAXED);
 	return given;
-}
-
-/* Clears the warm marks of pages [index, end). Return: how many there were. */
-static unsigned int clear_warm(const struct zone *zone,
-			       const struct section *section,
-			       unsigned int index, unsigned int end)
-{
-	unsigned int cleared = 0;
-
-	for (; index < end; index++) {
-		struct page *page = uzs_section_page(zone, section, index);
-
-		if (!(page_flags(page) & PG_warm))
-			continue;
-		page_clear(page, PG_warm);
-		cleared++;
-	}
-	return cleared;
 }
 
 /* Discards what is warm in a block that is out of the lists and consists of
