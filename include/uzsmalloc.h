@@ -246,9 +246,11 @@ struct zs_pool_options {
 	 * zs_malloc with GFP_KERNEL first compacts and frees what was given to
 	 * zs_free_deferred, then answers -ENOMEM. */
 	size_t memory_limit;
-	/* Bytes of free memory that the pool keeps rather than gives back to
-	 * the OS; 0 is 4 MiB, SIZE_MAX keeps all. What is free beyond that
-	 * goes back after a tenth of a second. zs_trim() ignores it. */
+	/* Most bytes of free memory (as in zs_pool_info.bytes_free) that the
+	 * pool keeps rather than gives back to the OS; 0 is 4 MiB, SIZE_MAX
+	 * keeps all. What is free beyond that goes back after a tenth of a
+	 * second, by the worker; without one when zs_drain() is called.
+	 * zs_trim() ignores it. */
 	size_t retained_bytes;
 };
 

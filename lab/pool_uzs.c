@@ -299,7 +299,7 @@ static const struct field pool_fields[] = {
 	FIELD(zs_pool, zone.nr_out),
 	FIELD(zs_pool, zone.nr_free),
 	FIELD(zs_pool, zone.nr_warm),
-	FIELD(zs_pool, zone.reclaim_wanted),
+	FIELD(zs_pool, zone.reclaim),
 	FIELD(zs_pool, zone.bytes_given_back),
 	FIELD(zs_pool, zone.pages_migrated),
 	FIELD(zs_pool, zone.migrations_busy),

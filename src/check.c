@@ -473,5 +473,7 @@ unsigned long zs_pool_check(struct zs_pool *pool, FILE *out)
 	uzs_lock_pool(pool);
 	bad = uzs_check_pool(pool, &all, out);
 	uzs_unlock_pool(pool);
+	/* What lay in magazines may have been the last of its slab. */
+	uzs_kick_reclaim(pool);
 	return bad;
 }

@@ -43,14 +43,14 @@ void uzs_kick_free(struct zs_pool *pool)
 	queue_work(&pool->wq, &pool->free_work);
 }
 
-/* On every free: one load of a flag that is nearly always false. Work that is
- * queued already is queued again all the same: that asks once more for a
+/* On every allocation and free: one load of a flag that is nearly always false.
+ * Work that is queued already may be queued again: that asks once more for a
  * thread that could not be had. */
 void uzs_kick_reclaim(struct zs_pool *pool)
 {
 	if (!uzs_zone_wants_reclaim(&pool->zone))
 		return;
-	WRITE_ONCE(pool->zone.reclaim_wanted, false);
+	uzs_zone_reclaim_queued(&pool->zone);
 	queue_delayed_work(&pool->wq, &pool->reclaim_work, RECLAIM_DELAY_NS);
 }
 
@@ -352,7 +352,6 @@ malloc_for_want(struct zs_pool *pool, size_t size, unsigned long relieved,
 	while (handle == (unsigned long)-ENOMEM && uzs_relief_next(&relief))
 		handle = try_malloc(pool, size, GFP_GROW);
 	uzs_relief_end(&relief);
-	uzs_kick_reclaim(pool);
 	return handle;
 }
 
@@ -365,13 +364,17 @@ unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp, int nid)
 		return (unsigned long)-EINVAL;
 	if (unlikely(size > pool->page_size))
 		return (unsigned long)-ENOSPC;
-	if (unlikely(gfp == GFP_NOWAIT))
-		return try_malloc(pool, size, gfp);
-	relieved = READ_ONCE(pool->relieved);
-	trims = READ_ONCE(pool->trims);
-	handle = try_malloc(pool, size, GFP_GROW);
-	if (unlikely(handle == (unsigned long)-ENOMEM))
-		handle = malloc_for_want(pool, size, relieved, trims);
+	if (unlikely(gfp == GFP_NOWAIT)) {
+		handle = try_malloc(pool, size, gfp);
+	} else {
+		relieved = READ_ONCE(pool->relieved);
+		trims = READ_ONCE(pool->trims);
+		handle = try_malloc(pool, size, GFP_GROW);
+		if (unlikely(handle == (unsigned long)-ENOMEM))
+			handle = malloc_for_want(pool, size, relieved, trims);
+	}
+	/* A CPU's list may have got more pages than were taken. */
+	uzs_kick_reclaim(pool);
 	return handle;
 }
 

@@ -1094,7 +1094,7 @@ static struct zs_pool *pool_with_surplus(size_t bytes)
 	unsigned int n = (unsigned int)(bytes / 4096);
 	struct zs_pool *pool;
 
-	o.retained_bytes = 4096;
+	o.retained_bytes = 1 << 20;
 	pool = zs_create_pool_with("worker", &o);
 	assert_non_null(pool);
 	assert_true(n <= MAX_LIVE);
@@ -1144,7 +1144,7 @@ static void test_no_thread(void **state)
 			/* Here, as there is no thread. */
 			assert_int_equal(zs_drain(pool), 1);
 			assert_false(work_pending(&pool->reclaim_work));
-			assert_true(info_of(pool).bytes_free < 1 << 20);
+			assert_true(info_of(pool).bytes_free <= 1 << 20);
 		} else if (how == 1) {
 			zs_trim(pool);
 			assert_int_equal(info_of(pool).bytes_free, 0);
@@ -1167,7 +1167,7 @@ static void test_thread_later(void **state)
 	const unsigned int n = 2048;
 	struct zs_pool *pool;
 
-	o.retained_bytes = 4096;
+	o.retained_bytes = 1 << 20;
 	pool = zs_create_pool_with("worker", &o);
 	assert_non_null(pool);
 	for (int round = 0; round < 4; round++) {

@@ -3,40 +3,13 @@
  * of any size, whatever the pool held before and whichever CPU freed it, in
  * every geometry and deferral, on machines with few CPUs and with many.
  */
-#include "test_system.h"
+#include "fake_cpus.h"
 #include "test_util.h"
 
 #include <errno.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "compat/os.h"
 #include "internal.h"
-
-/* ---- a machine with any number of CPUs ------------------------------------- */
-
-static unsigned int cpus, cpu;
-
-/* In the place of the C library's (--wrap). */
-long __real_sysconf(int name);
-long __wrap_sysconf(int name);
-int __wrap_sched_getcpu(void);
-
-long __wrap_sysconf(int name)
-{
-	return name == _SC_NPROCESSORS_CONF ? (long)cpus : __real_sysconf(name);
-}
-
-int __wrap_sched_getcpu(void)
-{
-	return (int)cpu;
-}
-
-/* The thread is moved. */
-static void move(struct rng *rng)
-{
-	cpu = rng_below(rng, cpus);
-}
 
 /* ---- pools that just hold something ----------------------------------------- */
 
@@ -76,7 +49,7 @@ static size_t least_accepted(struct zs_pool_options o)
 /* Frees an object, in one of the two ways. */
 static void give(struct zs_pool *pool, struct rng *rng, unsigned long handle)
 {
-	move(rng);
+	fake_move(rng);
 	if (rng_below(rng, 4))
 		zs_free_deferred(pool, handle);
 	else
@@ -91,13 +64,13 @@ static void hold_any(struct zs_pool *pool, struct rng *rng, const char *when)
 	for (unsigned int size = 1; size <= i.page_size; size += step) {
 		unsigned long handle;
 
-		move(rng);
+		fake_move(rng);
 		handle = zs_malloc(pool, size, GFP_KERNEL, NUMA_NO_NODE);
 		if (zs_is_err(handle))
 			fail_msg("%s, %u CPUs, chain size %u, limit %zu, %s: "
 				 "no room for one object of %u of %u bytes",
-				 what, cpus, i.chain_size, i.memory_limit_bytes,
-				 when, size, i.page_size);
+				 what, fake_cpus, i.chain_size,
+				 i.memory_limit_bytes, when, size, i.page_size);
 		assert_true(object_fill(pool, handle, size, size));
 		assert_true(object_ok(pool, handle, size, size));
 		i = info_of(pool);
@@ -117,7 +90,7 @@ static void fill_and_empty(struct zs_pool *pool, struct rng *rng, size_t size)
 	while (n < MOST) {
 		unsigned long handle;
 
-		move(rng);
+		fake_move(rng);
 		handle = zs_malloc(pool, size, GFP_KERNEL, NUMA_NO_NODE);
 		if (zs_is_err(handle))
 			break;
@@ -161,7 +134,7 @@ static void test_accepted_works(void **state)
 {
 	struct rng rng;
 
-	rng_seed(&rng, cpus);
+	rng_seed(&rng, fake_cpus);
 	for (unsigned int page = 4096; page <= 65536; page *= 2)
 		for (unsigned int chain = 4; chain <= 16; chain += 12)
 			for (size_t m = 0; m < ARRAY_SIZE(modes); m++) {
@@ -255,38 +228,13 @@ static void test_enable(void **state)
 	}
 }
 
-/* In a process of its own, as their number is asked once. Return: failures. */
-static int run_with_cpus(unsigned int n)
+int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_accepted_works),
 		cmocka_unit_test(test_default),
 		cmocka_unit_test(test_enable),
 	};
-	char name[32];
-	int status;
-	pid_t pid;
 
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		return 1;
-	if (pid == 0) {
-		cpus = n;
-		snprintf(name, sizeof(name), "%u CPUs", n);
-		exit(cmocka_run_group_tests_name(name, tests, NULL, NULL));
-	}
-	if (waitpid(pid, &status, 0) != pid)
-		return 1;
-	return !WIFEXITED(status) || WEXITSTATUS(status);
-}
-
-int main(void)
-{
-	static const unsigned int machines[] = { 1, 2, 16, 64, 1000 };
-	int failed = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(machines); i++)
-		failed += run_with_cpus(machines[i]);
-	return failed;
+	return fake_run(tests, ARRAY_SIZE(tests));
 }

@@ -12,24 +12,28 @@
  * Giving back
  */
 
+/* Z6 with everything freed one by one: a reclaim is wanted before too much is
+ * free, and not long before. Given back is what is too much, and no more. */
 static void test_reclaim_wanted(void **state)
 {
-	static const size_t retained[] = { 1 << 20, 2 << 20, 8 << 20 };
+	static const size_t retained[] = { 1,	    4096,    65536,  100000,
+					   1 << 20, 2 << 20, 8 << 20 };
 
 	for (size_t r = 0; r < ARRAY_SIZE(retained); r++) {
 		size_t keep = retained[r];
-		size_t threshold = keep + max(keep / 4, (size_t)1 << 20);
 		struct zone *zone = new_zone(12, 0, keep, NULL);
 		static struct page *pages[MAX_PAGES];
 		unsigned int n = 3048, wanted = 0, kept[4], k = 0;
 		struct section *last = NULL;
 
 		zone_take(zone, MIGRATE_MOVABLE, n, pages);
+		zone_reclaim(zone, keep);
 		assert_false(uzs_zone_wants_reclaim(zone));
 		/* One page of each section stays in use. */
 		for (unsigned int i = 0; i < n; i++) {
 			bool stays = uzs_section_of(pages[i]) != last &&
 				     k < ARRAY_SIZE(kept);
+			size_t free_bytes;
 
 			if (stays) {
 				last = uzs_section_of(pages[i]);
@@ -37,27 +41,72 @@ static void test_reclaim_wanted(void **state)
 				continue;
 			}
 			__free_page(zone, pages[i]);
-			/* Wanted from the threshold on, and not before. */
-			assert_int_equal(uzs_zone_wants_reclaim(zone),
-					 zone->nr_warm * 4096 > threshold);
-			if (!uzs_zone_wants_reclaim(zone))
+			free_bytes = zone_stat_of(zone).bytes_free;
+			if (!uzs_zone_wants_reclaim(zone)) {
+				assert_true(free_bytes <= keep);
 				continue;
+			}
 			wanted++;
+			assert_true(free_bytes >= keep / 2);
 			zone_reclaim(zone, keep);
 			assert_false(uzs_zone_wants_reclaim(zone));
-			/* So much is kept, and no more. */
-			assert_in_range(zone->nr_warm * 4096, keep - 4095,
-					keep);
+			assert_int_equal(zone_stat_of(zone).bytes_free,
+					 min(free_bytes, keep & ~(size_t)4095));
 			assert_zone_sound(zone);
 		}
 		assert_true(wanted >= 1);
-		/* The worker is not woken for every page. */
-		assert_true(wanted <=
-			    n * (size_t)4096 / (threshold - keep) + 1);
 		while (k)
 			__free_page(zone, pages[kept[--k]]);
 		end_zone(zone, 0);
 	}
+}
+
+/* While it is queued nobody looks, but for asking again from time to time; when
+ * it begins, all is seen. */
+static void test_reclaim_queued(void **state)
+{
+	struct zone *zone = new_zone(12, 0, 4 * 4096, NULL);
+	unsigned int n = 2 * zone->pcp_batch, again = 0;
+	struct page *pages[1024];
+
+	zone_take(zone, MIGRATE_MOVABLE, 4 * n, pages);
+	zone_reclaim(zone, zone->retained);
+	for (unsigned int i = 0; i < 5; i++)
+		__free_page(zone, pages[i]);
+	assert_true(uzs_zone_wants_reclaim(zone));
+	uzs_zone_reclaim_queued(zone);
+	for (unsigned int i = 5; i < n - 1; i++)
+		__free_page(zone, pages[i]);
+	assert_false(uzs_zone_wants_reclaim(zone));
+	for (unsigned int i = n - 1; i < 4 * n; i++) {
+		__free_page(zone, pages[i]);
+		if (!uzs_zone_wants_reclaim(zone))
+			continue;
+		again++;
+		uzs_zone_reclaim_queued(zone);
+	}
+	assert_in_range(again, 1, 4 * n / zone->pcp_batch);
+	assert_zone_sound(zone);
+	zone_reclaim(zone, zone->retained);
+	assert_false(uzs_zone_wants_reclaim(zone));
+	assert_true(zone_stat_of(zone).bytes_free <= zone->retained);
+	end_zone(zone, 0);
+}
+
+/* In the child of a fork whoever was to do it is not there. */
+static void test_reclaim_queued_in_child(void **state)
+{
+	struct zone *zone = new_zone(12, 0, 1, NULL);
+	struct page *page = alloc_page(zone, GFP_KERNEL, MIGRATE_MOVABLE);
+
+	assert_non_null(page);
+	assert_true(uzs_zone_wants_reclaim(zone));
+	uzs_zone_reclaim_queued(zone);
+	uzs_zone_fork_prepare(zone);
+	uzs_zone_fork_child(zone);
+	assert_true(uzs_zone_wants_reclaim(zone));
+	__free_page(zone, page);
+	end_zone(zone, 0);
 }
 
 static void test_retain_all(void **state)
@@ -468,11 +517,16 @@ static void test_poison(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		single(test_reclaim_wanted),  single(test_retain_all),
+		single(test_reclaim_wanted),
+		single(test_reclaim_queued),
+		single(test_reclaim_queued_in_child),
+		single(test_retain_all),
 		single(test_unmap),
 #ifdef WATCHED_OS
-		single(test_discard),	      single(test_discard_ends),
-		single(test_refusal),	      single(test_refusal_at_the_end),
+		single(test_discard),
+		single(test_discard_ends),
+		single(test_refusal),
+		single(test_refusal_at_the_end),
 #endif
 		single(test_larger_os_pages),
 #ifdef UZS_ASAN

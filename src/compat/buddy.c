@@ -139,6 +139,7 @@ static void warm_block(struct zone *zone, struct uzs_block *b)
 			 PG_warm);
 	WRITE_ONCE(zone->nr_warm, zone->nr_warm + pages - b->warm);
 	b->warm = pages;
+	uzs_note_free(zone);
 }
 
 /* Takes one page of a free block, the rest stays free. The first one, but

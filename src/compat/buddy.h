@@ -90,5 +90,12 @@ void uzs_free_one_locked(struct zone *zone, struct page *page);
 size_t uzs_discard_free(struct zone *zone, size_t target, bool give_way);
 /* zone.c: pages in the per-CPU lists; takes no lock. */
 unsigned long uzs_pcp_pages(struct zone *zone);
+/* zone.c: notes whether a reclaim is wanted, after pages became free and warm.
+ * Needs zone->lock. */
+void uzs_note_free(struct zone *zone);
+/* zone.c: forgets that a reclaim is wanted. Return: pages that are free and
+ * warm, those of per-CPU lists included; Z6 holds for what is freed since.
+ * Takes slot locks and zone->lock. */
+unsigned long uzs_count_free(struct zone *zone);
 
 #endif

@@ -109,6 +109,19 @@ static void block_signals(sigset_t *old)
 	pthread_sigmask(SIG_BLOCK, &block, old);
 }
 
+/* Refused when none of the CPUs is left: it then stays where it is. */
+static void set_cpus(const struct uzs_worker_plan *plan, pthread_t thread)
+{
+#if defined(__linux__)
+	if (plan->has_cpus)
+		pthread_setaffinity_np(thread, sizeof(plan->cpus),
+				       (const cpu_set_t *)plan->cpus);
+#else
+	(void)plan;
+	(void)thread;
+#endif
+}
+
 int uzs_worker_create(const struct uzs_worker_plan *plan, pthread_t *thread,
 		      void *(*fn)(void *arg), void *arg)
 {
@@ -133,13 +146,10 @@ int uzs_worker_create(const struct uzs_worker_plan *plan, pthread_t *thread,
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
-#if defined(__linux__)
-	/* From here, as the caller's CPU may be one where the thread gets no
-	 * turn. Refused when none of the CPUs is left. */
-	if (!err && plan->has_cpus)
-		pthread_setaffinity_np(*thread, sizeof(plan->cpus),
-				       (const cpu_set_t *)plan->cpus);
-#endif
+	/* Not only by itself: the caller's CPU may be one where it gets no
+	 * turn. */
+	if (!err)
+		set_cpus(plan, *thread);
 	return err;
 }
 
@@ -150,9 +160,9 @@ void uzs_worker_begin(const struct uzs_worker_plan *plan)
 
 #if defined(__linux__)
 	pthread_setname_np(pthread_self(), plan->name);
-#else
-	(void)plan;
 #endif
+	/* Who created it may not have come to that yet. */
+	set_cpus(plan, pthread_self());
 	if (pthread_getschedparam(pthread_self(), &policy, &param) ||
 	    policy == SCHED_OTHER)
 		return;

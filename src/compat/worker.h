@@ -39,7 +39,7 @@ void uzs_worker_plan(struct uzs_worker_plan *plan, const char *name);
 int uzs_worker_create(const struct uzs_worker_plan *plan, pthread_t *thread,
 		      void *(*fn)(void *arg), void *arg) __must_check;
 
-/* In the thread: gives it its name. */
+/* In the thread: its name, and what is best done by itself. */
 void uzs_worker_begin(const struct uzs_worker_plan *plan);
 
 #endif

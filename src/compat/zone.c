@@ -55,6 +55,99 @@ size_t uzs_zone_min_bytes(const struct zone_options *options)
 	       max((size_t)1 << options->page_shift, uzs_os_page_size());
 }
 
+/* ---- more free than is to be retained --------------------------------- */
+
+/* Z6. What is free lies in the buddy lists, which are counted, and in the lists
+ * of the CPUs, of which each may hold so many pages unseen as its ceiling says.
+ * All of it together must not be more than is to be retained, or a reclaim is
+ * wanted: perhaps too soon, never too late. A CPU comes here only when its list
+ * is at its ceiling, and not while a reclaim is queued. */
+
+static unsigned long retained_pages(const struct zone *zone)
+{
+	return zone->retained >> zone->page_shift;
+}
+
+/* No fewer than there are. Locks: zone->lock. */
+static unsigned long most_free(const struct zone *zone)
+{
+	return zone->nr_warm + zone->ceilings;
+}
+
+/* Of what may still become free, a CPU may have so much unseen. Locks:
+ * zone->lock. */
+static u32 spare_pages(const struct zone *zone)
+{
+	unsigned long left = retained_pages(zone) -
+			     min(retained_pages(zone), most_free(zone));
+
+	return (u32)min(left / (2 * zone->slots.slots),
+			(unsigned long)zone->pcp_batch);
+}
+
+/* Locks: the slot's and zone->lock. */
+static void set_ceiling(struct zone *zone, struct zone_slot *slot, u32 pages)
+{
+	zone->ceilings += (unsigned long)pages - slot->ceiling;
+	slot->ceiling = pages;
+}
+
+static u32 slot_pages(const struct zone_slot *slot)
+{
+	u32 pages = 0;
+
+	for (int t = 0; t < MIGRATE_PCPTYPES; t++)
+		pages += slot->count[t];
+	return pages;
+}
+
+void uzs_note_free(struct zone *zone)
+{
+	/* Also if it is queued: perhaps there was no thread for it. */
+	if (most_free(zone) > retained_pages(zone))
+		WRITE_ONCE(zone->reclaim, (u32)UZS_RECLAIM_WANTED);
+}
+
+/* A slot may have got more pages. Locks: the slot's; seldom takes
+ * zone->lock. */
+static void note_slot(struct zone *zone, struct zone_slot *slot)
+{
+	u32 pages = slot_pages(slot);
+
+	if (likely(pages <= slot->ceiling) ||
+	    READ_ONCE(zone->reclaim) != UZS_RECLAIM_NONE)
+		return;
+	spin_lock(&zone->lock);
+	set_ceiling(zone, slot, pages);
+	uzs_note_free(zone);
+	set_ceiling(zone, slot, pages + spare_pages(zone));
+	spin_unlock(&zone->lock);
+}
+
+unsigned long uzs_count_free(struct zone *zone)
+{
+	unsigned long pages;
+
+	WRITE_ONCE(zone->reclaim, (u32)UZS_RECLAIM_NONE);
+	for (unsigned int i = 0; i < zone->slots.slots; i++) {
+		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);
+
+		/* Who had it before may have seen that it is queued still, and
+		 * not looked. */
+		local_lock(&slot->lock);
+		spin_lock(&zone->lock);
+		set_ceiling(zone, slot, slot_pages(slot));
+		spin_unlock(&zone->lock);
+		local_unlock(&slot->lock);
+	}
+	spin_lock(&zone->lock);
+	pages = most_free(zone);
+	spin_unlock(&zone->lock);
+	return pages;
+}
+
+/* ---- life ------------------------------------------------------------- */
+
 void uzs_zone_init(struct zone *zone, void *mem,
 		   const struct zone_options *options)
 {
@@ -94,8 +187,10 @@ void uzs_zone_init(struct zone *zone, void *mem,
 		lock_set_order(&slot->lock, i + 1); /* uzs_zone_fork_prepare */
 		for (int t = 0; t < MIGRATE_PCPTYPES; t++)
 			INIT_LIST_HEAD(&slot->list[t]);
+		set_ceiling(zone, slot, spare_pages(zone));
 	}
 }
+
 bool uzs_zone_charge(struct zone *zone, size_t bytes)
 {
 	bool fits;
@@ -133,16 +228,6 @@ void uzs_zone_unmap(struct zone *zone, void *mem, size_t bytes)
 	uzs_zone_uncharge(zone, bytes);
 }
 
-/* Notes whether somebody should give memory back. Hysteresis of a quarter:
- * the worker must not be woken for every page. Locks: zone->lock. */
-static void note_reclaim(struct zone *zone)
-{
-	size_t warm = zone->nr_warm << zone->page_shift;
-
-	if (warm > zone->retained &&
-	    warm - zone->retained > max(zone->retained / 4, (size_t)1 << 20))
-		WRITE_ONCE(zone->reclaim_wanted, true);
-}
 /* ---- sections --------------------------------------------------------- */
 
 /* Is a section more, with a page in use, within the limit? Locks: zone->lock. */
@@ -226,6 +311,7 @@ static unsigned int take_from_zone(struct zone *zone, enum migratetype type,
 		got++;
 	}
 	WRITE_ONCE(slot->count[type], slot->count[type] - got);
+	note_slot(zone, slot);
 	local_unlock(&slot->lock);
 	return got;
 }
@@ -326,6 +412,7 @@ void uzs_free_pages_bulk(struct zone *zone, unsigned int n, struct page **pages)
 			 * out from here. */
 			spin_lock(&zone->lock);
 			uzs_free_one_locked(zone, page);
+			uzs_note_free(zone);
 			spin_unlock(&zone->lock);
 			continue;
 		}
@@ -341,11 +428,15 @@ void uzs_free_pages_bulk(struct zone *zone, unsigned int n, struct page **pages)
 			list_del(&page->lru);
 			uzs_free_one_locked(zone, page);
 		}
-		note_reclaim(zone);
+		set_ceiling(zone, slot,
+			    slot->ceiling -
+				    min(slot->ceiling, zone->pcp_batch));
+		uzs_note_free(zone);
 		spin_unlock(&zone->lock);
 		WRITE_ONCE(slot->count[type],
 			   slot->count[type] - zone->pcp_batch);
 	}
+	note_slot(zone, slot);
 	local_unlock(&slot->lock);
 }
 
@@ -366,10 +457,12 @@ void uzs_zone_drain_pcp(struct zone *zone)
 			}
 			WRITE_ONCE(slot->count[t], 0);
 		}
+		set_ceiling(zone, slot, 0);
 		spin_unlock(&zone->lock);
 		local_unlock(&slot->lock);
 	}
 }
+
 unsigned long uzs_zone_destroy(struct zone *zone)
 {
 	struct section *section, *next;
@@ -531,6 +624,9 @@ void uzs_zone_fork_parent(struct zone *zone)
 
 void uzs_zone_fork_child(struct zone *zone)
 {
+	/* What was queued needs another thread. */
+	if (zone->reclaim == UZS_RECLAIM_QUEUED)
+		zone->reclaim = UZS_RECLAIM_WANTED;
 	spin_lock_renew(&zone->lock);
 	for (unsigned int i = 0; i < zone->slots.slots; i++) {
 		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);

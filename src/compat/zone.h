@@ -28,6 +28,8 @@
  *  Z4 bytes_resident is never less than what the OS has filled.
  *  Z5 nothing but growing needs memory: freeing, moving and giving back
  *     cannot fail for lack of it.
+ *  Z6 while more is free than is to be retained, a reclaim is wanted or
+ *     queued.
  *
  * Lock order: zone->trim_lock, gate, page lock above all of the user's; slot
  * lock, then zone->lock below all of them. Ranks: lockdep.h.
@@ -132,7 +134,18 @@ struct movable_operations {
 struct zone_slot {
 	local_lock_t lock;
 	u32 count[MIGRATE_PCPTYPES]; /* guard: lock; read relaxed */
+	/* Pages that may lie here before somebody has to look whether more is
+	 * free than is to be retained. guard: lock and zone->lock to write, one
+	 * of them to read */
+	u32 ceiling;
 	struct list_head list[MIGRATE_PCPTYPES]; /* guard: lock */
+};
+
+/* What is known of whether more is free than is to be retained. */
+enum uzs_reclaim_state {
+	UZS_RECLAIM_NONE, /* it is not, or nobody has looked yet */
+	UZS_RECLAIM_WANTED, /* it may be: somebody should queue a reclaim */
+	UZS_RECLAIM_QUEUED, /* somebody has: nobody need look */
 };
 
 struct zone_options {
@@ -158,6 +171,9 @@ struct zone {
 	struct uzs_percpu slots; /* struct zone_slot */
 	u32 nr_caches; /* slab caches ever made in it, at most 255 */
 
+	/* seldom changed */
+	u32 reclaim; /* enum uzs_reclaim_state; atomic */
+
 	spinlock_t lock __aligned(64);
 	struct free_area free_area[UZS_NR_ORDERS]; /* guard: lock */
 	struct list_head sections; /* guard: lock */
@@ -167,11 +183,11 @@ struct zone {
 	unsigned long nr_out; /* pages not in the buddy lists: used + pcp */
 	unsigned long nr_free; /* pages in the buddy lists */
 	unsigned long nr_warm; /* of those, warm */
+	unsigned long ceilings; /* of all slots */
 	size_t charged; /* bytes of others that count against the limit */
 	unsigned long bytes_given_back; /* atomic, relaxed */
 	unsigned long pages_migrated; /* guard: trim_lock; read relaxed */
 	unsigned long migrations_busy; /* same */
-	bool reclaim_wanted; /* atomic: more is free than to be retained */
 
 	/* One that unmaps or moves at a time; for as long as that takes. Within
 	 * it, gate: held while sections, or pages of one, are out of the lists,
@@ -222,9 +238,10 @@ static inline void __free_page(struct zone *zone, struct page *page)
 	uzs_free_pages_bulk(zone, 1, &page);
 }
 
-/* Gives free memory above `target` bytes back to the OS: empty sections
- * first, then runs of free pages, largest first. Takes trim_lock unless the
- * caller has it (`locked`), and gate. Return: bytes given back. */
+/* Gives free memory above `target` bytes back to the OS, that of the per-CPU
+ * lists included: empty sections first, then runs of free pages, largest
+ * first. Takes trim_lock unless the caller has it (`locked`), and gate. Return:
+ * bytes given back. */
 size_t uzs_zone_reclaim(struct zone *zone, size_t target, bool locked);
 
 /* Empties the per-CPU lists into the buddy lists. */
@@ -258,11 +275,17 @@ unsigned int uzs_zone_take_free(struct section *section, unsigned int n,
 				struct page **pages);
 void uzs_zone_set_type(struct section *section, enum migratetype type);
 
-/* Is more free than is to be retained? Then somebody should call
- * uzs_zone_reclaim(zone, zone->retained, false) when no lock is held. */
+/* May more be free than is to be retained? Then somebody should queue a call
+ * of uzs_zone_reclaim(zone, zone->retained, false), with no lock held; first
+ * he says that he does. (Again and again where it is not called soon: he may
+ * want to look whether it is queued still.) */
 static inline bool uzs_zone_wants_reclaim(struct zone *zone)
 {
-	return unlikely(READ_ONCE(zone->reclaim_wanted));
+	return unlikely(READ_ONCE(zone->reclaim) == UZS_RECLAIM_WANTED);
+}
+static inline void uzs_zone_reclaim_queued(struct zone *zone)
+{
+	WRITE_ONCE(zone->reclaim, (u32)UZS_RECLAIM_QUEUED);
 }
 
 /* Counts memory that is not the zone's against its limit. False, and nothing

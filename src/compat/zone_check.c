@@ -33,7 +33,7 @@ unsigned long uzs_zone_check(struct zone *zone,
 {
 	struct zone_report r = { report, arg, 0 };
 	unsigned long nr_free = 0, nr_warm = 0, listed = 0, sections = 0;
-	unsigned long pcp = 0, mixed = 0;
+	unsigned long pcp = 0, mixed = 0, ceilings = 0, unseen = 0;
 	struct section *section;
 	struct page *page;
 
@@ -77,10 +77,17 @@ unsigned long uzs_zone_check(struct zone *zone,
 	for (unsigned int i = 0; i < zone->slots.slots; i++) {
 		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);
 
+		unsigned long held = pcp;
+
 		for (int t = 0; t < MIGRATE_PCPTYPES; t++)
 			list_for_each_entry(page, &slot->list[t], lru)
 				pcp++;
+		ceilings += slot->ceiling;
+		unseen += pcp - held > slot->ceiling &&
+			  READ_ONCE(zone->reclaim) == UZS_RECLAIM_NONE;
 	}
+	expect_equal(&r, "ceilings of per-CPU lists", ceilings, zone->ceilings);
+	expect_equal(&r, "per-CPU lists above their ceilings", unseen, 0);
 	expect_equal(&r, "pages in per-CPU lists", pcp, uzs_pcp_pages(zone));
 	expect_equal(&r, "pages handed out",
 		     sections * uzs_section_capacity(zone) - nr_free,

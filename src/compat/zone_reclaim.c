@@ -264,8 +264,7 @@ size_t uzs_zone_reclaim(struct zone *zone, size_t target, bool locked)
 	if (!locked)
 		mutex_lock(&zone->trim_lock);
 	mutex_lock(&zone->gate);
-	WRITE_ONCE(zone->reclaim_wanted, false);
-	if (!target)
+	if (uzs_count_free(zone) > target >> zone->page_shift)
 		uzs_zone_drain_pcp(zone);
 	given = unmap_empty(zone, target);
 	given += uzs_discard_free(zone, target, true);
