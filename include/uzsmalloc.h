@@ -492,10 +492,11 @@ ZS_API unsigned int zs_lookup_class_index(struct zs_pool *pool,
 ZS_API unsigned int zs_class_count(const struct zs_pool *pool);
 
 /* ------------------------------------------------------------------------
- * Statistics. None of these calls stops the others for long, and none needs
- * a refresh. "exact": right at the moment of the call, if nothing else runs
- * then, and never negative; "relaxed": counted without a lock, may miss what
- * other threads are just doing.
+ * Statistics. None of these calls needs a refresh, and only two stop others
+ * for long: zs_for_each_zspage those on one class, zs_pool_check all. "exact":
+ * right at the moment of the call, if nothing else runs then, and never
+ * negative; "relaxed": counted without a lock, may miss what other threads are
+ * just doing.
  */
 
 /* Pages in zspages now. Exact. Kernel: same. */
@@ -636,7 +637,9 @@ struct zs_zspage_info {
 
 /* Calls @callback for every zspage of one class, by group from 0 to 11 and
  * in list order from the head, until it returns non-zero. For studying
- * placement; slow, and takes memory for a copy of the class.
+ * placement; slow, and takes memory for a copy of the class. The copy is of one
+ * moment: other calls that allocate, free or move objects of the class wait
+ * until it is made, some 20 ms for a million objects.
  * @index: a class index; a merged one shows the class that serves it.
  * Context: no lock is held during a callback. The structure and its arrays
  *        live until the callback returns.
