@@ -135,7 +135,8 @@ static void test_accepted_works(void **state)
 	struct rng rng;
 
 	rng_seed(&rng, fake_cpus);
-	for (unsigned int page = 4096; page <= 65536; page *= 2)
+	for (unsigned int page = 4096; page <= 65536;
+	     page *= SANITIZED ? 16 : 2)
 		for (unsigned int chain = 4; chain <= 16; chain += 12)
 			for (size_t m = 0; m < ARRAY_SIZE(modes); m++) {
 				struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;

@@ -191,8 +191,10 @@ static void refuse_all(void)
 		MUST(i.bytes_mapped == full.bytes_mapped);
 		MUST(i.bytes_free == 0);
 		MUST(i.bytes_given_back >= 20 * MIB);
-		MUST(usage().resident <
-		     before.resident + i.bytes_resident + MIB / 2);
+		/* Shadow memory grows along. */
+		MUST(SANITIZED || usage().resident < before.resident +
+							     i.bytes_resident +
+							     MIB / 2);
 		MUST(zs_pool_check(pool, stderr) == 0);
 		/* What is mapped is used again. */
 		MUST(fill(pool, got) == got);
