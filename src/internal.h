@@ -378,6 +378,7 @@ struct relief {
 	unsigned int step; /* the next one of a round */
 	unsigned int rounds; /* so far */
 	bool any; /* something was done in this round */
+	bool slabs_tried, sections_tried; /* see relief.c, worth_one */
 	bool rights; /* to give back and to compact are held */
 	bool last; /* the last try had them all the time */
 };

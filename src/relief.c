@@ -85,60 +85,83 @@ size_t uzs_trim_locked(struct zs_pool *pool)
 
 /* ---- the steps of a round ------------------------------------------------- */
 
-static bool relieve_queue(struct zs_pool *pool)
+static bool relieve_queue(struct relief *r)
 {
-	return uzs_deferred_relieve(pool);
+	return uzs_deferred_relieve(r->pool);
 }
 
-static bool relieve_empty(struct zs_pool *pool)
+static bool relieve_empty(struct relief *r)
 {
-	return uzs_free_empty_zspages(pool) != 0;
+	return uzs_free_empty_zspages(r->pool) != 0;
+}
+
+/* What was given back may just be what the last try took and the next will
+ * take again. At a limit it may also be what was in the way: that is worth one
+ * try for each call. */
+static bool worth_one(struct relief *r, bool *tried)
+{
+	bool worth = r->pool->memory_limit && !*tried;
+
+	*tried = true;
+	return worth;
 }
 
 /* A slab without which nothing is left in the cache is one that the next try
  * takes again. */
-static bool shrink_slabs(struct kmem_cache *cache)
+static unsigned int shrink_slabs(struct kmem_cache *cache, bool *gain)
 {
 	unsigned int pages = kmem_cache_shrink(cache);
 
-	return pages > (uzs_slab_has_free(cache) ? 0 : 1);
+	*gain |= pages > (uzs_slab_has_free(cache) ? 0 : 1);
+	return pages;
 }
 
-static bool relieve_slabs(struct zs_pool *pool)
+static bool relieve_slabs(struct relief *r)
 {
-	return shrink_slabs(&pool->handle_cache) |
-	       shrink_slabs(&pool->zspage_cache);
+	bool gain = false;
+	unsigned int pages = shrink_slabs(&r->pool->handle_cache, &gain) +
+			     shrink_slabs(&r->pool->zspage_cache, &gain);
+
+	return gain || (pages && worth_one(r, &r->slabs_tried));
 }
 
-static bool relieve_compact(struct zs_pool *pool)
+static bool relieve_compact(struct relief *r)
 {
-	return uzs_compact_for_memory(pool) != 0;
+	return uzs_compact_for_memory(r->pool) != 0;
 }
+
+/* Objects are to be freed in a large pool before the next step is worth while
+ * again, for each section. */
+#define SECTIONS_PER_FREE 16
 
 /* Sections and slabs that are nearly empty: each takes a page or a head that
  * can be had by moving what is in it. That is little, and to look for it takes
- * time in proportion to the pool; so not again before as many objects were
- * freed as there are sections. Locks: needs trim_lock. */
-static bool relieve_sections(struct zs_pool *pool)
+ * time in proportion to the pool. Locks: needs trim_lock. */
+static bool relieve_sections(struct relief *r)
 {
+	struct zs_pool *pool = r->pool;
 	struct zone *zone = &pool->zone;
 	unsigned long freed = uzs_objs_freed(pool) + 1;
 	unsigned long sections = READ_ONCE(zone->nr_sections);
 	unsigned long slabs = READ_ONCE(pool->zspage_cache.nr_slabs);
+	bool fewer;
 
-	if (pool->trimmed_at && freed - pool->trimmed_at < max(sections, 1UL))
+	if (pool->trimmed_at &&
+	    freed - pool->trimmed_at < sections / SECTIONS_PER_FREE)
 		return false;
 	pool->trimmed_at = freed;
 	uzs_trim_locked(pool);
-	/* A section's head is room only if the next try maps no other. */
-	return (READ_ONCE(zone->nr_sections) < sections &&
-		READ_ONCE(zone->nr_free) >= pool->chain_size + 2) ||
-	       READ_ONCE(pool->zspage_cache.nr_slabs) < slabs;
+	if (READ_ONCE(pool->zspage_cache.nr_slabs) < slabs)
+		return true;
+	fewer = READ_ONCE(zone->nr_sections) < sections;
+	/* A section's head is room if the next try maps no other. */
+	return fewer && (READ_ONCE(zone->nr_free) >= pool->chain_size + 2 ||
+			 worth_one(r, &r->sections_tried));
 }
 
 static const struct {
 	bool rights; /* to give back and to compact are needed */
-	bool (*relieve)(struct zs_pool *pool);
+	bool (*relieve)(struct relief *r);
 } steps[] = {
 	{ false, relieve_queue },   { true, relieve_empty },
 	{ true, relieve_slabs },    { true, relieve_compact },
@@ -199,7 +222,7 @@ bool uzs_relief_next(struct relief *r)
 			if (steps[step].rights)
 				take_rights(r);
 			trims = READ_ONCE(pool->trims);
-			freed = steps[step].relieve(pool);
+			freed = steps[step].relieve(r);
 			/* Its own are no news; others are kept out. */
 			if (r->rights)
 				r->trims += READ_ONCE(pool->trims) - trims;
