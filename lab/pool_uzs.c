@@ -160,10 +160,10 @@ void lab_drain(struct lab_world *w)
 	zs_drain(w->pool);
 }
 
-/* The shrinker is the zone's: what asks it when there is no memory. */
 void lab_shrink(struct lab_world *w)
 {
-	uzs_shrink_all(&w->pool->zone.shrinkers, 1);
+	if (zs_shrink_count(w->pool))
+		zs_shrink_scan(w->pool, 1);
 }
 
 unsigned long lab_shrink_count(struct lab_world *w)

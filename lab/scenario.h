@@ -89,8 +89,9 @@ void lab_migrate_pages(struct lab_world *w);
 /* The page in which the object begins. */
 struct page *lab_page(struct lab_world *w, unsigned int slot);
 
-/* The allocator's own (pool.h): zs_compact; all of zs_trim; zs_drain; what the
- * zone asks of shrinkers when it has no memory; zs_shrink_count. */
+/* The allocator's own (pool.h): zs_compact; all of zs_trim; zs_drain; the
+ * shrinker (ours: its two calls, a kernel's: as the zone asks it when it has no
+ * memory); zs_shrink_count. */
 void lab_compact(struct lab_world *w);
 void lab_trim(struct lab_world *w);
 void lab_drain(struct lab_world *w);
