@@ -25,6 +25,7 @@
 #include "harness.h"
 #include "report.h"
 #include "target.h"
+#include "tools/uzs.h"
 #include "uzsmalloc.h"
 
 const char program_name[] = "uzs-nomem";
@@ -664,6 +665,7 @@ int main(int argc, char **argv)
 	bool any = false;
 	int option;
 
+	uzs_start();
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
 		case 't':

@@ -88,6 +88,20 @@
  * refuses to unmap (Linux: at vm.max_map_count) memory goes back all the
  * same, and address space stays; of a pool that is destroyed, too.
  *
+ * CALLBACKS
+ * No lock of a pool is held while one of yours runs (but for push), so it may
+ * wait for other threads and call on any pool, as far as its own words go. It
+ * must return. One that is left by longjmp, a C++ exception, pthread_exit or
+ * cancellation:
+ *   zs_for_each_live    is left with it; the section (4 MiB of address space)
+ *                       that it was in stays mapped until the pool is
+ *                       destroyed
+ *   zs_for_each_zspage  is left with it, and its copy of the class is lost
+ *   drain               never counts as ended: later drains, flushes, zs_drain
+ *                       and zs_destroy_pool wait for ever
+ *   push                keeps its CPU's buffer locked: flushes and fork wait for
+ *                       ever
+ *
  * There is no global state, no constructor, no atexit handler, no
  * thread-local storage. The library starts at most one thread per pool (the
  * worker), when first needed. In `top -H` its name is "uzs/" and as much of the
@@ -243,8 +257,8 @@ struct zs_pool_options {
 	unsigned int flags; /* ZS_POOL_* */
 	/* Bytes of memory that the pool may hold from the OS (as in
 	 * zs_pool_info.bytes_resident); 0 is no limit. When it is reached,
-	 * zs_malloc with GFP_KERNEL first compacts and frees what was given to
-	 * zs_free_deferred, then answers -ENOMEM. */
+	 * zs_malloc with GFP_KERNEL first does all that makes room (see there),
+	 * then answers -ENOMEM. */
 	size_t memory_limit;
 	/* Most bytes of free memory (as in zs_pool_info.bytes_free) that the
 	 * pool keeps rather than gives back to the OS; 0 is 4 MiB, SIZE_MAX
@@ -302,13 +316,18 @@ ZS_API enum zs_lock_scope zs_pool_scope(const struct zs_pool *pool);
  * @size: bytes, 1 to the pool's page size.
  * @gfp:  GFP_KERNEL or GFP_NOWAIT.
  * @nid:  NUMA_NO_NODE; others are accepted and ignored.
- * Context: any thread; with GFP_KERNEL may sleep, and for want of memory may
- *        compact the pool and free queued handles (a caller's own callbacks,
- *        see zs_pool_enable_deferred_free, are not called).
+ * Context: any thread, also in callbacks (but push). With GFP_KERNEL may sleep,
+ *        and for want of memory frees queued and kept handles, compacts the
+ *        pool, and gives back what stands in the way; where another thread is
+ *        just doing one of these it waits for that, so a call may take as long
+ *        as compacting the whole pool. It never calls a caller's own callbacks,
+ *        nor waits for them: what they have queued (zs_defer_push) does not
+ *        count as memory that can be had.
  * Return: a handle (never 0, even), or an error value:
  *        -EINVAL size is 0, or gfp is neither of the two
  *        -ENOSPC size is larger than a page
- *        -ENOMEM the OS has no memory, the memory limit is reached, or
+ *        -ENOMEM the OS has no memory or the memory limit is reached, and
+ *                nothing of the above was left to do or under way; or
  *                GFP_NOWAIT and the pool has none at hand
  *        On error the pool is as before. */
 ZS_API unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp,
@@ -337,8 +356,8 @@ ZS_API bool zs_free_deferred(struct zs_pool *pool, unsigned long handle);
 
 /* Returns when everything queued or kept before the call is freed (or, with
  * ZS_DEFER_REUSE, allocated again); frees in the calling thread, too. Others
- * may go on queueing. Not from within a drain callback or a callback of
- * zs_for_each_live. zs_destroy_pool flushes. */
+ * may go on queueing. Not from within a drain callback. zs_destroy_pool
+ * flushes. */
 ZS_API void zs_free_deferred_flush(struct zs_pool *pool);
 
 /* What a push callback answers. */
@@ -358,7 +377,8 @@ struct zs_deferred_ops {
 	/* Does what is to be done for the `count` values in `buf`, such as
 	 * zs_free. Called by the worker, a flush or zs_drain, one at a time
 	 * for a pool; may call anything but zs_free_deferred_flush, zs_drain,
-	 * zs_pool_enable_deferred_free, zs_fork_prepare and zs_destroy_pool.
+	 * zs_pool_enable_deferred_free and zs_destroy_pool of this pool. It may
+	 * fork, if the child does not return from the callback.
 	 * One that frees no object of the pool loses memory: zs_pool_check
 	 * reports it. One that pushes again each time keeps zs_destroy_pool
 	 * from ending. */
@@ -438,7 +458,10 @@ ZS_API int zs_obj_write(struct zs_pool *pool, unsigned long handle,
 
 /* Compacts: moves objects out of the emptiest zspages of each class into the
  * fullest, as long as that frees whole zspages, and frees those. Needs no
- * memory; skips what is being read. The freed pages stay in the pool up to
+ * memory. When the zspage whose turn it is to be emptied is being read, its
+ * class is left as it is: one reader can keep all that could be freed of a
+ * class, in a child of a fork for good (see there). zs_malloc, for want of
+ * memory, passes over that zspage alone. The freed pages stay in the pool up to
  * retained_bytes; the rest goes back to the OS soon after (zs_trim: now).
  * Return: pages freed; 0 at once if another thread is compacting.
  * Context: any thread; may sleep; other calls are held up for the time of
@@ -612,9 +635,10 @@ ZS_API int zs_print_classes(struct zs_pool *pool, FILE *out);
 /* Calls @callback for every live handle, in no order, until it returns
  * non-zero. What was given to zs_free_deferred and is not freed yet counts as
  * live: to free all that a walk finds, call zs_free_deferred_flush first.
- * Context: no lock of the allocator's hot paths is held during a callback:
- *        it may call zs_free (also for this handle), zs_malloc, zs_obj_*;
- *        not zs_trim, zs_drain, zs_destroy_pool, zs_for_each_live. Objects
+ * Context: no lock is held during a callback: it may call anything (also
+ *        zs_free for this handle, zs_trim, another walk, and fork) but
+ *        zs_destroy_pool. Meanwhile the section that the walk is in (4 MiB of
+ *        address space) does not go back to the OS, its free pages do. Objects
  *        allocated or freed meanwhile by others may or may not be seen: that
  *        a handle given to the callback stays live is up to the caller.
  * Return: 0, or what the callback returned. */
@@ -658,17 +682,31 @@ ZS_API unsigned long zs_pool_check(struct zs_pool *pool, FILE *out);
 /* ------------------------------------------------------------------------
  * fork. For each pool that the child shall go on using:
  *
- *   zs_fork_prepare   before fork: waits until no other call is inside the
- *                     pool, then keeps all out
+ *   zs_fork_prepare   before fork: waits until no other call is in the middle
+ *                     of a step, then keeps all out. A step is short: filling
+ *                     one zspage, giving back 16 MiB
  *   zs_fork_parent    after fork, in the parent: lets them in again
  *   zs_fork_child     after fork, in the child: makes the pool usable there;
  *                     the worker thread is started anew when needed
  *
  * With several pools prepare them in one fixed order, everywhere the same.
+ * Callbacks of one that use another are no matter: prepare waits for none to
+ * end, but up to 20 ms for a drain callback. In the child the threads that were
+ * in one do not exist:
+ *   - a walk is just not there any more (its section stays mapped, see
+ *     CALLBACKS);
+ *   - of the values that a drain callback was given and had not done by then
+ *     nobody knows: they are not given to a callback again, and count as
+ *     drained. Objects among them stay live.
  * Reads (begin..end) of other threads do not hold fork up, but pin their
- * zspages in the child for ever: these are then never compacted; freeing the
- * objects and destroying the pool still works. A failed fork: call
- * zs_fork_parent. */
+ * zspages in the child for ever: objects in these do not move, and zs_compact
+ * leaves their class when it meets one (zs_malloc for want of memory does not);
+ * freeing the objects and destroying the pool still works.
+ * What else may stay behind in the child, until the pool is destroyed there: of
+ * each call that was under way one zspage and one handle word; beyond that, for
+ * ever, a section that was just being mapped (4 MiB of address space without
+ * memory), and the worker's stack, as far as the system's threads do not take
+ * it back. A failed fork: call zs_fork_parent. */
 ZS_API void zs_fork_prepare(struct zs_pool *pool);
 ZS_API void zs_fork_parent(struct zs_pool *pool);
 ZS_API void zs_fork_child(struct zs_pool *pool);
