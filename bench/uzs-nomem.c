@@ -219,12 +219,12 @@ static void close_gaps(struct cell *cell, unsigned int number)
 			.sizes = harness_alloc(cell->limit / SMALL *
 					       sizeof(*small.sizes)),
 		};
-	for (;;) {
+	for (unsigned int round = 0;; round++) {
 		if (!number) {
 			fill_with_gaps(cell, &small, &seed);
 			if (cell->scenario->pins)
 				pin_first(cell, &small, true);
-			cell->last = stopped(cell);
+			cell->last = round && stopped(cell);
 		}
 		pthread_barrier_wait(&cell->together);
 		if (cell->last)
