@@ -127,6 +127,13 @@
 #include <stdio.h>
 #include <sys/uio.h>
 
+/* Three functions have the name of the structure that they fill in, as in the
+ * kernel. To g++ each hides a constructor. */
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -153,11 +160,11 @@ struct zs_pool;
 typedef unsigned int gfp_t;
 #ifndef GFP_KERNEL
 /* May ask the OS for memory, and may compact the pool to make room. */
-#define GFP_KERNEL ((gfp_t)0x1)
+#define GFP_KERNEL 0x1u
 #endif
 #ifndef GFP_NOWAIT
 /* Takes only what the pool already has from the OS; never compacts. */
-#define GFP_NOWAIT ((gfp_t)0x2)
+#define GFP_NOWAIT 0x2u
 #endif
 #ifndef NUMA_NO_NODE
 /* The only node id that has a meaning; others are accepted and ignored. */
@@ -172,13 +179,17 @@ typedef unsigned int gfp_t;
  * unsigned long. Handle 0 is not an error value; zs_malloc never returns it. */
 static inline bool zs_is_err(unsigned long handle)
 {
-	return handle >= (unsigned long)-4095L;
+	return handle >= -4095UL;
 }
 
 /* Which error: a negative errno, or 0 when the value is none. */
 static inline int zs_err(unsigned long handle)
 {
-	return zs_is_err(handle) ? (int)(long)handle : 0;
+#ifdef __cplusplus
+	return zs_is_err(handle) ? -static_cast<int>(0UL - handle) : 0;
+#else
+	return zs_is_err(handle) ? -(int)(0UL - handle) : 0;
+#endif
 }
 
 /* ------------------------------------------------------------------------
@@ -448,9 +459,10 @@ ZS_API void zs_obj_read_sg_end(struct zs_pool *pool, unsigned long handle);
  * @mem_len: bytes, 1 to the object's room.
  * Return: 0, or -EINVAL when handle is 0 or an error value, -ERANGE when
  *        mem_len is out of range; then nothing is written.
- * Differs: the kernel returns nothing and checks nothing. */
+ * Differs: the kernel returns nothing, checks nothing and takes a pointer to
+ * what is not const. */
 ZS_API int zs_obj_write(struct zs_pool *pool, unsigned long handle,
-			void *handle_mem, size_t mem_len);
+			const void *handle_mem, size_t mem_len);
 
 /* ------------------------------------------------------------------------
  * Giving memory back
@@ -713,6 +725,10 @@ ZS_API void zs_fork_child(struct zs_pool *pool);
 
 #ifdef __cplusplus
 }
+#endif
+
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic pop
 #endif
 
 #endif /* UZSMALLOC_H */

@@ -118,7 +118,7 @@ void lab_pool_flush(struct lab_world *w)
 bool lab_pool_write(struct lab_world *w, unsigned long handle, const void *data,
 		    size_t len)
 {
-	return zs_obj_write(w->pool, handle, (void *)data, len) == 0;
+	return zs_obj_write(w->pool, handle, data, len) == 0;
 }
 
 const void *lab_pool_read_begin(struct lab_world *w, unsigned long handle,

@@ -122,8 +122,8 @@ void zs_obj_read_sg_end(struct zs_pool *pool, unsigned long handle)
 		unpin_object(pool, handle);
 }
 
-int zs_obj_write(struct zs_pool *pool, unsigned long handle, void *handle_mem,
-		 size_t mem_len)
+int zs_obj_write(struct zs_pool *pool, unsigned long handle,
+		 const void *handle_mem, size_t mem_len)
 {
 	struct span span;
 
@@ -133,7 +133,7 @@ int zs_obj_write(struct zs_pool *pool, unsigned long handle, void *handle_mem,
 		return -ERANGE;
 	memcpy(span.part[0], handle_mem, span.len[0]);
 	if (span.len[1])
-		memcpy(span.part[1], (char *)handle_mem + span.len[0],
+		memcpy(span.part[1], (const char *)handle_mem + span.len[0],
 		       span.len[1]);
 	pin_read_unlock(&span.zspage->lock);
 	return 0;

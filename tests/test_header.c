@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* test_header.c - what a program gets by including uzsmalloc.h: it compiles
- * first and alone, as C11 and (through test_header.cc) as C++17, takes no
- * name that is not its own, does not mind macros with kernel names
- * (UZS_TEST_MACROS), and its own macros and inline functions do what they
- * say.
+ * first and alone, as C11 and (through test_header.cc) as C++17, with the
+ * warnings that careful programs turn on; takes no name that is not its own,
+ * does not mind macros with kernel names (UZS_TEST_MACROS), and its own macros
+ * and inline functions do what they say.
  */
 #ifdef UZS_TEST_MACROS
 /* Each would break the compilation wherever the header used it. */
@@ -50,15 +50,19 @@ int main(void)
 	struct zs_pool_options options = ZS_POOL_OPTIONS_INIT;
 	struct zs_pool_info info = ZS_POOL_INFO_INIT;
 	struct zs_class_info class_info = ZS_CLASS_INFO_INIT;
+	const char text[] = "nobody writes here";
 	char version[32];
 	struct zs_pool *pool;
+	unsigned long handle;
 
 	CHECK(!zs_is_err(0));
-	CHECK(!zs_is_err((unsigned long)-4096L));
-	CHECK(zs_is_err((unsigned long)-4095L));
-	CHECK(zs_is_err((unsigned long)-1L));
-	CHECK(zs_err((unsigned long)-ENOMEM) == -ENOMEM);
+	CHECK(!zs_is_err(-4096UL));
+	CHECK(zs_is_err(-4095UL));
+	CHECK(zs_is_err(-1UL));
+	CHECK(zs_err(0UL - ENOMEM) == -ENOMEM);
 	CHECK(zs_err(4096) == 0);
+	CHECK(zs_err(-4095UL) == -4095);
+	CHECK(GFP_KERNEL != GFP_NOWAIT);
 
 	CHECK(options.struct_size == sizeof(options));
 	CHECK(options.retained_bytes == 0);
@@ -77,6 +81,10 @@ int main(void)
 	CHECK(zs_pool_info(pool, &info) == 0 && info.page_size == 16384);
 	CHECK(zs_class_info(pool, 0, &class_info) == 0);
 	CHECK(class_info.size == 32);
+	handle = zs_malloc(pool, sizeof(text), GFP_KERNEL, NUMA_NO_NODE);
+	CHECK(!zs_is_err(handle));
+	CHECK(zs_obj_write(pool, handle, text, sizeof(text)) == 0);
+	zs_free(pool, handle);
 	CHECK(zs_destroy_pool(pool) == 0);
 	return failures ? 1 : 0;
 }

@@ -101,7 +101,7 @@ struct library {
 	void (*obj_read_end)(struct zs_pool *pool, unsigned long handle,
 			     size_t mem_len, void *handle_mem);
 	int (*obj_write)(struct zs_pool *pool, unsigned long handle,
-			 void *handle_mem, size_t mem_len);
+			 const void *handle_mem, size_t mem_len);
 	unsigned long (*compact)(struct zs_pool *pool);
 	size_t (*trim)(struct zs_pool *pool);
 	int (*pool_info)(struct zs_pool *pool, struct zs_pool_info *info);

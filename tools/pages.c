@@ -120,7 +120,7 @@ int uzs_pages_store(struct uzs_pages *pages, const void *data)
 	handle = zs_malloc(pages->pool, bytes, GFP_KERNEL, NUMA_NO_NODE);
 	if (zs_is_err(handle))
 		return zs_err(handle);
-	error = zs_obj_write(pages->pool, handle, (void *)object, bytes);
+	error = zs_obj_write(pages->pool, handle, object, bytes);
 	if (error) {
 		zs_free(pages->pool, handle);
 		return error;

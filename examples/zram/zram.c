@@ -270,8 +270,7 @@ int uzram_make_object(struct uzram *dev, struct streams *streams, bool raw,
 	object->handle = alloc_object(dev, size);
 	if (!zs_is_err(object->handle))
 		zs_obj_write(dev->pool, object->handle,
-			     stream ? stream->out : (void *)(uintptr_t)block,
-			     size);
+			     stream ? stream->out : block, size);
 	if (stream)
 		streams_put(stream);
 	return zs_err(object->handle);

@@ -83,8 +83,7 @@ static void subject_read(struct subject_pool *pool, unsigned long handle,
 static void subject_write(struct subject_pool *pool, unsigned long handle,
 			  const void *buf, size_t len)
 {
-	/* the kernel's prototype has no const; it does not write */
-	zs_obj_write(pool_of(pool), handle, (void *)(uintptr_t)buf, len);
+	zs_obj_write(pool_of(pool), handle, buf, len);
 }
 
 static const void *subject_read_begin(struct subject_pool *pool,
