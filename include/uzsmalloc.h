@@ -452,7 +452,9 @@ ZS_API unsigned int zs_obj_read_sg_begin(struct zs_pool *pool,
 					 unsigned long handle,
 					 struct iovec iov[2], size_t mem_len);
 
-/* Ends what zs_obj_read_sg_begin began. */
+/* Ends what zs_obj_read_sg_begin began: not called when that answered 0. Such
+ * an end is ignored, but if others read in the same zspage it ends one of
+ * their reads; the same goes for any end too many. */
 ZS_API void zs_obj_read_sg_end(struct zs_pool *pool, unsigned long handle);
 
 /* Copies mem_len bytes from handle_mem into the object, from its beginning.

@@ -63,12 +63,13 @@ static bool pin_object(struct zs_pool *pool, unsigned long handle, size_t len,
 	return true;
 }
 
-/* Unpins. The handle word cannot change while its zspage is pinned. */
+/* Unpins. The handle word cannot change while its zspage is pinned. An end
+ * without a begin must not leave the zspage pinned for ever. */
 static void unpin_object(struct zs_pool *pool, unsigned long handle)
 {
 	struct zpdesc *zpdesc = obj_to_zpdesc(pool, handle_to_obj(handle));
 
-	pin_read_unlock(&zpdesc->zspage->lock);
+	pin_read_tryunlock(&zpdesc->zspage->lock);
 }
 
 static bool no_handle(unsigned long handle)

@@ -624,7 +624,15 @@ static void test_pin_basic(void **state)
 	assert_true(pin_write_trylock(&p.pin));
 	assert_false(pin_write_trylock(&p.pin));
 	assert_int_equal(pin_readers(&p.pin), 0);
+	/* one too many takes nothing from a writer, or from nobody */
+	assert_false(pin_read_tryunlock(&p.pin));
+	assert_false(pin_write_trylock(&p.pin));
 	pin_write_unlock(&p.pin);
+	assert_int_equal(p.pin.word, 0);
+	assert_false(pin_read_tryunlock(&p.pin));
+	assert_int_equal(p.pin.word, 0);
+	pin_read_lock(&p.pin);
+	assert_true(pin_read_tryunlock(&p.pin));
 	assert_int_equal(p.pin.word, 0);
 }
 

@@ -396,6 +396,38 @@ static void test_pins(void **state)
 	zs_destroy_pool(pool);
 }
 
+/* An end too many is no pin less than none: the object can be moved and read
+ * as before. */
+static void test_end_without_begin(void **state)
+{
+	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
+	unsigned long handle = must_malloc(pool, 100);
+	struct zspage *zspage =
+		obj_to_zpdesc(pool, handle_to_obj(handle))->zspage;
+	struct iovec iov[2];
+	void *mem;
+
+	assert_int_equal(zs_obj_read_sg_begin(pool, handle, iov, 0), 0);
+	zs_obj_read_sg_end(pool, handle);
+	assert_int_equal(zspage->lock.word, 0);
+	assert_int_equal(zs_obj_read_sg_begin(pool, handle, iov, 1 << 20), 0);
+	zs_obj_read_sg_end(pool, handle);
+	zs_obj_read_end(pool, handle, 100, buffer);
+	assert_int_equal(zspage->lock.word, 0);
+
+	mem = zs_obj_read_begin(pool, handle, 100, buffer);
+	assert_non_null(mem);
+	zs_obj_read_end(pool, handle, 100, mem);
+	zs_obj_read_end(pool, handle, 100, mem);
+	assert_int_equal(zspage->lock.word, 0);
+	assert_true(pin_write_trylock(&zspage->lock));
+	pin_write_unlock(&zspage->lock);
+	assert_true(object_fill(pool, handle, 100, 3));
+	assert_true(object_ok(pool, handle, 100, 3));
+	assert_sound(pool);
+	zs_destroy_pool(pool);
+}
+
 /* ---- copies of whole objects --------------------------------------------- */
 
 /* From every index to every other (to 40 of them where there are many): the
@@ -467,6 +499,7 @@ int main(void)
 		cmocka_unit_test(test_bad_lengths),
 		cmocka_unit_test(test_bad_handles),
 		cmocka_unit_test(test_pins),
+		cmocka_unit_test(test_end_without_begin),
 		cmocka_unit_test(test_copy),
 	};
 

@@ -365,15 +365,25 @@ void uzs_checked_pin_read_lock(pinlock_t *lock, const struct uzs_place *here)
 	lock->word++;
 }
 
-void uzs_lab_pin_read_unlock(pinlock_t *lock, const struct uzs_place *here)
+bool uzs_lab_pin_read_tryunlock(pinlock_t *lock, const struct uzs_place *here)
 {
 	uzs_lab_check_memory(lock, sizeof(*lock), here);
 	uzs_lab_point(LAB_UNPIN, LAB_ADDS, lock, name_of(NULL, UZS_LOCK_PIN),
 		      here);
-	VM_BUG_ON(!(lock->word & UZS_PIN_READERS));
+	if (!(lock->word & UZS_PIN_READERS))
+		return false;
 	lock->word--;
 	uzs_lab_point(LAB_RELEASED, LAB_NOTHING, lock,
 		      name_of(NULL, UZS_LOCK_PIN), here);
+	return true;
+}
+
+void uzs_lab_pin_read_unlock(pinlock_t *lock, const struct uzs_place *here)
+{
+	bool was_pinned = uzs_lab_pin_read_tryunlock(lock, here);
+
+	VM_BUG_ON(!was_pinned);
+	(void)was_pinned;
 }
 
 bool uzs_checked_pin_write_trylock(pinlock_t *lock,

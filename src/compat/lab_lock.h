@@ -17,6 +17,7 @@ void uzs_lab_write_lock_nested(rwlock_t *lock, const struct uzs_place *here);
 struct page;
 void uzs_lab_wait_on_page(struct page *page, const struct uzs_place *here);
 void uzs_lab_pin_read_unlock(pinlock_t *lock, const struct uzs_place *here);
+bool uzs_lab_pin_read_tryunlock(pinlock_t *lock, const struct uzs_place *here);
 
 #define uzs_wait_on(word, expected) \
 	uzs_lab_wait_on((word), (expected), 0, UZS_LAB_PLACE(#word))
@@ -30,5 +31,6 @@ void uzs_lab_pin_read_unlock(pinlock_t *lock, const struct uzs_place *here);
 #define mutex_is_contended(lock) \
 	uzs_lab_spin_is_contended(&(lock)->spin, UZS_HERE)
 #define pin_read_unlock(lock) uzs_lab_pin_read_unlock((lock), UZS_HERE)
+#define pin_read_tryunlock(lock) uzs_lab_pin_read_tryunlock((lock), UZS_HERE)
 
 #endif

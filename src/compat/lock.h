@@ -326,6 +326,21 @@ static inline void pin_read_lock(pinlock_t *lock)
 		uzs_pin_read_lock_slow(lock);
 }
 
+/* False, and nothing done, when no reader has it: for who is told to give it
+ * back by somebody that may be wrong. */
+static inline bool pin_read_tryunlock(pinlock_t *lock)
+{
+	u32 v = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+
+	do {
+		if (unlikely(!(v & UZS_PIN_READERS)))
+			return false;
+	} while (!__atomic_compare_exchange_n(&lock->word, &v, v - 1, true,
+					      __ATOMIC_RELEASE,
+					      __ATOMIC_RELAXED));
+	return true;
+}
+
 static inline void pin_read_unlock(pinlock_t *lock)
 {
 	u32 v = __atomic_fetch_sub(&lock->word, 1, __ATOMIC_RELEASE);
