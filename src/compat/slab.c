@@ -33,6 +33,9 @@ struct slab_magazine {
 	local_lock_t lock;
 	u32 count; /* guard: lock; read relaxed */
 	void *objs[MAGAZINE_OBJS]; /* guard: lock */
+	/* guarded: freed last, a ring; guard: lock */
+	u32 oldest;
+	void *delayed[];
 };
 
 /* struct page as a slab sees it: flags say whose slab it is; lru is in
@@ -55,20 +58,32 @@ static bool is_slab_of(const struct kmem_cache *cache, const struct page *page)
 	return (page_flags(page) & PG_SLAB_MASK) == cache->mark;
 }
 
-size_t uzs_slab_bytes(void)
+static size_t magazine_bytes(bool guarded)
 {
-	return uzs_percpu_bytes(sizeof(struct slab_magazine));
+	return sizeof(struct slab_magazine) +
+	       (guarded ? UZS_SLAB_DELAY * sizeof(void *) : 0);
 }
 
-void uzs_slab_init(struct kmem_cache *cache, struct zone *zone,
-		   unsigned int size, void *mem)
+size_t uzs_slab_bytes(void)
+{
+	return uzs_percpu_bytes(magazine_bytes(false));
+}
+
+size_t uzs_slab_guarded_bytes(void)
+{
+	return uzs_percpu_bytes(magazine_bytes(true));
+}
+
+static void init_cache(struct kmem_cache *cache, struct zone *zone,
+		       unsigned int size, void *mem, bool guarded)
 {
 	memset(cache, 0, sizeof(*cache));
 	cache->zone = zone;
+	cache->guarded = guarded;
 	cache->mark = PG_slab | ++zone->nr_caches << PG_CACHE_SHIFT;
 	cache->size = ALIGN(size, (unsigned int)sizeof(unsigned long));
 	cache->objs_per_slab = (1u << zone->page_shift) / cache->size;
-	uzs_percpu_init(&cache->magazines, mem, sizeof(struct slab_magazine));
+	uzs_percpu_init(&cache->magazines, mem, magazine_bytes(guarded));
 	for (unsigned int i = 0; i < cache->magazines.slots; i++) {
 		struct slab_magazine *m = uzs_per_cpu(&cache->magazines, i);
 
@@ -84,6 +99,18 @@ void uzs_slab_init(struct kmem_cache *cache, struct zone *zone,
 	INIT_LIST_HEAD(&cache->partial);
 	INIT_LIST_HEAD(&cache->full);
 	INIT_LIST_HEAD(&cache->sparse);
+}
+
+void uzs_slab_init(struct kmem_cache *cache, struct zone *zone,
+		   unsigned int size, void *mem)
+{
+	init_cache(cache, zone, size, mem, false);
+}
+
+void uzs_slab_init_guarded(struct kmem_cache *cache, struct zone *zone,
+			   unsigned int size, void *mem)
+{
+	init_cache(cache, zone, size, mem, true);
 }
 
 static void *slab_obj(const struct kmem_cache *cache, const struct page *page,
@@ -102,6 +129,8 @@ static unsigned long *first_word(void *obj)
 /* A page becomes a slab of free objects. */
 static void slab_init_page(struct kmem_cache *cache, struct page *page)
 {
+	if (cache->guarded)
+		uzs_zone_keep(cache->zone, page);
 	for (unsigned int i = 0; i < cache->objs_per_slab; i++) {
 		unsigned long *word = slab_obj(cache, page, i);
 
@@ -207,14 +236,28 @@ static void flush(struct kmem_cache *cache, struct slab_magazine *m,
 	memmove(m->objs, m->objs + n, m->count * sizeof(m->objs[0]));
 }
 
+/* Locks: m->lock. */
+static void flush_delayed(struct kmem_cache *cache, struct slab_magazine *m)
+{
+	spin_lock(&cache->lock);
+	for (unsigned int i = 0; i < UZS_SLAB_DELAY; i++) {
+		if (m->delayed[i])
+			slab_put(cache, m->delayed[i]);
+		m->delayed[i] = NULL;
+	}
+	spin_unlock(&cache->lock);
+}
+
 /* What is free may lie in other CPUs' magazines. */
-static void flush_all(struct kmem_cache *cache)
+static void flush_all(struct kmem_cache *cache, bool delayed)
 {
 	for (unsigned int i = 0; i < cache->magazines.slots; i++) {
 		struct slab_magazine *m = uzs_per_cpu(&cache->magazines, i);
 
 		local_lock(&m->lock);
 		flush(cache, m, m->count);
+		if (delayed && cache->guarded)
+			flush_delayed(cache, m);
 		local_unlock(&m->lock);
 	}
 }
@@ -246,9 +289,20 @@ void *uzs_slab_alloc(struct kmem_cache *cache, gfp_t gfp)
 			continue;
 		if (flushed)
 			return NULL;
-		flush_all(cache);
+		flush_all(cache, true);
 		flushed = true;
 	}
+}
+
+/* The one that was freed UZS_SLAB_DELAY frees before, or NULL. Locks:
+ * m->lock. */
+static void *delay(struct slab_magazine *m, void *obj)
+{
+	void *oldest = m->delayed[m->oldest];
+
+	m->delayed[m->oldest] = obj;
+	m->oldest = (m->oldest + 1) % UZS_SLAB_DELAY;
+	return oldest;
 }
 
 void uzs_slab_free(struct kmem_cache *cache, void *obj)
@@ -257,6 +311,13 @@ void uzs_slab_free(struct kmem_cache *cache, void *obj)
 
 	uzs_poison(obj, cache->size);
 	local_lock(&m->lock);
+	if (unlikely(cache->guarded)) {
+		obj = delay(m, obj);
+		if (!obj) {
+			local_unlock(&m->lock);
+			return;
+		}
+	}
 	if (unlikely(m->count == MAGAZINE_OBJS))
 		flush(cache, m, MAGAZINE_OBJS / 2);
 	m->objs[m->count] = obj;
@@ -269,7 +330,7 @@ unsigned int uzs_slab_shrink(struct kmem_cache *cache)
 	struct page *page, *next;
 	unsigned int pages = 0;
 
-	flush_all(cache);
+	flush_all(cache, true);
 	spin_lock(&cache->lock);
 	list_for_each_entry_safe(page, next, &cache->partial, lru) {
 		if (!cache->nr_empty)
@@ -300,7 +361,7 @@ bool uzs_slab_isolate_sparse(struct kmem_cache *cache)
 	unsigned long sparse = 0, objs = 0, room = 0;
 	struct page *page, *next;
 
-	flush_all(cache);
+	flush_all(cache, true);
 	spin_lock(&cache->lock);
 	list_for_each_entry(page, &cache->partial, lru) {
 		if (slab_inuse(page) > half)
@@ -372,7 +433,7 @@ void uzs_slab_destroy(struct kmem_cache *cache)
 {
 	struct page *page, *next;
 
-	flush_all(cache);
+	flush_all(cache, true);
 	list_splice_init(&cache->full, &cache->partial);
 	list_for_each_entry_safe(page, next, &cache->partial, lru)
 		slab_remove(cache, page);
@@ -501,7 +562,8 @@ unsigned long uzs_slab_check(struct kmem_cache *cache, const char *name,
 			     void (*report)(void *arg, const char *text),
 			     void *arg)
 {
-	flush_all(cache);
+	/* What is delayed counts as used. */
+	flush_all(cache, false);
 	return uzs_slab_look(cache, name, report, arg);
 }
 

@@ -17,8 +17,13 @@
 /* The first word of a free object is not above this: a link, or none. */
 #define UZS_SLAB_MAX_LINK 0xffffu
 
+/* A guarded cache gives an object out again after so many others were freed on
+ * that CPU. */
+#define UZS_SLAB_DELAY 256u
+
 struct kmem_cache {
 	struct zone *zone; /* const */
+	bool guarded; /* const */
 	unsigned int size; /* const: bytes of an object, multiple of a word */
 	unsigned int objs_per_slab; /* const */
 	u32 mark; /* const: flags of its slabs' pages */
@@ -39,6 +44,14 @@ size_t uzs_slab_bytes(void);
  * @mem: uzs_slab_bytes() of zeroed memory. */
 void uzs_slab_init(struct kmem_cache *cache, struct zone *zone,
 		   unsigned int size, void *mem);
+
+/* The same, guarded: the zone keeps the sections of its slabs, so that the
+ * address of an object can be read whenever it was freed; and a freed object is
+ * as its user left it behind its first word for UZS_SLAB_DELAY frees more, unless
+ * memory is short meanwhile. */
+size_t uzs_slab_guarded_bytes(void);
+void uzs_slab_init_guarded(struct kmem_cache *cache, struct zone *zone,
+			   unsigned int size, void *mem);
 
 /* Gives every slab back, also those with objects in use. */
 void uzs_slab_destroy(struct kmem_cache *cache);

@@ -250,6 +250,10 @@ static bool add_section(struct zone *zone, unsigned int type)
 	section = uzs_os_map(UZS_SECTION_SIZE, UZS_SECTION_SIZE);
 	if (!section)
 		return false;
+	if (unlikely(zone->keep) && !uzs_zone_keep_prepare(zone, section)) {
+		uzs_os_unmap(section, UZS_SECTION_SIZE);
+		return false;
+	}
 	index = zone->first;
 	end = zone->nr_pages;
 	uzs_poison((char *)section + ((size_t)index << zone->page_shift),
@@ -472,6 +476,7 @@ unsigned long uzs_zone_destroy(struct zone *zone)
 	used = zone->nr_out;
 	list_for_each_entry_safe(section, next, &zone->sections, list)
 		uzs_os_release(section, UZS_SECTION_SIZE);
+	uzs_zone_keep_destroy(zone);
 	return used;
 }
 /* ---- for walks ----------------------------------------------------------- */

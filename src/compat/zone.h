@@ -148,6 +148,16 @@ enum uzs_reclaim_state {
 	UZS_RECLAIM_QUEUED, /* somebody has: nobody need look */
 };
 
+/* The set of kept sections: bits in leaves, for all addresses that a process
+ * has on the machines we know. */
+#define UZS_KEEP_LEAF_SHIFT 15
+#define UZS_KEEP_LEAF_BITS (1u << UZS_KEEP_LEAF_SHIFT)
+#if UINTPTR_MAX > UINT32_MAX
+#define UZS_KEEP_LEAVES (1u << (48 - UZS_SECTION_SHIFT - UZS_KEEP_LEAF_SHIFT))
+#else
+#define UZS_KEEP_LEAVES 1u
+#endif
+
 struct zone_options {
 	unsigned int page_shift; /* 12 to 16 */
 	size_t limit; /* bytes, 0: none */
@@ -170,6 +180,8 @@ struct zone {
 	const struct movable_operations *movable;
 	struct uzs_percpu slots; /* struct zone_slot */
 	u32 nr_caches; /* slab caches ever made in it, at most 255 */
+	unsigned long **keep; /* NULL, or leaves, each set once, atomic */
+	size_t keep_bytes; /* of the leaves; atomic, relaxed */
 
 	/* seldom changed */
 	u32 reclaim; /* enum uzs_reclaim_state; atomic */
@@ -286,6 +298,43 @@ static inline bool uzs_zone_wants_reclaim(struct zone *zone)
 static inline void uzs_zone_reclaim_queued(struct zone *zone)
 {
 	WRITE_ONCE(zone->reclaim, (u32)UZS_RECLAIM_QUEUED);
+}
+
+/* ---- zone_keep.c: sections that are never unmapped, so that an address in one
+ * may be looked at without a lock, whoever it comes from. For zones that ask
+ * for it, before their first section. */
+
+/* Bytes of zeroed memory that the zone wants for it; bytes of a leaf, of which
+ * most zones need one. */
+size_t uzs_zone_keep_bytes(void);
+size_t uzs_zone_keep_leaf_bytes(void);
+void uzs_zone_keep_init(struct zone *zone, void *mem);
+void uzs_zone_keep_destroy(struct zone *zone);
+bool uzs_zone_keep_prepare(struct zone *zone,
+			   const struct section *section) __must_check;
+/* Keeps the section of a page that the caller has, for good. */
+void uzs_zone_keep(struct zone *zone, const void *addr);
+
+static inline bool uzs_keep_has_room(uintptr_t nr)
+{
+	return nr < (uintptr_t)UZS_KEEP_LEAVES * UZS_KEEP_LEAF_BITS;
+}
+
+/* Is any address in a section that is kept? */
+static inline bool uzs_zone_keeps(const struct zone *zone, const void *addr)
+{
+	uintptr_t nr = (uintptr_t)addr >> UZS_SECTION_SHIFT;
+	const unsigned long *leaf;
+
+	if (unlikely(!uzs_keep_has_room(nr)))
+		return false;
+	leaf = smp_load_acquire(&zone->keep[nr / UZS_KEEP_LEAF_BITS]);
+	if (unlikely(!leaf))
+		return false;
+	nr %= UZS_KEEP_LEAF_BITS;
+	return smp_load_acquire(&leaf[nr / (uintptr_t)BITS_PER_LONG]) >>
+		       nr % (uintptr_t)BITS_PER_LONG &
+	       1;
 }
 
 /* Counts memory that is not the zone's against its limit. False, and nothing

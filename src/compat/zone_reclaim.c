@@ -108,6 +108,9 @@ static size_t unmap_empty(struct zone *zone, size_t target)
 
 			if (section->nr_free != capacity || section->walkers)
 				continue;
+			if (unlikely(zone->keep) &&
+			    uzs_zone_keeps(zone, section))
+				continue;
 			/* What would stay, cold pages included: a retained
 			 * section saves its system calls too. */
 			free_after = (zone->nr_free - capacity)
