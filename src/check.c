@@ -114,8 +114,8 @@ static void check_free_list(struct check *check, const struct size_class *class,
 
 	/* A list with an entry twice never ends: too many entries. */
 	while (idx < class->objs_per_zspage && n <= expected) {
-		unsigned long head =
-			*uzs_obj_head_at(check->pool, zspage, (unsigned)idx);
+		unsigned long head = uzs_read_head(
+			uzs_obj_head_at(check->pool, zspage, (unsigned)idx));
 
 		if (head & OBJ_ALLOCATED_TAG) {
 			violated(

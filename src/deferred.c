@@ -151,7 +151,7 @@ static bool drain_array(struct zs_pool *pool, u64 until)
 	uzs_fetch_objects(pool, handles, n);
 	/* One by one, each as its scope has it: so does the series of April. */
 	for (unsigned int i = 0; i < n; i++)
-		zs_free(pool, handles[i]);
+		uzs_free_one(pool, handles[i]);
 	count_drained(pool, n);
 	mutex_unlock(&d->hand_lock);
 	return n != 0;
@@ -275,16 +275,13 @@ static bool push_value(struct zs_pool *pool, struct defer_slot *slot,
 	return false;
 }
 
-bool zs_defer_push(struct zs_pool *pool, unsigned long value)
+/* The mode is per-CPU. */
+static bool push_here(struct zs_pool *pool, unsigned long value)
 {
 	struct deferred *d = &pool->deferred;
 	struct defer_slot *slot;
 	bool stored, full = false;
 
-	if (unlikely(d->mode != ZS_DEFER_PERCPU))
-		return false;
-	if (unlikely(!d->ops && no_handle(value)))
-		return false;
 	slot = uzs_this_cpu(&d->slots);
 	/* Taken by a thread that lost its CPU, or by a flush. */
 	if (unlikely(!spin_trylock(&slot->lock))) {
@@ -303,6 +300,27 @@ bool zs_defer_push(struct zs_pool *pool, unsigned long value)
 	if (unlikely(!stored) && work_pending(&d->work) &&
 	    uzs_workqueue_lacks_worker(&pool->wq))
 		queue_work(&pool->wq, &d->work);
+	return stored;
+}
+
+bool zs_defer_push(struct zs_pool *pool, unsigned long value)
+{
+	struct deferred *d = &pool->deferred;
+	bool claimed = false, stored;
+
+	if (unlikely(d->mode != ZS_DEFER_PERCPU))
+		return false;
+	if (unlikely(!d->ops && no_handle(value)))
+		return false;
+	if (unlikely(pool->hardened) && !d->ops) {
+		if (!uzs_harden_claim(pool, value, true, __func__))
+			return false;
+		claimed = true;
+	}
+	stored = push_here(pool, value);
+	/* The caller has to free it, as if he had not tried. */
+	if (unlikely(claimed && !stored))
+		uzs_harden_set(value, USE_LIVE);
 	return stored;
 }
 
@@ -348,6 +366,29 @@ static bool drain_buf(struct zs_pool *pool, u64 until)
 
 /* ---- both kinds --------------------------------------------------------- */
 
+/* For reuse. The handle word would have to be waited for: a hardened pool looks
+ * at it when reuse does. */
+static bool keep_or_free(struct zs_pool *pool, unsigned long handle)
+{
+	static const char call[] = "zs_free_deferred";
+
+	if (unlikely(pool->hardened) &&
+	    !uzs_harden_is_place(pool, handle, call))
+		return false;
+	switch (uzs_reuse_keep(pool, handle)) {
+	case REUSE_IS_KEPT:
+		return true;
+	case REUSE_MISUSED:
+		return false;
+	case REUSE_BUSY:
+		break;
+	}
+	if (likely(!pool->hardened) ||
+	    uzs_harden_claim(pool, handle, false, call))
+		uzs_free_one(pool, handle);
+	return false;
+}
+
 bool zs_free_deferred(struct zs_pool *pool, unsigned long handle)
 {
 	struct deferred *d = &pool->deferred;
@@ -355,14 +396,17 @@ bool zs_free_deferred(struct zs_pool *pool, unsigned long handle)
 
 	if (unlikely(no_handle(handle)))
 		return false;
+	if (d->mode == ZS_DEFER_REUSE)
+		return keep_or_free(pool, handle);
+	if (unlikely(pool->hardened) &&
+	    !uzs_harden_claim(pool, handle, true, __func__))
+		return false;
 	if (d->mode == ZS_DEFER_ARRAY)
 		queued = queue_in_array(pool, handle);
 	else if (d->mode == ZS_DEFER_PERCPU && !d->ops)
-		queued = zs_defer_push(pool, handle);
-	else if (d->mode == ZS_DEFER_REUSE)
-		queued = uzs_reuse_keep(pool, handle);
+		queued = push_here(pool, handle);
 	if (!queued)
-		zs_free(pool, handle);
+		uzs_free_one(pool, handle);
 	return queued;
 }
 
@@ -446,6 +490,7 @@ void zs_free_deferred_flush(struct zs_pool *pool)
 	u64 until;
 
 	uzs_reuse_flush(pool);
+	uzs_harden_tell_noted(pool);
 	if (!note_queued(pool, mode, &until))
 		return;
 	/* Having the lock with nothing left means that it is freed: others

@@ -43,6 +43,7 @@ void zs_fork_parent(struct zs_pool *pool)
 void zs_fork_child(struct zs_pool *pool)
 {
 	uzs_reuse_fork_child(pool);
+	uzs_harden_fork_child(pool);
 	/* Lock words count sleepers that do not exist here. */
 	uzs_zone_fork_child(&pool->zone);
 	uzs_slab_fork_child(&pool->zspage_cache);

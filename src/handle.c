@@ -19,8 +19,13 @@ unsigned long uzs_alloc_handle(struct zs_pool *pool, gfp_t gfp)
 {
 	unsigned long *word = kmem_cache_alloc(&pool->handle_cache, gfp);
 
-	if (word)
+	if (word) {
 		WRITE_ONCE(*word, 0);
+		/* Before the obj is there, so that who finds that one by a walk
+		 * finds it live. */
+		if (unlikely(pool->wide))
+			uzs_harden_new(pool, (unsigned long)word);
+	}
 	return (unsigned long)word;
 }
 
@@ -28,5 +33,7 @@ unsigned long uzs_alloc_handle(struct zs_pool *pool, gfp_t gfp)
 void uzs_free_handle(struct zs_pool *pool, unsigned long handle)
 {
 	VM_BUG_ON(uzs_handle_word_live(pool, handle_to_obj(handle)));
+	if (unlikely(pool->wide))
+		uzs_harden_set(handle, USE_FREED);
 	kmem_cache_free(&pool->handle_cache, (void *)handle);
 }

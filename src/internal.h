@@ -3,8 +3,8 @@
  * that defines it, lowest layer first; and the order of locks.
  *
  * Includes and calls point down: pool, check, stat, fork -> relief -> compact,
- * deferred -> reuse -> scope, object, migrate -> zspage -> class, handle ->
- * compat. One call goes up: the zone calls the movable operations (migrate.c)
+ * deferred -> reuse -> scope, object, migrate -> zspage -> class, handle,
+ * harden -> compat. One call goes up: the zone calls the movable operations (migrate.c)
  * through pointers, holding no lock of theirs but the page's.
  *
  * LOCK ORDER (outer first; the checked body of compat sees to it, by rank)
@@ -22,6 +22,7 @@
  *    -  zspage->lock    contents (rd: pin, wr: trylock)   reader only
  *   80  cache, slot and zone locks of compat              no
  *   85  deferred lock, its slot locks, bufs_lock          no
+ *   85  notes_lock, poison_lock (of harden.c)             no
  *   90  locks of work queue                               no
  *
  * No lock is held during a callback of the user's, but for push. The three
@@ -114,9 +115,10 @@ static inline unsigned long handle_to_obj(unsigned long handle)
 {
 	return READ_ONCE(*(unsigned long *)handle);
 }
+/* Who finds the obj finds the object, and in a wide handle that it is live. */
 static inline void record_obj(unsigned long handle, unsigned long obj)
 {
-	WRITE_ONCE(*(unsigned long *)handle, obj);
+	smp_store_release((unsigned long *)handle, obj);
 }
 /* Is this first word of a slab object a live handle's? */
 static inline bool uzs_handle_word_live(const struct zs_pool *pool,
@@ -126,6 +128,80 @@ static inline bool uzs_handle_word_live(const struct zs_pool *pool,
 	 * above any link, on 32-bit too. */
 	(void)pool;
 	return word > UZS_SLAB_MAX_LINK;
+}
+
+/* ---- harden.c: wide handles ----------------------------------------------- */
+
+/* Tells of a call that was given what it must not be given: no lock held. */
+void uzs_tell_misuse(const struct zs_pool *pool, unsigned long handle,
+		     const char *call, enum zs_misuse_kind what);
+/* For hardened pools. They answer false when they have told of misuse; then
+ * nothing is to be done.
+ * claim: the handle is to be freed, now or later, by who gets true. */
+bool uzs_harden_claim(const struct zs_pool *pool, unsigned long handle,
+		      bool later, const char *call);
+/* As claim for later, where locks are held: what is wrong is told by the next
+ * tell_noted, by whomsoever. */
+bool uzs_harden_keep(struct zs_pool *pool, unsigned long handle,
+		     const char *call);
+void uzs_harden_tell_all_noted(struct zs_pool *pool);
+static inline void uzs_harden_tell_noted(struct zs_pool *pool)
+{
+	if (unlikely(pool->hardened) && READ_ONCE(pool->harden.nr_noted))
+		uzs_harden_tell_all_noted(pool);
+}
+void uzs_harden_init(struct zs_pool *pool, const struct zs_pool_options *o);
+void uzs_harden_fork_child(struct zs_pool *pool);
+/* Does it lie where handles do? Does not touch it. */
+bool uzs_harden_is_place(const struct zs_pool *pool, unsigned long handle,
+			 const char *call);
+/* For pools with wide handles; they tell if it is hardened. pin: a read begins.
+ * check_end: does one go on that may end? last_pin: just one? unpin: it ends;
+ * false when none goes on. */
+bool uzs_harden_pin(const struct zs_pool *pool, unsigned long handle,
+		    const char *call);
+bool uzs_harden_check_end(const struct zs_pool *pool, unsigned long handle,
+			  const char *call);
+static inline bool uzs_harden_last_pin(unsigned long handle)
+{
+	return (READ_ONCE(((struct wide_handle *)handle)->use) & USE_PINS) == 1;
+}
+static inline bool uzs_harden_unpin(unsigned long handle)
+{
+	u32 *use = &((struct wide_handle *)handle)->use;
+	u32 old = READ_ONCE(*use);
+
+	do {
+		if (unlikely(!(old & USE_PINS)))
+			return false;
+	} while (unlikely(!__atomic_compare_exchange_n(use, &old, old - 1,
+						       false, __ATOMIC_RELEASE,
+						       __ATOMIC_RELAXED)));
+	return true;
+}
+/* Sets the state of a handle that nobody else may use now; new: of a word that
+ * becomes one, too. */
+static inline void uzs_harden_set(unsigned long handle, u32 state)
+{
+	smp_store_release(&((struct wide_handle *)handle)->use, state);
+}
+void uzs_harden_new(const struct zs_pool *pool, unsigned long handle);
+/* Tells of reads that were not ended; nobody else uses the pool. */
+void uzs_harden_tell_unended(struct zs_pool *pool, const char *call);
+
+static inline void uzs_lock_poison(struct zs_pool *pool)
+{
+	(void)pool;
+#if UZS_POISONS_OBJECTS
+	spin_lock(&pool->harden.poison_lock);
+#endif
+}
+static inline void uzs_unlock_poison(struct zs_pool *pool)
+{
+	(void)pool;
+#if UZS_POISONS_OBJECTS
+	spin_unlock(&pool->harden.poison_lock);
+#endif
 }
 
 /* ---- zspage.c: page chains, objects in them, page locks ---------------- */
@@ -230,9 +306,42 @@ static inline unsigned long *uzs_obj_head(const struct zs_pool *pool,
 		return &zpdesc->handle;
 	return (unsigned long *)((char *)zpdesc_address(pool, zpdesc) + offset);
 }
+/* The word behind such a pointer: what lies in zspages may be poisoned. */
+#if UZS_POISONS_OBJECTS
+__no_asan __maybe_unused static unsigned long
+uzs_read_head(const unsigned long *head)
+{
+	return READ_ONCE(*head); /* or gcc reads it in the caller */
+}
+__no_asan __maybe_unused static void uzs_write_head(unsigned long *head,
+						    unsigned long value)
+{
+	WRITE_ONCE(*head, value);
+}
+#else
+static inline unsigned long uzs_read_head(const unsigned long *head)
+{
+	return *head;
+}
+static inline void uzs_write_head(unsigned long *head, unsigned long value)
+{
+	*head = value;
+}
+#endif
 /* The same, by index: walks the chain. */
 unsigned long *uzs_obj_head_at(const struct zs_pool *pool,
 			       const struct zspage *zspage, unsigned int idx);
+/* Poisons an object, wherever it lies, with its word. */
+#if UZS_POISONS_OBJECTS
+void uzs_poison_object(const struct zs_pool *pool, unsigned long obj);
+#else
+static inline void uzs_poison_object(const struct zs_pool *pool,
+				     unsigned long obj)
+{
+	(void)pool;
+	(void)obj;
+}
+#endif
 /* Walks the objects of a zspage by index. */
 struct obj_iter {
 	const struct zs_pool *pool;
@@ -268,7 +377,8 @@ static inline bool uzs_obj_iter_next(struct obj_iter *it)
 /* The handle of the object under the iterator, 0 if that is free. */
 static inline unsigned long uzs_obj_iter_handle(const struct obj_iter *it)
 {
-	unsigned long head = *uzs_obj_head(it->pool, it->zpdesc, it->offset);
+	unsigned long head =
+		uzs_read_head(uzs_obj_head(it->pool, it->zpdesc, it->offset));
 
 	return head & OBJ_ALLOCATED_TAG ? head & ~OBJ_ALLOCATED_TAG : 0;
 }
@@ -322,13 +432,15 @@ size_t uzs_reuse_bytes(const struct zs_pool *pool);
 /* Makes the pool keep what it is given; 0 or -ENOMEM. */
 int uzs_reuse_init(struct zs_pool *pool);
 void uzs_reuse_destroy(struct zs_pool *pool);
-/* Keeps a handle whose object the user has done with. False: he must free it,
- * as the CPU's slot is busy. */
-bool uzs_reuse_keep(struct zs_pool *pool, unsigned long handle);
+/* Keeps a handle whose object the user has done with. BUSY: he must free it,
+ * as the CPU's slot is; MISUSED: nothing, that was told. */
+enum reuse_kept { REUSE_IS_KEPT, REUSE_BUSY, REUSE_MISUSED };
+enum reuse_kept uzs_reuse_keep(struct zs_pool *pool, unsigned long handle);
 /* A handle of that class which was kept, or 0. */
 unsigned long uzs_reuse_take(struct zs_pool *pool,
 			     const struct size_class *class);
-/* Frees all that was kept before the call. Return: did it find any? */
+/* Frees all that was kept before the call. Return: did it find any? Misuse that
+ * it meets is noted, not told. */
 bool uzs_reuse_flush(struct zs_pool *pool);
 /* Objects of that class that a CPU keeps at most, but for those staged. */
 unsigned int uzs_reuse_room(const struct zs_pool *pool,
@@ -395,7 +507,11 @@ unsigned long uzs_free_empty_zspages(struct zs_pool *pool);
 /* What zs_trim does; needs trim_lock. Return: bytes given back. */
 size_t uzs_trim_locked(struct zs_pool *pool);
 
-/* ---- pool.c: what the worker does ---------------------------------------- */
+/* ---- pool.c ---------------------------------------------------------------- */
+
+/* zs_free, of a handle that is the caller's to free: in hardened pools he has
+ * claimed it. */
+void uzs_free_one(struct zs_pool *pool, unsigned long handle);
 
 /* Queues what is due; no locks held. */
 void uzs_kick_free(struct zs_pool *pool);

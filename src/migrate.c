@@ -20,6 +20,8 @@
 
 #include <string.h>
 
+#include "compat/os.h"
+
 static struct zs_pool *zone_pool(struct zone *zone)
 {
 	return container_of(zone, struct zs_pool, zone);
@@ -69,7 +71,8 @@ static void rewrite_handles(struct zs_pool *pool, struct zspage *zspage,
 		end -= class->pages_per_zspage * pool->page_size -
 		       class->objs_per_zspage * class->size;
 	for (; offset < end; offset += class->size) {
-		unsigned long head = *uzs_obj_head(pool, src, offset);
+		unsigned long head =
+			uzs_read_head(uzs_obj_head(pool, src, offset));
 		unsigned long handle = head & ~OBJ_ALLOCATED_TAG;
 
 		if (!(head & OBJ_ALLOCATED_TAG))
@@ -96,8 +99,15 @@ static int zs_page_migrate(struct zone *zone, struct page *newpage,
 		write_unlock(&pool->lock);
 		return -EAGAIN;
 	}
+	/* Nobody reads: all of it is poisoned, and stays so. */
+	if (UZS_POISONS_OBJECTS)
+		uzs_unpoison(zpdesc_address(pool, src), pool->page_size);
 	memcpy(zpdesc_address(pool, dst), zpdesc_address(pool, src),
 	       pool->page_size);
+	if (UZS_POISONS_OBJECTS) {
+		uzs_poison(zpdesc_address(pool, src), pool->page_size);
+		uzs_poison(zpdesc_address(pool, dst), pool->page_size);
+	}
 	/* First: an obj may carry the class, which dst has from here on. */
 	replace_sub_page(zspage, dst, src);
 	rewrite_handles(pool, zspage, dst, src);

@@ -15,6 +15,8 @@
 
 #include <string.h>
 
+#include "compat/os.h"
+
 /* Where the data of a pinned object lies: one piece, or two. */
 struct span {
 	struct zspage *zspage;
@@ -22,10 +24,51 @@ struct span {
 	size_t len[2]; /* bytes; len[1] may be 0 */
 };
 
-/* Pins the object's zspage and finds its first `len` bytes. False, and
- * nothing pinned, when the object has not that many. */
-static bool pin_object(struct zs_pool *pool, unsigned long handle, size_t len,
-		       struct span *span)
+static bool no_handle(unsigned long handle)
+{
+	return !handle || zs_is_err(handle);
+}
+
+/* Lets the user at the data, until nobody reads the object any more. */
+static void reveal(struct zs_pool *pool, const struct span *span)
+{
+	uzs_lock_poison(pool);
+	for (int i = 0; UZS_POISONS_OBJECTS && i < 2; i++)
+		uzs_unpoison(span->part[i], span->len[i]);
+	uzs_unlock_poison(pool);
+}
+
+/* Unpins an object with a wide handle: first its zspage, as that is not freed
+ * before the handle can be. False when nobody reads. */
+static bool unpin_wide(struct zs_pool *pool, unsigned long handle,
+		       struct zspage *zspage)
+{
+	bool unpinned;
+
+	uzs_lock_poison(pool);
+	if (uzs_harden_last_pin(handle))
+		uzs_poison_object(pool, handle_to_obj(handle));
+	pin_read_tryunlock(&zspage->lock);
+	unpinned = uzs_harden_unpin(handle);
+	uzs_unlock_poison(pool);
+	return unpinned;
+}
+
+/* The same where nobody but the caller can have done it. */
+static void unpin_own(struct zs_pool *pool, unsigned long handle,
+		      struct zspage *zspage)
+{
+	if (unlikely(pool->wide))
+		unpin_wide(pool, handle, zspage);
+	else
+		pin_read_unlock(&zspage->lock);
+}
+
+/* Pins the object's zspage and finds its first `len` bytes. Return: 0, or with
+ * nothing pinned -EINVAL when it is no handle to be used, -ERANGE when the
+ * object has not that many. */
+static int pin_object(struct zs_pool *pool, unsigned long handle, size_t len,
+		      struct span *span, const char *call)
 {
 	struct size_class *class;
 	struct zspage *zspage;
@@ -34,6 +77,10 @@ static bool pin_object(struct zs_pool *pool, unsigned long handle, size_t len,
 	size_t offset, head;
 	char *data;
 
+	if (no_handle(handle))
+		return -EINVAL;
+	if (unlikely(pool->wide) && !uzs_harden_pin(pool, handle, call))
+		return -EINVAL;
 	/* The obj is right only until pool->lock is dropped, unless its zspage
 	 * is pinned by then. */
 	read_lock(&pool->lock);
@@ -50,8 +97,8 @@ static bool pin_object(struct zs_pool *pool, unsigned long handle, size_t len,
 
 	head = class->huge ? 0 : ZS_HANDLE_SIZE; /* O2 */
 	if (unlikely(!len || len > class->size - head)) {
-		pin_read_unlock(&zspage->lock);
-		return false;
+		unpin_own(pool, handle, zspage);
+		return -ERANGE;
 	}
 	span->zspage = zspage;
 	span->part[0] = data + head;
@@ -60,21 +107,25 @@ static bool pin_object(struct zs_pool *pool, unsigned long handle, size_t len,
 	span->part[1] = NULL;
 	if (span->len[1])
 		span->part[1] = zpdesc_address(pool, get_next_zpdesc(zpdesc));
-	return true;
+	reveal(pool, span);
+	return 0;
 }
 
 /* Unpins. The handle word cannot change while its zspage is pinned. An end
  * without a begin must not leave the zspage pinned for ever. */
-static void unpin_object(struct zs_pool *pool, unsigned long handle)
+static void unpin_object(struct zs_pool *pool, unsigned long handle,
+			 const char *call)
 {
-	struct zpdesc *zpdesc = obj_to_zpdesc(pool, handle_to_obj(handle));
+	struct zspage *zspage;
 
-	pin_read_tryunlock(&zpdesc->zspage->lock);
-}
-
-static bool no_handle(unsigned long handle)
-{
-	return !handle || zs_is_err(handle);
+	if (unlikely(pool->wide) && !uzs_harden_check_end(pool, handle, call))
+		return;
+	zspage = obj_to_zpdesc(pool, handle_to_obj(handle))->zspage;
+	if (likely(!pool->wide))
+		pin_read_tryunlock(&zspage->lock);
+	else if (unlikely(!unpin_wide(pool, handle, zspage)) && pool->hardened)
+		/* Others have ended it since. */
+		uzs_tell_misuse(pool, handle, call, ZS_MISUSE_NOT_BEGUN);
 }
 
 void *zs_obj_read_begin(struct zs_pool *pool, unsigned long handle,
@@ -82,12 +133,12 @@ void *zs_obj_read_begin(struct zs_pool *pool, unsigned long handle,
 {
 	struct span span;
 
-	if (no_handle(handle) || !pin_object(pool, handle, mem_len, &span))
+	if (pin_object(pool, handle, mem_len, &span, __func__))
 		return NULL;
 	if (!span.len[1])
 		return span.part[0];
 	if (!local_copy) {
-		pin_read_unlock(&span.zspage->lock);
+		unpin_own(pool, handle, span.zspage);
 		return NULL;
 	}
 	memcpy(local_copy, span.part[0], span.len[0]);
@@ -99,8 +150,8 @@ void zs_obj_read_end(struct zs_pool *pool, unsigned long handle, size_t mem_len,
 		     void *handle_mem)
 {
 	(void)mem_len;
-	if (handle_mem)
-		unpin_object(pool, handle);
+	if (handle_mem && !no_handle(handle))
+		unpin_object(pool, handle, __func__);
 }
 
 unsigned int zs_obj_read_sg_begin(struct zs_pool *pool, unsigned long handle,
@@ -108,7 +159,7 @@ unsigned int zs_obj_read_sg_begin(struct zs_pool *pool, unsigned long handle,
 {
 	struct span span;
 
-	if (no_handle(handle) || !pin_object(pool, handle, mem_len, &span))
+	if (pin_object(pool, handle, mem_len, &span, __func__))
 		return 0;
 	for (int i = 0; i < 2; i++) {
 		iov[i].iov_base = span.part[i];
@@ -120,24 +171,37 @@ unsigned int zs_obj_read_sg_begin(struct zs_pool *pool, unsigned long handle,
 void zs_obj_read_sg_end(struct zs_pool *pool, unsigned long handle)
 {
 	if (!no_handle(handle))
-		unpin_object(pool, handle);
+		unpin_object(pool, handle, __func__);
 }
 
 int zs_obj_write(struct zs_pool *pool, unsigned long handle,
 		 const void *handle_mem, size_t mem_len)
 {
 	struct span span;
+	int err = pin_object(pool, handle, mem_len, &span, __func__);
 
-	if (no_handle(handle))
-		return -EINVAL;
-	if (!pin_object(pool, handle, mem_len, &span))
-		return -ERANGE;
+	if (err)
+		return err;
 	memcpy(span.part[0], handle_mem, span.len[0]);
 	if (span.len[1])
 		memcpy(span.part[1], (const char *)handle_mem + span.len[0],
 		       span.len[1]);
-	pin_read_unlock(&span.zspage->lock);
+	unpin_own(pool, handle, span.zspage);
 	return 0;
+}
+
+/* Of what nobody reads, so that it is poisoned and stays so. */
+static void copy_concealed(char *to, char *from, size_t n)
+{
+	if (UZS_POISONS_OBJECTS) {
+		uzs_unpoison(to, n);
+		uzs_unpoison(from, n);
+	}
+	memcpy(to, from, n);
+	if (UZS_POISONS_OBJECTS) {
+		uzs_poison(to, n);
+		uzs_poison(from, n);
+	}
 }
 
 /* Locks: both zspages are out of others' reach (class->lock, pool->lock). */
@@ -152,9 +216,10 @@ void uzs_obj_copy(const struct zs_pool *pool, const struct size_class *class,
 
 	for (;;) {
 		size_t n = min(left, pool->page_size - max(d_off, s_off));
+		char *to = (char *)zpdesc_address(pool, d) + d_off;
+		char *from = (char *)zpdesc_address(pool, s) + s_off;
 
-		memcpy((char *)zpdesc_address(pool, d) + d_off,
-		       (char *)zpdesc_address(pool, s) + s_off, n);
+		copy_concealed(to, from, n);
 		left -= n;
 		if (!left)
 			return;

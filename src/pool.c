@@ -103,18 +103,21 @@ static int read_options(const struct zs_pool_options *theirs,
 			struct zs_pool_options *o)
 {
 	const struct zs_pool_options defaults = ZS_POOL_OPTIONS_INIT;
+	const size_t first_version =
+		offsetof(struct zs_pool_options, retained_bytes) +
+		sizeof(theirs->retained_bytes);
 	size_t size;
 
 	*o = defaults;
 	if (theirs) {
 		size = theirs->struct_size;
-		if (size < offsetof(struct zs_pool_options, retained_bytes) +
-				   sizeof(theirs->retained_bytes))
+		if (size < first_version)
 			return EINVAL;
 		for (size_t i = sizeof(*o); i < size; i++)
 			if (((const char *)theirs)[i])
 				return E2BIG;
-		memcpy(o, theirs, min(size, sizeof(*o)));
+		memcpy(o, theirs,
+		       size < sizeof(*o) ? first_version : sizeof(*o));
 	}
 	if (!o->page_size)
 		o->page_size = DEFAULT_PAGE_SIZE;
@@ -129,7 +132,7 @@ static int read_options(const struct zs_pool_options *theirs,
 	    o->chain_size > ZS_MAX_CHAIN_SIZE ||
 	    (unsigned int)o->lock_scope > ZS_SCOPE_CLASS_IDX ||
 	    (unsigned int)o->defer > ZS_DEFER_REUSE ||
-	    o->flags & ~ZS_POOL_NO_WORKER)
+	    o->flags & ~(ZS_POOL_NO_WORKER | ZS_POOL_HARDENED))
 		return EINVAL;
 	return 0;
 }
@@ -140,6 +143,7 @@ struct layout {
 	size_t zone_slots;
 	size_t handle_magazines;
 	size_t zspage_magazines;
+	size_t keep; /* hardened */
 	size_t end;
 };
 
@@ -152,10 +156,31 @@ static void plan_layout(const struct zs_pool *pool, struct layout *l)
 						   sizeof(struct size_class),
 					   line);
 	l->handle_magazines = l->zone_slots + ALIGN(uzs_zone_bytes(), line);
-	l->zspage_magazines =
-		l->handle_magazines + ALIGN(uzs_slab_bytes(), line);
-	l->end = ALIGN(l->zspage_magazines + uzs_slab_bytes(),
+	l->zspage_magazines = l->handle_magazines +
+			      ALIGN(pool->hardened ? uzs_slab_guarded_bytes()
+						   : uzs_slab_bytes(),
+				    line);
+	l->keep = l->zspage_magazines + ALIGN(uzs_slab_bytes(), line);
+	l->end = ALIGN(l->keep + (pool->hardened ? uzs_zone_keep_bytes() : 0),
 		       uzs_os_page_size());
+}
+
+static void init_handles(struct zs_pool *pool, const struct layout *l)
+{
+	char *magazines = (char *)pool + l->handle_magazines;
+	unsigned int size = ZS_HANDLE_SIZE;
+
+	pool->wide = pool->hardened || UZS_POISONS_OBJECTS;
+	if (pool->wide)
+		size = sizeof(struct wide_handle);
+	if (pool->hardened) {
+		uzs_zone_keep_init(&pool->zone, (char *)pool + l->keep);
+		uzs_slab_init_guarded(&pool->handle_cache, &pool->zone, size,
+				      magazines);
+	} else {
+		uzs_slab_init(&pool->handle_cache, &pool->zone, size,
+			      magazines);
+	}
 }
 
 /* Fills in a pool: nothing here can fail. */
@@ -177,8 +202,8 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 	rwlock_init(&pool->lock);
 	lock_set_rank(&pool->lock, RANK_POOL);
 	uzs_zone_init(&pool->zone, mem + l->zone_slots, &zo);
-	uzs_slab_init(&pool->handle_cache, &pool->zone, ZS_HANDLE_SIZE,
-		      mem + l->handle_magazines);
+	uzs_harden_init(pool, o);
+	init_handles(pool, l);
 	uzs_slab_init(&pool->zspage_cache, &pool->zone, sizeof(struct zspage),
 		      mem + l->zspage_magazines);
 	mutex_init(&pool->compact_lock);
@@ -201,7 +226,8 @@ static size_t least_bytes(const struct zs_pool *pool, const struct layout *l)
 
 	return l->end + 2 * uzs_zone_min_bytes(&zo) +
 	       ALIGN((size_t)pool->chain_size * pool->page_size,
-		     uzs_os_page_size());
+		     uzs_os_page_size()) +
+	       (pool->hardened ? uzs_zone_keep_leaf_bytes() : 0);
 }
 
 struct zs_pool *zs_create_pool_with(const char *name,
@@ -218,6 +244,7 @@ struct zs_pool *zs_create_pool_with(const char *name,
 	}
 	geometry.page_size = o.page_size;
 	geometry.chain_size = o.chain_size;
+	geometry.hardened = (o.flags & ZS_POOL_HARDENED) != 0;
 	uzs_set_geometry(&geometry);
 	plan_layout(&geometry, &l);
 	geometry.least_bytes = least_bytes(&geometry, &l);
@@ -274,6 +301,8 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 
 	if (!pool)
 		return 0;
+	if (pool->hardened)
+		uzs_harden_tell_unended(pool, __func__);
 	uzs_deferred_empty(pool);
 	uzs_workqueue_destroy(&pool->wq);
 	for (unsigned int i = 0; i < pool->nr_classes; i++)
@@ -378,12 +407,10 @@ unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp, int nid)
 	return handle;
 }
 
-void zs_free(struct zs_pool *pool, unsigned long handle)
+void uzs_free_one(struct zs_pool *pool, unsigned long handle)
 {
 	bool kick;
 
-	if (unlikely(!handle || zs_is_err(handle)))
-		return;
 	/* What a scope says of itself holds for all that it calls. */
 	uzs_forbid_page_free(pool->scope->frees_late ? RANK_CLASS : 0);
 	kick = pool->scope->free(pool, handle);
@@ -392,4 +419,14 @@ void zs_free(struct zs_pool *pool, unsigned long handle)
 	if (unlikely(kick))
 		uzs_kick_free(pool);
 	uzs_kick_reclaim(pool);
+}
+
+void zs_free(struct zs_pool *pool, unsigned long handle)
+{
+	if (unlikely(!handle || zs_is_err(handle)))
+		return;
+	if (unlikely(pool->hardened) &&
+	    !uzs_harden_claim(pool, handle, false, __func__))
+		return;
+	uzs_free_one(pool, handle);
 }

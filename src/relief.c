@@ -256,4 +256,6 @@ void uzs_relief_end(struct relief *r)
 {
 	drop_rights(r);
 	mutex_unlock(&r->pool->deferred.drain_lock);
+	/* Of what was kept. It calls the user back: not with the rights. */
+	uzs_harden_tell_noted(r->pool);
 }

@@ -46,6 +46,9 @@
 /* Bytes of an object that are fetched when it is taken. */
 #define FETCH_BYTES 4096u
 
+/* Who gave us what is found not to be live only here. */
+#define KEPT_BY "zs_free_deferred"
+
 /* Asks for a look at what is kept, if none is due. seldom: the caller does
  * not come here for each object, so he may ask again for a thread that could
  * not be had. */
@@ -95,11 +98,20 @@ static void free_oldest(struct zs_pool *pool, struct reuse_slot *slot,
 static bool put_on_stack(struct zs_pool *pool, struct reuse_slot *slot,
 			 unsigned long handle)
 {
-	struct size_class *class = uzs_class_of(pool, handle);
-	struct reuse_stack *stack = &slot->stacks[class->index];
-	bool full = stack->nr == uzs_reuse_room(pool, class);
+	struct reuse_stack *stack;
+	struct size_class *class;
+	bool full;
 
+	if (unlikely(pool->hardened) &&
+	    !uzs_harden_keep(pool, handle, KEPT_BY)) {
+		slot->held--;
+		uzs_count(&pool->deferred.nr_drained, 1);
+		return false;
+	}
+	class = uzs_class_of(pool, handle);
 	uzs_assert_held(&slot->lock);
+	stack = &slot->stacks[class->index];
+	full = stack->nr == uzs_reuse_room(pool, class);
 	/* Half of them: frees of one class at once cost less than so many
 	 * frees, and as many can come, or go, before the next time. */
 	if (unlikely(full))
@@ -126,7 +138,17 @@ static void unstage_all(struct zs_pool *pool, struct reuse_slot *slot)
 
 /* ---- keeping and taking -------------------------------------------------- */
 
-bool uzs_reuse_keep(struct zs_pool *pool, unsigned long handle)
+/* Was it freed just now? Locks: needs slot->lock. */
+static bool is_staged(const struct reuse_slot *slot, unsigned long handle)
+{
+	/* One by one: vectors would wait for what was stored just now. */
+	for (unsigned int i = 0; i < REUSE_STAGED; i++)
+		if (slot->staged[i] == handle)
+			return true;
+	return false;
+}
+
+enum reuse_kept uzs_reuse_keep(struct zs_pool *pool, unsigned long handle)
 {
 	struct reuse *r = &pool->reuse;
 	struct reuse_slot *slot = uzs_this_cpu(&r->slots);
@@ -136,7 +158,12 @@ bool uzs_reuse_keep(struct zs_pool *pool, unsigned long handle)
 	/* Taken by a thread that lost its CPU, or by one that looks at all. */
 	if (unlikely(!mutex_trylock(&slot->lock))) {
 		uzs_count(&pool->deferred.nr_sync_busy, 1);
-		return false;
+		return REUSE_BUSY;
+	}
+	if (unlikely(pool->hardened) && is_staged(slot, handle)) {
+		mutex_unlock(&slot->lock);
+		uzs_tell_misuse(pool, handle, KEPT_BY, ZS_MISUSE_FREED);
+		return REUSE_MISUSED;
 	}
 	__builtin_prefetch((void *)handle);
 	oldest = slot->staged[slot->pos];
@@ -148,7 +175,8 @@ bool uzs_reuse_keep(struct zs_pool *pool, unsigned long handle)
 	mutex_unlock(&slot->lock);
 	/* In a child of a fork a look may be due and its thread is gone. */
 	schedule(pool, full || pool->forked);
-	return true;
+	uzs_harden_tell_noted(pool);
+	return REUSE_IS_KEPT;
 }
 
 unsigned long uzs_reuse_take(struct zs_pool *pool,
@@ -169,6 +197,8 @@ unsigned long uzs_reuse_take(struct zs_pool *pool,
 		uzs_add(&slot->nr_taken, 1);
 	}
 	mutex_unlock(&slot->lock);
+	if (unlikely(pool->hardened) && handle)
+		uzs_harden_set(handle, USE_LIVE);
 	/* It is written next, all of it. */
 	if (likely(handle))
 		uzs_fetch_object(pool, class, handle,
@@ -231,6 +261,7 @@ static void age(struct work_struct *work)
 	note_sparse(pool);
 	if (left)
 		schedule(pool, false);
+	uzs_harden_tell_noted(pool);
 }
 
 /* ---- life, statistics, locks --------------------------------------------- */

@@ -77,7 +77,8 @@ int zs_pool_info(struct zs_pool *pool, struct zs_pool_info *info)
 	i.peak_pages = (unsigned long)READ_ONCE(pool->peak_pages);
 	i.slab_pages = READ_ONCE(pool->handle_cache.nr_slabs) +
 		       READ_ONCE(pool->zspage_cache.nr_slabs);
-	own = pool->meta_bytes + uzs_deferred_bytes(pool);
+	own = pool->meta_bytes + uzs_deferred_bytes(pool) +
+	      READ_ONCE(zone->keep_bytes);
 	i.bytes_mapped = z.bytes_mapped + own;
 	i.bytes_resident = z.bytes_resident + own;
 	i.bytes_free = z.bytes_free;
@@ -255,7 +256,8 @@ static void copy_zspage(const struct zs_pool *pool, struct class_copy *copy,
 	for (unsigned int i = zspage->inuse; i < info->objs; i++) {
 		*links++ = idx;
 		if (!class->huge)
-			idx = (*uzs_obj_head_at(pool, zspage, idx) >>
+			idx = (uzs_read_head(
+				       uzs_obj_head_at(pool, zspage, idx)) >>
 			       OBJ_TAG_BITS) &
 			      OBJ_NONE;
 	}

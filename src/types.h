@@ -17,6 +17,7 @@
 #include "compat/workqueue.h"
 #include "compat/zone.h"
 #include "deferred.h"
+#include "harden.h"
 #include "reuse.h"
 #include "uzsmalloc.h"
 
@@ -156,12 +157,15 @@ struct zs_pool {
 	unsigned int class_delta_shift; /* log2 of bytes between classes */
 	unsigned int nr_classes; /* indices */
 	unsigned int huge_class_size; /* bytes */
+	bool hardened; /* misuse is looked for */
+	bool wide; /* handles are struct wide_handle */
 	const struct lock_scope *scope;
 	struct reuse reuse; /* but its age_work, seldom changed */
 	size_t memory_limit; /* bytes */
 	size_t meta_bytes; /* of this mapping */
 	size_t least_bytes; /* to hold an object of any size, without what
 			     * deferral takes */
+	struct harden harden;
 	struct size_class *size_class[ZS_MAX_CLASSES];
 
 	/* handle -> obj. rd: the object stays where it is until its zspage is

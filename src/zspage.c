@@ -23,6 +23,8 @@
  */
 #include "internal.h"
 
+#include "compat/os.h"
+
 /* The page in which object `idx` starts. Locks: the chain must be stable. */
 static struct zpdesc *obj_zpdesc(const struct zs_pool *pool,
 				 const struct size_class *class,
@@ -64,6 +66,39 @@ static void init_zspage(struct zs_pool *pool, struct size_class *class,
 	} while (uzs_obj_iter_next(&it));
 	*link = -1UL << OBJ_TAG_BITS;
 }
+
+#if UZS_POISONS_OBJECTS
+/* What lies in a zspage is poisoned but while it is read. */
+static void poison_pages(const struct zs_pool *pool,
+			 const struct zspage *zspage)
+{
+	struct zpdesc *zpdesc = zspage->first_zpdesc;
+
+	for (; zpdesc; zpdesc = get_next_zpdesc(zpdesc))
+		uzs_poison(zpdesc_address(pool, zpdesc), pool->page_size);
+}
+
+void uzs_poison_object(const struct zs_pool *pool, unsigned long obj)
+{
+	struct zpdesc *zpdesc = obj_to_zpdesc(pool, obj);
+	const struct size_class *class = zpdesc_class(pool, zpdesc);
+	unsigned int offset =
+		obj_page_offset(pool, class, obj_to_index(pool, obj));
+	unsigned int first = min(class->size, pool->page_size - offset);
+
+	uzs_poison((char *)zpdesc_address(pool, zpdesc) + offset, first);
+	if (first < class->size)
+		uzs_poison(zpdesc_address(pool, get_next_zpdesc(zpdesc)),
+			   class->size - first);
+}
+#else
+static void poison_pages(const struct zs_pool *pool,
+			 const struct zspage *zspage)
+{
+	(void)pool;
+	(void)zspage;
+}
+#endif
 
 /* Chains the pages. */
 static void create_page_chain(struct zs_pool *pool, struct size_class *class,
@@ -111,6 +146,7 @@ struct zspage *uzs_alloc_zspage(struct zs_pool *pool, struct size_class *class,
 	zspage->fullness = ZS_INUSE_RATIO_0;
 	create_page_chain(pool, class, zspage, pages);
 	init_zspage(pool, class, zspage);
+	poison_pages(pool, zspage);
 	return zspage;
 }
 
@@ -220,10 +256,11 @@ unsigned long uzs_obj_malloc(struct zs_pool *pool, struct size_class *class,
 		uzs_obj_head(pool, zpdesc, obj_page_offset(pool, class, idx));
 
 	VM_BUG_ON(idx >= class->objs_per_zspage);
-	VM_BUG_ON(*head & OBJ_ALLOCATED_TAG);
+	VM_BUG_ON(uzs_read_head(head) & OBJ_ALLOCATED_TAG);
 	zspage->freeobj = class->huge ? OBJ_NONE
-				      : (*head >> OBJ_TAG_BITS) & OBJ_NONE;
-	*head = handle | OBJ_ALLOCATED_TAG;
+				      : (uzs_read_head(head) >> OBJ_TAG_BITS) &
+						OBJ_NONE;
+	uzs_write_head(head, handle | OBJ_ALLOCATED_TAG);
 	zspage->inuse++;
 	return location_to_obj(pool, zpdesc, idx);
 }
@@ -260,16 +297,19 @@ void uzs_obj_free(struct zs_pool *pool, struct size_class *class,
 	unsigned int offset = obj_page_offset(pool, class, idx);
 	unsigned long *head = uzs_obj_head(pool, zpdesc, offset);
 
-	VM_BUG_ON(!(*head & OBJ_ALLOCATED_TAG));
+	VM_BUG_ON(!(uzs_read_head(head) & OBJ_ALLOCATED_TAG));
+	/* Somebody may have read it until now. */
+	uzs_poison_object(pool, obj);
 	/* the head of the free list is what was freed last */
 	if (fetch && (!idx || idx - zspage->freeobj <= IN_ORDER_OBJS))
 		prefetch_next(pool, class, zpdesc, offset);
 	if (class->huge)
-		*head = 0;
+		uzs_write_head(head, 0);
 	else if (zspage->freeobj == OBJ_NONE)
-		*head = -1UL << OBJ_TAG_BITS;
+		uzs_write_head(head, -1UL << OBJ_TAG_BITS);
 	else
-		*head = (unsigned long)zspage->freeobj << OBJ_TAG_BITS;
+		uzs_write_head(head,
+			       (unsigned long)zspage->freeobj << OBJ_TAG_BITS);
 	zspage->freeobj = idx & OBJ_NONE;
 	zspage->inuse--;
 }

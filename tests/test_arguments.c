@@ -77,7 +77,7 @@ static void test_bad_options(void **state)
 						  4097,	 5000,	   131072,
 						  65537, UINT_MAX, 1u << 31 };
 	static const unsigned int bad_chains[] = { 1, 2, 3, 17, 64, UINT_MAX };
-	static const unsigned int bad_flags[] = { 2, 3, 1u << 31, UINT_MAX };
+	static const unsigned int bad_flags[] = { 4, 7, 1u << 31, UINT_MAX };
 	const struct zs_pool_options init = ZS_POOL_OPTIONS_INIT;
 	struct zs_pool_options o;
 
@@ -124,6 +124,10 @@ static void test_bad_options(void **state)
 	o = init;
 	o.flags = ZS_POOL_NO_WORKER;
 	assert_create_works(&o);
+	o.flags = ZS_POOL_HARDENED;
+	assert_create_works(&o);
+	o.flags |= ZS_POOL_NO_WORKER;
+	assert_create_works(&o);
 	o.retained_bytes = SIZE_MAX;
 	assert_create_works(&o);
 	o.retained_bytes = 1;
@@ -136,14 +140,27 @@ static void test_options_size(void **state)
 		struct zs_pool_options o;
 		unsigned char later[24];
 	} tagged = { ZS_POOL_OPTIONS_INIT, { 0 } };
+	const size_t first_version =
+		offsetof(struct zs_pool_options, retained_bytes) +
+		sizeof(tagged.o.retained_bytes);
 
 	/* None, and less than the first version's. */
 	tagged.o.struct_size = 0;
 	assert_create_fails(&tagged.o, EINVAL);
 	tagged.o.struct_size = sizeof(tagged.o.struct_size);
 	assert_create_fails(&tagged.o, EINVAL);
-	tagged.o.struct_size = sizeof(tagged.o) - 1;
+	tagged.o.struct_size = first_version - 1;
 	assert_create_fails(&tagged.o, EINVAL);
+
+	/* The first version's: what came later is not even looked at. */
+	memset(&tagged.o.misuse, 0x80, sizeof(tagged.o.misuse));
+	memset(&tagged.o.misuse_arg, 0x80, sizeof(tagged.o.misuse_arg));
+	for (size_t size = first_version; size < sizeof(tagged.o); size++) {
+		tagged.o.struct_size = size;
+		assert_create_works(&tagged.o);
+	}
+	tagged.o.misuse = NULL;
+	tagged.o.misuse_arg = NULL;
 
 	/* A later version's, with nothing new asked for. */
 	tagged.o.struct_size = sizeof(tagged);

@@ -224,7 +224,7 @@ static void test_i6_free_list(void **state)
 	struct zspage *zspage = partial(f);
 	unsigned int head = zspage->freeobj, used = 0;
 	unsigned long *link = uzs_obj_head_at(f->pool, zspage, head);
-	unsigned long old = *link;
+	unsigned long old = uzs_read_head(link);
 
 	/* Too short, by one and by all. */
 	zspage->freeobj = (unsigned int)(old >> OBJ_TAG_BITS);
@@ -238,15 +238,16 @@ static void test_i6_free_list(void **state)
 	assert_sound(f->pool);
 
 	/* Leading to itself, nowhere, and to an object in use. */
-	*link = (unsigned long)head << OBJ_TAG_BITS;
+	uzs_write_head(link, (unsigned long)head << OBJ_TAG_BITS);
 	EXPECT(f->pool, "or more, not");
-	*link = 0x7ffful << OBJ_TAG_BITS;
+	uzs_write_head(link, 0x7ffful << OBJ_TAG_BITS);
 	EXPECT(f->pool, "I6: class ");
-	while (!(*uzs_obj_head_at(f->pool, zspage, used) & OBJ_ALLOCATED_TAG))
+	while (!(uzs_read_head(uzs_obj_head_at(f->pool, zspage, used)) &
+		 OBJ_ALLOCATED_TAG))
 		used++;
-	*link = (unsigned long)used << OBJ_TAG_BITS;
+	uzs_write_head(link, (unsigned long)used << OBJ_TAG_BITS);
 	EXPECT(f->pool, "is on the free list, but allocated");
-	*link = old;
+	uzs_write_head(link, old);
 }
 
 static void test_i7_handles(void **state)
@@ -268,9 +269,9 @@ static void test_i7_handles(void **state)
 	assert_sound(f->pool);
 
 	/* Another's handle. */
-	*head = f->handle[2] | OBJ_ALLOCATED_TAG;
+	uzs_write_head(head, f->handle[2] | OBJ_ALLOCATED_TAG);
 	EXPECT(f->pool, "I7: class ");
-	*head = handle | OBJ_ALLOCATED_TAG;
+	uzs_write_head(head, handle | OBJ_ALLOCATED_TAG);
 	assert_sound(f->pool);
 
 	/* One object more in use than carry handles, in the same group. */
@@ -282,9 +283,9 @@ static void test_i7_handles(void **state)
 			zspage = zspage_of(f->pool, f->handle[i]);
 	}
 	freeobj = zspage->freeobj;
-	zspage->freeobj =
-		(unsigned int)(*uzs_obj_head_at(f->pool, zspage, freeobj) >>
-			       OBJ_TAG_BITS);
+	zspage->freeobj = (unsigned int)(uzs_read_head(uzs_obj_head_at(
+						 f->pool, zspage, freeobj)) >>
+					 OBJ_TAG_BITS);
 	zspage->inuse++;
 	f->class->objs_inuse++;
 	EXPECT(f->pool, "I7: class ");
@@ -319,12 +320,12 @@ static void test_i7_wild_handle(void **state)
 	unsigned long obj = handle_to_obj(f->handle[1]);
 	unsigned long *head =
 		uzs_obj_head_at(f->pool, zspage, obj_to_index(f->pool, obj));
-	unsigned long old = *head;
+	unsigned long old = uzs_read_head(head);
 	struct zs_pool *other = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	unsigned long foreign = must_malloc(other, OBJ_SIZE);
 
 	for (size_t i = 0; i < ARRAY_SIZE(wild); i++) {
-		*head = wild[i] | OBJ_ALLOCATED_TAG;
+		uzs_write_head(head, wild[i] | OBJ_ALLOCATED_TAG);
 		/* A tag without a handle is no object in use at all. */
 		if (wild[i] == 1)
 			EXPECT(f->pool, "objects, recorded");
@@ -333,15 +334,16 @@ static void test_i7_wild_handle(void **state)
 	}
 	/* Near things: of another pool, between two words, the object's own
 	 * memory, a slab's of another kind. */
-	*head = foreign | OBJ_ALLOCATED_TAG;
+	uzs_write_head(head, foreign | OBJ_ALLOCATED_TAG);
 	EXPECT(f->pool, "which is none");
-	*head = (f->handle[1] + sizeof(long) / 2) | OBJ_ALLOCATED_TAG;
+	uzs_write_head(head,
+		       (f->handle[1] + sizeof(long) / 2) | OBJ_ALLOCATED_TAG);
 	EXPECT(f->pool, "which is none");
-	*head = (unsigned long)head | OBJ_ALLOCATED_TAG;
+	uzs_write_head(head, (unsigned long)head | OBJ_ALLOCATED_TAG);
 	EXPECT(f->pool, "which is none");
-	*head = (unsigned long)zspage | OBJ_ALLOCATED_TAG;
+	uzs_write_head(head, (unsigned long)zspage | OBJ_ALLOCATED_TAG);
 	EXPECT(f->pool, "which is none");
-	*head = old;
+	uzs_write_head(head, old);
 	zs_destroy_pool(other);
 }
 

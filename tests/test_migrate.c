@@ -90,8 +90,8 @@ static void spoil_leftover(struct one *o)
 			o->zspage, (unsigned int)(at / o->pool->page_size));
 		char *mem = page_address(&o->pool->zone, page);
 
-		*(unsigned long *)(mem + at % o->pool->page_size) =
-			(unsigned long)&o->sentinel | OBJ_ALLOCATED_TAG;
+		uzs_write_head((unsigned long *)(mem + at % o->pool->page_size),
+			       (unsigned long)&o->sentinel | OBJ_ALLOCATED_TAG);
 	}
 	o->sentinel = 12345;
 }

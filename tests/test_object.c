@@ -55,15 +55,18 @@ static void empty_one(struct full *f)
 	assert_int_equal(zs_get_total_pages(f->pool), 0);
 }
 
-/* The address of byte `at` of the zspage. */
+/* The address of byte `at` of the zspage, which the test may look at. */
 static unsigned char *zspage_byte(const struct full *f, size_t at)
 {
 	struct zpdesc *zpdesc = f->zspage->first_zpdesc;
+	unsigned char *page;
 
 	for (size_t n = at / f->pool->page_size; n; n--)
 		zpdesc = get_next_zpdesc(zpdesc);
-	return (unsigned char *)zpdesc_address(f->pool, zpdesc) +
-	       at % f->pool->page_size;
+	page = zpdesc_address(f->pool, zpdesc);
+	if (UZS_POISONS_OBJECTS)
+		uzs_unpoison(page, f->pool->page_size);
+	return page + at % f->pool->page_size;
 }
 
 static u32 pins(const struct full *f)

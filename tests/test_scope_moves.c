@@ -206,6 +206,7 @@ static void make_alias(struct alias *a, struct scene *s)
 	a->pool->size_class[s->class->index] = a->class;
 	a->page = alloc_page(&s->pool->zone, GFP_KERNEL, MIGRATE_MOVABLE);
 	assert_non_null(a->page);
+	uzs_unpoison(page_address(&s->pool->zone, a->page), s->pool->page_size);
 	memset(page_address(&s->pool->zone, a->page), 0xff, s->pool->page_size);
 }
 
@@ -233,6 +234,7 @@ static void move_page(struct alias *a, struct scene *s, unsigned long handle)
 	assert_ptr_equal(
 		zpdesc_page(obj_to_zpdesc(s->pool, handle_to_obj(handle))),
 		a->page);
+	uzs_unpoison(page_address(&s->pool->zone, page), s->pool->page_size);
 	memset(page_address(&s->pool->zone, page), 0xff, s->pool->page_size);
 	a->page = page;
 }

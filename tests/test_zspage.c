@@ -137,6 +137,13 @@ static void test_iterator(void **state)
 	}
 }
 
+/* What lies there; it may be poisoned. */
+static unsigned long head_at(struct zs_pool *pool, struct zspage *zspage,
+			     unsigned int idx)
+{
+	return uzs_read_head(uzs_obj_head_at(pool, zspage, idx));
+}
+
 /* ---- the free list ------------------------------------------------------- */
 
 /* The first words as they lie in the pages: index of the next << 1, and
@@ -154,10 +161,10 @@ static void test_new_free_list(void **state)
 			continue;
 		}
 		for (unsigned int idx = 0; idx < last; idx++)
-			assert_int_equal(*uzs_obj_head_at(pool, zspage, idx),
+			assert_int_equal(head_at(pool, zspage, idx),
 					 (idx + 1) << 1);
-		assert_true(*uzs_obj_head_at(pool, zspage, last) ==
-			    (unsigned long)-1L << 1);
+		assert_true(head_at(pool, zspage, last) == (unsigned long)-1L
+								   << 1);
 		free_unlisted(pool, zspage);
 	}
 }
@@ -185,8 +192,7 @@ static void test_order_of_objects(void **state)
 			assert_ptr_equal(obj_to_zpdesc(pool, obj),
 					 page_at(zspage, at / pool->page_size));
 			assert_int_equal(obj_to_index(pool, obj), i);
-			assert_true(*uzs_obj_head_at(pool, zspage, i) ==
-				    (handle | 1));
+			assert_true(head_at(pool, zspage, i) == (handle | 1));
 			assert_int_equal(zspage->inuse, i + 1);
 			words[i] = obj;
 		}
@@ -204,8 +210,7 @@ static void test_order_of_objects(void **state)
 				continue;
 			uzs_obj_free(pool, class, zspage, words[i], true);
 			if (!class->huge)
-				assert_true(*uzs_obj_head_at(pool, zspage, i) ==
-					    link);
+				assert_true(head_at(pool, zspage, i) == link);
 			else
 				assert_int_equal(zspage->first_zpdesc->handle,
 						 0);
@@ -242,6 +247,7 @@ static void test_huge_page_is_untouched(void **state)
 	assert_true(class->huge);
 	zspage = must_alloc_zspage(pool, class);
 	mem = zpdesc_address(pool, zspage->first_zpdesc);
+	uzs_unpoison(mem, 4096);
 	pattern_fill(mem, 4096, 1);
 	obj = uzs_obj_malloc(pool, class, zspage, (unsigned long)&words[1]);
 	assert_true(zspage->first_zpdesc->handle ==
@@ -250,6 +256,7 @@ static void test_huge_page_is_untouched(void **state)
 	assert_null(get_next_zpdesc(zspage->first_zpdesc));
 	assert_true(pattern_ok(mem, 4096, 1));
 	uzs_obj_free(pool, class, zspage, obj, true);
+	uzs_unpoison(mem, 4096);
 	assert_true(pattern_ok(mem, 4096, 1));
 	free_unlisted(pool, zspage);
 	zs_destroy_pool(pool);

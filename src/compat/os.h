@@ -61,7 +61,8 @@ u64 uzs_clock_ns(void);
 #define uzs_unpoison(addr, size) ((void)(addr), (void)(size))
 #endif
 
-/* Reads a word that may be poisoned, or change under one's eyes. */
+/* Reads a word that may be poisoned, or change under one's eyes. Who has seen a
+ * record that was published with it sees what was written before that. */
 #ifdef UZS_ASAN
 __attribute__((no_sanitize("address"), noinline)) __maybe_unused static
 #elif UZS_LAB /* nor is it told as a plain load (lab/plain.c) */
@@ -75,7 +76,7 @@ static inline
 #if UZS_LAB /* not a step, which asks about the poison */
 	return *(const volatile unsigned long *)addr;
 #else
-	return READ_ONCE(*(const unsigned long *)addr);
+	return smp_load_acquire((const unsigned long *)addr);
 #endif
 }
 

@@ -4,7 +4,7 @@ set(file reuse.c)
 set(from [==[
 	if (unlikely(!mutex_trylock(&slot->lock))) {
 		uzs_count(&pool->deferred.nr_sync_busy, 1);
-		return false;
+		return REUSE_BUSY;
 	}
 ]==])
 set(to [==[

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* harden.c - finds calls with a handle that they must not be given, and tells
+ * of them. Owns the second words of wide handles.
+ *
+ * Kernel origin: none; what CONFIG_SLUB_DEBUG does for slabs.
+ * Callers: pool.c, object.c, deferred.c, reuse.c, handle.c. Calls: compat.
+ * Locks: none; a wide handle's second word is atomic. No lock is held when
+ * misuse is told. Sleeps: no, but the user's callback may.
+ *
+ *   state     from              by
+ *   live      freed             allocation; deferred, if it is reused
+ *   deferred  live, not read    zs_free_deferred, until it is really freed
+ *   freed     live, not read    zs_free; deferred when its turn comes
+ *
+ * Guarantees:
+ *  W1 of two calls that free a handle, one finds it live.
+ *  W2 while a read is not ended, the handle is live and the obj word is right.
+ *  W3 no address makes a call touch memory that is not there: handles lie in
+ *     sections that are kept.
+ * Known limits: a handle that was freed and given out again is taken for the
+ * new one. That takes UZS_SLAB_DELAY frees on a CPU, or with reuse few. Two ends
+ * at the same moment of one read may unpin the zspage twice.
+ */
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Of forgotten ends so many are told one by one, without a callback. */
+#define TOLD_ENDS 10u
+
+static u32 *use_of(unsigned long handle)
+{
+	return &((struct wide_handle *)handle)->use;
+}
+
+__attribute__((cold, noinline)) void uzs_tell_misuse(const struct zs_pool *pool,
+						     unsigned long handle,
+						     const char *call,
+						     enum zs_misuse_kind what)
+{
+	static const char *const texts[] = {
+		[ZS_MISUSE_NO_HANDLE] = "no handle of this pool",
+		[ZS_MISUSE_FREED] = "freed already",
+		[ZS_MISUSE_READ] = "freed while it is being read",
+		[ZS_MISUSE_NOT_BEGUN] = "a read ends that has not begun",
+		[ZS_MISUSE_NOT_ENDED] = "a read has begun and not ended",
+	};
+	const struct zs_misuse misuse = {
+		.struct_size = sizeof(misuse),
+		.pool = pool,
+		.pool_name = pool->name,
+		.handle = handle,
+		.call = call,
+		.what = what,
+		.text = texts[what],
+	};
+
+	if (pool->harden.misuse) {
+		pool->harden.misuse(&misuse, pool->harden.misuse_arg);
+		return;
+	}
+	fprintf(stderr, "uzsmalloc: pool %s: %s: handle %#lx: %s\n",
+		misuse.pool_name, misuse.call, misuse.handle, misuse.text);
+	if (what != ZS_MISUSE_NOT_ENDED) /* there may be more */
+		abort();
+}
+
+/* Why a handle that is a word of this pool is not to be used. */
+static enum zs_misuse_kind why(u32 use)
+{
+	return (use & USE_STATE) == USE_LIVE ? ZS_MISUSE_READ : ZS_MISUSE_FREED;
+}
+
+static u32 mark_of(const struct zs_pool *pool, unsigned long handle)
+{
+	return pool->harden.mark ^ (u32)(handle / sizeof(struct wide_handle));
+}
+
+/* Can a handle lie there? Does not touch it. */
+static inline bool is_place(const struct zs_pool *pool, unsigned long handle)
+{
+	return likely(!(handle % sizeof(struct wide_handle))) &&
+	       likely(uzs_zone_keeps(&pool->zone, (const void *)handle));
+}
+
+/* Has the word its mark? Then it is a handle, or was one when the page was a
+ * slab, and says so; what else lies in the same sections has no marks. (The
+ * page's descriptor knows as well, but has to be waited for.) */
+static __always_inline bool is_word(const struct zs_pool *pool,
+				    unsigned long handle)
+{
+	return is_place(pool, handle) &&
+	       likely(READ_ONCE(((struct wide_handle *)handle)->mark) ==
+		      mark_of(pool, handle));
+}
+
+/* Starts fetching what the caller looks at next: that makes up for most of what
+ * a look at the handle costs. The obj may be anything yet, so nothing but
+ * addresses are made of it. */
+static __always_inline void fetch(const struct zs_pool *pool,
+				  unsigned long handle)
+{
+	unsigned long obj = uzs_peek_word((const void *)handle);
+	const struct zpdesc *zpdesc = obj_to_zpdesc(pool, obj);
+	unsigned long class = obj >> pool->obj_class_shift &
+			      pool->obj_class_mask;
+
+	__builtin_prefetch(zpdesc);
+	/* Not known in other scopes. */
+	if (!pool->obj_class_mask || class >= pool->nr_classes)
+		return;
+	__builtin_prefetch((char *)zpdesc_address(pool, zpdesc) +
+			   obj_page_offset(pool, pool->size_class[class],
+					   obj_to_index(pool, obj)));
+}
+
+/* A live handle becomes `state`, if nobody reads. Return: 0, or what is
+ * wrong. */
+__no_asan static unsigned int claim(const struct zs_pool *pool,
+				    unsigned long handle, u32 state)
+{
+	u32 use = USE_LIVE;
+
+	if (unlikely(!is_word(pool, handle)))
+		return ZS_MISUSE_NO_HANDLE;
+	while (unlikely(!__atomic_compare_exchange_n(
+		use_of(handle), &use, state, false, __ATOMIC_ACQ_REL,
+		__ATOMIC_ACQUIRE)))
+		/* In a child the pins of reads that others had begun in the
+		 * parent stay for ever. */
+		if ((use & USE_STATE) != USE_LIVE || !pool->forked)
+			return why(use);
+	if (likely(uzs_handle_word_live(pool,
+					uzs_peek_word((const void *)handle))))
+		return 0;
+	/* Freed, and just being allocated by another thread. */
+	smp_store_release(use_of(handle), use);
+	return ZS_MISUSE_FREED;
+}
+
+bool uzs_harden_claim(const struct zs_pool *pool, unsigned long handle,
+		      bool later, const char *call)
+{
+	unsigned int what =
+		claim(pool, handle, later ? USE_DEFERRED : USE_FREED);
+
+	if (likely(!what))
+		return true;
+	uzs_tell_misuse(pool, handle, call, what);
+	return false;
+}
+
+bool uzs_harden_keep(struct zs_pool *pool, unsigned long handle,
+		     const char *call)
+{
+	struct harden *h = &pool->harden;
+	unsigned int what = claim(pool, handle, USE_DEFERRED);
+
+	if (likely(!what))
+		return true;
+	spin_lock(&h->notes_lock);
+	if (h->nr_noted < HARDEN_NOTES) {
+		h->notes[h->nr_noted].handle = handle;
+		h->notes[h->nr_noted].call = call;
+		h->notes[h->nr_noted].what = what;
+		WRITE_ONCE(h->nr_noted, h->nr_noted + 1);
+	}
+	spin_unlock(&h->notes_lock);
+	return false;
+}
+
+void uzs_harden_tell_all_noted(struct zs_pool *pool)
+{
+	struct harden *h = &pool->harden;
+	unsigned int n;
+
+	do {
+		__typeof__(h->notes[0]) note = { 0 };
+
+		spin_lock(&h->notes_lock);
+		n = h->nr_noted;
+		if (n) {
+			note = h->notes[n - 1];
+			WRITE_ONCE(h->nr_noted, n - 1);
+		}
+		spin_unlock(&h->notes_lock);
+		if (n)
+			uzs_tell_misuse(pool, note.handle, note.call,
+					note.what);
+	} while (n > 1);
+}
+
+bool uzs_harden_is_place(const struct zs_pool *pool, unsigned long handle,
+			 const char *call)
+{
+	if (likely(is_place(pool, handle)))
+		return true;
+	uzs_tell_misuse(pool, handle, call, ZS_MISUSE_NO_HANDLE);
+	return false;
+}
+
+void uzs_harden_new(const struct zs_pool *pool, unsigned long handle)
+{
+	struct wide_handle *wide = (struct wide_handle *)handle;
+
+	WRITE_ONCE(wide->mark, mark_of(pool, handle));
+	smp_store_release(&wide->use, USE_LIVE);
+}
+
+/* ---- reads ---------------------------------------------------------------- */
+
+__no_asan static unsigned int pin(const struct zs_pool *pool,
+				  unsigned long handle)
+{
+	u32 use;
+
+	if (unlikely(!is_word(pool, handle)))
+		return ZS_MISUSE_NO_HANDLE;
+	use = READ_ONCE(*use_of(handle));
+	fetch(pool, handle);
+	do {
+		if (unlikely((use & USE_STATE) != USE_LIVE))
+			return why(use);
+	} while (unlikely(!__atomic_compare_exchange_n(
+		use_of(handle), &use, use + 1, true, __ATOMIC_ACQ_REL,
+		__ATOMIC_RELAXED)));
+	if (likely(uzs_handle_word_live(pool,
+					uzs_peek_word((const void *)handle))))
+		return 0;
+	__atomic_fetch_sub(use_of(handle), 1, __ATOMIC_RELEASE);
+	return ZS_MISUSE_FREED;
+}
+
+bool uzs_harden_pin(const struct zs_pool *pool, unsigned long handle,
+		    const char *call)
+{
+	unsigned int what;
+
+	if (!pool->hardened) {
+		__atomic_fetch_add(use_of(handle), 1, __ATOMIC_ACQUIRE);
+		return true;
+	}
+	what = pin(pool, handle);
+	if (likely(!what))
+		return true;
+	uzs_tell_misuse(pool, handle, call, what);
+	return false;
+}
+
+__no_asan static unsigned int check_end(const struct zs_pool *pool,
+					unsigned long handle)
+{
+	u32 use;
+
+	if (unlikely(!is_word(pool, handle)))
+		return ZS_MISUSE_NO_HANDLE;
+	use = READ_ONCE(*use_of(handle));
+	if (unlikely((use & USE_STATE) != USE_LIVE))
+		return why(use);
+	return likely(use & USE_PINS) ? 0 : ZS_MISUSE_NOT_BEGUN;
+}
+
+bool uzs_harden_check_end(const struct zs_pool *pool, unsigned long handle,
+			  const char *call)
+{
+	unsigned int what;
+
+	if (!pool->hardened)
+		return (READ_ONCE(*use_of(handle)) & USE_PINS) != 0;
+	what = check_end(pool, handle);
+	if (likely(!what))
+		return true;
+	uzs_tell_misuse(pool, handle, call, what);
+	return false;
+}
+
+/* ---- life of a pool ------------------------------------------------------- */
+
+void uzs_harden_init(struct zs_pool *pool, const struct zs_pool_options *o)
+{
+	struct harden *h = &pool->harden;
+
+	h->mark = (u32)(((uintptr_t)pool ^ uzs_clock_ns()) *
+				0x9e3779b97f4a7c15u >>
+			32);
+	h->misuse = o->misuse;
+	h->misuse_arg = o->misuse_arg;
+	spin_lock_init(&h->notes_lock);
+	lock_set_rank(&h->notes_lock, RANK_DEFERRED);
+#if UZS_POISONS_OBJECTS
+	spin_lock_init(&h->poison_lock);
+	lock_set_rank(&h->poison_lock, RANK_DEFERRED);
+#endif
+}
+
+void uzs_harden_fork_child(struct zs_pool *pool)
+{
+	/* The parent tells. */
+	pool->harden.nr_noted = 0;
+	spin_lock_renew(&pool->harden.notes_lock);
+#if UZS_POISONS_OBJECTS
+	spin_lock_renew(&pool->harden.poison_lock);
+#endif
+}
+
+struct unended {
+	const struct zs_pool *pool;
+	const char *call;
+	unsigned long nr;
+};
+
+static int tell_unended(void *arg, void *obj, unsigned long word)
+{
+	const struct wide_handle *handle = obj;
+	struct unended *unended = arg;
+	u32 use;
+
+	if (!uzs_handle_word_live(unended->pool, word))
+		return 0;
+	use = READ_ONCE(handle->use);
+	if ((use & USE_STATE) != USE_LIVE || !(use & USE_PINS))
+		return 0;
+	if (unended->nr++ < TOLD_ENDS || unended->pool->harden.misuse)
+		uzs_tell_misuse(unended->pool, (unsigned long)obj,
+				unended->call, ZS_MISUSE_NOT_ENDED);
+	return 0;
+}
+
+void uzs_harden_tell_unended(struct zs_pool *pool, const char *call)
+{
+	struct unended unended = { pool, call, 0 };
+
+	/* Those of the parent's other threads never end in a child. */
+	if (pool->forked)
+		return;
+	mutex_lock(&pool->zone.trim_lock);
+	uzs_slab_walk(&pool->handle_cache, tell_unended, &unended);
+	mutex_unlock(&pool->zone.trim_lock);
+	if (!unended.nr || pool->harden.misuse)
+		return;
+	if (unended.nr > TOLD_ENDS)
+		fprintf(stderr, "uzsmalloc: pool %s: %s: %lu more like that\n",
+			pool->name, call, unended.nr - TOLD_ENDS);
+	abort();
+}
