@@ -43,6 +43,7 @@ struct options {
 	unsigned int nr_subjects;
 	bool verify;
 	bool no_worker;
+	bool hardened;
 	struct sizes sizes;
 	uint64_t bytes; /* of objects to store */
 	uint64_t seed;

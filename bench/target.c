@@ -147,6 +147,8 @@ void target_open(struct target *target, const struct options *opt)
 	pool_opt.defer = (enum zs_defer_mode)opt->defer;
 	if (opt->no_worker)
 		pool_opt.flags |= ZS_POOL_NO_WORKER;
+	if (opt->hardened)
+		pool_opt.flags |= ZS_POOL_HARDENED;
 	target->pool = zs_create_pool_with(program_name, &pool_opt);
 	if (!target->pool)
 		die("cannot create a pool (page size %u, chain size %u, "

@@ -79,6 +79,7 @@ static const char usage_text[] =
 	"                         (default: off, zs_free). speed flushes at the\n"
 	"                         end, in the time; memory before it compacts\n"
 	"  --no-worker            a pool without a thread of its own\n"
+	"  --hardened             a pool that looks for misuse of handles\n"
 	"\n"
 	"kernel only (speed):\n"
 	"  --subject FILE.so      the kernel's, as scripts/kernel-test builds it\n"
@@ -136,6 +137,7 @@ enum {
 	OPT_SCOPE,
 	OPT_DEFER,
 	OPT_NO_WORKER,
+	OPT_HARDENED,
 	OPT_SUBJECT,
 	OPT_AGAINST,
 	OPT_HELP,
@@ -162,6 +164,7 @@ static const struct option long_options[] = {
 	{ "scope", required_argument, NULL, OPT_SCOPE },
 	{ "defer", required_argument, NULL, OPT_DEFER },
 	{ "no-worker", no_argument, NULL, OPT_NO_WORKER },
+	{ "hardened", no_argument, NULL, OPT_HARDENED },
 	{ "subject", required_argument, NULL, OPT_SUBJECT },
 	{ "against", required_argument, NULL, OPT_AGAINST },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -267,6 +270,10 @@ static void parse_option(struct options *opt, struct given *given, int option,
 	case OPT_NO_WORKER:
 		opt->no_worker = true;
 		given->zs_only = "--no-worker";
+		break;
+	case OPT_HARDENED:
+		opt->hardened = true;
+		given->zs_only = "--hardened";
 		break;
 	case OPT_SUBJECT:
 		given->subject = arg;
