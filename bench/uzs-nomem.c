@@ -30,7 +30,7 @@
 
 const char program_name[] = "uzs-nomem";
 
-#define MAX_WORKERS 4u
+#define MAX_WORKERS 64u
 #define PAGE 4096u
 #define SMALL 1000u
 /* Every so many operations a thread frees all that it has. */
@@ -39,6 +39,7 @@ const char program_name[] = "uzs-nomem";
 struct cell {
 	const struct scenario *scenario;
 	unsigned int defer, scope;
+	unsigned int workers;
 	size_t limit; /* bytes */
 	struct zs_pool *pool;
 	bool stop; /* atomic */
@@ -118,7 +119,7 @@ static void hold(struct held *held, const struct cell *cell, size_t size)
 {
 	const struct scenario *s = cell->scenario;
 
-	held->most = cell->limit / 100 * s->live_percent / s->workers;
+	held->most = cell->limit / 100 * s->live_percent / cell->workers;
 	held->nr = (unsigned int)(held->most / size) + 1;
 	held->handles = harness_alloc(held->nr * sizeof(*held->handles));
 	held->sizes = harness_alloc(held->nr * sizeof(*held->sizes));
@@ -514,8 +515,8 @@ static void run_cell(struct cell *cell, double seconds)
 	cell->pool = zs_create_pool_with("nomem", &o);
 	if (!cell->pool)
 		die("no pool with a limit of %zu bytes", cell->limit);
-	pthread_barrier_init(&cell->together, NULL, cell->scenario->workers);
-	for (unsigned int i = 0; i < cell->scenario->workers; i++) {
+	pthread_barrier_init(&cell->together, NULL, cell->workers);
+	for (unsigned int i = 0; i < cell->workers; i++) {
 		workers[i] = (struct worker){ cell, i };
 		start(&threads[i], run_worker, &workers[i]);
 	}
@@ -523,7 +524,7 @@ static void run_cell(struct cell *cell, double seconds)
 		start(&beside, run_beside, cell);
 	nanosleep(&time, NULL);
 	__atomic_store_n(&cell->stop, true, __ATOMIC_RELAXED);
-	for (unsigned int i = 0; i < cell->scenario->workers; i++)
+	for (unsigned int i = 0; i < cell->workers; i++)
 		pthread_join(threads[i], NULL);
 	if (cell->scenario->beside)
 		pthread_join(beside, NULL);
@@ -536,6 +537,7 @@ static void run_cell(struct cell *cell, double seconds)
 struct request {
 	double seconds;
 	size_t limit;
+	unsigned int threads; /* 0: as the scenario says */
 	bool csv;
 	bool wanted[NR_SCENARIOS];
 	unsigned int defers, scopes; /* bits */
@@ -555,6 +557,14 @@ static void print_result(const struct request *r, const struct cell *cell)
 	       scope_names[cell->scope], cell->calls, cell->wrong, mean,
 	       (double)cell->worst_ns / 1000);
 	fflush(stdout);
+}
+
+/* Scenarios of one thread are of one thread. */
+static unsigned int workers_of(const struct request *r, unsigned int s)
+{
+	unsigned int workers = scenarios[s].workers;
+
+	return workers > 1 && r->threads ? r->threads : workers;
 }
 
 static uint64_t run_all(const struct request *r)
@@ -577,6 +587,7 @@ static uint64_t run_all(const struct request *r)
 					.defer = d,
 					.scope = c,
 					.limit = r->limit,
+					.workers = workers_of(r, s),
 				};
 
 				if (!r->wanted[s] || !(r->defers >> d & 1) ||
@@ -600,6 +611,8 @@ static void usage(FILE *out)
 		     "is held up. Status 1 if any is wrong.\n\n"
 		     "  --seconds S       for each cell (10)\n"
 		     "  --limit BYTES     of each pool (64M)\n"
+		     "  --threads N       2 to 64, in scenarios that have more "
+		     "than one\n"
 		     "  --scenarios LIST  of those below (all)\n"
 		     "  --defers LIST     off, none, array, percpu, reuse "
 		     "(all)\n"
@@ -654,6 +667,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "seconds", required_argument, NULL, 't' },
 		{ "limit", required_argument, NULL, 'l' },
+		{ "threads", required_argument, NULL, 'n' },
 		{ "scenarios", required_argument, NULL, 's' },
 		{ "defers", required_argument, NULL, 'd' },
 		{ "scopes", required_argument, NULL, 'c' },
@@ -673,6 +687,10 @@ int main(int argc, char **argv)
 			break;
 		case 'l':
 			r.limit = parse_bytes("--limit", optarg);
+			break;
+		case 'n':
+			r.threads = (unsigned int)parse_number(
+				"--threads", optarg, 2, MAX_WORKERS);
 			break;
 		case 's':
 			parse_list("--scenarios", optarg, NR_SCENARIOS,
