@@ -259,7 +259,7 @@ void uzs_lock_pool(struct zs_pool *pool)
 {
 	uzs_reuse_lock(pool);
 	mutex_lock(&pool->free_work_lock);
-	mutex_lock(&pool->zone.gate);
+	uzs_zone_lock_gate(&pool->zone);
 	write_lock(&pool->lock);
 	for (unsigned int i = 0; i < pool->nr_classes; i++)
 		if (uzs_class_is_own(pool, i))
@@ -284,7 +284,7 @@ static unsigned long count_used_pages(struct zone *zone)
 	unsigned long used;
 	unsigned int i;
 
-	uzs_zone_fork_prepare(zone); /* every lock */
+	uzs_zone_lock_all(zone); /* every lock */
 	used = zone->nr_out;
 	for_each_slot(i, &zone->slots)
 	{
@@ -293,7 +293,7 @@ static unsigned long count_used_pages(struct zone *zone)
 		for (int t = 0; t < MIGRATE_PCPTYPES; t++)
 			used -= slot->count[t];
 	}
-	uzs_zone_fork_parent(zone);
+	uzs_zone_unlock_all(zone);
 	return used;
 }
 

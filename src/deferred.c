@@ -154,6 +154,7 @@ static bool drain_array(struct zs_pool *pool, u64 until)
 		uzs_free_one(pool, handles[i]);
 	count_drained(pool, n);
 	mutex_unlock(&d->hand_lock);
+	uzs_turn_give(&d->hand_wanted);
 	return n != 0;
 }
 
@@ -361,6 +362,7 @@ static bool drain_buf(struct zs_pool *pool, u64 until)
 		put_drained(pool, buf);
 	}
 	mutex_unlock(&d->hand_lock);
+	uzs_turn_give(&d->hand_wanted);
 	return buf != NULL;
 }
 
@@ -505,11 +507,14 @@ void zs_free_deferred_flush(struct zs_pool *pool)
 bool uzs_deferred_waits(struct zs_pool *pool)
 {
 	struct deferred *d = &pool->deferred;
+	unsigned long gone;
 
 	if (mode_of(d) == ZS_DEFER_PERCPU && d->ops)
 		return false;
-	return uzs_deferred_queued(pool) !=
-	       READ_ONCE(d->nr_drained) + uzs_reuse_taken(pool);
+	/* First what left: one that comes and one that goes meanwhile must not
+	 * look like none. */
+	gone = smp_load_acquire(&d->nr_drained) + uzs_reuse_taken(pool);
+	return uzs_deferred_queued(pool) != gone;
 }
 
 bool uzs_deferred_relieve(struct zs_pool *pool)
@@ -763,7 +768,7 @@ void uzs_deferred_fork_hand(struct zs_pool *pool)
 	struct deferred *d = &pool->deferred;
 	u64 now = uzs_clock_ns(), end = now + FORK_PATIENCE_NS;
 
-	mutex_lock(&d->hand_lock);
+	uzs_turn_lock(&d->hand_lock, &d->hand_wanted);
 	/* It may wait for the forking thread, or be what forks. */
 	while (d->calling && now < end &&
 	       !pthread_equal(d->caller, pthread_self())) {
@@ -813,6 +818,7 @@ void uzs_deferred_fork_child(struct zs_pool *pool)
 	}
 	spin_lock_renew(&d->lock);
 	mutex_renew(&d->hand_lock);
+	d->hand_wanted = 0;
 	mutex_renew(&d->drain_lock);
 	/* Who was in the callback is not here to go on: what of the values he
 	 * had done is known to nobody. */

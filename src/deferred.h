@@ -8,6 +8,7 @@
 #include "compat/list.h"
 #include "compat/lock.h"
 #include "compat/percpu.h"
+#include "compat/turn.h"
 #include "compat/workqueue.h"
 #include "uzsmalloc.h"
 
@@ -45,6 +46,7 @@ struct deferred {
 	 * which waits for no more than that. Order: above pool->lock. */
 	struct mutex drain_lock;
 	struct mutex hand_lock;
+	u32 hand_wanted; /* see compat/turn.h; with hand_lock */
 	u32 calling; /* 1: somebody is in the callback, without locks. guard:
 		      * drain_lock and hand_lock to write; slept on */
 	pthread_t caller; /* who; guard: as calling */

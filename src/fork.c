@@ -23,7 +23,7 @@ void zs_fork_prepare(struct zs_pool *pool)
 	uzs_lock_pool(pool);
 	uzs_slab_fork_prepare(&pool->handle_cache);
 	uzs_slab_fork_prepare(&pool->zspage_cache);
-	uzs_zone_fork_prepare(&pool->zone);
+	uzs_zone_lock_all(&pool->zone);
 	uzs_deferred_fork_prepare(pool);
 	uzs_workqueue_fork_hold(&pool->wq);
 	/* Next may come another pool, whose order is the user's matter. */
@@ -33,7 +33,7 @@ void zs_fork_prepare(struct zs_pool *pool)
 void zs_fork_parent(struct zs_pool *pool)
 {
 	uzs_workqueue_fork_parent(&pool->wq);
-	uzs_zone_fork_parent(&pool->zone);
+	uzs_zone_unlock_all(&pool->zone);
 	uzs_slab_fork_parent(&pool->zspage_cache);
 	uzs_slab_fork_parent(&pool->handle_cache);
 	uzs_unlock_pool(pool);
@@ -54,6 +54,7 @@ void zs_fork_child(struct zs_pool *pool)
 	rwlock_renew(&pool->lock);
 	mutex_renew(&pool->free_work_lock);
 	mutex_renew(&pool->zone.gate);
+	pool->zone.gate_wanted = 0;
 	/* Who had these is not here. */
 	mutex_renew(&pool->compact_lock);
 	mutex_renew(&pool->zone.trim_lock);

@@ -492,7 +492,7 @@ struct relief {
 	bool any; /* something was done in this round */
 	bool slabs_tried, sections_tried; /* see relief.c, worth_one */
 	bool rights; /* to give back and to compact are held */
-	bool last; /* the last try had them all the time */
+	unsigned int last; /* tries at the end of this round */
 };
 /* relieved, trims: the pool's, before the try that failed. */
 void uzs_relief_start(struct relief *r, struct zs_pool *pool,

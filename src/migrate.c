@@ -184,7 +184,9 @@ void uzs_compact_zspage_slabs(struct zs_pool *pool)
 				room = relocate_zspage(pool, page_zpdesc(page));
 			unlock_page(page);
 		}
+		zone->trimmed = section;
 		uzs_zone_give_way(zone);
+		zone->trimmed = NULL;
 	}
 	if (section)
 		uzs_zone_end_walk(zone, section);

@@ -58,8 +58,11 @@ static void reclaim_free_pages(struct work_struct *work)
 {
 	struct zs_pool *pool = container_of(work, struct zs_pool, reclaim_work);
 
-	uzs_zone_reclaim(&pool->zone, pool->zone.retained, false);
+	mutex_lock(&pool->zone.trim_lock);
+	uzs_zone_reclaim(&pool->zone, pool->zone.retained, true);
+	/* Before somebody who waits for the lock looks. */
 	uzs_count(&pool->trims, 1);
+	mutex_unlock(&pool->zone.trim_lock);
 }
 
 static void async_free_zspage(struct work_struct *work)
@@ -393,14 +396,15 @@ unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp, int nid)
 		return (unsigned long)-EINVAL;
 	if (unlikely(size > pool->page_size))
 		return (unsigned long)-ENOSPC;
-	if (unlikely(gfp == GFP_NOWAIT)) {
-		handle = try_malloc(pool, size, gfp);
-	} else {
-		relieved = READ_ONCE(pool->relieved);
-		trims = READ_ONCE(pool->trims);
-		handle = try_malloc(pool, size, GFP_GROW);
-		if (unlikely(handle == (unsigned long)-ENOMEM))
-			handle = malloc_for_want(pool, size, relieved, trims);
+	relieved = READ_ONCE(pool->relieved);
+	trims = READ_ONCE(pool->trims);
+	handle = try_malloc(pool, size, gfp == GFP_NOWAIT ? gfp : GFP_GROW);
+	if (unlikely(handle == (unsigned long)-ENOMEM)) {
+		/* What it had in hand another may have needed. */
+		uzs_count(&pool->trims, 1);
+		if (gfp == GFP_KERNEL)
+			handle = malloc_for_want(pool, size, relieved,
+						 trims + 1);
 	}
 	/* A CPU's list may have got more pages than were taken. */
 	uzs_kick_reclaim(pool);

@@ -14,9 +14,10 @@
  * that sections empty out. After each step that freed anything zs_malloc tries
  * again.
  * Guarantees:
- *  R1 a call that says no has tried with all three rights held (nobody else
- *     drains, compacts or gives back), after a round in which there was nothing
- *     left to do; and nothing was queued to be freed since.
+ *  R1 a call that says no has held all three rights (nobody else drains,
+ *     compacts or gives back) and found nothing left to do; and since before
+ *     its last try nobody has freed or given back anything, nor had any in hand
+ *     that he could not use; and nothing is queued to be freed.
  *  R2 it waits for rights only. Who has one calls nobody back, and needs
  *     nothing that the caller of zs_malloc may hold: so it ends.
  *  R3 it goes on only after something was freed, by itself or (counted in
@@ -62,25 +63,27 @@ unsigned long uzs_free_empty_zspages(struct zs_pool *pool)
 		    READ_ONCE(class->zspages[ZS_INUSE_RATIO_0]))
 			n += free_empty_of_class(pool, class);
 	}
-	mutex_unlock(&pool->free_work_lock);
 	uzs_count(&pool->stat.zspages_async_freed, n);
+	/* Before somebody who waits for the lock looks. */
 	uzs_count(&pool->relieved, n);
+	mutex_unlock(&pool->free_work_lock);
 	return n;
 }
 
 size_t uzs_trim_locked(struct zs_pool *pool)
 {
 	struct zone *zone = &pool->zone;
-	size_t given;
+	unsigned long before = READ_ONCE(zone->bytes_given_back);
 
 	uzs_assert_held(&zone->trim_lock);
 	kmem_cache_shrink(&pool->handle_cache);
 	uzs_compact_zspage_slabs(pool);
 	kmem_cache_shrink(&pool->zspage_cache);
 	uzs_zone_compact(zone);
-	given = uzs_zone_reclaim(zone, 0, true);
+	uzs_zone_reclaim(zone, 0, true);
 	uzs_count(&pool->trims, 1);
-	return given;
+	/* Moving pages at a limit gives some back on the way. */
+	return READ_ONCE(zone->bytes_given_back) - before;
 }
 
 /* ---- the steps of a round ------------------------------------------------- */
@@ -130,9 +133,9 @@ static bool relieve_compact(struct relief *r)
 	return uzs_compact_for_memory(r->pool) != 0;
 }
 
-/* Objects are to be freed in a large pool before the next step is worth while
- * again, for each section. */
-#define SECTIONS_PER_FREE 16
+/* In a pool of so many sections (4 GiB) and more the next step is not worth
+ * while for each object that is freed. */
+#define SECTIONS_PER_FREE 1024
 
 /* Sections and slabs that are nearly empty: each takes a page or a head that
  * can be had by moving what is in it. That is little, and to look for it takes
@@ -190,6 +193,8 @@ static void drop_rights(struct relief *r)
 /* So many rounds, in each of which something was freed that did not help, are
  * enough: others may free and allocate for ever. */
 #define MOST_ROUNDS 100
+/* Tries at the end of a round, as others had memory in hand before. */
+#define MOST_LAST 100u
 
 /* The caller tries again now. */
 static bool try_again(struct relief *r)
@@ -232,11 +237,12 @@ bool uzs_relief_next(struct relief *r)
 			return try_again(r);
 		}
 		/* A round is over. Others may have freed something, or had
-		 * memory in hand, while the last try was made. */
-		if (!r->any && !r->last &&
+		 * memory in hand, while the last try was made. (Who fails
+		 * has, for a moment; then he waits, too.) */
+		if (!r->any && r->last < MOST_LAST &&
 		    (READ_ONCE(pool->relieved) != r->relieved ||
 		     READ_ONCE(pool->trims) != r->trims)) {
-			r->last = true;
+			r->last++;
 			return try_again(r);
 		}
 		if (!r->any && READ_ONCE(pool->relieved) == r->relieved &&
@@ -248,7 +254,7 @@ bool uzs_relief_next(struct relief *r)
 		drop_rights(r);
 		r->step = 0;
 		r->any = false;
-		r->last = false;
+		r->last = 0;
 	}
 }
 

@@ -319,7 +319,8 @@ unsigned long uzs_reuse_taken(struct zs_pool *pool)
 	struct reuse_slot *slot;
 	unsigned long n = 0;
 
-	for_each_reuse_slot(slot, &pool->reuse) n += READ_ONCE(slot->nr_taken);
+	for_each_reuse_slot(slot, &pool->reuse)
+		n += smp_load_acquire(&slot->nr_taken);
 	return n;
 }
 

@@ -187,8 +187,8 @@ struct zs_pool {
 		unsigned long zspages_async_freed;
 	} stat;
 	/* What became free by draining, compaction and the async free work, in
-	 * handles, pages and zspages; how often somebody was giving memory
-	 * back. Both only tell that something changed. atomic, relaxed */
+	 * handles, pages and zspages; how often somebody gave memory back, or
+	 * put back what was not enough for him. Both only tell that something changed. atomic, relaxed */
 	unsigned long relieved;
 	unsigned long trims;
 	unsigned long trimmed_at; /* objects freed by then, when for want of

@@ -1272,7 +1272,7 @@ static void test_fork(void **state)
 	give(cache, 100, objs);
 	fflush(NULL);
 	uzs_slab_fork_prepare(cache);
-	uzs_zone_fork_prepare(zone);
+	uzs_zone_lock_all(zone);
 	pid = fork();
 	if (pid == 0) {
 		bool ok = true;
@@ -1292,7 +1292,7 @@ static void test_fork(void **state)
 		ok &= cache->nr_slabs == 0;
 		_exit(ok ? 0 : 1);
 	}
-	uzs_zone_fork_parent(zone);
+	uzs_zone_unlock_all(zone);
 	uzs_slab_fork_parent(cache);
 	assert_true(pid > 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);

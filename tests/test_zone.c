@@ -901,7 +901,7 @@ static void test_fork(void **state)
 	mark_page(zone, pages[50], 50);
 	zone_give(zone, 50, pages);
 	fflush(NULL);
-	uzs_zone_fork_prepare(zone);
+	uzs_zone_lock_all(zone);
 	pid = fork();
 	if (pid == 0) {
 		bool ok;
@@ -918,7 +918,7 @@ static void test_fork(void **state)
 		ok &= uzs_zone_destroy(zone) == 0;
 		_exit(ok ? 0 : 1);
 	}
-	uzs_zone_fork_parent(zone);
+	uzs_zone_unlock_all(zone);
 	assert_true(pid > 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);

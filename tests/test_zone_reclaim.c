@@ -102,7 +102,7 @@ static void test_reclaim_queued_in_child(void **state)
 	assert_non_null(page);
 	assert_true(uzs_zone_wants_reclaim(zone));
 	uzs_zone_reclaim_queued(zone);
-	uzs_zone_fork_prepare(zone);
+	uzs_zone_lock_all(zone);
 	uzs_zone_fork_child(zone);
 	assert_true(uzs_zone_wants_reclaim(zone));
 	__free_page(zone, page);

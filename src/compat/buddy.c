@@ -5,7 +5,7 @@
  * Kernel origin: mm/page_alloc.c __rmqueue, __free_one_page, expand; differs:
  * counts warm pages, and with a memory limit looks for them first.
  * Callers: zone.c, zone_reclaim.c, zone_compact.c. Calls: nothing above os.h.
- * Locks: needs zone->lock, but for uzs_rmqueue_bulk, which takes it. Sleeps:
+ * Locks: needs zone->lock. Sleeps:
  * no.
  */
 #include "buddy.h"
@@ -190,13 +190,11 @@ static struct page *rmqueue(struct zone *zone, unsigned int type)
 	return NULL;
 }
 
-/* Up to n pages onto `list`. Locks: takes zone->lock. */
 unsigned int uzs_rmqueue_bulk(struct zone *zone, unsigned int type,
 			      unsigned int n, struct list_head *list)
 {
 	unsigned int got = 0;
 
-	spin_lock(&zone->lock);
 	while (got < n) {
 		struct page *page = rmqueue(zone, type);
 
@@ -205,7 +203,6 @@ unsigned int uzs_rmqueue_bulk(struct zone *zone, unsigned int type,
 		list_add_tail(&page->lru, list);
 		got++;
 	}
-	spin_unlock(&zone->lock);
 	return got;
 }
 

@@ -77,7 +77,7 @@ struct page *uzs_split_block(struct zone *zone, struct page *page,
 			     bool want_warm);
 /* Marks a page as handed out (or on its way to a per-CPU list). */
 void uzs_page_out(struct zone *zone, struct page *page);
-/* Up to n pages of a type onto `list`; takes zone->lock. Fewer: no more are
+/* Up to n pages of a type onto `list`; needs zone->lock. Fewer: no more are
  * free, or those are cold and the limit is reached. */
 unsigned int uzs_rmqueue_bulk(struct zone *zone, unsigned int type,
 			      unsigned int n, struct list_head *list);
@@ -85,9 +85,10 @@ unsigned int uzs_rmqueue_bulk(struct zone *zone, unsigned int type,
 void uzs_free_one_locked(struct zone *zone, struct page *page);
 
 /* zone_reclaim.c: discards warm free blocks, largest first, until at most
- * `target` bytes are warm and free. Needs trim_lock and gate, which it drops
- * between batches for others if it may; takes zone->lock. Return: bytes. */
-size_t uzs_discard_free(struct zone *zone, size_t target, bool give_way);
+ * `target` bytes are warm and free; with `once` one batch of them (16 MiB at
+ * most). Needs trim_lock and gate, which it drops between batches for others;
+ * takes zone->lock. Return: bytes. */
+size_t uzs_discard_free(struct zone *zone, size_t target, bool once);
 /* zone.c: pages in the per-CPU lists; takes no lock. */
 unsigned long uzs_pcp_pages(struct zone *zone);
 /* zone.c: notes whether a reclaim is wanted, after pages became free and warm.

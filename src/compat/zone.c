@@ -184,7 +184,7 @@ void uzs_zone_init(struct zone *zone, void *mem,
 
 		local_lock_init(&slot->lock);
 		lock_set_rank(&slot->lock, UZS_RANK_ALLOC);
-		lock_set_order(&slot->lock, i + 1); /* uzs_zone_fork_prepare */
+		lock_set_order(&slot->lock, i + 1); /* uzs_zone_lock_all */
 		for (int t = 0; t < MIGRATE_PCPTYPES; t++)
 			INIT_LIST_HEAD(&slot->list[t]);
 		set_ceiling(zone, slot, spare_pages(zone));
@@ -291,49 +291,80 @@ static bool add_section(struct zone *zone, unsigned int type)
 static void refill_slot(struct zone *zone, struct zone_slot *slot,
 			enum migratetype type, unsigned int n)
 {
-	u32 got = uzs_rmqueue_bulk(zone, type, max(zone->pcp_batch, n),
-				   &slot->list[type]);
+	u32 got;
+
+	spin_lock(&zone->lock);
+	got = uzs_rmqueue_bulk(zone, type, max(zone->pcp_batch, n),
+			       &slot->list[type]);
+	spin_unlock(&zone->lock);
 
 	WRITE_ONCE(slot->count[type], slot->count[type] + got);
 }
 
-/* Fills `list` with n pages without asking the OS. */
-static unsigned int take_from_zone(struct zone *zone, enum migratetype type,
-				   unsigned int n, struct list_head *list)
+/* Takes n pages onto `list` without asking the OS, or none: what one has in hand
+ * who cannot use it, another could. */
+static bool take_from_zone(struct zone *zone, enum migratetype type,
+			   unsigned int n, struct list_head *list)
 {
 	struct zone_slot *slot = uzs_this_cpu(&zone->slots);
-	struct list_head *pcp = &slot->list[type];
-	unsigned int got = 0;
+	bool enough;
 
 	local_lock(&slot->lock);
 	if (slot->count[type] < n)
 		refill_slot(zone, slot, type, n);
-	while (got < n && !list_empty(pcp)) {
-		struct page *page = list_first_entry(pcp, struct page, lru);
-
-		list_move_tail(&page->lru, list);
-		got++;
-	}
-	WRITE_ONCE(slot->count[type], slot->count[type] - got);
+	enough = slot->count[type] >= n;
+	for (unsigned int i = 0; enough && i < n; i++)
+		list_move_tail(slot->list[type].next, list);
+	if (enough)
+		WRITE_ONCE(slot->count[type], slot->count[type] - n);
 	note_slot(zone, slot);
 	local_unlock(&slot->lock);
-	return got;
+	return enough;
+}
+
+/* Empties a per-CPU list. Locks: needs the slot's lock and zone->lock. */
+static void drain_slot(struct zone *zone, struct zone_slot *slot)
+{
+	for (int t = 0; t < MIGRATE_PCPTYPES; t++) {
+		while (!list_empty(&slot->list[t])) {
+			struct page *page = list_first_entry(&slot->list[t],
+							     struct page, lru);
+
+			list_del(&page->lru);
+			uzs_free_one_locked(zone, page);
+		}
+		WRITE_ONCE(slot->count[t], 0);
+	}
+	set_ceiling(zone, slot, 0);
 }
 
 /* As take_from_zone, also with what other CPUs hold and what the other type
- * has free. */
-static unsigned int take_harder(struct zone *zone, enum migratetype type,
-				unsigned int n, struct list_head *list)
+ * has free. With every lock, so that nothing is on its way from one place to
+ * another. */
+static bool take_harder(struct zone *zone, enum migratetype type,
+			unsigned int n, struct list_head *list)
 {
 	enum migratetype other = type == MIGRATE_MOVABLE ? MIGRATE_UNMOVABLE
 							 : MIGRATE_MOVABLE;
+	struct page *page, *next;
+	LIST_HEAD(taken);
 	unsigned int got;
 
-	uzs_zone_drain_pcp(zone);
-	got = uzs_rmqueue_bulk(zone, type, n, list);
+	uzs_zone_lock_all(zone);
+	for (unsigned int i = 0; i < zone->slots.slots; i++)
+		drain_slot(zone, uzs_per_cpu(&zone->slots, i));
+	got = uzs_rmqueue_bulk(zone, type, n, &taken);
 	if (got < n)
-		got += uzs_rmqueue_bulk(zone, other, n - got, list);
-	return got;
+		got += uzs_rmqueue_bulk(zone, other, n - got, &taken);
+	if (got == n) {
+		list_splice_init(&taken, list);
+	} else {
+		list_for_each_entry_safe(page, next, &taken, lru)
+			uzs_free_one_locked(zone, page);
+		uzs_note_free(zone);
+	}
+	uzs_zone_unlock_all(zone);
+	return got == n;
 }
 
 /* At the limit, what is warm or empty but cannot be had makes room for what
@@ -354,38 +385,26 @@ bool uzs_alloc_pages_bulk(struct zone *zone, gfp_t gfp, enum migratetype type,
 			  unsigned int n, struct page **pages)
 {
 	LIST_HEAD(list);
-	struct page *page, *next;
-	unsigned int got = 0, want = n;
-	bool may_grow = gfp != GFP_NOWAIT, shrunk = false;
+	struct page *page;
+	unsigned int want = n;
+	bool shrunk = false;
 
 	might_alloc(gfp);
 	for (unsigned int i = 0; i < n; i++)
 		if (uzs_should_fail(UZS_FAULT_PAGE))
 			return false;
 
-	got = take_from_zone(zone, type, n, &list);
-	while (unlikely(got < n)) {
-		unsigned int more;
-
-		if (may_grow && add_section(zone, type)) {
-			got += take_from_zone(zone, type, n - got, &list);
+	while (unlikely(!take_from_zone(zone, type, n, &list))) {
+		if (gfp != GFP_NOWAIT && add_section(zone, type))
 			continue;
-		}
-		more = take_harder(zone, type, n - got, &list);
-		got += more;
-		if (more)
-			continue;
+		if (take_harder(zone, type, n, &list))
+			break;
 		if (zone->limit && gfp == GFP_KERNEL && make_room(zone))
 			continue;
 		if (gfp != GFP_KERNEL || shrunk ||
-		    !uzs_shrink_all(&zone->shrinkers, n - got))
-			break;
+		    !uzs_shrink_all(&zone->shrinkers, n))
+			return false;
 		shrunk = true;
-	}
-	if (got < n) {
-		list_for_each_entry_safe(page, next, &list, lru)
-			__free_page(zone, page);
-		return false;
 	}
 	list_for_each_entry(page, &list, lru) {
 		uzs_unpoison(page_address(zone, page),
@@ -451,17 +470,7 @@ void uzs_zone_drain_pcp(struct zone *zone)
 
 		local_lock(&slot->lock);
 		spin_lock(&zone->lock);
-		for (int t = 0; t < MIGRATE_PCPTYPES; t++) {
-			while (!list_empty(&slot->list[t])) {
-				struct page *page = list_first_entry(
-					&slot->list[t], struct page, lru);
-
-				list_del(&page->lru);
-				uzs_free_one_locked(zone, page);
-			}
-			WRITE_ONCE(slot->count[t], 0);
-		}
-		set_ceiling(zone, slot, 0);
+		drain_slot(zone, slot);
 		spin_unlock(&zone->lock);
 		local_unlock(&slot->lock);
 	}
@@ -550,7 +559,7 @@ unsigned int uzs_zone_take_free(struct section *section, unsigned int n,
 
 	/* What was moved away is free, but warm: that makes room. */
 	if (!take_at_cursor(section, n, pages, &got) && !got &&
-	    uzs_discard_free(section->zone, 0, false))
+	    uzs_discard_free(section->zone, 0, true))
 		take_at_cursor(section, n, pages, &got);
 	return got;
 }
@@ -607,7 +616,7 @@ void uzs_zone_stat(struct zone *zone, struct zone_stat *stat)
 	stat->pages_used = out - pcp;
 	stat->bytes_free += pcp << zone->page_shift;
 }
-void uzs_zone_fork_prepare(struct zone *zone)
+void uzs_zone_lock_all(struct zone *zone)
 {
 	for (unsigned int i = 0; i < zone->slots.slots; i++) {
 		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);
@@ -617,7 +626,7 @@ void uzs_zone_fork_prepare(struct zone *zone)
 	spin_lock(&zone->lock);
 }
 
-void uzs_zone_fork_parent(struct zone *zone)
+void uzs_zone_unlock_all(struct zone *zone)
 {
 	spin_unlock(&zone->lock);
 	for (unsigned int i = 0; i < zone->slots.slots; i++) {
@@ -632,6 +641,10 @@ void uzs_zone_fork_child(struct zone *zone)
 	/* What was queued needs another thread. */
 	if (zone->reclaim == UZS_RECLAIM_QUEUED)
 		zone->reclaim = UZS_RECLAIM_WANTED;
+	/* Who trims is not here to leave his walk. */
+	if (zone->trimmed)
+		zone->trimmed->walkers--;
+	zone->trimmed = NULL;
 	spin_lock_renew(&zone->lock);
 	for (unsigned int i = 0; i < zone->slots.slots; i++) {
 		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);

@@ -43,6 +43,7 @@
 #include "lock.h"
 #include "percpu.h"
 #include "shrinker.h"
+#include "turn.h"
 
 #ifndef UZS_SECTION_SHIFT /* the lab has smaller ones */
 #define UZS_SECTION_SHIFT 22
@@ -207,6 +208,8 @@ struct zone {
 	 * a zone that is whole (fork, check) waits for one step only. */
 	struct mutex trim_lock;
 	struct mutex gate;
+	u32 gate_wanted; /* see turn.h; with gate */
+	struct section *trimmed; /* a walk of who trims is in it; guard: gate */
 	struct shrinker_list shrinkers;
 };
 
@@ -268,12 +271,23 @@ struct section *uzs_zone_next_section(struct zone *zone,
 /* Leaves a walk before its end. */
 void uzs_zone_end_walk(struct zone *zone, struct section *section);
 
+/* For who needs the zone whole: waits for one step of who trims. */
+static inline void uzs_zone_lock_gate(struct zone *zone)
+{
+	uzs_turn_lock(&zone->gate, &zone->gate_wanted);
+}
+
 /* Between two steps of somebody who holds gate: lets others have it. */
+static inline bool uzs_zone_gate_is_wanted(const struct zone *zone)
+{
+	return unlikely(READ_ONCE(zone->gate_wanted));
+}
 static inline void uzs_zone_give_way(struct zone *zone)
 {
-	if (likely(!mutex_is_contended(&zone->gate)))
+	if (!uzs_zone_gate_is_wanted(zone))
 		return;
 	mutex_unlock(&zone->gate);
+	uzs_turn_give(&zone->gate_wanted);
 	mutex_lock(&zone->gate);
 }
 
@@ -362,9 +376,10 @@ unsigned long uzs_zone_check(struct zone *zone,
 			     void (*report)(void *arg, const char *text),
 			     void *arg);
 
-/* fork: take and drop every lock; in the child, make them anew. */
-void uzs_zone_fork_prepare(struct zone *zone);
-void uzs_zone_fork_parent(struct zone *zone);
+/* Every lock but trim_lock and gate, for fork and whoever needs all of it at
+ * one moment; in the child of a fork, they are made anew. */
+void uzs_zone_lock_all(struct zone *zone);
+void uzs_zone_unlock_all(struct zone *zone);
 void uzs_zone_fork_child(struct zone *zone);
 
 /* Z1 */

@@ -37,7 +37,7 @@ unsigned long uzs_zone_check(struct zone *zone,
 	struct section *section;
 	struct page *page;
 
-	uzs_zone_fork_prepare(zone); /* every lock, whatever for */
+	uzs_zone_lock_all(zone); /* every lock, whatever for */
 	list_for_each_entry(section, &zone->sections, list) {
 		unsigned long section_free = 0;
 
@@ -93,6 +93,6 @@ unsigned long uzs_zone_check(struct zone *zone,
 		     sections * uzs_section_capacity(zone) - nr_free,
 		     zone->nr_out);
 	expect_equal(&r, "misfiled free blocks", mixed, 0);
-	uzs_zone_fork_parent(zone);
+	uzs_zone_unlock_all(zone);
 	return r.bad;
 }

@@ -214,7 +214,7 @@ unsigned long uzs_zone_compact(struct zone *zone)
 	start(&cc);
 	while (next_source(&cc)) {
 		moved += empty_source(&cc);
-		if (mutex_is_contended(&zone->gate)) {
+		if (uzs_zone_gate_is_wanted(zone)) {
 			put_targets(&cc);
 			uzs_zone_give_way(zone);
 		}

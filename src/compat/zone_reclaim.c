@@ -221,7 +221,7 @@ static unsigned int take_warm(struct zone *zone, unsigned int order,
 /* Discards warm free blocks, largest first, until at most `target` bytes are
  * warm and free, or as many pages are discarded as were warm at the start:
  * others may free pages as fast as they go. Locks: trim_lock. */
-size_t uzs_discard_free(struct zone *zone, size_t target, bool give_way)
+size_t uzs_discard_free(struct zone *zone, size_t target, bool once)
 {
 	struct uzs_block batch[RECLAIM_BLOCKS];
 	int least = (int)uzs_os_order(zone);
@@ -251,8 +251,9 @@ size_t uzs_discard_free(struct zone *zone, size_t target, bool give_way)
 			cold += done;
 		}
 		cold_pages += cold;
-		if (give_way)
-			uzs_zone_give_way(zone);
+		if (once)
+			break;
+		uzs_zone_give_way(zone);
 		/* No progress: the OS refuses. */
 	} while (n && cold && cold_pages < most);
 	given = (size_t)cold_pages << zone->page_shift;
@@ -270,7 +271,7 @@ size_t uzs_zone_reclaim(struct zone *zone, size_t target, bool locked)
 	if (uzs_count_free(zone) > target >> zone->page_shift)
 		uzs_zone_drain_pcp(zone);
 	given = unmap_empty(zone, target);
-	given += uzs_discard_free(zone, target, true);
+	given += uzs_discard_free(zone, target, false);
 	mutex_unlock(&zone->gate);
 	if (!locked)
 		mutex_unlock(&zone->trim_lock);
