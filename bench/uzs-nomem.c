@@ -33,6 +33,7 @@ const char program_name[] = "uzs-nomem";
 #define MAX_WORKERS 64u
 #define PAGE 4096u
 #define SMALL 1000u
+#define FREE_PAGES 3u
 /* Every so many operations a thread frees all that it has. */
 #define LET_GO_ALL 50000u
 
@@ -284,8 +285,11 @@ static void walk(struct cell *cell, unsigned int number)
 
 /* ---- a pool that is really full ------------------------------------------ */
 
+#define REFUSALS 100u
+
 /* Fills the pool; when it says no, nothing that a user can do by hand must
- * help. Then frees a part and fills it again, with other sizes. */
+ * help, a hundred times. Then frees a part and fills it again, with other
+ * sizes. */
 static void fill_up(struct cell *cell, unsigned int number)
 {
 	uint64_t seed = 7, calls = 0, wrong = 0;
@@ -294,7 +298,10 @@ static void fill_up(struct cell *cell, unsigned int number)
 	(void)number;
 	hold(&held, cell, 64);
 	for (uint32_t band = 0; !stopped(cell); band = (band + 512) % PAGE) {
-		for (unsigned int i = 0; i < held.nr; i++) {
+		unsigned int refused = 0;
+
+		for (unsigned int i = 0;
+		     i < held.nr && refused < REFUSALS && !stopped(cell); i++) {
 			uint32_t size = band + 1 + random_below(&seed, 512);
 
 			if (held.handles[i])
@@ -302,15 +309,67 @@ static void fill_up(struct cell *cell, unsigned int number)
 			calls++;
 			if (get_hold(cell, &held, i, size))
 				continue;
+			refused++;
 			zs_free_deferred_flush(cell->pool);
 			zs_compact(cell->pool);
 			zs_trim(cell->pool);
 			wrong += get_hold(cell, &held, i, size);
-			break;
+			/* As a cache does: one goes, and on. */
+			let_go(cell, &held, random_below(&seed, i + 1));
 		}
 		for (unsigned int i = 0; i < held.nr; i++)
 			if (random_below(&seed, 3) == 0)
 				let_go(cell, &held, i);
+	}
+	add(&cell->calls, calls);
+	add(&cell->wrong, wrong);
+}
+
+/* ---- what another has in hand ------------------------------------------------ */
+
+/* A size whose zspages take more pages than are free. */
+static size_t size_of_many_pages(struct zs_pool *pool)
+{
+	for (unsigned int i = 0; i < zs_class_count(pool); i++) {
+		struct zs_class_info c = ZS_CLASS_INFO_INIT;
+
+		if (!zs_class_info(pool, i, &c) &&
+		    c.pages_per_zspage > 2 * FREE_PAGES)
+			return c.size - sizeof(unsigned long);
+	}
+	die("no class with zspages of more than %u pages", 2 * FREE_PAGES);
+}
+
+/* Thread 0 replaces one page, for which there is room; the others ask for more
+ * than there is, in vain. */
+static void in_hand(struct cell *cell, unsigned int number)
+{
+	uint64_t calls = 0, wrong = 0;
+	size_t many = size_of_many_pages(cell->pool);
+	struct held held = { 0 };
+	unsigned int n = 0;
+
+	if (!number) {
+		hold(&held, cell, PAGE);
+		while (n < held.nr && get_hold(cell, &held, n, PAGE))
+			n++;
+		for (unsigned int i = 0; i < FREE_PAGES; i++) {
+			zs_free(cell->pool, held.handles[--n]);
+			held.handles[n] = 0;
+		}
+	}
+	pthread_barrier_wait(&cell->together);
+	while (!stopped(cell)) {
+		unsigned long handle = number ? zs_malloc(cell->pool, many,
+							  GFP_KERNEL,
+							  NUMA_NO_NODE)
+					      : timed_malloc(cell, PAGE);
+
+		calls += !number;
+		if (!zs_is_err(handle))
+			zs_free(cell->pool, handle);
+		else
+			wrong += !number;
 	}
 	add(&cell->calls, calls);
 	add(&cell->wrong, wrong);
@@ -347,17 +406,22 @@ static void compact_often(struct cell *cell, unsigned int number)
 	}
 }
 
+#define FORK_MOST_NS (50 * 1000000u)
+
 static void fork_often(struct cell *cell)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
 
 	while (!stopped(cell)) {
-		uint64_t since = now_ns();
+		uint64_t since = now_ns(), took;
 
 		zs_fork_prepare(cell->pool);
-		note_time(cell, now_ns() - since);
+		took = now_ns() - since;
 		zs_fork_parent(cell->pool);
+		note_time(cell, took);
 		add(&cell->rounds, 1);
+		add(&cell->calls, 1);
+		add(&cell->wrong, took > FORK_MOST_NS);
 		nanosleep(&pause, NULL);
 	}
 }
@@ -463,10 +527,12 @@ static const struct scenario scenarios[] = {
 	  1, 80, false, trim_beside },
 	{ "pinned", "the same, 2 threads, 64 objects pinned", close_gaps, 2, 30,
 	  true, NULL },
+	{ "in-hand", "room for a page, beside one who wants more than there is",
+	  in_hand, 2, 100, false, NULL },
 	{ "full", "really full: nothing done by hand may help", fill_up, 1, 100,
 	  false, NULL },
-	{ "fork", "zs_fork_prepare beside compaction and trim", compact_often,
-	  2, 80, false, fork_often },
+	{ "fork", "zs_fork_prepare beside compaction and trim: 50 ms at most",
+	  compact_often, 2, 80, false, fork_often },
 	{ "neighbour", "zs_compact beside one who computes: 3 times at most",
 	  beside_neighbour, 1, 80, false, NULL },
 };

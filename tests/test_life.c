@@ -7,6 +7,9 @@
 #include "test_util.h"
 
 #include <dlfcn.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <time.h>
 #include <unistd.h>
@@ -490,5 +493,9 @@ int main(void)
 		cmocka_unit_test(test_pool_outlives_dlclose),
 	};
 
+#ifdef M_ARENA_MAX
+	/* One more, of 64 MiB, is made by chance. */
+	mallopt(M_ARENA_MAX, 1);
+#endif
 	return cmocka_run_group_tests_name("life", tests, NULL, NULL);
 }
