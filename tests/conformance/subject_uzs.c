@@ -6,6 +6,7 @@
 #include "subject_uzs.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "uzsmalloc.h"
@@ -30,6 +31,9 @@ static struct subject_pool *create(unsigned int page_size,
 	opt.lock_scope = scope;
 	opt.defer = defer;
 	opt.flags = worker ? 0 : ZS_POOL_NO_WORKER;
+	/* The suite makes no mistakes: it is told of none, or aborts. */
+	if (getenv("UZS_SUBJECT_HARDENED"))
+		opt.flags |= ZS_POOL_HARDENED;
 	/* Giving memory back to the OS is not what is compared. */
 	opt.retained_bytes = SIZE_MAX;
 	return (struct subject_pool *)(void *)zs_create_pool_with("subject",

@@ -33,6 +33,11 @@ for defer in off none array percpu reuse; do
 	equal "column defer" "$defer" "$(column defer "$work/out" | sort -u)"
 	equal "rows" 4 "$(column defer "$work/out" | wc -l | tr -d ' ')"
 done
+# A hardened pool would abort if the benchmark made a mistake.
+for defer in off reuse; do
+	runs_well "$bench" --hardened --defer $defer --verify --bytes 2M \
+		--reps 1 --threads 2
+done
 for scope in held unlocked class-idx; do
 	for page_size in 4096 65536; do
 		runs_well "$bench" --ops replace,free --defer reuse --verify \
