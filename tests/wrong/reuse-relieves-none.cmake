@@ -11,4 +11,4 @@ set(to [==[
 ]==])
 set(test reuse_pool)
 set(proof test_limit)
-set(says "!= 0")
+set(says "gate_at(&h.done)")
