@@ -338,6 +338,31 @@ static void drain_slot(struct zone *zone, struct zone_slot *slot)
 	set_ceiling(zone, slot, 0);
 }
 
+/* Are there n pages, of either type? To take some and put them back would make
+ * cold ones warm. Where a page of the OS is larger than the zone's, one that is
+ * taken makes others warm: then the answer is yes, try. Locks: zone->lock. */
+static bool has_pages(struct zone *zone, unsigned int n)
+{
+	size_t room = n;
+	unsigned long warm = 0, cold = 0;
+
+	if (uzs_os_order(zone))
+		return true;
+	for (unsigned int o = 0; o <= zone->max_order && warm < n; o++)
+		for (unsigned int t = 0; t < MIGRATE_PCPTYPES; t++) {
+			struct page *page;
+
+			list_for_each_entry(page, uzs_free_list(zone, o, t),
+					    lru) {
+				warm += page->private;
+				cold += (1ul << o) - page->private;
+			}
+		}
+	while (room && !uzs_fits_limit(zone, room << zone->page_shift))
+		room--;
+	return warm + min(cold, (unsigned long)room) >= n;
+}
+
 /* As take_from_zone, also with what other CPUs hold and what the other type
  * has free. With every lock, so that nothing is on its way from one place to
  * another. */
@@ -348,14 +373,16 @@ static bool take_harder(struct zone *zone, enum migratetype type,
 							 : MIGRATE_MOVABLE;
 	struct page *page, *next;
 	LIST_HEAD(taken);
-	unsigned int got;
+	unsigned int got = 0;
 
 	uzs_zone_lock_all(zone);
 	for (unsigned int i = 0; i < zone->slots.slots; i++)
 		drain_slot(zone, uzs_per_cpu(&zone->slots, i));
-	got = uzs_rmqueue_bulk(zone, type, n, &taken);
-	if (got < n)
-		got += uzs_rmqueue_bulk(zone, other, n - got, &taken);
+	if (has_pages(zone, n)) {
+		got = uzs_rmqueue_bulk(zone, type, n, &taken);
+		if (got < n)
+			got += uzs_rmqueue_bulk(zone, other, n - got, &taken);
+	}
 	if (got == n) {
 		list_splice_init(&taken, list);
 	} else {
@@ -387,7 +414,7 @@ bool uzs_alloc_pages_bulk(struct zone *zone, gfp_t gfp, enum migratetype type,
 	LIST_HEAD(list);
 	struct page *page;
 	unsigned int want = n;
-	bool shrunk = false;
+	bool made_room = false, shrunk = false;
 
 	might_alloc(gfp);
 	for (unsigned int i = 0; i < n; i++)
@@ -399,12 +426,17 @@ bool uzs_alloc_pages_bulk(struct zone *zone, gfp_t gfp, enum migratetype type,
 			continue;
 		if (take_harder(zone, type, n, &list))
 			break;
-		if (zone->limit && gfp == GFP_KERNEL && make_room(zone))
-			continue;
+		/* Once: what is not enough goes back and forth. */
+		if (zone->limit && gfp == GFP_KERNEL && !made_room) {
+			made_room = true;
+			if (make_room(zone))
+				continue;
+		}
 		if (gfp != GFP_KERNEL || shrunk ||
 		    !uzs_shrink_all(&zone->shrinkers, n))
 			return false;
 		shrunk = true;
+		made_room = false;
 	}
 	list_for_each_entry(page, &list, lru) {
 		uzs_unpoison(page_address(zone, page),
