@@ -281,7 +281,8 @@ enum zs_defer_mode {
  * never unmapped; some 12 ns for a read, as much for a write, 5 for zs_free and
  * zs_malloc: with objects in random order up to 5 %. zs_free_deferred looks at
  * the handle at once, which it otherwise does not wait for: replacing objects
- * takes a quarter longer with ZS_DEFER_ARRAY and _PERCPU, a fifth with _REUSE.
+ * takes a quarter longer with ZS_DEFER_ARRAY and _PERCPU, a tenth or two with
+ * _REUSE.
  *
  * Under AddressSanitizer (a library that is compiled so), with or without the
  * flag: the memory of objects is poisoned, but for the mem_len bytes of one

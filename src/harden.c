@@ -21,18 +21,13 @@
  * new one. That takes UZS_SLAB_DELAY frees on a CPU, or with reuse few. Two ends
  * at the same moment of one read may unpin the zspage twice.
  */
-#include "internal.h"
+#include "harden_check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 /* Of forgotten ends so many are told one by one, without a callback. */
 #define TOLD_ENDS 10u
-
-static u32 *use_of(unsigned long handle)
-{
-	return &((struct wide_handle *)handle)->use;
-}
 
 __attribute__((cold, noinline)) void uzs_tell_misuse(const struct zs_pool *pool,
 						     unsigned long handle,
@@ -64,55 +59,6 @@ __attribute__((cold, noinline)) void uzs_tell_misuse(const struct zs_pool *pool,
 		misuse.pool_name, misuse.call, misuse.handle, misuse.text);
 	if (what != ZS_MISUSE_NOT_ENDED) /* there may be more */
 		abort();
-}
-
-/* Why a handle that is a word of this pool is not to be used. */
-static enum zs_misuse_kind why(u32 use)
-{
-	return (use & USE_STATE) == USE_LIVE ? ZS_MISUSE_READ : ZS_MISUSE_FREED;
-}
-
-static u32 mark_of(const struct zs_pool *pool, unsigned long handle)
-{
-	return pool->harden.mark ^ (u32)(handle / sizeof(struct wide_handle));
-}
-
-/* Can a handle lie there? Does not touch it. */
-static inline bool is_place(const struct zs_pool *pool, unsigned long handle)
-{
-	return likely(!(handle % sizeof(struct wide_handle))) &&
-	       likely(uzs_zone_keeps(&pool->zone, (const void *)handle));
-}
-
-/* Has the word its mark? Then it is a handle, or was one when the page was a
- * slab, and says so; what else lies in the same sections has no marks. (The
- * page's descriptor knows as well, but has to be waited for.) */
-static __always_inline bool is_word(const struct zs_pool *pool,
-				    unsigned long handle)
-{
-	return is_place(pool, handle) &&
-	       likely(READ_ONCE(((struct wide_handle *)handle)->mark) ==
-		      mark_of(pool, handle));
-}
-
-/* Starts fetching what the caller looks at next: that makes up for most of what
- * a look at the handle costs. The obj may be anything yet, so nothing but
- * addresses are made of it. */
-static __always_inline void fetch(const struct zs_pool *pool,
-				  unsigned long handle)
-{
-	unsigned long obj = uzs_peek_word((const void *)handle);
-	const struct zpdesc *zpdesc = obj_to_zpdesc(pool, obj);
-	unsigned long class = obj >> pool->obj_class_shift &
-			      pool->obj_class_mask;
-
-	__builtin_prefetch(zpdesc);
-	/* Not known in other scopes. */
-	if (!pool->obj_class_mask || class >= pool->nr_classes)
-		return;
-	__builtin_prefetch((char *)zpdesc_address(pool, zpdesc) +
-			   obj_page_offset(pool, pool->size_class[class],
-					   obj_to_index(pool, obj)));
 }
 
 /* A live handle becomes `state`, if nobody reads. Return: 0, or what is
@@ -206,73 +152,6 @@ void uzs_harden_new(const struct zs_pool *pool, unsigned long handle)
 
 	WRITE_ONCE(wide->mark, mark_of(pool, handle));
 	smp_store_release(&wide->use, USE_LIVE);
-}
-
-/* ---- reads ---------------------------------------------------------------- */
-
-__no_asan static unsigned int pin(const struct zs_pool *pool,
-				  unsigned long handle)
-{
-	u32 use;
-
-	if (unlikely(!is_word(pool, handle)))
-		return ZS_MISUSE_NO_HANDLE;
-	use = READ_ONCE(*use_of(handle));
-	fetch(pool, handle);
-	do {
-		if (unlikely((use & USE_STATE) != USE_LIVE))
-			return why(use);
-	} while (unlikely(!__atomic_compare_exchange_n(
-		use_of(handle), &use, use + 1, true, __ATOMIC_ACQ_REL,
-		__ATOMIC_RELAXED)));
-	if (likely(uzs_handle_word_live(pool,
-					uzs_peek_word((const void *)handle))))
-		return 0;
-	__atomic_fetch_sub(use_of(handle), 1, __ATOMIC_RELEASE);
-	return ZS_MISUSE_FREED;
-}
-
-bool uzs_harden_pin(const struct zs_pool *pool, unsigned long handle,
-		    const char *call)
-{
-	unsigned int what;
-
-	if (!pool->hardened) {
-		__atomic_fetch_add(use_of(handle), 1, __ATOMIC_ACQUIRE);
-		return true;
-	}
-	what = pin(pool, handle);
-	if (likely(!what))
-		return true;
-	uzs_tell_misuse(pool, handle, call, what);
-	return false;
-}
-
-__no_asan static unsigned int check_end(const struct zs_pool *pool,
-					unsigned long handle)
-{
-	u32 use;
-
-	if (unlikely(!is_word(pool, handle)))
-		return ZS_MISUSE_NO_HANDLE;
-	use = READ_ONCE(*use_of(handle));
-	if (unlikely((use & USE_STATE) != USE_LIVE))
-		return why(use);
-	return likely(use & USE_PINS) ? 0 : ZS_MISUSE_NOT_BEGUN;
-}
-
-bool uzs_harden_check_end(const struct zs_pool *pool, unsigned long handle,
-			  const char *call)
-{
-	unsigned int what;
-
-	if (!pool->hardened)
-		return (READ_ONCE(*use_of(handle)) & USE_PINS) != 0;
-	what = check_end(pool, handle);
-	if (likely(!what))
-		return true;
-	uzs_tell_misuse(pool, handle, call, what);
-	return false;
 }
 
 /* ---- life of a pool ------------------------------------------------------- */

@@ -155,30 +155,6 @@ void uzs_harden_fork_child(struct zs_pool *pool);
 /* Does it lie where handles do? Does not touch it. */
 bool uzs_harden_is_place(const struct zs_pool *pool, unsigned long handle,
 			 const char *call);
-/* For pools with wide handles; they tell if it is hardened. pin: a read begins.
- * check_end: does one go on that may end? last_pin: just one? unpin: it ends;
- * false when none goes on. */
-bool uzs_harden_pin(const struct zs_pool *pool, unsigned long handle,
-		    const char *call);
-bool uzs_harden_check_end(const struct zs_pool *pool, unsigned long handle,
-			  const char *call);
-static inline bool uzs_harden_last_pin(unsigned long handle)
-{
-	return (READ_ONCE(((struct wide_handle *)handle)->use) & USE_PINS) == 1;
-}
-static inline bool uzs_harden_unpin(unsigned long handle)
-{
-	u32 *use = &((struct wide_handle *)handle)->use;
-	u32 old = READ_ONCE(*use);
-
-	do {
-		if (unlikely(!(old & USE_PINS)))
-			return false;
-	} while (unlikely(!__atomic_compare_exchange_n(use, &old, old - 1,
-						       false, __ATOMIC_RELEASE,
-						       __ATOMIC_RELAXED)));
-	return true;
-}
 /* Sets the state of a handle that nobody else may use now; new: of a word that
  * becomes one, too. */
 static inline void uzs_harden_set(unsigned long handle, u32 state)

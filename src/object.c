@@ -11,7 +11,7 @@
  *  O1 between begin and end neither the object nor its pages move.
  *  O2 an object's data begins behind its handle word, except in a huge class.
  */
-#include "internal.h"
+#include "harden_check.h"
 
 #include <string.h>
 
@@ -38,37 +38,68 @@ static void reveal(struct zs_pool *pool, const struct span *span)
 	uzs_unlock_poison(pool);
 }
 
-/* Unpins an object with a wide handle: first its zspage, as that is not freed
- * before the handle can be. False when nobody reads. */
-static bool unpin_wide(struct zs_pool *pool, unsigned long handle,
-		       struct zspage *zspage)
+/* A read with a wide handle begins, or ends: -EINVAL, and told where misuse is,
+ * when it must not. */
+static __always_inline int begin_wide(struct zs_pool *pool,
+				      unsigned long handle, const char *call)
 {
-	bool unpinned;
+	unsigned int what;
 
-	uzs_lock_poison(pool);
-	if (uzs_harden_last_pin(handle))
-		uzs_poison_object(pool, handle_to_obj(handle));
-	pin_read_tryunlock(&zspage->lock);
-	unpinned = uzs_harden_unpin(handle);
-	uzs_unlock_poison(pool);
-	return unpinned;
+	if (UZS_POISONS_OBJECTS && !pool->hardened) {
+		/* AddressSanitizer tells if it is freed. */
+		__atomic_fetch_add(use_of(handle), 1, __ATOMIC_ACQUIRE);
+		return 0;
+	}
+	what = pin_handle(pool, handle);
+	if (likely(!what))
+		return 0;
+	uzs_tell_misuse(pool, handle, call, what);
+	return -EINVAL;
 }
 
-/* The same where nobody but the caller can have done it. */
-static void unpin_own(struct zs_pool *pool, unsigned long handle,
-		      struct zspage *zspage)
+static __always_inline int end_wide(struct zs_pool *pool, unsigned long handle,
+				    const char *call)
 {
-	if (unlikely(pool->wide))
-		unpin_wide(pool, handle, zspage);
-	else
+	unsigned int what;
+
+	if (UZS_POISONS_OBJECTS && !pool->hardened)
+		return READ_ONCE(*use_of(handle)) & USE_PINS ? 0 : -EINVAL;
+	what = check_end(pool, handle);
+	if (likely(!what))
+		return 0;
+	uzs_tell_misuse(pool, handle, call, what);
+	return -EINVAL;
+}
+
+/* Before the last pin goes, and with it what keeps the object in its place. */
+static void conceal(struct zs_pool *pool, unsigned long handle)
+{
+	if (UZS_POISONS_OBJECTS && (READ_ONCE(*use_of(handle)) & USE_PINS) == 1)
+		uzs_poison_object(pool, handle_to_obj(handle));
+}
+
+/* Unpins, where nobody but the caller can have done it. The zspage first: it is
+ * not freed before the handle can be. */
+static __always_inline void
+unpin_own(struct zs_pool *pool, unsigned long handle, struct zspage *zspage)
+{
+	if (likely(!pool->wide)) {
 		pin_read_unlock(&zspage->lock);
+		return;
+	}
+	uzs_lock_poison(pool);
+	conceal(pool, handle);
+	pin_read_unlock(&zspage->lock);
+	unpin_handle(handle);
+	uzs_unlock_poison(pool);
 }
 
 /* Pins the object's zspage and finds its first `len` bytes. Return: 0, or with
  * nothing pinned -EINVAL when it is no handle to be used, -ERANGE when the
  * object has not that many. */
-static int pin_object(struct zs_pool *pool, unsigned long handle, size_t len,
-		      struct span *span, const char *call)
+static __always_inline int pin_object(struct zs_pool *pool,
+				      unsigned long handle, size_t len,
+				      struct span *span, const char *call)
 {
 	struct size_class *class;
 	struct zspage *zspage;
@@ -79,7 +110,7 @@ static int pin_object(struct zs_pool *pool, unsigned long handle, size_t len,
 
 	if (no_handle(handle))
 		return -EINVAL;
-	if (unlikely(pool->wide) && !uzs_harden_pin(pool, handle, call))
+	if (unlikely(pool->wide) && begin_wide(pool, handle, call))
 		return -EINVAL;
 	/* The obj is right only until pool->lock is dropped, unless its zspage
 	 * is pinned by then. */
@@ -113,18 +144,25 @@ static int pin_object(struct zs_pool *pool, unsigned long handle, size_t len,
 
 /* Unpins. The handle word cannot change while its zspage is pinned. An end
  * without a begin must not leave the zspage pinned for ever. */
-static void unpin_object(struct zs_pool *pool, unsigned long handle,
-			 const char *call)
+static __always_inline void unpin_object(struct zs_pool *pool,
+					 unsigned long handle, const char *call)
 {
 	struct zspage *zspage;
+	bool unpinned;
 
-	if (unlikely(pool->wide) && !uzs_harden_check_end(pool, handle, call))
+	if (unlikely(pool->wide) && end_wide(pool, handle, call))
 		return;
 	zspage = obj_to_zpdesc(pool, handle_to_obj(handle))->zspage;
-	if (likely(!pool->wide))
+	if (likely(!pool->wide)) {
 		pin_read_tryunlock(&zspage->lock);
-	else if (unlikely(!unpin_wide(pool, handle, zspage)) && pool->hardened)
-		/* Others have ended it since. */
+		return;
+	}
+	uzs_lock_poison(pool);
+	conceal(pool, handle);
+	pin_read_tryunlock(&zspage->lock);
+	unpinned = unpin_handle(handle);
+	uzs_unlock_poison(pool);
+	if (unlikely(!unpinned) && pool->hardened)
 		uzs_tell_misuse(pool, handle, call, ZS_MISUSE_NOT_BEGUN);
 }
 

@@ -2,11 +2,10 @@
 # Takes any place where handles may lie for one.
 set(file harden.c)
 set(from [==[
-		      mark_of(pool, handle));
+	if (unlikely(!is_word(pool, handle)))
 ]==])
 set(to [==[
-			      mark_of(pool, handle) ||
-		      pool->hardened);
+	if (unlikely(!is_place(pool, handle)))
 ]==])
 set(test harden)
 set(proof test_garbage)

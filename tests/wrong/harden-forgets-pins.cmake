@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
 # Does not count reads.
-set(file harden.c)
+set(file object.c)
 set(from [==[
-		use_of(handle), &use, use + 1, true, __ATOMIC_ACQ_REL,
+	what = pin_handle(pool, handle);
+	if (likely(!what))
+		return 0;
 ]==])
 set(to [==[
-		use_of(handle), &use, use, true, __ATOMIC_ACQ_REL,
+	what = pin_handle(pool, handle);
+	if (likely(!what)) {
+		unpin_handle(handle);
+		return 0;
+	}
 ]==])
 set(test harden)
 set(proof test_freed_while_read)

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* harden_check.h - looks at wide handles, inline: a call at each begin and end
+ * of a read would cost as much as the look. For harden.c and object.c.
+ */
+#ifndef UZS_HARDEN_CHECK_H
+#define UZS_HARDEN_CHECK_H
+
+#include "internal.h"
+
+#if UZS_POISONS_OBJECTS
+#define UZS_CHECK __no_asan __maybe_unused static
+#else
+#define UZS_CHECK static __always_inline
+#endif
+
+static inline u32 *use_of(unsigned long handle)
+{
+	return &((struct wide_handle *)handle)->use;
+}
+
+/* Why a handle that is a word of this pool is not to be used. */
+static inline enum zs_misuse_kind why(u32 use)
+{
+	return (use & USE_STATE) == USE_LIVE ? ZS_MISUSE_READ : ZS_MISUSE_FREED;
+}
+
+static inline u32 mark_of(const struct zs_pool *pool, unsigned long handle)
+{
+	return pool->harden.mark ^ (u32)(handle / sizeof(struct wide_handle));
+}
+
+/* Can a handle lie there? Does not touch it. */
+static inline bool is_place(const struct zs_pool *pool, unsigned long handle)
+{
+	return likely(!(handle % sizeof(struct wide_handle))) &&
+	       likely(uzs_zone_keeps(&pool->zone, (const void *)handle));
+}
+
+/* Has the word its mark? Then it is a handle, or was one when the page was a
+ * slab, and says so; what else lies in the same sections has no marks. (The
+ * page's descriptor knows as well, but has to be waited for.) */
+static __always_inline bool is_word(const struct zs_pool *pool,
+				    unsigned long handle)
+{
+	return is_place(pool, handle) &&
+	       likely(READ_ONCE(((struct wide_handle *)handle)->mark) ==
+		      mark_of(pool, handle));
+}
+
+/* Starts fetching what the caller looks at next: that makes up for most of what
+ * a look at the handle costs. The obj may be anything yet, so nothing but
+ * addresses are made of it. */
+static __always_inline void fetch(const struct zs_pool *pool,
+				  unsigned long handle)
+{
+	unsigned long obj = uzs_peek_word((const void *)handle);
+	const struct zpdesc *zpdesc = obj_to_zpdesc(pool, obj);
+	unsigned long class = obj >> pool->obj_class_shift &
+			      pool->obj_class_mask;
+
+	__builtin_prefetch(zpdesc);
+	/* Not known in other scopes. */
+	if (!pool->obj_class_mask || class >= pool->nr_classes)
+		return;
+	__builtin_prefetch((char *)zpdesc_address(pool, zpdesc) +
+			   obj_page_offset(pool, pool->size_class[class],
+					   obj_to_index(pool, obj)));
+}
+
+/* A read begins. Return: 0, or what is wrong. */
+UZS_CHECK unsigned int pin_handle(const struct zs_pool *pool,
+				  unsigned long handle)
+{
+	u32 use;
+
+	if (unlikely(!is_word(pool, handle)))
+		return ZS_MISUSE_NO_HANDLE;
+	use = READ_ONCE(*use_of(handle));
+	fetch(pool, handle);
+	do {
+		if (unlikely((use & USE_STATE) != USE_LIVE))
+			return why(use);
+	} while (unlikely(!__atomic_compare_exchange_n(
+		use_of(handle), &use, use + 1, true, __ATOMIC_ACQ_REL,
+		__ATOMIC_RELAXED)));
+	if (likely(uzs_handle_word_live(pool,
+					uzs_peek_word((const void *)handle))))
+		return 0;
+	__atomic_fetch_sub(use_of(handle), 1, __ATOMIC_RELEASE);
+	return ZS_MISUSE_FREED;
+}
+
+/* May a read end? Return: 0, or what is wrong. */
+UZS_CHECK unsigned int check_end(const struct zs_pool *pool,
+				 unsigned long handle)
+{
+	u32 use;
+
+	if (unlikely(!is_word(pool, handle)))
+		return ZS_MISUSE_NO_HANDLE;
+	use = READ_ONCE(*use_of(handle));
+	if (unlikely((use & USE_STATE) != USE_LIVE))
+		return why(use);
+	return likely(use & USE_PINS) ? 0 : ZS_MISUSE_NOT_BEGUN;
+}
+
+/* A read ends. False if none goes on: then another thread has just ended it. */
+static inline bool unpin_handle(unsigned long handle)
+{
+	u32 use = __atomic_fetch_sub(use_of(handle), 1, __ATOMIC_RELEASE);
+
+	if (likely(use & USE_PINS))
+		return true;
+	__atomic_fetch_add(use_of(handle), 1, __ATOMIC_RELAXED);
+	return false;
+}
+
+#endif
