@@ -269,6 +269,8 @@ static bool add_section(struct zone *zone, unsigned int type)
 	WRITE_ONCE(zone->nr_sections, zone->nr_sections + 1);
 	section->zone = zone;
 	section->type = type;
+	/* Compaction may have sorted the sections already, and find this. */
+	section->cursor = zone->first;
 	list_add(&section->list, &zone->sections);
 	list_add(&section->walk, &zone->walk);
 	/* The largest aligned blocks from the first page to the end. */
