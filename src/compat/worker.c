@@ -15,41 +15,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#if defined(__linux__)
-#include <link.h>
-#endif
-
 #include "os.h"
 
 /* The work itself is content with a small part of it, but a caller's drain
  * callback may want what it is used to. */
 #define STACK_BYTES ((size_t)1 << 20)
 
-#if defined(__linux__)
-static int add_tls(struct dl_phdr_info *info, size_t size, void *arg)
-{
-	size_t *bytes = arg;
-
-	(void)size;
-	for (unsigned int i = 0; i < info->dlpi_phnum; i++)
-		if (info->dlpi_phdr[i].p_type == PT_TLS)
-			*bytes += (size_t)info->dlpi_phdr[i].p_memsz +
-				  (size_t)info->dlpi_phdr[i].p_align;
-	return 0;
-}
-#endif
-
-/* The program's thread-local storage, which glibc puts on a thread's stack: so
- * much of it is gone before the thread begins. */
-static size_t tls_bytes(void)
-{
-	size_t bytes = 0;
-
-#if defined(__linux__)
-	dl_iterate_phdr(add_tls, &bytes);
-#endif
-	return bytes;
-}
+/* For the program's thread-local storage, which glibc puts on a thread's stack:
+ * so much of it is gone before the thread begins. How much there is is not asked:
+ * dl_iterate_phdr has a lock that stays taken in a child of a fork, if another
+ * thread was in it. Address space only. */
+#define TLS_BYTES ((size_t)4 << 20)
 
 /* As much as any thread of the program has, and enough if that is little. The
  * default is part of the sum, not the greater of two, as it may count
@@ -63,7 +39,7 @@ static size_t stack_bytes(void)
 		pthread_attr_getstacksize(&attr, &usual);
 		pthread_attr_destroy(&attr);
 	}
-	return ALIGN(usual + STACK_BYTES + tls_bytes(), uzs_os_page_size());
+	return ALIGN(usual + STACK_BYTES + TLS_BYTES, uzs_os_page_size());
 }
 
 /* What is too long is cut where a character of UTF-8 begins. */
