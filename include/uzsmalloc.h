@@ -111,8 +111,8 @@
  * and the like are those of the thread that first needed it. Signals that are
  * sent to the program are blocked in it; those that a thread causes itself
  * (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT) are not. Its
- * stack is the default of the program's threads and 1 MiB more; it counts in
- * no figure of the pool.
+ * stack is the default of the program's threads and 5 MiB more, of which 4 are
+ * for thread-local storage; it counts in no figure of the pool.
  *
  * Loaded with dlopen, the shared library stays loaded after dlclose (as far as
  * the system's linker can do that), so that a pool may outlive it. A module
