@@ -159,7 +159,7 @@ static void test_limit(void **state)
 	lock_queue(pool);
 	h.result = other;
 	helper_start(&h, pool, help_malloc);
-	while (!gate_at(&h.done) && !mutex_is_contended(&slot->lock))
+	while (!gate_at(&h.done) && !spin_is_contended(&slot->lock.spin))
 		sched_yield();
 	assert_false(gate_at(&h.done));
 	unlock_queue(pool);

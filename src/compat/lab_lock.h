@@ -28,8 +28,6 @@ bool uzs_lab_pin_read_tryunlock(pinlock_t *lock, const struct uzs_place *here);
 #define cond_resched() uzs_lab_resched(UZS_HERE)
 #define rwlock_is_contended(lock) uzs_lab_rwlock_is_contended((lock), UZS_HERE)
 #define spin_is_contended(lock) uzs_lab_spin_is_contended((lock), UZS_HERE)
-#define mutex_is_contended(lock) \
-	uzs_lab_spin_is_contended(&(lock)->spin, UZS_HERE)
 #define pin_read_unlock(lock) uzs_lab_pin_read_unlock((lock), UZS_HERE)
 #define pin_read_tryunlock(lock) uzs_lab_pin_read_tryunlock((lock), UZS_HERE)
 

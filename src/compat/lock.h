@@ -175,18 +175,14 @@ static inline void mutex_unlock(struct mutex *lock)
 	spin_unlock(&lock->spin);
 }
 
-static inline bool mutex_is_contended(const struct mutex *lock)
-{
-	return spin_is_contended(&lock->spin);
-}
-
 /* ------------------------------------------------------------------------
  * rwlock_t: many readers or one writer. Not recursive, not even for readers:
  * a reader queues behind a waiting writer.
  *
  * L2: new readers and new writers queue behind writers that wait, so that
  * neither can starve a writer, and one who drops the lock for others to take it
- * does not get it back before them. After a writer, if readers sleep, one of those that wait
+ * does not get it back before them. After a writer, if readers sleep, one of
+ * those that wait
  * gets a turn before the next writer, so that writers cannot starve them.
  * Which of several readers or writers is the next is left to chance.
  * Known limits: 511 writers are counted (more look once a millisecond),

@@ -397,8 +397,7 @@ static bool take_harder(struct zone *zone, enum migratetype type,
 }
 
 /* At the limit, what is warm or empty but cannot be had makes room for what
- * is cold. Return: did that change anything? Not if somebody else is at it:
- * the caller may be inside a walk that holds trim_lock. */
+ * is cold. Return: did that change anything? Not if somebody else is at it. */
 static bool make_room(struct zone *zone)
 {
 	size_t given;
