@@ -415,7 +415,8 @@ ZS_API enum zs_lock_scope zs_pool_scope(const struct zs_pool *pool);
  *        -EINVAL size is 0, or gfp is neither of the two
  *        -ENOSPC size is larger than a page
  *        -ENOMEM the OS has no memory or the memory limit is reached, and
- *                nothing of the above was left to do or under way; or
+ *                nothing of the above was left to do or under way (or a
+ *                hundred times something was freed and others took it); or
  *                GFP_NOWAIT and the pool has none at hand
  *        On error the pool is as before. */
 ZS_API unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp,
@@ -776,14 +777,15 @@ ZS_API unsigned long zs_pool_check(struct zs_pool *pool, FILE *out);
  *
  *   zs_fork_prepare   before fork: waits until no other call is in the middle
  *                     of a step, then keeps all out. A step is short: filling
- *                     one zspage, giving back 16 MiB
+ *                     one zspage, giving back 16 MiB, copying one class for
+ *                     zs_for_each_zspage; but zs_pool_check is one step
  *   zs_fork_parent    after fork, in the parent: lets them in again
  *   zs_fork_child     after fork, in the child: makes the pool usable there;
  *                     the worker thread is started anew when needed
  *
  * With several pools prepare them in one fixed order, everywhere the same.
  * Callbacks of one that use another are no matter: prepare waits for none to
- * end, but up to 20 ms for a drain callback. In the child the threads that were
+ * end, but up to 20 ms, for each pool, for a drain callback. In the child the threads that were
  * in one do not exist:
  *   - a walk is just not there any more (its section stays mapped, see
  *     CALLBACKS);
