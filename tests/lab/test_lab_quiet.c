@@ -3,7 +3,7 @@
  * the end, change nothing, and with --every-step see all there is; and that
  * states with equal fingerprints are equal memory.
  */
-#include "../test_system.h"
+#include "test_system.h"
 #include "lab_test.h"
 
 #include <stdlib.h>
