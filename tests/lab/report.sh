@@ -7,7 +7,7 @@
 # lab-wrong-VARIANT, whose findings are to be in it.
 . "$(dirname "$0")/../tools/common.inc"
 shift 2
-tests=$(dirname "$0")
+wrong=$(dirname "$0")/../wrong
 
 cat >"$work/seeded.json" <<'END'
 [
@@ -22,8 +22,8 @@ END
 mkdir "$work/found"
 for program; do
 	name=${program##*/lab-wrong-}
-	UZS_LAB_TABLE=$work/found "$tests/check-wrong" "$program" \
-		"$tests/wrong/$name.txt" >/dev/null || fail "$name is not found"
+	UZS_LAB_TABLE=$work/found "$wrong/check-lab" "$program" \
+		"$wrong/lab/$name.txt" >/dev/null || fail "$name is not found"
 done
 "$uzs" lab run free-free --cpus 2 --scope class-idx --defer none --json \
 	>"$work/found/as-it-is.json" || fail "free-free finds something"
