@@ -5,7 +5,7 @@
 #include "locks.h"
 
 #ifdef BENCH_LOCKS
-#include "compat/lockstat.h"
+#include "compat/checked/lockstat.h"
 
 bool locks_counted(void)
 {

@@ -14,7 +14,7 @@
 #ifndef UZS_LAB_ORDER_H
 #define UZS_LAB_ORDER_H
 
-#include "compat/lab.h"
+#include "body/lab.h"
 
 #define LAB_FIBERS 7 /* of a run that is explored */
 

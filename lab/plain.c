@@ -9,7 +9,7 @@
  * Callers: the object files of the library, or of a kernel's file. Calls:
  * watch.c.
  */
-#include "compat/lab.h"
+#include "body/lab.h"
 
 /* gcc knows these names in builds with some sanitizer, with other types of the
  * same size. */

@@ -8,7 +8,7 @@
 #ifndef UZS_LAB_SCENARIO_H
 #define UZS_LAB_SCENARIO_H
 
-#include "compat/lab.h"
+#include "body/lab.h"
 #include "compat/workqueue.h"
 #include "uzsmalloc.h"
 

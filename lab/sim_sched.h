@@ -9,7 +9,7 @@
 #ifndef UZS_LAB_SIM_SCHED_H
 #define UZS_LAB_SIM_SCHED_H
 
-#include "compat/lab.h"
+#include "body/lab.h"
 #include "sim_line.h"
 
 #define SIM_MAX_LOCKS 24 /* names */

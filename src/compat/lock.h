@@ -24,7 +24,7 @@
 #define UZS_COMPAT_LOCK_H
 
 #include "base.h"
-#include "lockdep.h"
+#include "checked/lockdep.h"
 
 /* How often a waiter looks at a lock before it sleeps: a few microseconds,
  * about the price of sleeping and being woken. */
@@ -406,10 +406,10 @@ static inline void uzs_bit_unlock(u32 *flags, u32 locked_bit, u32 waiters_bit)
 }
 
 #if UZS_CHECKED && !defined(UZS_LOCK_NATIVE)
-#include "checked.h"
+#include "checked/checked.h"
 #endif
 #if UZS_LAB && !defined(UZS_LOCK_NATIVE)
-#include "lab_lock.h"
+#include "lab/body/lab_lock.h"
 #endif
 
 #endif

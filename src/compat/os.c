@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "fault.h"
-#include "lockdep.h"
+#include "checked/lockdep.h"
 
 /* An obj word has room for physical addresses of 52 bits (as the kernel on
  * x86-64), so memory above that is of no use. No OS gives such addresses

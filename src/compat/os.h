@@ -50,7 +50,7 @@ u64 uzs_clock_ns(void);
 #include <sanitizer/asan_interface.h>
 #endif
 #if UZS_LAB /* which can put it back as it was */
-#include "lab.h"
+#include "lab/body/lab.h"
 #define uzs_poison(addr, size) uzs_lab_poison((addr), (size))
 #define uzs_unpoison(addr, size) uzs_lab_unpoison((addr), (size))
 #elif defined(UZS_ASAN)

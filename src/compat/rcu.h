@@ -24,7 +24,7 @@
 #include "list.h"
 
 #if UZS_LAB
-#include "lab.h"
+#include "lab/body/lab.h"
 
 #define rcu_read_lock() uzs_lab_rcu_read_lock(UZS_HERE)
 #define rcu_read_unlock() uzs_lab_rcu_read_unlock(UZS_HERE)

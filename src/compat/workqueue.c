@@ -14,7 +14,7 @@
 #include "workqueue.h"
 
 #include "fault.h"
-#include "hooks.h"
+#include "checked/hooks.h"
 #include "os.h"
 
 /* An item that runs, on the stack of who runs it. */

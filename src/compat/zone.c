@@ -15,7 +15,7 @@
 
 #include "buddy.h"
 #include "fault.h"
-#include "hooks.h"
+#include "checked/hooks.h"
 #include "os.h"
 
 #if UINTPTR_MAX > UINT32_MAX

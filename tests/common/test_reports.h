@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "compat/lockdep.h"
+#include "compat/checked/lockdep.h"
 
 #define MAX_REPORTS 16
 

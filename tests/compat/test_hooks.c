@@ -7,7 +7,7 @@
 #include "test_reports.h"
 
 #include "compat/fault.h"
-#include "compat/hooks.h"
+#include "compat/checked/hooks.h"
 
 /* ---- what happened ------------------------------------------------------- */
 

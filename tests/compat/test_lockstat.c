@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "compat/lock.h"
-#include "compat/lockstat.h"
+#include "compat/checked/lockstat.h"
 #include "compat/zone.h"
 
 static u64 now_ns; /* atomic */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_lab_body.c - compat/lab.h: each kind of finding is found in a program
+/* test_lab_body.c - lab/body/lab.h: each kind of finding is found in a program
  * of a few lines that has it, and not in its sound sibling; locks, sleeping,
  * RCU and clocks do what they say; a restored arena is the arena.
  */

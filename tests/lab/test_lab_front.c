@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_lab_front.c - what compat/lab.h has for code that is not ours (a
+/* test_lab_front.c - what lab/body/lab.h has for code that is not ours (a
  * kernel's file, kernel/): variables that are restored, waiting for a page's
  * lock without taking it, locks whose order the caller answers for, asking if a
  * spin lock is wanted, and places of calls.

@@ -8,7 +8,7 @@
 #include "test_reports.h"
 #include "test_reuse.h"
 
-#include "compat/hooks.h"
+#include "compat/checked/hooks.h"
 
 /* A hook runs in the middle of the library: it only notes. */
 static struct {

@@ -11,8 +11,8 @@
  */
 #include "test_defer.h"
 
-#include "compat/hooks.h"
-#include "compat/lockstat.h"
+#include "compat/checked/hooks.h"
+#include "compat/checked/lockstat.h"
 
 #define for_each_mode(mode)                                                   \
 	for (enum zs_defer_mode mode = ZS_DEFER_NONE; mode <= ZS_DEFER_REUSE; \

@@ -59,10 +59,10 @@
 #include "compat/atomic.h"
 #include "compat/base.h"
 #include "compat/fault.h"
-#include "compat/hooks.h"
+#include "compat/checked/hooks.h"
 #include "compat/list.h"
 #include "compat/lock.h"
-#include "compat/lockstat.h"
+#include "compat/checked/lockstat.h"
 #include "compat/os.h"
 #include "compat/percpu.h"
 /* The page lock's names are the kernel's here; linux/pagemap.h checks it. */

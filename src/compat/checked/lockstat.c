@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "lockclass.h"
-#include "os.h"
+#include "compat/os.h"
 
 #define NAME_MAX_BYTES 64
 

@@ -10,7 +10,7 @@
 #ifndef UZS_COMPAT_CHECKED_H
 #define UZS_COMPAT_CHECKED_H
 
-#include "lock.h"
+#include "compat/lock.h"
 
 struct page;
 

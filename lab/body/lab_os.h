@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* lab_os.h - what lab.c asks of lab_os.c alone. */
-#ifndef UZS_COMPAT_LAB_OS_H
-#define UZS_COMPAT_LAB_OS_H
+#ifndef UZS_LAB_BODY_OS_H
+#define UZS_LAB_BODY_OS_H
 
-#include "base.h"
+#include "compat/base.h"
 
 bool uzs_lab_os_init(size_t arena_bytes, bool track);
 /* For the handler of SIGSEGV. True: it was the first write to a page since

@@ -23,7 +23,7 @@
 
 #include "lab.h"
 #include "lab_os.h"
-#include "os.h"
+#include "compat/os.h"
 
 #define GRAIN sizeof(unsigned long) /* bytes to a byte of poison */
 #define PAGE 4096u

@@ -18,12 +18,12 @@
 #include <string.h>
 #include <sys/time.h>
 
-#include "hooks.h"
+#include "compat/checked/hooks.h"
 #include "lab_fiber.h"
 #include "lab_os.h"
-#include "os.h"
-#include "workqueue.h"
-#include "zone.h"
+#include "compat/os.h"
+#include "compat/workqueue.h"
+#include "compat/zone.h"
 
 #define TEXT_BYTES 2048
 #define ALT_STACK_BYTES (64u << 10)

@@ -8,9 +8,9 @@
  */
 #include "lab.h"
 
-#include "os.h"
-#include "percpu.h"
-#include "worker.h"
+#include "compat/os.h"
+#include "compat/percpu.h"
+#include "compat/worker.h"
 
 static u64 rcu_number; /* of the last synchronize_rcu */
 

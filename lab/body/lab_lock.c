@@ -14,11 +14,11 @@
  * what is for waiting.
  */
 #define UZS_LOCK_NATIVE
-#include "checked.h"
+#include "compat/checked/checked.h"
 
 #include "lab_lock.h"
-#include "lockclass.h"
-#include "zone.h"
+#include "compat/checked/lockclass.h"
+#include "compat/zone.h"
 
 static const char *name_of(const struct uzs_lock_map *map,
 			   enum uzs_lock_kind kind)

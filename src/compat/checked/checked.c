@@ -15,10 +15,10 @@
 #define UZS_LOCK_NATIVE
 #include "checked.h"
 
-#include "fault.h"
+#include "compat/fault.h"
 #include "hooks.h"
 #include "lockclass.h"
-#include "zone.h"
+#include "compat/zone.h"
 
 struct taking {
 	const void *lock;

@@ -45,11 +45,11 @@
  * A scheduler must not touch the fibers' memory (the pool) in these calls, but
  * it may look at it through uzs_lab_aside.
  */
-#ifndef UZS_COMPAT_LAB_H
-#define UZS_COMPAT_LAB_H
+#ifndef UZS_LAB_BODY_H
+#define UZS_LAB_BODY_H
 
-#include "base.h"
-#include "lockdep.h"
+#include "compat/base.h"
+#include "compat/checked/lockdep.h"
 
 #define UZS_LAB_MAX_FIBERS 160
 

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "os.h"
+#include "compat/os.h"
 
 #if defined(__x86_64__) || defined(__aarch64__)
 #define UZS_FIBER_ASM 1

@@ -5,10 +5,10 @@
  * to keep. Elsewhere ucontext, which asks the OS each time for the signal
  * mask. AddressSanitizer is told of each change.
  */
-#ifndef UZS_COMPAT_LAB_FIBER_H
-#define UZS_COMPAT_LAB_FIBER_H
+#ifndef UZS_LAB_BODY_FIBER_H
+#define UZS_LAB_BODY_FIBER_H
 
-#include "base.h"
+#include "compat/base.h"
 
 struct uzs_fiber_context;
 

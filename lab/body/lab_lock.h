@@ -2,8 +2,8 @@
 /* lab_lock.h - the calls of lock.h that checked.h leaves as they are, in the
  * lab. Included at the end of lock.h.
  */
-#ifndef UZS_COMPAT_LAB_LOCK_H
-#define UZS_COMPAT_LAB_LOCK_H
+#ifndef UZS_LAB_BODY_LOCK_H
+#define UZS_LAB_BODY_LOCK_H
 
 #include "lab.h"
 

@@ -10,8 +10,8 @@
  * A macro of a function's own name is not expanded again within itself, so
  * the access itself is the compiler's.
  */
-#ifndef UZS_COMPAT_LAB_FORCE_H
-#define UZS_COMPAT_LAB_FORCE_H
+#ifndef UZS_LAB_BODY_FORCE_H
+#define UZS_LAB_BODY_FORCE_H
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

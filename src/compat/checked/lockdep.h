@@ -26,7 +26,7 @@
 #ifndef UZS_COMPAT_LOCKDEP_H
 #define UZS_COMPAT_LOCKDEP_H
 
-#include "base.h"
+#include "compat/base.h"
 
 #ifndef UZS_CHECKED
 #define UZS_CHECKED 0

@@ -16,7 +16,7 @@
 
 #include <stdio.h>
 
-#include "base.h"
+#include "compat/base.h"
 
 /* Bucket b counts times of 2^b ns to less than 2^(b+1), bucket 0 also 0 ns;
  * the last one all that is longer (9 minutes). */
