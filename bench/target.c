@@ -15,21 +15,15 @@
 #include <stdio.h>
 
 #include "harness.h"
+#include "tools/variants.h"
 
 /* jemalloc's name for "all arenas" as an arena number. */
 #define JEMALLOC_PURGE_ALL "arena.4096.purge"
 
-const char *const scope_names[] = { [ZS_SCOPE_DEFAULT] = "default",
-				    [ZS_SCOPE_HELD] = "held",
-				    [ZS_SCOPE_UNLOCKED] = "unlocked",
-				    [ZS_SCOPE_CLASS_IDX] = "class-idx",
-				    NULL };
-
-const char *const defer_names[] = {
-	[ZS_DEFER_DEFAULT] = "off", [ZS_DEFER_NONE] = "none",
-	[ZS_DEFER_ARRAY] = "array", [ZS_DEFER_PERCPU] = "percpu",
-	[ZS_DEFER_REUSE] = "reuse", NULL
-};
+const char *const scope_names[] = { "default",
+				    VARIANT_SCOPES(VARIANT_NAME) NULL };
+/* "off": frees with zs_free, whatever the pool's deferral is. */
+const char *const defer_names[] = { "off", VARIANT_DEFERS(VARIANT_NAME) NULL };
 
 typedef int (*mallctl_fn)(const char *name, void *old, size_t *old_len,
 			  void *new_value, size_t new_len);

@@ -20,6 +20,7 @@
 #include "report.h"
 #include "target.h"
 #include "tools/uzs.h"
+#include "tools/variants.h"
 #include "work.h"
 
 #define MAX_LIST 8
@@ -39,8 +40,9 @@ static const char usage_text[] =
 	"               and nobody drains it; it is emptied in between, untimed\n"
 	"      release  each thread fills its part of the pool with compressed\n"
 	"               pages, then all free all at once\n"
-	"  --scopes LIST     held, unlocked, class-idx\n"
-	"  --defers LIST     none (zs_free), array, percpu: the default; and\n"
+	"  --scopes LIST     " VARIANT_SCOPES_TEXT "each by default\n"
+	"  --defers LIST     none (zs_free), " VARIANT_QUEUES_TEXT
+	"by default; and\n"
 	"                    reuse, which keeps a few objects for whoever\n"
 	"                    allocates next and frees the rest in the call, so\n"
 	"                    that it has nothing to queue: --work free,release\n"
@@ -131,8 +133,10 @@ static void choose_all(struct choice *choice)
  * allocated, reuse is measured when it is asked for. */
 static void choose_usual_defers(struct choice *defers)
 {
-	for (unsigned int mode = ZS_DEFER_NONE; mode <= ZS_DEFER_PERCPU; mode++)
-		defers->values[defers->nr++] = mode - 1;
+	for (unsigned int mode = ZS_DEFER_NONE; mode <= VARIANT_LAST_DEFER;
+	     mode++)
+		if (mode != ZS_DEFER_REUSE)
+			defers->values[defers->nr++] = mode - 1;
 }
 
 static bool chosen(const struct choice *choice, unsigned int value)

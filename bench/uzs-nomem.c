@@ -26,6 +26,7 @@
 #include "report.h"
 #include "target.h"
 #include "tools/uzs.h"
+#include "tools/variants.h"
 #include "uzsmalloc.h"
 
 const char program_name[] = "uzs-nomem";
@@ -646,8 +647,8 @@ static uint64_t run_all(const struct request *r)
 	       "scenario", "defer", "scope", "calls", "wrong", "mean_us",
 	       "worst_us");
 	for (unsigned int s = 0; s < NR_SCENARIOS; s++)
-		for (unsigned int d = 0; d <= ZS_DEFER_REUSE; d++)
-			for (unsigned int c = 0; c <= ZS_SCOPE_CLASS_IDX; c++) {
+		for (unsigned int d = 0; d <= VARIANT_LAST_DEFER; d++)
+			for (unsigned int c = 0; c <= VARIANT_LAST_SCOPE; c++) {
 				struct cell cell = {
 					.scenario = &scenarios[s],
 					.defer = d,
@@ -671,24 +672,23 @@ static uint64_t run_all(const struct request *r)
 
 static void usage(FILE *out)
 {
-	fprintf(out, "usage: uzs-nomem [OPTION...]\n"
-		     "Pools at their memory limit: counts calls of zs_malloc "
-		     "that fail although\nmemory could be had, and times what "
-		     "is held up. Status 1 if any is wrong.\n\n"
-		     "  --seconds S       for each cell (10)\n"
-		     "  --limit BYTES     of each pool (64M)\n"
-		     "  --threads N       2 to 64, in scenarios that have more "
-		     "than one\n"
-		     "  --scenarios LIST  of those below (all)\n"
-		     "  --defers LIST     off, none, array, percpu, reuse "
-		     "(all)\n"
-		     "  --scopes LIST     default, held, unlocked, class-idx "
-		     "(default)\n"
-		     "  --csv             as CSV\n"
-		     "  --help\n\n"
-		     "How to read it: calls of zs_malloc and how many of them "
-		     "were wrong; mean and\nworst time of one of them, of one "
-		     "zs_fork_prepare, or of one zs_compact.\n\nscenarios:\n");
+	fprintf(out,
+		"usage: uzs-nomem [OPTION...]\n"
+		"Pools at their memory limit: counts calls of zs_malloc "
+		"that fail although\nmemory could be had, and times what "
+		"is held up. Status 1 if any is wrong.\n\n"
+		"  --seconds S       for each cell (10)\n"
+		"  --limit BYTES     of each pool (64M)\n"
+		"  --threads N       2 to 64, in scenarios that have more "
+		"than one\n"
+		"  --scenarios LIST  of those below (all)\n"
+		"  --defers LIST     " VARIANT_DEFERS_TEXT "off (all)\n"
+		"  --scopes LIST     " VARIANT_SCOPES_TEXT "default (default)\n"
+		"  --csv             as CSV\n"
+		"  --help\n\n"
+		"How to read it: calls of zs_malloc and how many of them "
+		"were wrong; mean and\nworst time of one of them, of one "
+		"zs_fork_prepare, or of one zs_compact.\n\nscenarios:\n");
 	for (unsigned int s = 0; s < NR_SCENARIOS; s++)
 		fprintf(out, "  %-10s %s\n", scenarios[s].name,
 			scenarios[s].summary);
@@ -763,10 +763,12 @@ int main(int argc, char **argv)
 				   want_scenario, &r);
 			break;
 		case 'd':
-			parse_list("--defers", optarg, 8, want_defer, &r);
+			parse_list("--defers", optarg, VARIANT_NR_DEFERS + 1,
+				   want_defer, &r);
 			break;
 		case 'c':
-			parse_list("--scopes", optarg, 8, want_scope, &r);
+			parse_list("--scopes", optarg, VARIANT_NR_SCOPES + 1,
+				   want_scope, &r);
 			break;
 		case 'v':
 			r.csv = true;
@@ -784,7 +786,7 @@ int main(int argc, char **argv)
 	if (r.limit < (size_t)16 << 20)
 		usage_error("--limit: at least 16M");
 	if (!r.defers)
-		r.defers = (1u << (ZS_DEFER_REUSE + 1)) - 1;
+		r.defers = (1u << (VARIANT_LAST_DEFER + 1)) - 1;
 	if (!r.scopes)
 		r.scopes = 1u << ZS_SCOPE_DEFAULT;
 	for (unsigned int s = 0; s < NR_SCENARIOS; s++)

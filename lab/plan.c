@@ -13,18 +13,6 @@
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 
-static const enum zs_lock_scope scopes[LAB_NR_SCOPES] = {
-	ZS_SCOPE_HELD,
-	ZS_SCOPE_UNLOCKED,
-	ZS_SCOPE_CLASS_IDX,
-};
-static const enum zs_defer_mode defers[LAB_NR_DEFERS] = {
-	ZS_DEFER_NONE,
-	ZS_DEFER_ARRAY,
-	ZS_DEFER_PERCPU,
-	ZS_DEFER_REUSE,
-};
-
 static void print_help(const char *command)
 {
 	bool one = !strcmp(command, "run");
@@ -56,12 +44,11 @@ static void print_help(const char *command)
 		   : "The quick scenarios, or with --deep all of them, with "
 		     "every lock scope and\n"
 		     "deferral: a row for each.\n",
-	       lab_is_ours()
-		       ? "  --scope S        held, unlocked, class-idx or "
-			 "all (default)\n"
-			 "  --defer D        none, array, percpu, reuse or all "
-			 "(default)\n"
-		       : "",
+	       lab_is_ours() ? "  --scope S        " VARIANT_SCOPES_TEXT
+			       "all (default)\n"
+			       "  --defer D        " VARIANT_DEFERS_TEXT
+			       "all (default)\n"
+			     : "",
 	       one ? ""
 		   : "  --deep           all scenarios, 3 preemptions with 2 "
 		     "CPUs, 2 with 3\n"
@@ -103,11 +90,11 @@ static int parse_scopes(struct lab_plan *p, const char *text)
 		return 0;
 	if (!lab_parse_scope(text, &scope))
 		return uzs_usage(p->command,
-				 "--scope: '%s' is none of held, "
-				 "unlocked, class-idx, all",
+				 "--scope: '%s' is none of " VARIANT_SCOPES_TEXT
+				 "all",
 				 text);
-	for (int i = 0; i < LAB_NR_SCOPES; i++)
-		p->scope[i] = scopes[i] == scope;
+	for (int i = 0; i < VARIANT_NR_SCOPES; i++)
+		p->scope[i] = i + 1 == (int)scope;
 	return 0;
 }
 
@@ -119,11 +106,11 @@ static int parse_defers(struct lab_plan *p, const char *text)
 		return 0;
 	if (!lab_parse_defer(text, &defer))
 		return uzs_usage(p->command,
-				 "--defer: '%s' is none of none, "
-				 "array, percpu, reuse, all",
+				 "--defer: '%s' is none of " VARIANT_DEFERS_TEXT
+				 "all",
 				 text);
-	for (int i = 0; i < LAB_NR_DEFERS; i++)
-		p->defer[i] = defers[i] == defer;
+	for (int i = 0; i < VARIANT_NR_DEFERS; i++)
+		p->defer[i] = i + 1 == (int)defer;
 	return 0;
 }
 
@@ -394,12 +381,15 @@ static void add_row(struct lab_plan *p, const struct lab_config *c)
 static void add_scenario(struct lab_plan *p, const struct lab_scenario *s)
 {
 	for (unsigned int cpus = 2; cpus <= LAB_MAX_CPUS; cpus++)
-		for (int scope = 0; scope < LAB_NR_SCOPES; scope++)
-			for (int defer = 0; defer < LAB_NR_DEFERS; defer++) {
+		for (int scope = 0; scope < VARIANT_NR_SCOPES; scope++)
+			for (int defer = 0; defer < VARIANT_NR_DEFERS;
+			     defer++) {
 				const struct lab_config c = {
 					.scenario = s,
-					.scope = scopes[scope],
-					.defer = defers[defer],
+					.scope =
+						(enum zs_lock_scope)(scope + 1),
+					.defer =
+						(enum zs_defer_mode)(defer + 1),
 					.cpus = cpus,
 				};
 
@@ -436,13 +426,14 @@ static int no_rows(const struct lab_plan *p)
 	if (!s)
 		return uzs_usage(p->command,
 				 "no row is left with these options");
-	for (int i = 0; i < LAB_NR_DEFERS && len < sizeof(text); i++) {
-		const struct lab_config c = { s, scopes[0], defers[i], 2 };
+	for (int i = 0; i < VARIANT_NR_DEFERS && len < sizeof(text); i++) {
+		enum zs_defer_mode defer = (enum zs_defer_mode)(i + 1);
+		const struct lab_config c = { s, ZS_SCOPE_HELD, defer, 2 };
 
 		if (lab_config_fits(&c))
 			len += (size_t)snprintf(text + len, sizeof(text) - len,
 						"%s%s", len ? ", " : "",
-						lab_defer_name(defers[i]));
+						lab_defer_name(defer));
 	}
 	if (!len)
 		return uzs_usage(p->command,

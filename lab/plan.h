@@ -6,9 +6,8 @@
 #define UZS_LAB_PLAN_H
 
 #include "lab_cmd.h"
+#include "tools/variants.h"
 
-#define LAB_NR_SCOPES 3
-#define LAB_NR_DEFERS 4
 #define LAB_MAX_PATTERNS 16
 #define LAB_ROW_TEXT 96
 
@@ -26,7 +25,8 @@ struct lab_row {
 struct lab_plan {
 	const char *command;
 	const struct lab_scenario *scenario; /* of run; NULL: all */
-	bool scope[LAB_NR_SCOPES], defer[LAB_NR_DEFERS];
+	/* that with the number i + 1? */
+	bool scope[VARIANT_NR_SCOPES], defer[VARIANT_NR_DEFERS];
 	unsigned int cpus; /* 0: both */
 	bool deep;
 	int preemptions; /* -1: 2 with 2 CPUs, 1 with 3 */

@@ -13,6 +13,7 @@
 
 #include "internal.h"
 #include "quiet.h"
+#include "tools/variants.h"
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -47,32 +48,16 @@ bool lab_is_quick(const struct lab_scenario *s)
 
 const char *lab_scope_name(enum zs_lock_scope scope)
 {
-	switch (scope) {
-	case ZS_SCOPE_HELD:
-		return "held";
-	case ZS_SCOPE_UNLOCKED:
-		return "unlocked";
-	case ZS_SCOPE_CLASS_IDX:
-		return "class-idx";
-	default:
-		return NULL;
-	}
+	return scope >= ZS_SCOPE_HELD && scope <= VARIANT_LAST_SCOPE
+		       ? variant_scope_name(scope)
+		       : NULL;
 }
 
 const char *lab_defer_name(enum zs_defer_mode defer)
 {
-	switch (defer) {
-	case ZS_DEFER_NONE:
-		return "none";
-	case ZS_DEFER_ARRAY:
-		return "array";
-	case ZS_DEFER_PERCPU:
-		return "percpu";
-	case ZS_DEFER_REUSE:
-		return "reuse";
-	default:
-		return NULL;
-	}
+	return defer >= ZS_DEFER_NONE && defer <= VARIANT_LAST_DEFER
+		       ? variant_defer_name(defer)
+		       : NULL;
 }
 
 bool lab_pool_make(struct lab_world *w, const struct lab_config *c)

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "tools/json.h"
+#include "tools/variants.h"
 
 static const char head[] =
 	"<!DOCTYPE html>\n"
@@ -76,8 +77,8 @@ static void put_results(const struct sim_table *t, FILE *out)
 			"<td class=\"t\">%s</td><td>%.3f</td><td>%.2f</td>"
 			"<td>%.3f</td><td>%.1f</td><td>%.1f</td><td>%.1f</td>"
 			"<td>%.1f</td></tr>\n",
-			c->cpus, c->callers, sim_scope_name(c->scope),
-			sim_defer_name(c->defer), sim_ms(o->call_ps),
+			c->cpus, c->callers, variant_scope_name(c->scope),
+			variant_defer_name(c->defer), sim_ms(o->call_ps),
 			sim_ratio(t, i), sim_ms(o->back_ps),
 			100 * sim_share(t, i, o->run.line.memory_ps),
 			100 * sim_share(t, i, o->run.line.moves_ps),
@@ -132,8 +133,8 @@ static void put_timeline(const struct sim_timeline *line, FILE *out)
 		last = max(last, line->spans[i].end_ps);
 	}
 	fprintf(out, "{\"name\":\"%s, %s\",\"cpus\":%u,\"locks\":[",
-		sim_scope_name(line->cell->scope),
-		sim_defer_name(line->cell->defer), line->cell->cpus);
+		variant_scope_name(line->cell->scope),
+		variant_defer_name(line->cell->defer), line->cell->cpus);
 	for (unsigned int i = 0; i < SIM_MAX_LOCKS && line->lock[i][0]; i++)
 		fprintf(out, "%s\"%s\"", i ? "," : "", line->lock[i]);
 	fputs("],\"spans\":[", out);

@@ -13,6 +13,7 @@
 #include "bench/sizes.h"
 #include "sim_out.h"
 #include "sim_tables.h"
+#include "tools/variants.h"
 
 #define MAX_LIST 32
 #define MAX_SETS 64
@@ -32,8 +33,8 @@ static const char usage_text[] =
 	"\n"
 	"  --cpus LIST        1 to 128; 1..64 is 1,2,4,...,64 (default: 1..16)\n"
 	"  --processes LIST   1 to 128 (default: one on each CPU)\n"
-	"  --scope LIST       held, unlocked, class-idx, or all (default)\n"
-	"  --defer LIST       none (default), array, percpu, or all\n"
+	"  --scope LIST       " VARIANT_SCOPES_TEXT "or all (default)\n"
+	"  --defer LIST       none (default), " VARIANT_QUEUES_TEXT "or all\n"
 	"  --work release|free   compressed pages (default), or objects of one\n"
 	"                     size, each caller's in a class of its own\n"
 	"  --shared           free: all callers' in one class\n"
@@ -116,43 +117,42 @@ static int add_numbers(struct list *list, const char *option, char *item)
 	return status ? status : add(list, option, (unsigned int)to);
 }
 
-static const char *scope_name(unsigned int v)
-{
-	return sim_scope_name((enum zs_lock_scope)v);
-}
-
-static const char *defer_name(unsigned int v)
-{
-	return sim_defer_name((enum zs_defer_mode)v);
-}
+/* Names of what is simulated; NULL behind the last one. */
+static const char *const scope_names[] = { VARIANT_SCOPES(VARIANT_NAME) NULL };
+static const char *const defer_names[] = { "none",
+					   VARIANT_QUEUES(VARIANT_NAME) NULL };
 
 static int add_name(struct list *list, const char *option, char *item,
-		    const char *(*name)(unsigned int value))
+		    const char *const *names)
 {
+	char known[128] = "";
 	bool found = false;
 
-	if (name == defer_name && !strcmp(item, "reuse"))
+	if (names == defer_names &&
+	    !strcmp(item, variant_defer_name(ZS_DEFER_REUSE)))
 		return uzs_usage("simulate",
 				 "%s: reuse is not simulated: what it keeps is "
 				 "for the next allocation, and all that is "
 				 "simulated is freeing",
 				 option);
-	for (unsigned int v = 1; v <= 3; v++) {
-		if (strcmp(item, "all") && strcmp(item, name(v)))
+	for (unsigned int i = 0; names[i]; i++) {
+		size_t len = strlen(known);
+
+		snprintf(known + len, sizeof(known) - len, "%s, ", names[i]);
+		if (strcmp(item, "all") && strcmp(item, names[i]))
 			continue;
 		found = true;
-		if (add(list, option, v))
+		if (add(list, option, i + 1))
 			return UZS_USAGE;
 	}
 	return found ? 0
-		     : uzs_usage("simulate",
-				 "%s: '%s' is none of %s, %s, %s, all", option,
-				 item, name(1), name(2), name(3));
+		     : uzs_usage("simulate", "%s: '%s' is none of %sall",
+				 option, item, known);
 }
 
-/* name: NULL for numbers. */
+/* names: NULL for numbers. */
 static int parse_list(struct list *list, const char *option, const char *text,
-		      const char *(*name)(unsigned int value))
+		      const char *const *names)
 {
 	char copy[256], *item = copy, *comma;
 	int status = 0;
@@ -165,8 +165,8 @@ static int parse_list(struct list *list, const char *option, const char *text,
 		comma = strchr(item, ',');
 		if (comma)
 			*comma++ = '\0';
-		status = name ? add_name(list, option, item, name)
-			      : add_numbers(list, option, item);
+		status = names ? add_name(list, option, item, names)
+			       : add_numbers(list, option, item);
 		item = comma;
 	}
 	return status;
@@ -259,9 +259,9 @@ static int parse_option(struct request *r, int option)
 	case OPT_PROCESSES:
 		return parse_list(&r->processes, "--processes", optarg, NULL);
 	case OPT_SCOPE:
-		return parse_list(&r->scopes, "--scope", optarg, scope_name);
+		return parse_list(&r->scopes, "--scope", optarg, scope_names);
 	case OPT_DEFER:
-		return parse_list(&r->defers, "--defer", optarg, defer_name);
+		return parse_list(&r->defers, "--defer", optarg, defer_names);
 	case OPT_WORK:
 		which = word("--work", "release", "free");
 		r->cell.work = which ? SIM_FREE : SIM_RELEASE;
@@ -335,7 +335,8 @@ static int parse(struct request *r, int argc, char **argv)
 	r->cell.seed = 1;
 	r->costs_name = "epyc-2";
 	r->cell.reserve_kib = SIM_RESERVE_KIB;
-	r->scopes = (struct list){ { 1, 2, 3 }, 3 };
+	for (unsigned int s = 0; s < VARIANT_NR_SCOPES; s++)
+		r->scopes.value[r->scopes.nr++] = s + 1;
 	r->defers = (struct list){ { ZS_DEFER_NONE }, 1 };
 	r->cpus = (struct list){ { 1, 2, 4, 8, 16 }, 5 };
 	while ((option = getopt_long(argc, argv, "", long_options, NULL)) !=

@@ -13,24 +13,9 @@
 #include <unistd.h>
 
 #include "tools/json.h"
+#include "tools/variants.h"
 
 const char *const sim_work_names[] = { "release", "free", "hot", NULL };
-
-const char *sim_scope_name(enum zs_lock_scope scope)
-{
-	static const char *const names[] = { "default", "held", "unlocked",
-					     "class-idx" };
-
-	return names[scope];
-}
-
-const char *sim_defer_name(enum zs_defer_mode defer)
-{
-	static const char *const names[] = { "default", "none", "array",
-					     "percpu" };
-
-	return names[defer];
-}
 
 double sim_ratio(const struct sim_table *t, unsigned int i)
 {
@@ -81,8 +66,9 @@ void sim_print_table(const struct sim_table *t, FILE *out)
 			"%-9s %4u %4u %-9s %-6s %10.3f %6.2f %10.3f %7.1f "
 			"%7.1f %7.1f %8.1f ",
 			sim_work_names[c->work], c->cpus, c->callers,
-			sim_scope_name(c->scope), sim_defer_name(c->defer),
-			sim_ms(o->call_ps), sim_ratio(t, i), sim_ms(o->back_ps),
+			variant_scope_name(c->scope),
+			variant_defer_name(c->defer), sim_ms(o->call_ps),
+			sim_ratio(t, i), sim_ms(o->back_ps),
 			100 * sim_share(t, i, o->run.line.memory_ps),
 			100 * sim_share(t, i, o->run.line.moves_ps),
 			100 * sim_share(t, i, o->run.time.lock_ps),
@@ -109,8 +95,9 @@ void sim_print_csv(const struct sim_table *t, FILE *out)
 			sim_work_names[c->work], t->sizes_name, c->cpus,
 			c->callers, c->objects,
 			c->random_order ? "random" : "fill",
-			(unsigned long long)c->seed, sim_scope_name(c->scope),
-			sim_defer_name(c->defer));
+			(unsigned long long)c->seed,
+			variant_scope_name(c->scope),
+			variant_defer_name(c->defer));
 		fprintf(out, ",%.3f,%.3f,%.4f", (double)o->call_ps / 1000,
 			(double)o->back_ps / 1000, sim_ratio(t, i));
 		fprintf(out, ",%.0f,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f",
@@ -154,8 +141,8 @@ static void json_cell(struct uzs_json *json, const struct sim_table *t,
 	uzs_json_uint(json, "cpus", c->cpus);
 	uzs_json_uint(json, "processes", c->callers);
 	uzs_json_uint(json, "objects", c->objects);
-	uzs_json_string(json, "scope", sim_scope_name(c->scope));
-	uzs_json_string(json, "defer", sim_defer_name(c->defer));
+	uzs_json_string(json, "scope", variant_scope_name(c->scope));
+	uzs_json_string(json, "defer", variant_defer_name(c->defer));
 	uzs_json_real(json, "call_ms", sim_ms(o->call_ps));
 	uzs_json_real(json, "back_ms", sim_ms(o->back_ps));
 	uzs_json_real(json, "ratio", sim_ratio(t, i));

@@ -33,8 +33,6 @@ struct sim_table {
 };
 
 extern const char *const sim_work_names[];
-const char *sim_scope_name(enum zs_lock_scope scope);
-const char *sim_defer_name(enum zs_defer_mode defer);
 
 static inline double sim_ms(u64 ps)
 {

@@ -7,6 +7,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "tools/variants.h"
+
+#define NR(array) (sizeof(array) / sizeof((array)[0]))
+
 #define WIDTH 1180
 #define HEIGHT 470
 #define PLOT_W 290.0
@@ -34,14 +38,15 @@ static const char *colour(enum zs_lock_scope scope)
 	static const char *const colours[] = { "#000", "#c0392b", "#b8860b",
 					       "#1f6fb2" };
 
-	return colours[scope];
+	/* As many scopes as there are colours are told apart. */
+	return colours[scope % NR(colours)];
 }
 
 static const char *dashes(enum zs_defer_mode defer)
 {
 	static const char *const patterns[] = { "", "", "7 4", "2 3" };
 
-	return patterns[defer];
+	return patterns[defer % NR(patterns)];
 }
 
 static double value_of(const struct sim_table *t, enum chart chart,
@@ -199,8 +204,9 @@ static void draw_series(const struct sim_table *t, const struct axes *a,
 			"<title>%s %s, %u: %.4g</title></circle>\n",
 			plot_x(a, x_of(t, i)),
 			plot_y(a, value_of(t, a->chart, i)),
-			sim_scope_name(c->scope), sim_defer_name(c->defer),
-			x_of(t, i), value_of(t, a->chart, i));
+			variant_scope_name(c->scope),
+			variant_defer_name(c->defer), x_of(t, i),
+			value_of(t, a->chart, i));
 	fputs("</g>\n", out);
 }
 
@@ -216,7 +222,8 @@ static void draw_legend(const struct sim_table *t, FILE *out)
 			"stroke-width=\"2\" stroke-dasharray=\"%s\"/>"
 			"<text x=\"%.0f\" y=\"%.0f\">%s, %s</text>\n",
 			x, y - 4, colour(c->scope), dashes(c->defer), x + 42, y,
-			sim_scope_name(c->scope), sim_defer_name(c->defer));
+			variant_scope_name(c->scope),
+			variant_defer_name(c->defer));
 		x += 200;
 		if (v % 5 == 4) {
 			x = 70;

@@ -58,8 +58,8 @@ static void test_no_queue(void **state)
 /* 0 and error values are no handles: neither queued nor counted. */
 static void test_no_handle(void **state)
 {
-	for (enum zs_defer_mode mode = ZS_DEFER_NONE; mode <= ZS_DEFER_PERCPU;
-	     mode++) {
+	for (enum zs_defer_mode mode = ZS_DEFER_NONE;
+	     mode <= VARIANT_LAST_QUEUE; mode++) {
 		struct zs_pool *pool = make_deferring(mode, ZS_POOL_NO_WORKER);
 
 		must_malloc(pool, 100);
@@ -175,7 +175,7 @@ static void test_queued_objects_move(void **state)
 static void test_flush_nothing(void **state)
 {
 	for (enum zs_defer_mode mode = ZS_DEFER_DEFAULT;
-	     mode <= ZS_DEFER_PERCPU; mode++) {
+	     mode <= VARIANT_LAST_QUEUE; mode++) {
 		struct zs_pool *pool = make_deferring(mode, ZS_POOL_NO_WORKER);
 		size_t mapped = info_of(pool).bytes_mapped;
 

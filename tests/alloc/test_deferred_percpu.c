@@ -242,7 +242,7 @@ static void test_enable_errors(void **state)
 					    no_drain = { push_none, NULL };
 
 	for (enum zs_defer_mode mode = ZS_DEFER_DEFAULT;
-	     mode <= ZS_DEFER_PERCPU; mode++) {
+	     mode <= VARIANT_LAST_QUEUE; mode++) {
 		struct zs_pool *pool = make_deferring(mode, ZS_POOL_NO_WORKER);
 		bool queues = mode != ZS_DEFER_NONE;
 		int busy = mode == ZS_DEFER_PERCPU ? -EBUSY : -ENOMEM;

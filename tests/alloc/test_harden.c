@@ -654,8 +654,6 @@ static void test_aborts_at_the_end(void **state)
 
 static int run_in_every_deferral(void)
 {
-	static const char *const names[] = { "default", "none", "array",
-					     "percpu", "reuse" };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_freed),
 		cmocka_unit_test(test_delay),
@@ -671,15 +669,15 @@ static int run_in_every_deferral(void)
 	};
 	int failed = 0;
 
-	for (test_scope = ZS_SCOPE_HELD; test_scope <= ZS_SCOPE_CLASS_IDX;
+	for (test_scope = ZS_SCOPE_HELD; test_scope <= VARIANT_LAST_SCOPE;
 	     test_scope++)
-		for (test_defer = ZS_DEFER_NONE; test_defer <= ZS_DEFER_REUSE;
-		     test_defer++) {
+		for (test_defer = ZS_DEFER_NONE;
+		     test_defer <= VARIANT_LAST_DEFER; test_defer++) {
 			char name[64];
 
 			snprintf(name, sizeof(name), "%s+%s",
-				 test_scope_name(test_scope),
-				 names[test_defer]);
+				 variant_scope_name(test_scope),
+				 variant_defer_name(test_defer));
 			failed += cmocka_run_group_tests_name(name, tests, NULL,
 							      NULL);
 		}

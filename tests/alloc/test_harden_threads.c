@@ -348,11 +348,12 @@ int main(int argc, char **argv)
 	assert_int_equal(pthread_atfork(prepare, parent, child), 0);
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
-	for (test_scope = ZS_SCOPE_HELD; test_scope <= ZS_SCOPE_CLASS_IDX;
+	for (test_scope = ZS_SCOPE_HELD; test_scope <= VARIANT_LAST_SCOPE;
 	     test_scope++)
-		for (test_defer = ZS_DEFER_NONE; test_defer <= ZS_DEFER_REUSE;
-		     test_defer++)
+		for (test_defer = ZS_DEFER_NONE;
+		     test_defer <= VARIANT_LAST_DEFER; test_defer++)
 			failed += cmocka_run_group_tests_name(
-				test_scope_name(test_scope), tests, NULL, NULL);
+				variant_scope_name(test_scope), tests, NULL,
+				NULL);
 	return failed;
 }

@@ -130,7 +130,7 @@ static void test_pool_scope(void **state)
 	if (expected == ZS_SCOPE_CLASS_IDX && BITS_PER_LONG == 32)
 		expected = ZS_SCOPE_UNLOCKED;
 	assert_int_equal(zs_pool_scope(pool), expected);
-	assert_string_equal(pool->scope->name, test_scope_name(expected));
+	assert_string_equal(pool->scope->name, variant_scope_name(expected));
 	zs_destroy_pool(pool);
 
 	pool = zs_create_pool("default");

@@ -24,13 +24,13 @@ static unsigned int test_page_size;
 		int failed_ = 0;                                             \
                                                                              \
 		for (test_scope = ZS_SCOPE_HELD;                             \
-		     test_scope <= ZS_SCOPE_CLASS_IDX; test_scope++)         \
+		     test_scope <= VARIANT_LAST_SCOPE; test_scope++)         \
 			for (test_page_size = 4096; test_page_size <= 65536; \
 			     test_page_size *= 16) {                         \
 				char name_[64];                              \
                                                                              \
 				snprintf(name_, sizeof(name_), "%s, %u KiB", \
-					 test_scope_name(test_scope),        \
+					 variant_scope_name(test_scope),     \
 					 test_page_size / 1024);             \
 				failed_ += cmocka_run_group_tests_name(      \
 					name_, tests, NULL, NULL);           \
@@ -41,11 +41,11 @@ static unsigned int test_page_size;
 /* The two kinds of queue, for loops. */
 #define for_each_queue_mode(mode)                      \
 	for (enum zs_defer_mode mode = ZS_DEFER_ARRAY; \
-	     mode <= ZS_DEFER_PERCPU; mode++)
+	     mode <= VARIANT_LAST_QUEUE; mode++)
 /* And the one that keeps objects without a queue. */
-#define for_each_keeping_mode(mode)                                            \
-	for (enum zs_defer_mode mode = ZS_DEFER_ARRAY; mode <= ZS_DEFER_REUSE; \
-	     mode++)
+#define for_each_keeping_mode(mode)                    \
+	for (enum zs_defer_mode mode = ZS_DEFER_ARRAY; \
+	     mode <= VARIANT_LAST_DEFER; mode++)
 
 static inline struct zs_pool *make_deferring(enum zs_defer_mode mode,
 					     unsigned int flags)

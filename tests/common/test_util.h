@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "test_random.h"
+#include "tools/variants.h"
 #include "uzsmalloc.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -85,26 +86,18 @@ static inline bool object_ok(struct zs_pool *pool, unsigned long handle,
 /* The lock scope of the pools that make_pool makes. */
 static enum zs_lock_scope test_scope;
 
-static inline const char *test_scope_name(enum zs_lock_scope scope)
-{
-	static const char *const names[] = { "default", "held", "unlocked",
-					     "class-idx" };
-
-	return names[scope];
-}
-
 /* Runs an array of struct CMUnitTest once in each lock scope.
  * Return: failures. */
-#define run_in_every_scope(tests)                                         \
-	({                                                                \
-		int failed_ = 0;                                          \
-                                                                          \
-		for (test_scope = ZS_SCOPE_HELD;                          \
-		     test_scope <= ZS_SCOPE_CLASS_IDX; test_scope++)      \
-			failed_ += cmocka_run_group_tests_name(           \
-				test_scope_name(test_scope), tests, NULL, \
-				NULL);                                    \
-		failed_;                                                  \
+#define run_in_every_scope(tests)                                            \
+	({                                                                   \
+		int failed_ = 0;                                             \
+                                                                             \
+		for (test_scope = ZS_SCOPE_HELD;                             \
+		     test_scope <= VARIANT_LAST_SCOPE; test_scope++)         \
+			failed_ += cmocka_run_group_tests_name(              \
+				variant_scope_name(test_scope), tests, NULL, \
+				NULL);                                       \
+		failed_;                                                     \
 	})
 
 /* A pool of that geometry, 0 for the defaults; without a worker, nothing

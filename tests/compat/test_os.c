@@ -142,7 +142,7 @@ static void test_map_refused(void **state)
 /* The Nth change of a mapping is refused, in a pool's whole life. */
 static void test_each_refused(void **state)
 {
-	for (int mode = 0; mode <= ZS_DEFER_REUSE; mode++) {
+	for (int mode = 0; mode <= VARIANT_NR_DEFERS; mode++) {
 		long n = 1, seen = 0;
 
 		do {
@@ -173,7 +173,7 @@ static void test_each_refused(void **state)
 
 static void refuse_all(void)
 {
-	for (int mode = 0; mode <= ZS_DEFER_REUSE; mode++) {
+	for (int mode = 0; mode <= VARIANT_NR_DEFERS; mode++) {
 		struct usage before = usage();
 		struct zs_pool *pool = create((enum zs_defer_mode)mode);
 		struct zs_pool_info full, i;
@@ -323,7 +323,7 @@ static void lock_or_skip(int what)
 static void live_locked(void)
 {
 	lock_or_skip(MCL_FUTURE);
-	for (int mode = 0; mode <= ZS_DEFER_REUSE; mode++) {
+	for (int mode = 0; mode <= VARIANT_NR_DEFERS; mode++) {
 		struct usage before = usage();
 		struct zs_pool *pool = create((enum zs_defer_mode)mode);
 		unsigned int got;

@@ -90,7 +90,7 @@ const struct subject *subject_find(const char *name, const struct subject *own,
 	if (!is_path(name)) {
 		snprintf(
 			error, SUBJECT_ERROR_BYTES,
-			"%s: neither a subject of ours (held, unlocked, class-idx; with +array, +percpu or +reuse) nor a shared object",
+			"%s: neither a subject of ours (see --help) nor a shared object",
 			name);
 		return NULL;
 	}

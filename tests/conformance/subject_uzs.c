@@ -283,25 +283,16 @@ static unsigned long trim(struct subject_pool *pool)
 	return after.pages_migrated - before.pages_migrated;
 }
 
-#define CREATE(function, scope, defer)                                        \
-	static struct subject_pool *function(                                 \
+/* create_HELD_NONE and so on. */
+#define CREATE(defer_, defer_name_, scope_)                                   \
+	static struct subject_pool *create_##scope_##_##defer_(               \
 		unsigned int page_size, unsigned int chain_size, bool worker) \
 	{                                                                     \
-		return create(page_size, chain_size, worker, scope, defer);   \
+		return create(page_size, chain_size, worker,                  \
+			      ZS_SCOPE_##scope_, ZS_DEFER_##defer_);          \
 	}
-
-CREATE(held, ZS_SCOPE_HELD, ZS_DEFER_NONE)
-CREATE(held_array, ZS_SCOPE_HELD, ZS_DEFER_ARRAY)
-CREATE(held_percpu, ZS_SCOPE_HELD, ZS_DEFER_PERCPU)
-CREATE(held_reuse, ZS_SCOPE_HELD, ZS_DEFER_REUSE)
-CREATE(unlocked, ZS_SCOPE_UNLOCKED, ZS_DEFER_NONE)
-CREATE(unlocked_array, ZS_SCOPE_UNLOCKED, ZS_DEFER_ARRAY)
-CREATE(unlocked_percpu, ZS_SCOPE_UNLOCKED, ZS_DEFER_PERCPU)
-CREATE(unlocked_reuse, ZS_SCOPE_UNLOCKED, ZS_DEFER_REUSE)
-CREATE(class_idx, ZS_SCOPE_CLASS_IDX, ZS_DEFER_NONE)
-CREATE(class_idx_array, ZS_SCOPE_CLASS_IDX, ZS_DEFER_ARRAY)
-CREATE(class_idx_percpu, ZS_SCOPE_CLASS_IDX, ZS_DEFER_PERCPU)
-CREATE(class_idx_reuse, ZS_SCOPE_CLASS_IDX, ZS_DEFER_REUSE)
+#define CREATE_ALL(scope_, name_) VARIANT_DEFERS(CREATE, scope_)
+VARIANT_SCOPES(CREATE_ALL)
 
 #define SUBJECT(name_, create_, defer_)                                       \
 	{                                                                     \
@@ -330,17 +321,11 @@ CREATE(class_idx_reuse, ZS_SCOPE_CLASS_IDX, ZS_DEFER_REUSE)
 		.run_out = RUN_OUT,                                           \
 	}
 
-const struct subject subject_uzs[SUBJECT_UZS_COUNT] = {
-	SUBJECT("held", held, false),
-	SUBJECT("held+array", held_array, true),
-	SUBJECT("held+percpu", held_percpu, true),
-	SUBJECT("held+reuse", held_reuse, true),
-	SUBJECT("unlocked", unlocked, false),
-	SUBJECT("unlocked+array", unlocked_array, true),
-	SUBJECT("unlocked+percpu", unlocked_percpu, true),
-	SUBJECT("unlocked+reuse", unlocked_reuse, true),
-	SUBJECT("class-idx", class_idx, false),
-	SUBJECT("class-idx+array", class_idx_array, true),
-	SUBJECT("class-idx+percpu", class_idx_percpu, true),
-	SUBJECT("class-idx+reuse", class_idx_reuse, true),
-};
+#define SUBJECT_LATE(defer_, defer_name_, scope_, name_) \
+	SUBJECT(name_ "+" defer_name_, create_##scope_##_##defer_, true),
+#define SUBJECTS(scope_, name_)                        \
+	SUBJECT(name_, create_##scope_##_NONE, false), \
+		VARIANT_LATE_DEFERS(SUBJECT_LATE, scope_, name_)
+
+const struct subject subject_uzs[SUBJECT_UZS_COUNT] = { VARIANT_SCOPES(
+	SUBJECTS) };

@@ -6,12 +6,13 @@
 #define UZS_SUBJECT_UZS_H
 
 #include "subject.h"
+#include "tools/variants.h"
 
 struct zs_pool;
 
 /* Of each lock scope, one behind the other. */
-#define SUBJECT_UZS_DEFERRALS 4
-#define SUBJECT_UZS_COUNT (3 * SUBJECT_UZS_DEFERRALS)
+#define SUBJECT_UZS_DEFERRALS VARIANT_NR_DEFERS
+#define SUBJECT_UZS_COUNT (VARIANT_NR_SCOPES * SUBJECT_UZS_DEFERRALS)
 
 /* "held", "held+array", "held+percpu", "held+reuse", "unlocked", ...
  * "class-idx+reuse". */

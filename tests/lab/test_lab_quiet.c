@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "tools/variants.h"
 
 static void explore(const struct lab_scenario *s,
 		    const struct lab_explore_options *o, struct lab_result *r)
@@ -356,7 +357,7 @@ static void test_scenarios_every_step(void **state)
 	for (size_t i = 0; lab_scenarios[i]; i++) {
 		const struct lab_scenario *s = lab_scenarios[i];
 
-		for (int defer = ZS_DEFER_NONE; defer <= ZS_DEFER_REUSE;
+		for (int defer = ZS_DEFER_NONE; defer <= VARIANT_NR_DEFERS;
 		     defer++) {
 			const struct lab_config c = {
 				.scenario = s,

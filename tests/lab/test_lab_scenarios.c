@@ -11,10 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const enum zs_lock_scope scopes[] = { ZS_SCOPE_HELD, ZS_SCOPE_UNLOCKED,
-					     ZS_SCOPE_CLASS_IDX };
-static const enum zs_defer_mode defers[] = { ZS_DEFER_NONE, ZS_DEFER_ARRAY,
-					     ZS_DEFER_PERCPU, ZS_DEFER_REUSE };
+#include "tools/variants.h"
 
 static bool is_scaled(void)
 {
@@ -50,12 +47,13 @@ static void test_scenario(void **state)
 	unsigned int rows = 0;
 
 	for (unsigned int cpus = 2; cpus <= LAB_MAX_CPUS; cpus++)
-		for (int scope = 0; scope < 3; scope++)
-			for (int defer = 0; defer < 4; defer++) {
+		for (int scope = 1; scope <= VARIANT_NR_SCOPES; scope++)
+			for (int defer = 1; defer <= VARIANT_NR_DEFERS;
+			     defer++) {
 				const struct lab_config c = {
 					.scenario = s,
-					.scope = scopes[scope],
-					.defer = defers[defer],
+					.scope = (enum zs_lock_scope)scope,
+					.defer = (enum zs_defer_mode)defer,
 					.cpus = cpus,
 				};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* smoke.c - a little of everything with the public header and the C library
- * alone, for where the tests' libraries are not to be had: threads, every scope
+ * alone, for where the tests' libraries are missing: threads, every scope
  * and deferral, the worker, compaction beside them, a limit, fork. Ends with 0,
  * or says what is wrong.
  */
@@ -12,7 +12,8 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <uzsmalloc.h>
+
+#include "tools/variants.h"
 
 #define THREADS 4
 #define SLOTS 500
@@ -229,8 +230,8 @@ int main(void)
 
 	if (percent && atoi(percent) > 0 && atoi(percent) < 100)
 		steps = STEPS * atoi(percent) / 100;
-	for (int scope = ZS_SCOPE_HELD; scope <= ZS_SCOPE_CLASS_IDX; scope++)
-		for (int defer = ZS_DEFER_NONE; defer <= ZS_DEFER_REUSE;
+	for (int scope = ZS_SCOPE_HELD; scope <= VARIANT_NR_SCOPES; scope++)
+		for (int defer = ZS_DEFER_NONE; defer <= VARIANT_NR_DEFERS;
 		     defer++)
 			threads((enum zs_lock_scope)scope,
 				(enum zs_defer_mode)defer);

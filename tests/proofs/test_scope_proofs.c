@@ -14,9 +14,9 @@
 #include "compat/checked/hooks.h"
 #include "compat/checked/lockstat.h"
 
-#define for_each_mode(mode)                                                   \
-	for (enum zs_defer_mode mode = ZS_DEFER_NONE; mode <= ZS_DEFER_REUSE; \
-	     mode++)
+#define for_each_mode(mode)                           \
+	for (enum zs_defer_mode mode = ZS_DEFER_NONE; \
+	     mode <= VARIANT_LAST_DEFER; mode++)
 
 static const char *mode_name(enum zs_defer_mode mode)
 {

@@ -25,7 +25,7 @@ figure() {
 }
 
 runs_well "$bench" --help
-check "help knows reuse" grep -q 'or reuse, which' "$work/out"
+check "help knows reuse" grep -q 'reuse gives freed' "$work/out"
 
 for defer in off none array percpu reuse; do
 	runs_well "$bench" --ops replace,free,malloc-warm,compact --defer $defer \

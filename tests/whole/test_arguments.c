@@ -99,7 +99,7 @@ static void test_bad_options(void **state)
 	for (int i = -1; i <= 5; i++) {
 		o = init;
 		o.lock_scope = (enum zs_lock_scope)i;
-		if (i < 0 || i > ZS_SCOPE_CLASS_IDX)
+		if (i < 0 || i > (int)VARIANT_LAST_SCOPE)
 			assert_create_fails(&o, EINVAL);
 		else
 			assert_create_works(&o);
@@ -239,7 +239,7 @@ static void test_memory_limit_range(void **state)
 
 static void test_create_without_memory(void **state)
 {
-	for (int mode = 0; mode <= ZS_DEFER_REUSE; mode++) {
+	for (int mode = 0; mode <= VARIANT_NR_DEFERS; mode++) {
 		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 		struct zs_pool *pool = NULL;
 		long n = 0;
@@ -401,7 +401,7 @@ static void test_deferred_arguments(void **state)
 
 static void test_defer_modes(void **state)
 {
-	for (int mode = 0; mode <= ZS_DEFER_REUSE; mode++) {
+	for (int mode = 0; mode <= VARIANT_NR_DEFERS; mode++) {
 		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 		struct zs_pool *pool;
 

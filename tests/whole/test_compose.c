@@ -260,8 +260,8 @@ static int call_anything(unsigned long handle, void *arg)
 
 static void test_walk_calls(void **state)
 {
-	for (enum zs_defer_mode mode = ZS_DEFER_DEFAULT; mode <= ZS_DEFER_REUSE;
-	     mode++) {
+	for (enum zs_defer_mode mode = ZS_DEFER_DEFAULT;
+	     mode <= VARIANT_LAST_DEFER; mode++) {
 		struct zs_pool *pool = make_deferring(mode, ZS_POOL_NO_WORKER);
 		unsigned long *h = malloc_many(pool, 1000, 10);
 		int rc = zs_for_each_live(pool, call_anything, pool);

@@ -248,9 +248,9 @@ static void test_create(void **state)
 	for (size_t p = 0; p < ARRAY_SIZE(page_sizes); p++)
 		for (size_t c = 0; c < ARRAY_SIZE(chains); c++)
 			for (int scope = ZS_SCOPE_DEFAULT;
-			     scope <= ZS_SCOPE_CLASS_IDX; scope++)
+			     scope <= VARIANT_NR_SCOPES; scope++)
 				for (int defer = ZS_DEFER_DEFAULT;
-				     defer <= ZS_DEFER_REUSE; defer++)
+				     defer <= VARIANT_NR_DEFERS; defer++)
 					for (unsigned int more = 0; more < 4;
 					     more++) {
 						struct zs_pool_options o =

@@ -736,7 +736,8 @@ static void test_keeps_out(void **state)
 /* Work that was queued when the fork came is done in both. */
 static void test_queued_work(void **state)
 {
-	for (int mode = ZS_DEFER_ARRAY; mode <= ZS_DEFER_REUSE; mode++) {
+	for (int mode = ZS_DEFER_ARRAY; mode <= (int)VARIANT_LAST_DEFER;
+	     mode++) {
 		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 		struct zs_pool *pool;
 		struct page *page;
@@ -791,7 +792,8 @@ static bool take_kept(struct zs_pool *pool, const unsigned long *handles,
  * alone. */
 static void test_kept(void **state)
 {
-	for (int scope = ZS_SCOPE_HELD; scope <= ZS_SCOPE_CLASS_IDX; scope++) {
+	for (int scope = ZS_SCOPE_HELD; scope <= (int)VARIANT_LAST_SCOPE;
+	     scope++) {
 		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 		unsigned long handles[15];
 		struct zs_pool *pool;

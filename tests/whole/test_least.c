@@ -121,15 +121,6 @@ static void assert_works(const struct zs_pool_options *o, struct rng *rng)
 
 /* ---- tests -------------------------------------------------------------------- */
 
-static const struct {
-	enum zs_defer_mode mode;
-	const char *name;
-} modes[] = {
-	{ ZS_DEFER_DEFAULT, "default" }, { ZS_DEFER_NONE, "none" },
-	{ ZS_DEFER_ARRAY, "array" },	 { ZS_DEFER_PERCPU, "per-CPU" },
-	{ ZS_DEFER_REUSE, "reuse" },
-};
-
 static void test_accepted_works(void **state)
 {
 	struct rng rng;
@@ -138,14 +129,15 @@ static void test_accepted_works(void **state)
 	for (unsigned int page = 4096; page <= 65536;
 	     page *= SANITIZED ? 16 : 2)
 		for (unsigned int chain = 4; chain <= 16; chain += 12)
-			for (size_t m = 0; m < ARRAY_SIZE(modes); m++) {
+			for (enum zs_defer_mode mode = 0;
+			     mode <= VARIANT_LAST_DEFER; mode++) {
 				struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 
 				o.page_size = page;
 				o.chain_size = chain;
-				o.defer = modes[m].mode;
+				o.defer = mode;
 				o.flags = ZS_POOL_NO_WORKER;
-				what = modes[m].name;
+				what = variant_defer_name(mode);
 				o.memory_limit = least_accepted(o);
 				assert_works(&o, &rng);
 				/* A little more is no worse. */
@@ -191,22 +183,22 @@ static void test_default(void **state)
 /* A pool is not made one that can hold nothing. */
 static void test_enable(void **state)
 {
-	for (size_t m = 0; m < ARRAY_SIZE(modes); m++) {
+	for (enum zs_defer_mode mode = 0; mode <= VARIANT_LAST_DEFER; mode++) {
 		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 		struct zs_pool *pool;
 		size_t least, bufs;
 		struct rng rng;
 
-		if (modes[m].mode == ZS_DEFER_PERCPU)
+		if (mode == ZS_DEFER_PERCPU)
 			continue;
 		rng_seed(&rng, 3);
-		what = modes[m].name;
+		what = variant_defer_name(mode);
 		o.flags = ZS_POOL_NO_WORKER;
 		o.defer = ZS_DEFER_NONE;
 		least = least_accepted(o);
 		o.defer = ZS_DEFER_PERCPU;
 		bufs = least_accepted(o) - least;
-		o.defer = modes[m].mode;
+		o.defer = mode;
 		least = least_accepted(o);
 
 		o.memory_limit = least + bufs - 1;

@@ -294,7 +294,7 @@ static void run_with(struct m_run *run)
 	m_run(run, &locks);
 }
 
-/* subject: held, unlocked or class-idx: 0, 1 or 2, or more to go round; plus
+/* subject: a lock scope by its place in the table, or more to go round; plus
  * REUSE to free through what is kept for reuse. */
 #define REUSE 0x100u
 
@@ -303,9 +303,11 @@ static void run(unsigned int page_size, unsigned int chain_size,
 		unsigned int max_live, unsigned int every)
 {
 	struct m_run run = {
-		.subject = &subject_uzs[(subject & ~REUSE) % 3 *
+		.subject = &subject_uzs[(subject & ~REUSE) % VARIANT_NR_SCOPES *
 						SUBJECT_UZS_DEFERRALS +
-					(subject & REUSE ? 3 : 0)],
+					(subject & REUSE ? ZS_DEFER_REUSE -
+								   ZS_DEFER_NONE
+							 : 0)],
 		.page_size = page_size,
 		.chain_size = chain_size,
 		.seed = seed,
@@ -335,7 +337,7 @@ static void test_long_runs(void **state)
 {
 	unsigned int steps = (unsigned int)uzs_test_scale(2500);
 
-	for (unsigned int n = 0; n < 3; n++) {
+	for (unsigned int n = 0; n < VARIANT_NR_SCOPES; n++) {
 		run(4096, 8, n, n, steps, 600, 1);
 		run(4096, 8, n | REUSE, n, steps, 600, 1);
 	}

@@ -511,8 +511,11 @@ static void stress_end(struct stress *s)
 	fclose(s->null);
 }
 
-static const enum zs_lock_scope scopes[] = { ZS_SCOPE_HELD, ZS_SCOPE_UNLOCKED,
-					     ZS_SCOPE_CLASS_IDX };
+static enum zs_lock_scope nth_scope(unsigned int n)
+{
+	return (enum zs_lock_scope)(ZS_SCOPE_HELD + n % VARIANT_NR_SCOPES);
+}
+
 static const enum zs_defer_mode modes[] = { ZS_DEFER_DEFAULT, ZS_DEFER_PERCPU,
 					    ZS_DEFER_REUSE };
 
@@ -529,7 +532,7 @@ static void test_pairs(void **state)
 
 			o.flags = round % 2 ? ZS_POOL_NO_WORKER : 0;
 			o.retained_bytes = 1;
-			o.lock_scope = scopes[round % 3];
+			o.lock_scope = nth_scope(round);
 			o.defer = modes[round / 2 % ARRAY_SIZE(modes)];
 			stress_init(&s, &o);
 			start_worker(
@@ -581,15 +584,13 @@ static void run_everything(const struct zs_pool_options *o, const char *title)
 
 static void test_everything(void **state)
 {
-	static const char *const names[] = { "held", "unlocked", "class-idx" };
-
-	for (size_t n = 0; n < ARRAY_SIZE(scopes); n++) {
+	for (unsigned int n = 0; n < VARIANT_NR_SCOPES; n++) {
 		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 
-		o.lock_scope = scopes[n];
+		o.lock_scope = nth_scope(n);
 		o.defer = modes[n % ARRAY_SIZE(modes)];
 		o.retained_bytes = 1;
-		run_everything(&o, names[n]);
+		run_everything(&o, variant_scope_name(o.lock_scope));
 	}
 }
 
@@ -672,14 +673,14 @@ static void *keep_trimming(void *arg)
 
 static void test_migration_against_free(void **state)
 {
-	for (size_t n = 0; n < ARRAY_SIZE(scopes); n++) {
+	for (unsigned int n = 0; n < VARIANT_NR_SCOPES; n++) {
 		static struct stress s;
 		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 		struct zs_pool_info i = ZS_POOL_INFO_INIT;
 		struct mover m[3];
 		pthread_t threads[3];
 
-		o.lock_scope = scopes[n];
+		o.lock_scope = nth_scope(n);
 		stress_init(&s, &o);
 		for (unsigned int t = 0; t < 3; t++) {
 			m[t] = (struct mover){
@@ -1139,7 +1140,7 @@ static void test_destroy_after_join(void **state)
 		struct zs_pool *pool;
 
 		o.retained_bytes = 1;
-		o.lock_scope = scopes[round % 3];
+		o.lock_scope = nth_scope(round);
 		o.defer = modes[(unsigned)round / 3 % ARRAY_SIZE(modes)];
 		pool = zs_create_pool_with("short", &o);
 		assert_non_null(pool);
