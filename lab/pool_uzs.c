@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "internal.h"
+#include "words.h"
 #include "quiet.h"
 #include "tools/variants.h"
 
@@ -275,6 +275,8 @@ static const struct field pool_fields[] = {
 	FIELD(zs_pool, reclaim_work.pending),
 	FIELD(zs_pool, deferred.work.pending),
 	FIELD(zs_pool, reuse.age_work.pending),
+	FIELD(zs_pool, reuse.nr_freed),
+	FIELD(zs_pool, reuse.nr_busy),
 	FIELD(zs_pool, deferred.mode),
 	FIELD(zs_pool, deferred.ring),
 	FIELD(zs_pool, deferred.nr_drained),

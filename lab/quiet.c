@@ -23,7 +23,8 @@
 
 #include <stdio.h>
 
-#include "internal.h"
+#include "check.h"
+#include "class.h"
 #include "order.h"
 #include "pool.h"
 

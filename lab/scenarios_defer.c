@@ -4,7 +4,8 @@
  */
 #include "scenarios.h"
 
-#include "internal.h"
+#include "deferred.h"
+#include "reuse.h"
 
 #define HALF 2040
 /* With something to flush. */
@@ -52,8 +53,7 @@ static void flush(struct lab_world *w)
 
 unsigned long lab_deferred_done(struct lab_world *w)
 {
-	return READ_ONCE(w->pool->deferred.nr_drained) +
-	       uzs_reuse_taken(w->pool);
+	return uzs_deferred_nr_drained(w->pool) + uzs_reuse_nr_taken(w->pool);
 }
 
 void lab_flush_and_look(struct lab_world *w)
@@ -62,11 +62,11 @@ void lab_flush_and_look(struct lab_world *w)
 
 	zs_free_deferred_flush(w->pool);
 	done = lab_deferred_done(w);
-	if (uzs_deferred_queued(w->pool) != done)
+	if (uzs_deferred_nr_queued(w->pool) != done)
 		uzs_lab_found(LAB_FOUND_LOST_HANDLE,
 			      "%lu handles were queued, %lu are freed after a "
 			      "flush",
-			      uzs_deferred_queued(w->pool), done);
+			      uzs_deferred_nr_queued(w->pool), done);
 }
 
 void lab_later_then_flush(struct lab_world *w)
@@ -74,7 +74,7 @@ void lab_later_then_flush(struct lab_world *w)
 	unsigned long queued, done;
 
 	lab_free_later(w, 0);
-	queued = uzs_deferred_queued(w->pool);
+	queued = uzs_deferred_nr_queued(w->pool);
 	zs_free_deferred_flush(w->pool);
 	done = lab_deferred_done(w);
 	if (done < queued)
@@ -233,7 +233,8 @@ const struct lab_scenario lab_scenario_flush_compact = {
 static void check_scheduled(struct lab_world *w)
 {
 	struct deferred *d = &w->pool->deferred;
-	unsigned long left = uzs_deferred_queued(w->pool) - d->nr_drained;
+	unsigned long left = uzs_deferred_nr_queued(w->pool) -
+			     uzs_deferred_nr_drained(w->pool);
 
 	if (left >= d->capacity / 2 && !work_pending(&d->work))
 		uzs_lab_found(LAB_FOUND_LOST_WAKEUP,

@@ -5,7 +5,7 @@
  */
 #include "scenarios.h"
 
-#include "internal.h"
+#include "types.h"
 
 #define HALF 2040
 #define PAGE_OBJECT 31

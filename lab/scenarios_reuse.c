@@ -6,7 +6,7 @@
  */
 #include "scenarios.h"
 
-#include "internal.h"
+#include "reuse.h"
 
 #define HALF 2040
 #define SMALL 100
@@ -279,10 +279,10 @@ static void enable_buffers(struct lab_world *w)
 /* Nothing is kept any more. */
 static void look_at_buffers(struct lab_world *w)
 {
-	unsigned long kept = uzs_reuse_kept(w->pool);
+	unsigned long kept = uzs_reuse_nr_kept(w->pool);
 
 	lab_free_later(w, 2);
-	if (uzs_reuse_kept(w->pool) != kept)
+	if (uzs_reuse_nr_kept(w->pool) != kept)
 		uzs_lab_found(LAB_FOUND_INVARIANT,
 			      "per-CPU buffers are wanted, and a handle is "
 			      "kept");

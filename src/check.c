@@ -18,15 +18,18 @@
  *  I12 what is kept for reuse is live, of the class that it is kept for, no
  *      more than there is room for, none twice, and counted
  *
- * Callers: users, tests. Calls: class.c, zspage.c, compat.
  * Locks: takes every lock of the pool down to class->lock, but the rights, for
  * its whole duration. Sleeps: yes.
  */
-#include "internal.h"
+#include "check.h"
 
 #include <stdarg.h>
 
+#include "class.h"
 #include "compat/os.h"
+#include "jobs.h"
+#include "reuse.h"
+#include "zspage.h"
 
 #define KNOWN_SECTIONS 64
 

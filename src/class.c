@@ -1,84 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* class.c - owns the class table and each class's fullness lists and counts.
  *
- * Kernel origin: mm/zsmalloc.c calculate_zspage_chain_size, get_size_class_
- * index, can_merge, get_fullness_group, insert_zspage, remove_zspage,
- * fix_fullness_group, find_get_zspage, zs_can_compact; differs: page size and
- * chain size are the pool's, as is huge_class_size.
- * Callers: all above. Calls: compat.
+ * Kernel origin: mm/zsmalloc.c get_fullness_group, insert_zspage,
+ * remove_zspage, fix_fullness_group, find_get_zspage, zs_can_compact; differs:
+ * huge_class_size is the pool's.
  * Locks: needs class->lock where it says so; takes none. Sleeps: no.
  */
-#include "internal.h"
+#include "class.h"
 
-unsigned int uzs_pages_per_zspage(unsigned int size, unsigned int page_size,
-				  unsigned int chain_size)
-{
-	unsigned int best = 1, best_waste = UINT_MAX;
-
-	if (is_power_of_2(size))
-		return 1;
-	for (unsigned int pages = 1; pages <= chain_size; pages++) {
-		unsigned int waste = pages * page_size % size;
-
-		if (waste < best_waste) {
-			best_waste = waste;
-			best = pages;
-		}
-	}
-	return best;
-}
-
-void uzs_set_geometry(struct zs_pool *pool)
-{
-	unsigned int delta = pool->page_size >> ZS_SIZE_CLASS_SHIFT;
-
-	pool->page_shift = ilog2(pool->page_size);
-	pool->obj_index_bits = (unsigned int)BITS_PER_LONG -
-			       (MAX_ADDRESS_BITS - pool->page_shift);
-	pool->min_alloc_size =
-		max(ZS_MIN_ALLOC_SIZE, (pool->chain_size << pool->page_shift) >>
-					       pool->obj_index_bits);
-	pool->class_delta_shift = ilog2(delta);
-	pool->nr_classes =
-		DIV_ROUND_UP(pool->page_size - pool->min_alloc_size, delta) + 1;
-}
-
-void uzs_walk_geometry(const struct zs_pool *pool,
-		       void (*fn)(const struct class_geometry *geometry,
-				  void *arg),
-		       void *arg)
-{
-	struct class_geometry last = { 0 };
-
-	for (unsigned int i = pool->nr_classes; i-- > 0;) {
-		struct class_geometry g = { .index = i };
-
-		g.size = min(pool->min_alloc_size +
-				     (i << pool->class_delta_shift),
-			     pool->page_size);
-		g.pages = uzs_pages_per_zspage(g.size, pool->page_size,
-					       pool->chain_size);
-		g.objs = g.pages * pool->page_size / g.size;
-		g.merged = g.pages == last.pages && g.objs == last.objs;
-		fn(&g, arg);
-		last = g;
-	}
-}
-
-static void count_distinct(const struct class_geometry *g, void *arg)
-{
-	unsigned int *n = arg;
-
-	*n += !g->merged;
-}
-
-unsigned int uzs_count_distinct_classes(const struct zs_pool *pool)
-{
-	unsigned int n = 0;
-
-	uzs_walk_geometry(pool, count_distinct, &n);
-	return n;
-}
+#include "geometry.h"
+#include "lock_order.h"
 
 struct class_builder {
 	struct zs_pool *pool;
@@ -118,19 +49,6 @@ void uzs_init_classes(struct zs_pool *pool, struct size_class *mem)
 	struct class_builder b = { pool, mem };
 
 	uzs_walk_geometry(pool, build_class, &b);
-}
-
-unsigned int uzs_class_index(const struct zs_pool *pool, size_t size)
-{
-	size_t above;
-
-	if (size <= pool->min_alloc_size)
-		return 0;
-	size = min(size, (size_t)pool->page_size);
-	above = size - pool->min_alloc_size +
-		((size_t)1 << pool->class_delta_shift) - 1;
-	return (unsigned int)min((size_t)pool->nr_classes - 1,
-				 above >> pool->class_delta_shift);
 }
 
 unsigned int uzs_fullness_group(const struct size_class *class,
@@ -208,4 +126,14 @@ unsigned long uzs_pool_freeable_pages(const struct zs_pool *pool)
 		if (uzs_class_is_own(pool, i))
 			pages += uzs_freeable_pages(pool->size_class[i]);
 	return pages;
+}
+
+unsigned long uzs_objs_freed(const struct zs_pool *pool)
+{
+	unsigned long n = 0;
+
+	for (unsigned int i = 0; i < pool->nr_classes; i++)
+		if (uzs_class_is_own(pool, i))
+			n += READ_ONCE(pool->size_class[i]->objs_freed);
+	return n;
 }

@@ -6,7 +6,6 @@
  * isolate_src_zspage, isolate_dst_zspage, putback_zspage, zs_shrinker_count,
  * zs_shrinker_scan; differs: measures how long class->lock is held; for want
  * of memory it passes over what is being read (K5).
- * Callers: users, relief.c. Calls: zspage.c, object.c, class.c.
  * Locks: takes compact_lock, pool->lock (write), then class->lock; tries
  * zspage->lock. Sleeps: for these, never with them.
  * Guarantees:
@@ -19,9 +18,13 @@
  *     being read, as the kernel's does; uzs_compact_for_memory goes on with
  *     the next one, so that one reader does not keep a class's memory.
  */
-#include "internal.h"
+#include "compact.h"
 
+#include "class.h"
 #include "compat/os.h"
+#include "jobs.h"
+#include "object.h"
+#include "zspage.h"
 
 /* The locks of one class's compaction, and since when. */
 struct compaction {

@@ -1,86 +1,36 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* deferred.h - the state of deferred free; deferred.c owns it. */
+/* deferred.h - handles, or a caller's values, that are freed later. */
 #ifndef UZS_DEFERRED_H
 #define UZS_DEFERRED_H
 
-#include <pthread.h>
+#include "types.h"
 
-#include "compat/list.h"
-#include "compat/lock.h"
-#include "compat/percpu.h"
-#include "compat/turn.h"
-#include "compat/workqueue.h"
-#include "uzsmalloc.h"
-
-/* What an array of handles has room for: as many as there are pages in 128
- * MiB. The pages of per-CPU buffers in reserve: 256 KiB. (The series of April
- * 2026, v2, and of May 2026, v3.) */
-#ifndef DEFER_ARRAY_BYTES /* the lab's are small */
-#define DEFER_ARRAY_BYTES ((size_t)128 << 20)
-#define DEFER_RESERVE_BYTES ((size_t)256 << 10)
-#endif
-
-/* A page of values. */
-struct defer_buf {
-	struct list_head list; /* reserve or queue; guard: bufs_lock */
-	void *mem; /* one page; const */
-	unsigned int count; /* values; guard: who has the buffer */
-};
-
-struct defer_slot {
-	spinlock_t lock; /* only tried, but by a flush */
-	struct defer_buf *buf; /* may be NULL; guard: lock */
-	unsigned long nr_queued; /* guard: lock; read relaxed */
-	unsigned long nr_full; /* found no room; guard: lock; read relaxed */
-};
-
-struct deferred {
-	/* guard: drain_lock to write, atomic to read; const for those who
-	 * queue */
-	enum zs_defer_mode mode;
-
-	/* One drains at a time: who has drain_lock, or who is in the caller's
-	 * callback. So whoever has the lock, and finds nobody there, knows that
-	 * what left the queue is freed. Within it, hand_lock: held while the
-	 * pool's own code has handles in hand that are in no queue; for fork,
-	 * which waits for no more than that. Order: above pool->lock. */
-	struct mutex drain_lock;
-	struct mutex hand_lock;
-	u32 hand_wanted; /* see compat/turn.h; with hand_lock */
-	u32 calling; /* 1: somebody is in the callback, without locks. guard:
-		      * drain_lock and hand_lock to write; slept on */
-	pthread_t caller; /* who; guard: as calling */
-	struct defer_buf *given; /* to the callback; guard: as calling */
-	struct work_struct work;
-
-	/* array */
-	unsigned long *ring; /* capacity handles, or NULL; set once, atomic */
-	unsigned int capacity; /* handles, a power of two; const */
-	spinlock_t lock; /* only tried by zs_free_deferred */
-	u64 head; /* queued so far; guard: lock */
-	u64 tail; /* taken out so far; guard: lock */
-	unsigned long nr_queued; /* as head; guard: lock; read relaxed */
-
-	/* per-CPU buffers */
-	const struct zs_deferred_ops *ops;
-	void *private_data;
-	void *mem; /* slots, buffers, pages: one mapping of mem_bytes */
-	size_t mem_bytes;
-	struct uzs_percpu slots; /* struct defer_slot */
-	unsigned int reserve_pages;
-	spinlock_t bufs_lock;
-	struct list_head reserve; /* guard: bufs_lock */
-	unsigned int nr_reserve; /* guard: bufs_lock; read relaxed */
-	struct list_head queue; /* full buffers, FIFO; guard: bufs_lock */
-	u64 queued_bufs; /* so far; guard: bufs_lock */
-	u64 taken_bufs; /* so far; guard: bufs_lock */
-
-	/* counters; atomic, relaxed */
-	unsigned long nr_sync_busy;
-	unsigned long nr_sync_full;
-	unsigned long nr_drained;
-	unsigned long nr_scheduled;
-	unsigned long nr_idle_drains; /* callbacks that freed nothing */
-};
+int uzs_deferred_init(struct zs_pool *pool, enum zs_defer_mode mode);
+/* Frees everything, until nothing is queued. */
+void uzs_deferred_drain_all(struct zs_pool *pool);
+void uzs_deferred_destroy(struct zs_pool *pool);
+/* Are there handles that wait to be freed? The caller's own values do not
+ * count. */
+bool uzs_deferred_has_queued(struct zs_pool *pool);
+/* For want of memory: frees them. Return: were there any? Needs drain_lock. */
+bool uzs_deferred_drain_for_memory(struct zs_pool *pool);
+/* Memory that a mode takes for itself from the beginning, in a pool of which
+ * only the geometry is known. */
+size_t uzs_deferred_need(const struct zs_pool *pool, enum zs_defer_mode mode);
+/* Memory of its own. */
+size_t uzs_deferred_bytes(struct zs_pool *pool);
+/* How often so far: a handle was freed at once as somebody else was at the queue,
+ * or as there was no room; a handle or value was queued; was freed later. Kept
+ * for reuse counts as queued. */
+unsigned long uzs_deferred_nr_busy(struct zs_pool *pool);
+unsigned long uzs_deferred_nr_full(struct zs_pool *pool);
+unsigned long uzs_deferred_nr_queued(struct zs_pool *pool);
+unsigned long uzs_deferred_nr_drained(struct zs_pool *pool);
+/* hand takes hand_lock, first of all locks but drain_lock, which no fork needs;
+ * prepare takes the rest. */
+void uzs_deferred_fork_hand(struct zs_pool *pool);
+void uzs_deferred_fork_prepare(struct zs_pool *pool);
+void uzs_deferred_fork_parent(struct zs_pool *pool);
+void uzs_deferred_fork_child(struct zs_pool *pool);
 
 #endif

@@ -2,8 +2,7 @@
 /* fork.c - takes the locks of a pool before a fork, and makes them new in the
  * child. Owns no state.
  *
- * Callers: users (pthread_atfork). Calls: everything that has a lock.
- * Locks: all but the rights (internal.h), from prepare to parent or child.
+ * Locks: all but the rights (lock_order.h), from prepare to parent or child.
  * Those who have a right may have it for long, and wait inside for locks that
  * are taken here; so it is made new in the child, and what they do must be
  * whole whenever nobody has the other locks. Sleeps: yes, in prepare, for a step
@@ -15,7 +14,11 @@
  * in hand without a lock (at most one zspage and one handle word each) is
  * lost to the child until the pool is destroyed there.
  */
-#include "internal.h"
+#include "check.h"
+#include "class.h"
+#include "deferred.h"
+#include "harden.h"
+#include "reuse.h"
 
 void zs_fork_prepare(struct zs_pool *pool)
 {
@@ -53,11 +56,8 @@ void zs_fork_child(struct zs_pool *pool)
 			spin_lock_renew(&pool->size_class[i]->lock);
 	rwlock_renew(&pool->lock);
 	mutex_renew(&pool->free_work_lock);
-	mutex_renew(&pool->zone.gate);
-	pool->zone.gate_wanted = 0;
 	/* Who had these is not here. */
 	mutex_renew(&pool->compact_lock);
-	mutex_renew(&pool->zone.trim_lock);
 	pool->trim_in_progress = false;
 	pool->forked = true;
 	uzs_deferred_fork_child(pool);

@@ -5,14 +5,16 @@
  * Kernel origin: mm/zsmalloc.c cache_alloc_handle, cache_free_handle,
  * handle_to_obj, record_obj; differs: a word that holds no obj is below
  * 1 << 16, so that live handles can be told from others.
- * Callers: pool.c. Calls: compat/slab.
  * Locks: none needed. Sleeps: only to allocate with GFP_KERNEL.
  * Guarantees:
  *  H1 a handle is a multiple of the word size: bit 0 is free for the tag that
  *     the object's first word needs.
  *  H2 a word is read and written whole (single-copy atomic).
  */
-#include "internal.h"
+#include "handle.h"
+
+#include "harden.h"
+#include "words.h"
 
 /* A handle, its word dead, or 0. */
 unsigned long uzs_alloc_handle(struct zs_pool *pool, gfp_t gfp)

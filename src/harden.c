@@ -3,7 +3,6 @@
  * of them. Owns the second words of wide handles.
  *
  * Kernel origin: none; what CONFIG_SLUB_DEBUG does for slabs.
- * Callers: pool.c, object.c, deferred.c, reuse.c, handle.c. Calls: compat.
  * Locks: none; a wide handle's second word is atomic. No lock is held when
  * misuse is told. Sleeps: no, but the user's callback may.
  *
@@ -25,6 +24,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "lock_order.h"
 
 /* Of forgotten ends so many are told one by one, without a callback. */
 #define TOLD_ENDS 10u

@@ -1,71 +1,56 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* harden.h - what a hardened pool remembers of each handle, beside its obj;
- * harden.c owns it.
- *
- * In hardened pools, and in all pools under AddressSanitizer, a handle points
- * to two words in place of one: a wide handle.
- */
+/* harden.h - looks for misuse of handles. */
 #ifndef UZS_HARDEN_H
 #define UZS_HARDEN_H
 
-#include "compat/base.h"
-#include "compat/lock.h"
-#include "compat/os.h"
-#include "uzsmalloc.h"
+#include "types.h"
 
-struct wide_handle {
-	unsigned long obj; /* as in a narrow one */
-	/* state and pins; atomic. In one word, as a handle is freed only if
-	 * nobody reads, and read only if it is not freed. */
-	u32 use;
-	u32 mark; /* that it is one, of this pool and at this place; atomic */
-#if UINTPTR_MAX == UINT32_MAX
-	u32 unused; /* a power of two, so that none straddles pages */
-#endif
-};
+/* Tells of a call that was given what it must not be given: no lock held. */
+void uzs_tell_misuse(const struct zs_pool *pool, unsigned long handle,
+		     const char *call, enum zs_misuse_kind what);
+/* For hardened pools. They answer false when they have told of misuse; then
+ * nothing is to be done.
+ * claim: the handle is to be freed, now or later, by who gets true. */
+bool uzs_harden_claim(const struct zs_pool *pool, unsigned long handle,
+		      bool later, const char *call);
+/* As claim for later, where locks are held: what is wrong is told by the next
+ * tell_noted, by whomsoever. */
+bool uzs_harden_keep(struct zs_pool *pool, unsigned long handle,
+		     const char *call);
+void uzs_harden_tell_all_noted(struct zs_pool *pool);
+static inline void uzs_harden_tell_noted(struct zs_pool *pool)
+{
+	if (unlikely(pool->hardened) && READ_ONCE(pool->harden.nr_noted))
+		uzs_harden_tell_all_noted(pool);
+}
+void uzs_harden_init(struct zs_pool *pool, const struct zs_pool_options *o);
+void uzs_harden_fork_child(struct zs_pool *pool);
+/* Does it lie where handles do? Does not touch it. */
+bool uzs_harden_is_place(const struct zs_pool *pool, unsigned long handle,
+			 const char *call);
+/* Sets the state of a handle that nobody else may use now; new: of a word that
+ * becomes one, too. */
+static inline void uzs_harden_set(unsigned long handle, u32 state)
+{
+	smp_store_release(&((struct wide_handle *)handle)->use, state);
+}
+void uzs_harden_new(const struct zs_pool *pool, unsigned long handle);
+/* Tells of reads that were not ended; nobody else uses the pool. */
+void uzs_harden_tell_unended(struct zs_pool *pool, const char *call);
 
-#define USE_PINS 0x3fffffffu /* reads that have begun and not ended */
-#define USE_STATE 0xc0000000u
-#define USE_LIVE 0x40000000u
-#define USE_DEFERRED 0x80000000u /* given to zs_free_deferred */
-#define USE_FREED 0xc0000000u
-
-/* Under AddressSanitizer the memory of objects is poisoned but between begin
- * and end. */
-#if defined(UZS_ASAN) && !UZS_LAB
-#define UZS_POISONS_OBJECTS 1
-#else
-#define UZS_POISONS_OBJECTS 0
-#endif
-
-/* For who looks at what may be poisoned. */
+static inline void uzs_lock_poison(struct zs_pool *pool)
+{
+	(void)pool;
 #if UZS_POISONS_OBJECTS
-#define __no_asan __attribute__((no_sanitize("address"), noinline))
-#else
-#define __no_asan
+	spin_lock(&pool->harden.poison_lock);
 #endif
-
-/* No more are noted at once: some threads' worth of what reuse looks at
- * together. */
-#define HARDEN_NOTES 64u
-
-struct harden {
-	/* constant after creation */
-	u32 mark; /* makes those of handles */
-	/* NULL: a line on stderr, and abort */
-	void (*misuse)(const struct zs_misuse *m, void *arg);
-	void *misuse_arg;
-	/* What was found under a lock and is not told yet. */
-	spinlock_t notes_lock;
-	unsigned int nr_noted; /* guard: notes_lock; read relaxed */
-	struct {
-		unsigned long handle;
-		const char *call;
-		enum zs_misuse_kind what;
-	} notes[HARDEN_NOTES]; /* guard: notes_lock */
+}
+static inline void uzs_unlock_poison(struct zs_pool *pool)
+{
+	(void)pool;
 #if UZS_POISONS_OBJECTS
-	spinlock_t poison_lock; /* a begin and an end of one object */
+	spin_unlock(&pool->harden.poison_lock);
 #endif
-};
+}
 
 #endif

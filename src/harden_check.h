@@ -5,7 +5,8 @@
 #ifndef UZS_HARDEN_CHECK_H
 #define UZS_HARDEN_CHECK_H
 
-#include "internal.h"
+#include "harden.h"
+#include "words.h"
 
 #if UZS_POISONS_OBJECTS
 #define UZS_CHECK __no_asan __maybe_unused static

@@ -7,8 +7,6 @@
  * (its other pages keep their links) instead of being built anew. Moving the
  * structures is ours: when most of a pool has been freed, the zspages that are
  * left would otherwise keep nearly all slabs in use.
- * Callers: compat/zone_compact.c through the movable operations. Calls:
- * zspage.c, handle.c.
  * Locks: needs the page locks; takes pool->lock (write), class->lock; tries
  * zspage->lock. Sleeps: no.
  * Guarantees:
@@ -16,11 +14,12 @@
  *  M2 no reader or writer of an object sees the page while it is copied: they
  *     resolve handles under pool->lock and pin the zspage.
  */
-#include "internal.h"
+#include "migrate.h"
 
 #include <string.h>
 
 #include "compat/os.h"
+#include "words.h"
 
 static struct zs_pool *zone_pool(struct zone *zone)
 {
@@ -184,9 +183,7 @@ void uzs_compact_zspage_slabs(struct zs_pool *pool)
 				room = relocate_zspage(pool, page_zpdesc(page));
 			unlock_page(page);
 		}
-		zone->trimmed = section;
-		uzs_zone_give_way(zone);
-		zone->trimmed = NULL;
+		uzs_zone_give_way_in(zone, section);
 	}
 	if (section)
 		uzs_zone_end_walk(zone, section);

@@ -4,18 +4,19 @@
  * Kernel origin: mm/zsmalloc.c zs_obj_read_begin, _end, _sg_begin, _sg_end,
  * zs_obj_write, zs_object_copy (v6.15 and later); differs: bad lengths and
  * handles are answered, not trusted.
- * Callers: users; compact.c (uzs_obj_copy). Calls: handle.c, zspage.c.
  * Locks: takes pool->lock (read) and zspage->lock (read); the latter spans
  * begin to end. Sleeps: only to wait for a mover, for the time of one zspage.
  * Guarantees:
  *  O1 between begin and end neither the object nor its pages move.
  *  O2 an object's data begins behind its handle word, except in a huge class.
  */
-#include "harden_check.h"
+#include "object.h"
 
 #include <string.h>
 
 #include "compat/os.h"
+#include "harden_check.h"
+#include "zspage.h"
 
 /* Where the data of a pinned object lies: one piece, or two. */
 struct span {
@@ -23,11 +24,6 @@ struct span {
 	char *part[2];
 	size_t len[2]; /* bytes; len[1] may be 0 */
 };
-
-static bool no_handle(unsigned long handle)
-{
-	return !handle || zs_is_err(handle);
-}
 
 /* Lets the user at the data, until nobody reads the object any more. */
 static void reveal(struct zs_pool *pool, const struct span *span)
@@ -108,7 +104,7 @@ static __always_inline int pin_object(struct zs_pool *pool,
 	size_t offset, head;
 	char *data;
 
-	if (no_handle(handle))
+	if (uzs_no_handle(handle))
 		return -EINVAL;
 	if (unlikely(pool->wide) && begin_wide(pool, handle, call))
 		return -EINVAL;
@@ -188,7 +184,7 @@ void zs_obj_read_end(struct zs_pool *pool, unsigned long handle, size_t mem_len,
 		     void *handle_mem)
 {
 	(void)mem_len;
-	if (handle_mem && !no_handle(handle))
+	if (handle_mem && !uzs_no_handle(handle))
 		unpin_object(pool, handle, __func__);
 }
 
@@ -208,7 +204,7 @@ unsigned int zs_obj_read_sg_begin(struct zs_pool *pool, unsigned long handle,
 
 void zs_obj_read_sg_end(struct zs_pool *pool, unsigned long handle)
 {
-	if (!no_handle(handle))
+	if (!uzs_no_handle(handle))
 		unpin_object(pool, handle, __func__);
 }
 

@@ -5,27 +5,31 @@
  * Kernel origin: mm/zsmalloc.c zs_create_pool, zs_destroy_pool, zs_malloc,
  * zs_free, async_free_zspage; differs: options, a pool's memory is one
  * mapping, destroying a pool frees what is live.
- * Callers: users. Calls: all below.
  * Locks: by function. Sleeps: yes, never under pool->lock or class->lock.
  * Guarantees:
  *  A1 a failed zs_malloc leaves the pool as it was.
  *  A2 freeing and destroying need no memory.
  */
-#include "internal.h"
-
 #include <stdlib.h>
 #include <string.h>
 
+#include "class.h"
 #include "compat/os.h"
+#include "deferred.h"
+#include "geometry.h"
+#include "handle.h"
+#include "harden.h"
+#include "jobs.h"
+#include "lock_order.h"
+#include "migrate.h"
+#include "relief.h"
+#include "reuse.h"
+#include "scope.h"
+#include "zspage.h"
 
 #define DEFAULT_PAGE_SIZE 4096u
 #define DEFAULT_CHAIN_SIZE 8u
 #define DEFAULT_RETAINED ((size_t)4 << 20)
-
-/* Memory that becomes free is wanted again soon, or the rest around it becomes
- * free too: a little later there is less to give back, in larger pieces, and
- * each piece costs a system call that interrupts all threads. */
-#define RECLAIM_DELAY_NS (100 * 1000000u)
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -34,68 +38,6 @@ const char *zs_version(void)
 {
 	return STRING(ZS_VERSION_MAJOR) "." STRING(ZS_VERSION_MINOR) "." STRING(
 		ZS_VERSION_PATCH);
-}
-
-/* ---- the worker's jobs -------------------------------------------------- */
-
-void uzs_kick_free(struct zs_pool *pool)
-{
-	queue_work(&pool->wq, &pool->free_work);
-}
-
-/* On every allocation and free: one load of a flag that is nearly always false.
- * Work that is queued already may be queued again: that asks once more for a
- * thread that could not be had. */
-void uzs_kick_reclaim(struct zs_pool *pool)
-{
-	if (!uzs_zone_wants_reclaim(&pool->zone))
-		return;
-	uzs_zone_reclaim_queued(&pool->zone);
-	queue_delayed_work(&pool->wq, &pool->reclaim_work, RECLAIM_DELAY_NS);
-}
-
-static void reclaim_free_pages(struct work_struct *work)
-{
-	struct zs_pool *pool = container_of(work, struct zs_pool, reclaim_work);
-
-	mutex_lock(&pool->zone.trim_lock);
-	uzs_zone_reclaim(&pool->zone, pool->zone.retained, true);
-	/* Before somebody who waits for the lock looks. */
-	uzs_count(&pool->trims, 1);
-	mutex_unlock(&pool->zone.trim_lock);
-}
-
-static void async_free_zspage(struct work_struct *work)
-{
-	struct zs_pool *pool = container_of(work, struct zs_pool, free_work);
-
-	uzs_free_empty_zspages(pool);
-	uzs_kick_reclaim(pool);
-}
-
-unsigned long zs_drain(struct zs_pool *pool)
-{
-	unsigned long nr = uzs_workqueue_drain(&pool->wq);
-
-	uzs_deferred_drain_queued(pool);
-	return nr;
-}
-
-size_t zs_trim(struct zs_pool *pool)
-{
-	size_t given;
-
-	if (__atomic_exchange_n(&pool->trim_in_progress, true,
-				__ATOMIC_ACQUIRE))
-		return 0;
-	/* The worker may have it, or somebody without memory: they end. */
-	mutex_lock(&pool->zone.trim_lock);
-	/* Without a worker nobody else might do it. */
-	uzs_free_empty_zspages(pool);
-	given = uzs_trim_locked(pool);
-	mutex_unlock(&pool->zone.trim_lock);
-	__atomic_store_n(&pool->trim_in_progress, false, __ATOMIC_RELEASE);
-	return given;
 }
 
 /* ---- life --------------------------------------------------------------- */
@@ -213,8 +155,7 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 	lock_set_rank(&pool->compact_lock.spin, RANK_COMPACT);
 	mutex_init(&pool->free_work_lock);
 	lock_set_rank(&pool->free_work_lock.spin, RANK_FREE_WORK);
-	INIT_WORK(&pool->free_work, async_free_zspage);
-	INIT_WORK(&pool->reclaim_work, reclaim_free_pages);
+	uzs_jobs_init(pool);
 	uzs_workqueue_init(&pool->wq, !(o->flags & ZS_POOL_NO_WORKER),
 			   pool->name);
 }
@@ -293,7 +234,10 @@ static unsigned long destroy_class(struct zs_pool *pool,
 					 list) {
 			zspage->inuse = 0;
 			uzs_lock_zspage(zspage);
-			uzs_free_zspage_pages(pool, zspage);
+			spin_lock(&class->lock);
+			uzs_withdraw_zspage(class, zspage);
+			spin_unlock(&class->lock);
+			uzs_release_zspage(pool, class, zspage);
 		}
 	return live;
 }
@@ -306,7 +250,7 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 		return 0;
 	if (pool->hardened)
 		uzs_harden_tell_unended(pool, __func__);
-	uzs_deferred_empty(pool);
+	uzs_deferred_drain_all(pool);
 	uzs_workqueue_destroy(&pool->wq);
 	for (unsigned int i = 0; i < pool->nr_classes; i++)
 		if (uzs_class_is_own(pool, i))
@@ -359,15 +303,8 @@ static unsigned long try_malloc(struct zs_pool *pool, size_t size, gfp_t gfp)
 	}
 	spin_lock(&class->lock);
 	record_obj(handle, uzs_obj_malloc(pool, class, zspage, handle));
-	uzs_insert_zspage(class, zspage,
-			  uzs_fullness_group(class, zspage->inuse));
-	uzs_add(&class->objs_capacity, class->objs_per_zspage);
+	uzs_publish_zspage(pool, class, zspage);
 	uzs_add(&class->objs_inuse, 1);
-	uzs_atomic_max_long(&pool->peak_pages,
-			    __atomic_add_fetch(&pool->pages_allocated,
-					       class->pages_per_zspage,
-					       __ATOMIC_RELAXED));
-	uzs_set_zspage_movable(zspage);
 	spin_unlock(&class->lock);
 	return handle;
 }
@@ -409,28 +346,4 @@ unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp, int nid)
 	/* A CPU's list may have got more pages than were taken. */
 	uzs_kick_reclaim(pool);
 	return handle;
-}
-
-void uzs_free_one(struct zs_pool *pool, unsigned long handle)
-{
-	bool kick;
-
-	/* What a scope says of itself holds for all that it calls. */
-	uzs_forbid_page_free(pool->scope->frees_late ? RANK_CLASS : 0);
-	kick = pool->scope->free(pool, handle);
-	uzs_forbid_page_free(0);
-	uzs_free_handle(pool, handle);
-	if (unlikely(kick))
-		uzs_kick_free(pool);
-	uzs_kick_reclaim(pool);
-}
-
-void zs_free(struct zs_pool *pool, unsigned long handle)
-{
-	if (unlikely(!handle || zs_is_err(handle)))
-		return;
-	if (unlikely(pool->hardened) &&
-	    !uzs_harden_claim(pool, handle, false, __func__))
-		return;
-	uzs_free_one(pool, handle);
 }

@@ -4,7 +4,6 @@
  *
  * Kernel origin: none; direct reclaim in mm/page_alloc.c has the same purpose.
  * There shrinkers are asked once, and who finds another at it goes away.
- * Callers: pool.c. Calls: deferred.c, compact.c, migrate.c, compat.
  * Locks: takes drain_lock from start to end; trim_lock and compact_lock from
  * the first step that needs them to the end of a round; free_work_lock and gate
  * for moments. Sleeps: yes.
@@ -25,72 +24,20 @@
  *     it was free before. So two that fail do not keep each other going. And
  *     it ends after MOST_ROUNDS.
  */
-#include "internal.h"
+#include "relief.h"
 
-/* Frees the zspages of one class that wait for it. The class is not asked of a
- * zspage: its first page may just be replaced. Locks: needs free_work_lock. */
-static unsigned long free_empty_of_class(struct zs_pool *pool,
-					 struct size_class *class)
-{
-	struct zspage *zspage, *next;
-	unsigned long n = 0;
-	LIST_HEAD(empty);
-
-	spin_lock(&class->lock);
-	list_splice_init(&class->fullness_list[ZS_INUSE_RATIO_0], &empty);
-	spin_unlock(&class->lock);
-	list_for_each_entry_safe(zspage, next, &empty, list) {
-		uzs_lock_zspage(zspage);
-		spin_lock(&class->lock);
-		uzs_remove_zspage(class, zspage);
-		uzs_add(&class->objs_capacity, -(long)class->objs_per_zspage);
-		uzs_release_zspage(pool, class, zspage);
-		spin_unlock(&class->lock);
-		n++;
-	}
-	return n;
-}
-
-unsigned long uzs_free_empty_zspages(struct zs_pool *pool)
-{
-	unsigned long n = 0;
-
-	mutex_lock(&pool->free_work_lock);
-	for (unsigned int i = 0; i < pool->nr_classes; i++) {
-		struct size_class *class = pool->size_class[i];
-
-		if (uzs_class_is_own(pool, i) &&
-		    READ_ONCE(class->zspages[ZS_INUSE_RATIO_0]))
-			n += free_empty_of_class(pool, class);
-	}
-	uzs_count(&pool->stat.zspages_async_freed, n);
-	/* Before somebody who waits for the lock looks. */
-	uzs_count(&pool->relieved, n);
-	mutex_unlock(&pool->free_work_lock);
-	return n;
-}
-
-size_t uzs_trim_locked(struct zs_pool *pool)
-{
-	struct zone *zone = &pool->zone;
-	unsigned long before = READ_ONCE(zone->bytes_given_back);
-
-	uzs_assert_held(&zone->trim_lock);
-	kmem_cache_shrink(&pool->handle_cache);
-	uzs_compact_zspage_slabs(pool);
-	kmem_cache_shrink(&pool->zspage_cache);
-	uzs_zone_compact(zone);
-	uzs_zone_reclaim(zone, 0, true);
-	uzs_count(&pool->trims, 1);
-	/* Moving pages at a limit gives some back on the way. */
-	return READ_ONCE(zone->bytes_given_back) - before;
-}
+#include "class.h"
+#include "compact.h"
+#include "deferred.h"
+#include "harden.h"
+#include "jobs.h"
+#include "trim.h"
 
 /* ---- the steps of a round ------------------------------------------------- */
 
 static bool relieve_queue(struct relief *r)
 {
-	return uzs_deferred_relieve(r->pool);
+	return uzs_deferred_drain_for_memory(r->pool);
 }
 
 static bool relieve_empty(struct relief *r)
@@ -246,7 +193,7 @@ bool uzs_relief_next(struct relief *r)
 			return try_again(r);
 		}
 		if (!r->any && READ_ONCE(pool->relieved) == r->relieved &&
-		    !uzs_deferred_waits(pool))
+		    !uzs_deferred_has_queued(pool))
 			return false;
 		if (++r->rounds == MOST_ROUNDS)
 			return false;

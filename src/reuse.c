@@ -5,7 +5,6 @@
  * Kernel origin: none. Stacks by CPU that shrink to what is in use, after
  * J. Bonwick and J. Adams, "Magazines and Vmem" (USENIX 2001); differs: what
  * is kept is an object like any other, so that compaction moves it, too.
- * Callers: pool.c, deferred.c, check.c. Calls: scope.c, class.c.
  * Locks: takes a slot's lock, then whatever freeing takes. Sleeps: those who
  * look at all slots do; keeping and taking only as zs_free does.
  *
@@ -22,11 +21,16 @@
  *     dropped: who has had all the locks knows that what was kept before is
  *     freed or allocated again.
  */
-#include "internal.h"
+#include "reuse.h"
 
 #include <string.h>
 
+#include "class.h"
 #include "compat/os.h"
+#include "free_many.h"
+#include "harden.h"
+#include "lock_order.h"
+#include "scope.h"
 
 /* Of each class at most so many pages are kept for a CPU. */
 #define KEPT_PAGES 4u
@@ -84,8 +88,8 @@ static void free_oldest(struct zs_pool *pool, struct reuse_slot *slot,
 	uzs_assert_held(&slot->lock);
 	if (!n)
 		return;
-	uzs_free_alike(pool, stack->handles, n);
-	uzs_count(&pool->deferred.nr_drained, n);
+	uzs_free_same_class(pool, stack->handles, n);
+	uzs_count(&pool->reuse.nr_freed, n);
 	uzs_count(&pool->relieved, n);
 	slot->held -= n;
 	stack->nr = (u16)(stack->nr - n);
@@ -105,7 +109,7 @@ static bool put_on_stack(struct zs_pool *pool, struct reuse_slot *slot,
 	if (unlikely(pool->hardened) &&
 	    !uzs_harden_keep(pool, handle, KEPT_BY)) {
 		slot->held--;
-		uzs_count(&pool->deferred.nr_drained, 1);
+		uzs_count(&pool->reuse.nr_freed, 1);
 		return false;
 	}
 	class = uzs_class_of(pool, handle);
@@ -157,7 +161,7 @@ enum reuse_kept uzs_reuse_keep(struct zs_pool *pool, unsigned long handle)
 
 	/* Taken by a thread that lost its CPU, or by one that looks at all. */
 	if (unlikely(!mutex_trylock(&slot->lock))) {
-		uzs_count(&pool->deferred.nr_sync_busy, 1);
+		uzs_count(&pool->reuse.nr_busy, 1);
 		return REUSE_BUSY;
 	}
 	if (unlikely(pool->hardened) && is_staged(slot, handle)) {
@@ -305,7 +309,7 @@ void uzs_reuse_destroy(struct zs_pool *pool)
 		uzs_zone_unmap(&pool->zone, r->mem, r->mem_bytes);
 }
 
-unsigned long uzs_reuse_kept(struct zs_pool *pool)
+unsigned long uzs_reuse_nr_kept(struct zs_pool *pool)
 {
 	struct reuse_slot *slot;
 	unsigned long n = 0;
@@ -314,7 +318,7 @@ unsigned long uzs_reuse_kept(struct zs_pool *pool)
 	return n;
 }
 
-unsigned long uzs_reuse_taken(struct zs_pool *pool)
+unsigned long uzs_reuse_nr_taken(struct zs_pool *pool)
 {
 	struct reuse_slot *slot;
 	unsigned long n = 0;

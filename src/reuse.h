@@ -1,52 +1,34 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* reuse.h - the state of freed objects that are kept for the next allocation;
- * reuse.c owns it. */
+/* reuse.h - freed objects that are kept for the next allocation. */
 #ifndef UZS_REUSE_H
 #define UZS_REUSE_H
 
-#include "compat/lock.h"
-#include "compat/percpu.h"
-#include "compat/workqueue.h"
+#include "types.h"
 
-/* Handles whose words are on their way into the cache; most handles of a
- * class: with their counts they fill two cache lines. */
-#ifndef REUSE_STAGED /* the lab's are small */
-#define REUSE_STAGED 8u
-#define REUSE_KEPT 15u
-#endif
-
-struct reuse_stack {
-	u16 nr; /* handles in it */
-	u16 low; /* least nr since the stack was looked at for its age */
-	unsigned long handles[REUSE_KEPT]; /* oldest first */
-} __aligned(64);
-
-/* What a CPU keeps. guard of all: lock */
-struct reuse_slot {
-	struct mutex lock; /* only tried, but by those who look at all slots */
-	unsigned int held; /* handles in staged and on the stacks */
-	unsigned int pos; /* of the oldest in staged */
-	unsigned int overflows; /* of stacks, so far */
-	unsigned long staged[REUSE_STAGED]; /* handles, or 0 */
-	/* so far; read relaxed */
-	unsigned long nr_kept;
-	unsigned long nr_taken;
-	struct reuse_stack stacks[]; /* by class index */
-};
-
-struct reuse {
-	/* constant after creation, but for the last two */
-	void *mem; /* NULL: nothing is ever kept */
-	size_t mem_bytes;
-	struct uzs_percpu slots; /* struct reuse_slot */
-	struct work_struct age_work;
-	bool sparse; /* nothing is taken now; atomic, relaxed */
-};
-
-#define for_each_reuse_slot(slot, r)                                       \
-	for (unsigned int i_ = 0;                                          \
-	     i_ < (r)->slots.slots &&                                      \
-	     ((slot) = (struct reuse_slot *)uzs_per_cpu(&(r)->slots, i_)); \
-	     i_++)
+/* Memory that it takes, in a pool of which only the geometry is known. */
+size_t uzs_reuse_bytes(const struct zs_pool *pool);
+/* Makes the pool keep what it is given; 0 or -ENOMEM. */
+int uzs_reuse_init(struct zs_pool *pool);
+void uzs_reuse_destroy(struct zs_pool *pool);
+/* Keeps a handle whose object the user has done with. BUSY: he must free it,
+ * as the CPU's slot is; MISUSED: nothing, that was told. */
+enum reuse_kept { REUSE_IS_KEPT, REUSE_BUSY, REUSE_MISUSED };
+enum reuse_kept uzs_reuse_keep(struct zs_pool *pool, unsigned long handle);
+/* A handle of that class which was kept, or 0. */
+unsigned long uzs_reuse_take(struct zs_pool *pool,
+			     const struct size_class *class);
+/* Frees all that was kept before the call. Return: did it find any? Misuse that
+ * it meets is noted, not told. */
+bool uzs_reuse_flush(struct zs_pool *pool);
+/* Objects of that class that a CPU keeps at most, but for those staged. */
+unsigned int uzs_reuse_room(const struct zs_pool *pool,
+			    const struct size_class *class);
+/* Handles kept, and taken, so far; relaxed. */
+unsigned long uzs_reuse_nr_kept(struct zs_pool *pool);
+unsigned long uzs_reuse_nr_taken(struct zs_pool *pool);
+/* Every slot, in order; below drain_lock. */
+void uzs_reuse_lock(struct zs_pool *pool);
+void uzs_reuse_unlock(struct zs_pool *pool);
+void uzs_reuse_fork_child(struct zs_pool *pool);
 
 #endif

@@ -3,16 +3,18 @@
  *
  * Kernel origin: mm/zsmalloc.c zs_get_total_pages, zs_pool_stats,
  * zs_stats_size_show (the `classes` table); the rest is ours.
- * Callers: users. Calls: class.c, zspage.c, compat.
  * Locks: takes class->lock for a class at a time, zone->lock for moments; none
  * during a callback. Sleeps: only on output.
  */
-#include "internal.h"
-
 #include <stdlib.h>
 #include <string.h>
 
+#include "class.h"
 #include "compat/fault.h"
+#include "deferred.h"
+#include "geometry.h"
+#include "reuse.h"
+#include "zspage.h"
 
 #define SIZE_OF_VERSION_1(type, last) \
 	(offsetof(type, last) + sizeof(((type *)NULL)->last))
@@ -103,12 +105,12 @@ int zs_pool_info(struct zs_pool *pool, struct zs_pool_info *info)
 	i.zspages_async_freed = READ_ONCE(pool->stat.zspages_async_freed);
 	i.bytes_given_back = READ_ONCE(zone->bytes_given_back);
 
-	i.deferred_queued = uzs_deferred_queued(pool);
-	i.deferred_sync_busy = READ_ONCE(pool->deferred.nr_sync_busy);
-	i.deferred_sync_full = uzs_deferred_full(pool);
-	i.deferred_drained = READ_ONCE(pool->deferred.nr_drained);
+	i.deferred_queued = uzs_deferred_nr_queued(pool);
+	i.deferred_sync_busy = uzs_deferred_nr_busy(pool);
+	i.deferred_sync_full = uzs_deferred_nr_full(pool);
+	i.deferred_drained = uzs_deferred_nr_drained(pool);
 	i.deferred_scheduled = READ_ONCE(pool->deferred.nr_scheduled);
-	i.deferred_reused = uzs_reuse_taken(pool);
+	i.deferred_reused = uzs_reuse_nr_taken(pool);
 	copy_sized(info, &i, sizeof(i), info->struct_size);
 	return 0;
 }

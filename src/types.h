@@ -16,9 +16,9 @@
 #include "compat/slab.h"
 #include "compat/workqueue.h"
 #include "compat/zone.h"
-#include "deferred.h"
-#include "harden.h"
-#include "reuse.h"
+#include "deferred_state.h"
+#include "harden_state.h"
+#include "reuse_state.h"
 #include "uzsmalloc.h"
 
 /* Bytes of a handle word, which every object but a huge one begins with. */

@@ -7,7 +7,6 @@
  * obj_free, obj_allocated; differs: lock_zspage pins the zspage while it
  * waits, which keeps page migration from replacing pages, so it needs no
  * retries; pages are taken and freed all at once.
- * Callers: pool.c, compact.c, migrate.c, check.c. Calls: class.c, compat.
  * Locks: by function. Sleeps: uzs_alloc_zspage (GFP_KERNEL), uzs_lock_zspage.
  *
  *   zspage -> first page -> page -> page        objects by index:
@@ -21,7 +20,9 @@
  *     multiples of its size).
  *  P3 page locks taken by trylock or lock are held until each page is reset.
  */
-#include "internal.h"
+#include "zspage.h"
+
+#include "class.h"
 
 #include "compat/os.h"
 
@@ -150,15 +151,6 @@ struct zspage *uzs_alloc_zspage(struct zs_pool *pool, struct size_class *class,
 	return zspage;
 }
 
-/* Locks: needs class->lock: from here on migration may find the pages. */
-void uzs_set_zspage_movable(struct zspage *zspage)
-{
-	struct zpdesc *zpdesc = zspage->first_zpdesc;
-
-	for (; zpdesc; zpdesc = get_next_zpdesc(zpdesc))
-		page_set(zpdesc_page(zpdesc), PG_movable);
-}
-
 /* Locks: needs class->lock. */
 bool uzs_trylock_zspage(struct zspage *zspage)
 {
@@ -192,8 +184,36 @@ void uzs_lock_zspage(struct zspage *zspage)
 	pin_read_unlock(&zspage->lock);
 }
 
+/* ---- birth and death ------------------------------------------------------ */
+
+/* Locks: needs class->lock. */
+void uzs_publish_zspage(struct zs_pool *pool, struct size_class *class,
+			struct zspage *zspage)
+{
+	struct zpdesc *zpdesc = zspage->first_zpdesc;
+
+	uzs_insert_zspage(class, zspage,
+			  uzs_fullness_group(class, zspage->inuse));
+	uzs_add(&class->objs_capacity, class->objs_per_zspage);
+	uzs_atomic_max_long(&pool->peak_pages,
+			    __atomic_add_fetch(&pool->pages_allocated,
+					       class->pages_per_zspage,
+					       __ATOMIC_RELAXED));
+	/* From here on migration may find the pages. */
+	for (; zpdesc; zpdesc = get_next_zpdesc(zpdesc))
+		page_set(zpdesc_page(zpdesc), PG_movable);
+}
+
+/* Locks: needs class->lock. */
+void uzs_withdraw_zspage(struct size_class *class, struct zspage *zspage)
+{
+	uzs_remove_zspage(class, zspage);
+	uzs_add(&class->objs_capacity, -(long)class->objs_per_zspage);
+}
+
 /* Locks: the pages' locks; drops them. */
-void uzs_free_zspage_pages(struct zs_pool *pool, struct zspage *zspage)
+void uzs_release_zspage(struct zs_pool *pool, const struct size_class *class,
+			struct zspage *zspage)
 {
 	struct page *pages[ZS_MAX_CHAIN_SIZE];
 	struct zpdesc *zpdesc = zspage->first_zpdesc, *next;
@@ -213,6 +233,8 @@ void uzs_free_zspage_pages(struct zs_pool *pool, struct zspage *zspage)
 	}
 	uzs_free_pages_bulk(&pool->zone, n, pages);
 	kmem_cache_free(&pool->zspage_cache, zspage);
+	__atomic_fetch_sub(&pool->pages_allocated, class->pages_per_zspage,
+			   __ATOMIC_RELAXED);
 }
 
 /* Locks: needs class->lock. */
@@ -221,18 +243,8 @@ bool uzs_detach_zspage(struct size_class *class, struct zspage *zspage)
 	assert_spin_locked(&class->lock);
 	if (!uzs_trylock_zspage(zspage))
 		return false;
-	uzs_remove_zspage(class, zspage);
-	uzs_add(&class->objs_capacity, -(long)class->objs_per_zspage);
+	uzs_withdraw_zspage(class, zspage);
 	return true;
-}
-
-/* Locks: the pages' locks; drops them. */
-void uzs_release_zspage(struct zs_pool *pool, const struct size_class *class,
-			struct zspage *zspage)
-{
-	uzs_free_zspage_pages(pool, zspage);
-	__atomic_fetch_sub(&pool->pages_allocated, class->pages_per_zspage,
-			   __ATOMIC_RELAXED);
 }
 
 /* Locks: needs class->lock. */
@@ -244,6 +256,8 @@ bool uzs_free_zspage(struct zs_pool *pool, struct size_class *class,
 	uzs_release_zspage(pool, class, zspage);
 	return true;
 }
+
+/* ---- objects --------------------------------------------------------------- */
 
 /* Takes the head of the free list for `handle`. Return: the obj. Locks: needs
  * class->lock (or a zspage that nobody knows yet). */

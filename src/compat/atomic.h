@@ -44,6 +44,18 @@ static inline long atomic_long_add_return(long i, atomic_long_t *v)
 	return __atomic_add_fetch(&v->counter, i, __ATOMIC_SEQ_CST);
 }
 
+/* Counters that many add to. Orders nothing. */
+static inline void uzs_count(unsigned long *counter, unsigned long n)
+{
+	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
+/* For fields that a lock guards and statistics read without it. */
+static inline void uzs_add(unsigned long *field, long n)
+{
+	WRITE_ONCE(*field, *field + (unsigned long)n);
+}
+
 /* Raises *p to v if it is less. Orders nothing: for statistics. */
 static inline void uzs_atomic_max_long(long *p, long v)
 {

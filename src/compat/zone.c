@@ -678,6 +678,10 @@ void uzs_zone_fork_child(struct zone *zone)
 	if (zone->trimmed)
 		zone->trimmed->walkers--;
 	zone->trimmed = NULL;
+	/* Who had these is not here. */
+	mutex_renew(&zone->gate);
+	zone->gate_wanted = 0;
+	mutex_renew(&zone->trim_lock);
 	spin_lock_renew(&zone->lock);
 	for (unsigned int i = 0; i < zone->slots.slots; i++) {
 		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);

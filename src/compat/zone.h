@@ -291,6 +291,15 @@ static inline void uzs_zone_give_way(struct zone *zone)
 	mutex_lock(&zone->gate);
 }
 
+/* The same, for a walk that is in a section: the child of a fork leaves it. */
+static inline void uzs_zone_give_way_in(struct zone *zone,
+					struct section *section)
+{
+	zone->trimmed = section;
+	uzs_zone_give_way(zone);
+	zone->trimmed = NULL;
+}
+
 /* zone_compact.c: moves pages from sparse sections to dense ones. Needs
  * trim_lock, takes gate. Return: pages moved. */
 unsigned long uzs_zone_compact(struct zone *zone);

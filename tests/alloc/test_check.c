@@ -5,7 +5,9 @@
  */
 #include "test_util.h"
 
-#include "internal.h"
+#include "class.h"
+#include "words.h"
+#include "zspage.h"
 
 #define NR_OBJS 500
 #define OBJ_SIZE 700u
@@ -461,23 +463,19 @@ static void test_i10_pages_out(void **state)
 
 	assert_non_null(zspage);
 	spin_lock(&f->class->lock);
-	uzs_set_zspage_movable(zspage);
-	uzs_insert_zspage(f->class, zspage, ZS_INUSE_RATIO_0);
-	f->class->objs_capacity += f->class->objs_per_zspage;
+	uzs_publish_zspage(pool, f->class, zspage);
 	spin_unlock(&f->class->lock);
-	pool->pages_allocated += f->class->pages_per_zspage;
-	pool->peak_pages = max(peak, pool->pages_allocated);
 
 	EXPECT(pool, "I10: ");
 
-	pool->pages_allocated -= f->class->pages_per_zspage;
 	pool->peak_pages = peak;
 	spin_lock(&f->class->lock);
-	f->class->objs_capacity -= f->class->objs_per_zspage;
-	uzs_remove_zspage(f->class, zspage);
+	assert_true(uzs_detach_zspage(f->class, zspage));
 	spin_unlock(&f->class->lock);
-	assert_true(uzs_trylock_zspage(zspage));
-	uzs_free_zspage_pages(other, zspage);
+	/* Counted where it was published, released where its pages are. */
+	pool->pages_allocated -= f->class->pages_per_zspage;
+	other->pages_allocated += f->class->pages_per_zspage;
+	uzs_release_zspage(other, f->class, zspage);
 	assert_sound(other);
 	zs_destroy_pool(other);
 }

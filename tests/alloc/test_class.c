@@ -6,7 +6,8 @@
  */
 #include "test_util.h"
 
-#include "internal.h"
+#include "class.h"
+#include "geometry.h"
 
 /* A geometry and its class table, and nothing else of a pool. */
 struct table {

@@ -12,7 +12,8 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "internal.h"
+#include "geometry.h"
+#include "words.h"
 
 #define OBJS 17u
 #define PAGES 5u

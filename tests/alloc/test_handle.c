@@ -5,7 +5,8 @@
 #include "test_util.h"
 
 #include "compat/fault.h"
-#include "internal.h"
+#include "handle.h"
+#include "words.h"
 
 static int compare(const void *a, const void *b)
 {

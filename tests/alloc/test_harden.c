@@ -15,7 +15,7 @@
 
 #include "test_system.h"
 
-#include "internal.h"
+#include "types.h"
 
 #define LEN 100u
 

@@ -8,7 +8,7 @@
 #include "test_harden.h"
 
 #include "compat/os.h"
-#include "internal.h"
+#include "types.h"
 
 static struct told told;
 static enum zs_defer_mode test_defer;

@@ -3,11 +3,14 @@
  * nobody who holds a handle can tell. Called directly, page by page, and by
  * the zone's compaction, with the test in between.
  */
+#include "migrate.h"
 #include "test_layout.h"
 
 #include <sched.h>
 
-#include "internal.h"
+#include "class.h"
+#include "geometry.h"
+#include "words.h"
 
 #define MAX_OBJS (1u << OBJ_BITS)
 

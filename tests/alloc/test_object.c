@@ -5,7 +5,10 @@
  */
 #include "test_util.h"
 
-#include "internal.h"
+#include "class.h"
+#include "geometry.h"
+#include "object.h"
+#include "words.h"
 
 static const struct {
 	unsigned int page_size, chain_size;

@@ -5,7 +5,7 @@
  */
 #include "test_harden.h"
 
-#include "internal.h"
+#include "types.h"
 
 #define LEN 100u
 

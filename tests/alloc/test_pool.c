@@ -14,7 +14,7 @@
 
 #include "compat/fault.h"
 #include "compat/os.h"
-#include "internal.h"
+#include "words.h"
 
 #define MIB ((size_t)1 << 20)
 

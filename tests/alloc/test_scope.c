@@ -5,6 +5,9 @@
  * Who holds what when is seen without hooks: the test holds the lock at which
  * the free is to stop, and looks around.
  */
+#include "class.h"
+#include "scope.h"
+#include "zspage.h"
 #include "test_defer.h"
 #include "test_layout.h"
 
@@ -369,7 +372,7 @@ static void layout_after_free(struct layout *layout, bool at_once)
 		order[i] = handle;
 	}
 	if (at_once)
-		uzs_free_handles(pool, order, MIXED_FREED);
+		uzs_free_many(pool, order, MIXED_FREED);
 	for (unsigned int i = 0; i < MIXED_FREED && !at_once; i++)
 		zs_free(pool, order[i]);
 	assert_sound(pool);

@@ -5,6 +5,11 @@
  * The test holds class->lock. When the free sleeps for it, it has read the
  * handle; then the test moves the object, and lets go.
  */
+#include "class.h"
+#include "handle.h"
+#include "migrate.h"
+#include "object.h"
+#include "zspage.h"
 #include "test_defer.h"
 
 /* A zspage with a full neighbour, in a class of several pages. */

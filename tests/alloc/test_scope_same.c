@@ -3,6 +3,7 @@
  * freed one by one or in runs, the pool ends up the same, and its figures are
  * right after every free.
  */
+#include "class.h"
 #include "test_defer.h"
 #include "test_layout.h"
 

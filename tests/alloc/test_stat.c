@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 #include "compat/os.h"
-#include "internal.h"
+#include "geometry.h"
+#include "words.h"
 
 #define MIB ((size_t)1 << 20)
 

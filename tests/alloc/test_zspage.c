@@ -9,7 +9,10 @@
 #include <sched.h>
 
 #include "compat/fault.h"
-#include "internal.h"
+#include "class.h"
+#include "geometry.h"
+#include "words.h"
+#include "zspage.h"
 
 static const struct {
 	unsigned int page_size, chain_size;
@@ -39,11 +42,41 @@ static struct zspage *must_alloc_zspage(struct zs_pool *pool,
 	return zspage;
 }
 
-/* The opposite, for a zspage without objects that is in no list. */
+/* The opposite, for a zspage without objects that was not published, or not
+ * withdrawn: its pages are locked. */
+static void free_locked_unlisted(struct zs_pool *pool, struct zspage *zspage)
+{
+	struct size_class *class = zspage_class(pool, zspage);
+
+	pool->pages_allocated += class->pages_per_zspage;
+	uzs_release_zspage(pool, class, zspage);
+}
+
 static void free_unlisted(struct zs_pool *pool, struct zspage *zspage)
 {
 	uzs_lock_zspage(zspage);
-	uzs_free_zspage_pages(pool, zspage);
+	free_locked_unlisted(pool, zspage);
+}
+
+static void publish(struct zs_pool *pool, struct zspage *zspage)
+{
+	struct size_class *class = zspage_class(pool, zspage);
+
+	spin_lock(&class->lock);
+	uzs_publish_zspage(pool, class, zspage);
+	spin_unlock(&class->lock);
+}
+
+/* Withdraws and frees it. */
+static void withdraw_and_free(struct zs_pool *pool, struct zspage *zspage)
+{
+	struct size_class *class = zspage_class(pool, zspage);
+	bool freed;
+
+	spin_lock(&class->lock);
+	freed = uzs_free_zspage(pool, class, zspage);
+	spin_unlock(&class->lock);
+	assert_true(freed);
 }
 
 static unsigned long pages_out(struct zs_pool *pool)
@@ -98,11 +131,11 @@ static void test_chain(void **state)
 					 0);
 		}
 		assert_int_equal(n, class->pages_per_zspage);
-		uzs_set_zspage_movable(zspage);
+		publish(pool, zspage);
 		for (unsigned int i = 0; i < n; i++)
 			assert_true(page_flags(page_at(zspage, i)) &
 				    PG_movable);
-		free_unlisted(pool, zspage);
+		withdraw_and_free(pool, zspage);
 	}
 }
 
@@ -315,7 +348,7 @@ static void test_trylock(void **state)
 		assert_true(uzs_trylock_zspage(zspage));
 		for (unsigned int i = 0; i < n; i++)
 			assert_true(PageLocked(page_at(zspage, i)));
-		uzs_free_zspage_pages(pool, zspage);
+		free_locked_unlisted(pool, zspage);
 	}
 }
 
@@ -376,10 +409,10 @@ static void test_free_resets_pages(void **state)
 	unsigned int n = class->pages_per_zspage;
 	struct page *pages[ZS_MAX_CHAIN_SIZE];
 
-	uzs_set_zspage_movable(zspage);
+	publish(pool, zspage);
 	for (unsigned int i = 0; i < n; i++)
 		pages[i] = page_at(zspage, i);
-	free_unlisted(pool, zspage);
+	withdraw_and_free(pool, zspage);
 	for (unsigned int i = 0; i < n; i++)
 		assert_int_equal(page_flags(pages[i]) &
 					 (PG_movable | PG_locked | PG_isolated),

@@ -10,7 +10,10 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "internal.h"
+#include "free_many.h"
+#include "geometry.h"
+#include "reuse.h"
+#include "words.h"
 
 /* ---- variants ------------------------------------------------------------ */
 
@@ -385,7 +388,7 @@ static inline void help_free(struct helper *h)
 
 static inline void help_free_run(struct helper *h)
 {
-	uzs_free_handles(h->pool, h->handles, h->n);
+	uzs_free_many(h->pool, h->handles, h->n);
 }
 
 static inline void help_flush(struct helper *h)

@@ -3,6 +3,7 @@
  * in which order; and tries that are made to fail. Only in builds with
  * UZS_CHECKED.
  */
+#include "jobs.h"
 #include "test_defer.h"
 #include "test_reports.h"
 

@@ -13,7 +13,7 @@
 
 #ifdef UZS_TESTING
 #include "compat/fault.h"
-#include "internal.h"
+#include "class.h"
 #include "move_pages.h"
 #endif
 

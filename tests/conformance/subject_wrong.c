@@ -18,7 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "internal.h"
+#include "geometry.h"
+#include "words.h"
 #include "subject_uzs.h"
 
 #define HELD (&subject_uzs[0])

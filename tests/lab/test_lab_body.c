@@ -9,7 +9,7 @@
 
 #include "compat/os.h"
 #include "compat/rcu.h"
-#include "internal.h"
+#include "handle.h"
 
 /* Explores with 2 preemptions; what is found has to be `finding`, and found
  * again by a replay of its schedule. */

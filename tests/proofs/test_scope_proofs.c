@@ -9,6 +9,9 @@
  *
  * usage: test_scope_proofs [PATTERN]: the proofs whose names match, * and ?.
  */
+#include "class.h"
+#include "object.h"
+#include "zspage.h"
 #include "test_defer.h"
 
 #include "compat/checked/hooks.h"

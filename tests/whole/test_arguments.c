@@ -8,7 +8,7 @@
 #include <limits.h>
 
 #include "compat/fault.h"
-#include "internal.h"
+#include "words.h"
 
 #define ERR(e) ((unsigned long)(long)-(e))
 

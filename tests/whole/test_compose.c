@@ -4,6 +4,7 @@
  * callback may call on its own pool, and what holds one up for long holds up
  * nobody else.
  */
+#include "zspage.h"
 #include "test_defer.h"
 
 #include <setjmp.h>

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "compat/fault.h"
-#include "internal.h"
+#include "types.h"
 
 #define MAX_LIVE 4096
 #define MAX_HOARD 8192

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "words.h"
 
 #define CHILD_SECONDS 60
 

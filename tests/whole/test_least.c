@@ -9,7 +9,7 @@
 #include <errno.h>
 
 #include "compat/os.h"
-#include "internal.h"
+#include "types.h"
 
 /* ---- pools that just hold something ----------------------------------------- */
 

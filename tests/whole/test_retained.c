@@ -9,7 +9,7 @@
 #include "test_util.h"
 
 #include "compat/os.h"
-#include "internal.h"
+#include "types.h"
 
 #define MIB ((size_t)1 << 20)
 

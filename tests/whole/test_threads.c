@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "compat/os.h"
-#include "internal.h"
+#include "words.h"
 
 /* ---- what threads work on ------------------------------------------------- */
 

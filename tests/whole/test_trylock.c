@@ -147,7 +147,7 @@ static void do_free(void)
 
 static void do_free_run(void)
 {
-	uzs_free_handles(scene.pool, scene.handles, scene.n);
+	uzs_free_many(scene.pool, scene.handles, scene.n);
 	scene.n = 0;
 }
 

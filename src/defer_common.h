@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* defer_common.h - what the array and the per-CPU buffers of deferred free have
+ * in common. */
+#ifndef UZS_DEFER_COMMON_H
+#define UZS_DEFER_COMMON_H
+
+#include "types.h"
+
+static inline void uzs_defer_schedule(struct zs_pool *pool)
+{
+	if (queue_work(&pool->wq, &pool->deferred.work))
+		uzs_count(&pool->deferred.nr_scheduled, 1);
+}
+
+/* Long due: asks again for a thread that could not be had. */
+static inline void uzs_defer_ask_again(struct zs_pool *pool)
+{
+	struct deferred *d = &pool->deferred;
+
+	if (work_pending(&d->work) && uzs_workqueue_lacks_worker(&pool->wq))
+		queue_work(&pool->wq, &d->work);
+}
+
+/* How many handles were taken out of the queue and freed. */
+static inline void uzs_defer_count_drained(struct zs_pool *pool, unsigned int n)
+{
+	uzs_count(&pool->deferred.nr_drained, n);
+	uzs_count(&pool->relieved, n);
+}
+
+/* A step of a drain begins and ends: what it takes out of the queue is in hand,
+ * for which a fork waits. Locks: needs drain_lock; takes hand_lock. */
+static inline void uzs_defer_step_begin(struct deferred *d)
+{
+	uzs_assert_held(&d->drain_lock);
+	mutex_lock(&d->hand_lock);
+}
+static inline void uzs_defer_step_end(struct deferred *d)
+{
+	mutex_unlock(&d->hand_lock);
+	uzs_turn_give(&d->hand_wanted);
+}
+
+/* Could the pool still hold an object of any size, if so many bytes more were
+ * not for objects? */
+static inline bool uzs_defer_leaves_room(const struct zs_pool *pool,
+					 size_t own_bytes, size_t bytes)
+{
+	return !pool->memory_limit ||
+	       pool->memory_limit >= pool->least_bytes + own_bytes + bytes;
+}
+
+#endif

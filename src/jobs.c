@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* jobs.c - the worker's own jobs: frees zspages that could not be freed at once,
+ * and gives back memory beyond what is retained. Owns no state.
+ *
+ * Kernel origin: mm/zsmalloc.c async_free_zspage, kick_deferred_free; the rest
+ * is ours.
+ * Locks: takes free_work_lock, page locks, class->lock; the right to give
+ * memory back. Sleeps: the jobs do; those who ask for them do not.
+ */
+#include "jobs.h"
+
+#include "class.h"
+#include "zspage.h"
+
+/* Memory that becomes free is wanted again soon, or the rest around it becomes
+ * free too: a little later there is less to give back, in larger pieces, and
+ * each piece costs a system call that interrupts all threads. */
+#define RECLAIM_DELAY_NS (100 * 1000000u)
+
+void uzs_kick_free(struct zs_pool *pool)
+{
+	queue_work(&pool->wq, &pool->free_work);
+}
+
+/* On every allocation and free: one load of a flag that is nearly always false.
+ * Work that is queued already may be queued again: that asks once more for a
+ * thread that could not be had. */
+void uzs_kick_reclaim(struct zs_pool *pool)
+{
+	if (!uzs_zone_wants_reclaim(&pool->zone))
+		return;
+	uzs_zone_reclaim_queued(&pool->zone);
+	queue_delayed_work(&pool->wq, &pool->reclaim_work, RECLAIM_DELAY_NS);
+}
+
+/* Frees the zspages of one class that wait for it. The class is not asked of a
+ * zspage: its first page may just be replaced. Locks: needs free_work_lock. */
+static unsigned long free_empty_of_class(struct zs_pool *pool,
+					 struct size_class *class)
+{
+	struct zspage *zspage, *next;
+	unsigned long n = 0;
+	LIST_HEAD(empty);
+
+	spin_lock(&class->lock);
+	list_splice_init(&class->fullness_list[ZS_INUSE_RATIO_0], &empty);
+	spin_unlock(&class->lock);
+	list_for_each_entry_safe(zspage, next, &empty, list) {
+		uzs_lock_zspage(zspage);
+		spin_lock(&class->lock);
+		uzs_withdraw_zspage(class, zspage);
+		uzs_release_zspage(pool, class, zspage);
+		spin_unlock(&class->lock);
+		n++;
+	}
+	return n;
+}
+
+unsigned long uzs_free_empty_zspages(struct zs_pool *pool)
+{
+	unsigned long n = 0;
+
+	mutex_lock(&pool->free_work_lock);
+	for (unsigned int i = 0; i < pool->nr_classes; i++) {
+		struct size_class *class = pool->size_class[i];
+
+		if (uzs_class_is_own(pool, i) &&
+		    READ_ONCE(class->zspages[ZS_INUSE_RATIO_0]))
+			n += free_empty_of_class(pool, class);
+	}
+	uzs_count(&pool->stat.zspages_async_freed, n);
+	/* Before somebody who waits for the lock looks. */
+	uzs_count(&pool->relieved, n);
+	mutex_unlock(&pool->free_work_lock);
+	return n;
+}
+
+static void reclaim_free_pages(struct work_struct *work)
+{
+	struct zs_pool *pool = container_of(work, struct zs_pool, reclaim_work);
+
+	mutex_lock(&pool->zone.trim_lock);
+	uzs_zone_reclaim(&pool->zone, pool->zone.retained, true);
+	/* Before somebody who waits for the lock looks. */
+	uzs_count(&pool->trims, 1);
+	mutex_unlock(&pool->zone.trim_lock);
+}
+
+static void async_free_zspage(struct work_struct *work)
+{
+	struct zs_pool *pool = container_of(work, struct zs_pool, free_work);
+
+	uzs_free_empty_zspages(pool);
+	uzs_kick_reclaim(pool);
+}
+
+void uzs_jobs_init(struct zs_pool *pool)
+{
+	INIT_WORK(&pool->free_work, async_free_zspage);
+	INIT_WORK(&pool->reclaim_work, reclaim_free_pages);
+}
