@@ -444,7 +444,7 @@ unsigned long uzs_check_pool(struct zs_pool *pool,
 	for (unsigned int i = 0; i < nr; i++)
 		if (what->class || uzs_class_is_own(pool, i))
 			check_class(&check, class[i]);
-	recorded = zs_get_total_pages(pool);
+	recorded = (unsigned long)READ_ONCE(pool->pages_allocated);
 	if (recorded < check.pages ||
 	    (recorded > check.pages && !frees_pages_late(pool)))
 		violated(&check, "I8: %lu pages in zspages, recorded %lu",
