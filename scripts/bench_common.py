@@ -28,6 +28,12 @@ def die(message, status=1):
     sys.exit(status)
 
 
+def progress(text=""):
+    """Shows what is being done, if somebody looks. Without text: no more."""
+    if sys.stderr.isatty():
+        print("\r\033[K" + text, end="", file=sys.stderr, flush=True)
+
+
 def run_main(main, interrupted="interrupted"):
     """Calls main() and ends with its status. What cannot be written to stdout
     is one line, and a status."""
