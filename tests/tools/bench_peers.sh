@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
 # scripts/bench-peers and bench-plot: which pools are measured, what is a goal
-# of which, and that a file of older figures is still drawn.
+# of which, and that a file of older figures is still drawn. scripts/bench-cost:
+# what is measured, and that the tables show it.
 . "$(dirname "$0")/common.inc"
 bench=$uzs
 scripts=$data/../../scripts
@@ -60,5 +61,35 @@ runs_well python3 -W ignore "$work/goals.py" "$scripts" 410
 equal "a goal that is not reached" \
 	'replace mem-lz4, zs-reuse over jemalloc|<= 2|2.05|MISSED' \
 	"$(head -n 1 "$work/out")"
+
+# What an object costs. What is known without measuring: an object of 3,700
+# bytes has a page and a handle word.
+runs_well "$scripts/bench-cost" --help
+run "$scripts/bench-cost" --quick --reps 1 --bench "$bench" \
+	--without jemalloc,mimalloc,tcmalloc --out "$work/cost"
+equal "exit status: $(cat "$work/err")" 0 "$status"
+cp "$work/out" "$work/tables"
+for part in object pool time; do
+	pools=zs
+	[ "$part" = pool ] && pools="zs zs-chain4"
+	equal "who is in the $part figures" "glibc $pools" \
+		"$(cut -d, -f2 "$work/cost/cost-$part.csv" | tail -n +2 |
+			sort -u | paste -s -d ' ' -)"
+done
+check "an object of 3,700 bytes has a page and little more" awk -F '|' '
+	/^## What an object costs: new/ { here = 1; next }
+	/^## / { here = 0 }
+	here && $2 + 0 == 3700 { seen = 1; bad = $3 < 4104 || $3 > 4400 }
+	END { exit !seen || bad }' "$work/tables"
+check "times are told" grep -q '^| read in place' "$work/tables"
+run "$scripts/bench-cost" --quick --reps 1 --only time --bench "$bench" --json \
+	--without jemalloc,mimalloc,tcmalloc --out "$work/time"
+equal "exit status: $(cat "$work/err")" 0 "$status"
+check "JSON with the figures" python3 -c '
+import json, sys
+rows = json.load(open(sys.argv[1]))
+sys.exit(not rows["time"] or bool(rows["object"] or rows["pool"]))' "$work/out"
+run "$scripts/bench-cost" --without nomalloc --bench "$bench"
+one_line "an allocator that is none" 2 "bench-cost: --without nomalloc: *"
 
 finish
