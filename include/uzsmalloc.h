@@ -1,21 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* uzsmalloc.h - zsmalloc in userspace: the whole public interface.
  *
- * A pool stores objects of 1 byte to one page each and keeps memory close to
- * the sum of their sizes. Allocation gives a *handle*, not a pointer: the
- * object behind a handle may move (compaction, page migration), the handle
- * stays. The data is reached between zs_obj_read_begin() and
- * zs_obj_read_end(), or with zs_obj_write().
+ * A pool stores objects of 1 byte to one page. Objects of about the same size
+ * lie close together in the same pages. Allocation gives a *handle*, not a
+ * pointer: the object behind a handle may move, the handle stays the same. The
+ * data is reached between zs_obj_read_begin() and zs_obj_read_end(), or with
+ * zs_obj_write().
  *
  * Names that the Linux kernel has too (mm/zsmalloc.c, as of v6.15 and later)
- * take the kernel's arguments and mean the same; what differs says "differs".
+ * take the kernel's arguments and mean the same. Where they do not, the
+ * comment says "Differs".
+ *
+ * WORDS
+ *   handle      what zs_malloc returns; names one object
+ *   size class  the sizes that are rounded up to the same object size
+ *   zspage      1 to 16 pages that hold objects of one size class
+ *   section     4 MiB of address space: a pool maps its pages in such pieces
+ *   worker      the pool's own thread, for work that can wait
+ *   to pin      to keep a zspage where it is, while one of its objects is
+ *               read
+ *   to compact  to move objects together, so that whole zspages become free
+ *   to trim     to give all free memory back to the OS
+ *   to queue    to put a handle aside; it is freed later
+ *   to keep     to put a handle aside; it is allocated again or freed later
+ *   to flush    to free, now, everything that is queued or kept
+ *   to drain    to run, now, everything that waits for the worker. Also: to
+ *               take handles or values out of a queue and deal with them
  *
  * THREADS
- * All calls on one pool may run at once from any number of threads, except
- * as the first table says. No call needs the caller's thread registered, and
- * none takes a lock that outlives it, except the pairs begin/end, which pin
- * one zspage (not the pool) for reading. A begin and its end may be in
- * different threads.
+ * All calls on one pool may run at once from any number of threads; the first
+ * table shows the exceptions. No thread has to be registered. Only
+ * zs_fork_prepare returns with locks held. A begin pins one zspage (not the
+ * pool) until its end. A begin and its end may be in different threads.
  *
  *   two calls on one POOL                    may they run at once?
  *   ---------------------------------------  -----------------------------
@@ -33,13 +49,13 @@
  *   zs_fork_* and anything                   the call blocks the others
  *   calls on two different pools             yes, always
  *
- *   (*) a second zs_compact() answers 0 at once while one is running.
+ *   (*) while one zs_compact() runs, a second one returns 0 at once.
  *
  *   two calls on one HANDLE                  may they run at once?
  *   ---------------------------------------  -----------------------------
  *   read (begin..end) and read               yes
- *   read and zs_obj_write                    no: the bytes read are torn
- *   zs_obj_write and zs_obj_write            no: the bytes stored are torn
+ *   read and zs_obj_write                    no: may read a mix of old and new
+ *   zs_obj_write and zs_obj_write            no: may store a mix of both
  *   zs_free and read or zs_obj_write         no: use after free
  *   zs_free and zs_free                      no: double free
  *   (zs_free_deferred counts as zs_free)
@@ -60,64 +76,73 @@
  * The child may create and use new pools at once. A pool made before the
  * fork may be used (or destroyed) in the child only if zs_fork_prepare(),
  * zs_fork_parent() and zs_fork_child() were called for it around the fork,
- * for instance from pthread_atfork() handlers; memory is then private to
- * each process. See zs_fork_prepare().
+ * for instance from pthread_atfork() handlers. After the fork the memory is
+ * private to each process. See zs_fork_prepare().
  *
  * ERRORS
  * A function that returns a handle returns a negative errno as unsigned long
  * on failure (zs_is_err, zs_err). A function that returns int returns 0 or a
  * negative errno. Lack of memory is always an error value: nothing aborts.
- * Unless a call says otherwise, a pool argument must be a live pool, and a
- * handle one that zs_malloc gave for that pool and that is not yet freed:
- * like free(), the library cannot tell others apart, but in pools with
+ *
+ * Unless a call says otherwise, a pool argument must be a live pool. A handle
+ * must come from zs_malloc for that pool, and must not be freed yet. Like
+ * free(), the library cannot recognise other values, except in pools with
  * ZS_POOL_HARDENED.
  *
  * LIFETIME
- * A pointer from zs_obj_read_begin (or a segment from the scatter-gather
- * form) is valid until the matching end. Handles are valid until freed or
- * until the pool is destroyed. Strings and structures given to a call are
- * copied; nothing is kept.
+ * A pointer from zs_obj_read_begin, or a segment from zs_obj_read_sg_begin, is
+ * valid until the matching end. Handles are valid until freed or until the
+ * pool is destroyed. Strings and structures given to a call are copied;
+ * nothing is kept.
  *
  * MEMORY
- * A pool's memory comes from the OS by mapping, and is filled as it is used;
- * bytes_resident counts it, memory_limit bounds it. That holds after
- * mlockall(MCL_FUTURE), too: what a pool maps is never locked (but the stack
- * of its worker is). mlockall(MCL_CURRENT) fills all that live pools have
- * mapped by then, up to bytes_mapped, which their figures do not show; what
- * they free goes back to the OS as ever, on Linux before 5.18 only after
- * munlockall: until then it counts as resident and free. Where the OS
- * refuses to unmap (Linux: at vm.max_map_count) memory goes back all the
- * same, and address space stays; of a pool that is destroyed, too.
+ * A pool maps its memory from the OS. The OS fills it when it is first used.
+ * bytes_resident (struct zs_pool_info) counts what is filled; memory_limit
+ * bounds it.
+ *
+ * Both are also right after mlockall(MCL_FUTURE): what a pool maps is never
+ * locked. (The stack of its worker is.) mlockall(MCL_CURRENT) is different. It
+ * fills everything that live pools have mapped at that time, up to
+ * bytes_mapped, and the pools' figures do not show it. What such a pool frees
+ * still goes back to the OS, but on Linux before 5.18 only after munlockall();
+ * until then it counts as resident and as free.
+ *
+ * If the OS refuses to unmap (Linux: at vm.max_map_count), the memory goes
+ * back all the same, but the address space stays mapped. This is so for a pool
+ * that is destroyed, too.
  *
  * CALLBACKS
- * No lock of a pool is held while one of yours runs (but for push), so it may
- * wait for other threads and call on any pool, as far as its own words go. It
- * must return. One that is left by longjmp, a C++ exception, pthread_exit or
+ * While one of your callbacks runs, the library holds no lock of a pool; push
+ * is the exception. So a callback may wait for other threads, and may call
+ * the library on any pool, unless its own description forbids it. A callback
+ * must return. If it is left by longjmp, a C++ exception, pthread_exit or
  * cancellation:
- *   zs_for_each_live    is left with it; the section (4 MiB of address space)
- *                       that it was in stays mapped until the pool is
- *                       destroyed
- *   zs_for_each_zspage  is left with it, and its copy of the class is lost
+ *   zs_for_each_live    ends with it; the section that it was in stays mapped
+ *                       until the pool is destroyed
+ *   zs_for_each_zspage  ends with it; its copy of the class is leaked
  *   drain               never counts as ended: later drains, flushes, zs_drain
  *                       and zs_destroy_pool wait for ever
- *   push                keeps its CPU's buffer locked: flushes and fork wait for
- *                       ever
+ *   push                leaves the buffer of its CPU locked: flushes and fork
+ *                       wait for ever
  *
+ * THE WORKER, AND LOADING
  * There is no global state, no constructor, no atexit handler, no
- * thread-local storage. The library starts at most one thread per pool (the
- * worker), when first needed. In `top -H` its name is "uzs/" and as much of the
- * pool's as there is room for. It runs as SCHED_OTHER (where that is allowed)
- * on the CPUs of the thread that created the pool; nice value, memory policy
- * and the like are those of the thread that first needed it. Signals that are
- * sent to the program are blocked in it; those that a thread causes itself
- * (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT) are not. Its
- * stack is the default of the program's threads and 5 MiB more, of which 4 are
- * for thread-local storage; it counts in no figure of the pool.
+ * thread-local storage. The library starts at most one thread for each pool,
+ * the worker, when it is first needed.
+ *   name      in `top -H`: "uzs/", and as much of the pool's name as fits
+ *   schedule  SCHED_OTHER (where that is allowed), on the CPUs of the thread
+ *             that created the pool; nice value, memory policy and the like
+ *             are those of the thread that first needed the worker
+ *   signals   those sent to the program are blocked in it; those that a thread
+ *             causes itself (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS,
+ *             SIGABRT) are not
+ *   stack     the default of the program's threads and 5 MiB more, 4 of them
+ *             for thread-local storage; it is in no figure of the pool
  *
- * Loaded with dlopen, the shared library stays loaded after dlclose (as far as
- * the system's linker can do that), so that a pool may outlive it. A module
- * that contains the static library must not be unloaded before its pools are
- * destroyed.
+ * If the shared library was loaded with dlopen, it stays loaded after dlclose
+ * (as far as the system's linker can do that), so that a pool may outlive the
+ * dlclose. A module that contains the static library must not be unloaded
+ * before its pools are destroyed.
  */
 #ifndef UZSMALLOC_H
 #define UZSMALLOC_H
@@ -128,8 +153,8 @@
 #include <stdio.h>
 #include <sys/uio.h>
 
-/* Three functions have the name of the structure that they fill in, as in the
- * kernel. To g++ each hides a constructor. */
+/* Three functions have the same name as the structure that they fill in, as in
+ * the kernel. g++ warns that each hides a constructor. */
 #if defined(__cplusplus) && defined(__GNUC__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
@@ -150,8 +175,8 @@ extern "C" {
 #define ZS_API
 #endif
 
-/* "MAJOR.MINOR.PATCH" of the library that is linked, a string that lives as
- * long as the library is loaded. Any thread. */
+/* "MAJOR.MINOR.PATCH" of the library that is linked. The string lives as long
+ * as the library is loaded. Any thread. */
 ZS_API const char *zs_version(void);
 
 /* A pool. Opaque. */
@@ -197,105 +222,117 @@ static inline int zs_err(unsigned long handle)
  * Life of a pool
  */
 
-/* Where zs_free's locks begin and end: the variants of the 2026 patch series
- * "mm/zsmalloc: reduce lock contention in zs_free". They do the same to the
- * pool's contents. */
+/* Which locks zs_free takes, and for how long: the variants of the 2026 patch
+ * series "mm/zsmalloc: reduce lock contention in zs_free". The pool's contents
+ * are the same with each. */
 enum zs_lock_scope {
-	/* CLASS_IDX, where it fits */
+	/* CLASS_IDX; UNLOCKED where the word has no room */
 	ZS_SCOPE_DEFAULT = 0,
 	/* Linux 7.0: pool->lock for reading to find the class; the pages of a
 	 * zspage that becomes empty are freed under class->lock */
 	ZS_SCOPE_HELD = 1,
-	/* as HELD, but pages are freed after class->lock is dropped */
+	/* as HELD, but the pages are freed after class->lock is dropped */
 	ZS_SCOPE_UNLOCKED = 2,
-	/* as UNLOCKED, and the class is in the obj word, so that zs_free does
-	 * not take pool->lock. Falls back to UNLOCKED on 32-bit, where the
-	 * word has no room: see zs_pool_scope */
+	/* as UNLOCKED, and zs_free does not take pool->lock: it finds the
+	 * class in the obj word, which says where an object is. On 32-bit the
+	 * word has no room for the class, and UNLOCKED is used: see
+	 * zs_pool_scope */
 	ZS_SCOPE_CLASS_IDX = 3
 };
 
 /* What zs_free_deferred does. */
 enum zs_defer_mode {
-	/* as ARRAY, the array made when first used; as NONE in a pool whose
-	 * memory limit is less than ARRAY needs */
+	/* as ARRAY, but the array is made when it is first used; as NONE in a
+	 * pool whose memory limit is less than ARRAY needs */
 	ZS_DEFER_DEFAULT = 0,
 	/* frees at once */
 	ZS_DEFER_NONE = 1,
-	/* keeps up to 128 MiB / page size handles in an array; the worker
-	 * frees them from half full on (v2 of the series, April 2026). Takes
-	 * 256 KiB of the memory limit, 16 with pages of 64 KiB */
+	/* queues up to 128 MiB / page size handles in an array. From half full
+	 * on the worker frees them (v2 of the series, April 2026). Takes 256
+	 * KiB of the memory limit, 16 KiB with pages of 64 KiB */
 	ZS_DEFER_ARRAY = 2,
-	/* keeps them in a buffer of one page for each CPU; the worker frees
-	 * full ones (v3, May 2026). Takes some 260 KiB of the memory limit,
-	 * and a page and 128 bytes for each CPU */
+	/* queues handles in a buffer of one page for each CPU. The worker
+	 * frees what is in full buffers (v3, May 2026). Takes some 260 KiB of
+	 * the memory limit, and a page and 128 bytes for each CPU */
 	ZS_DEFER_PERCPU = 3,
-	/* keeps the objects, up to 15 and 4 pages of each size class for each
-	 * CPU: a zs_malloc of that class on that CPU takes one, handle and
-	 * all, if at least 8 more were freed there after it. With pages of 4
-	 * KiB that is 1.4 MiB for a CPU at most, with 64 KiB 22 (chain size 8;
-	 * 2.4 and 37 with 16). Those too many are freed by the call that finds
-	 * it so, those that nobody needed for a tenth of a second by the
-	 * worker within the next. The cheapest way to replace objects. While
-	 * compaction could free more than an eighth of the pool (and 4 MiB)
-	 * zs_malloc takes none of them: a pool that was half emptied gets
-	 * dense by what is allocated, but not by objects that stay where they
-	 * are. Takes 32 KiB of the memory limit for each CPU. Kernel: has
-	 * nothing like it */
+	/* keeps objects, for each CPU and size class, to allocate them again:
+	 * the cheapest way to replace objects. Kernel: has nothing like it.
+	 *  - Kept: for each class and CPU at most 15 objects, and at most 4
+	 *    pages. For one CPU and pages of 4 KiB that is 1.4 MiB at most,
+	 *    with 64 KiB 22 MiB (chain size 8; 2.4 and 37 with 16).
+	 *  - Allocated again: a zs_malloc of that class on that CPU takes a
+	 *    kept object with its handle, if at least 8 more were freed there
+	 *    after it.
+	 *  - Freed: what is too much, by the call that finds it; what was not
+	 *    needed for a tenth of a second, by the worker within the next
+	 *    tenth.
+	 *  - In a sparse pool zs_malloc takes no kept object: while compaction
+	 *    could free more than an eighth of the pool and more than 4 MiB.
+	 *    So new objects fill the gaps of a pool that was half emptied.
+	 * Takes 32 KiB of the memory limit for each CPU */
 	ZS_DEFER_REUSE = 4
 };
 
 /* Flags of zs_pool_options. */
-/* No worker thread: what it would do (free zspages that a page migration
- * held up, give memory back to the OS) waits for zs_drain(), zs_trim() or
+/* No worker. Its work (to free zspages that a page migration held up, to give
+ * memory back to the OS) waits for zs_drain(), zs_trim() or
  * zs_destroy_pool(). */
 #define ZS_POOL_NO_WORKER 0x1u
-/* Handles that a call must not be given are found, told (see misuse in struct
- * zs_pool_options), and nothing is done with them. */
+/* Wrong handles are found and reported (see misuse in struct zs_pool_options),
+ * and the call does nothing with them. */
 #define ZS_POOL_HARDENED 0x2u
 
 /* ------------------------------------------------------------------------
  * Misuse of handles, in pools with ZS_POOL_HARDENED, in any build.
  *
- * Found at the call: a handle that was freed or given to zs_free_deferred or
- * zs_defer_push, one of another pool, any other value; a free between begin
- * and end; an end without a begin, also one whose begin answered 0. At
- * zs_destroy_pool: a begin without an end. Whatever the value is, no memory is
- * touched that is not there. 0 and error values are ignored as ever.
+ * Found at the call:
+ *   - a handle that was freed, or given to zs_free_deferred or zs_defer_push;
+ *     a handle of another pool; any other value
+ *   - a free between begin and end
+ *   - an end without a begin, also after a begin that returned NULL or 0
+ * Found at zs_destroy_pool: a begin without an end.
+ * Whatever the value is, the library touches no memory that is not there. 0
+ * and error values are ignored, as in other pools.
  *
- * Later: with ZS_DEFER_REUSE a second free, or a free between begin and end,
- * is found when the handle is looked at: on that CPU by the eighth
- * zs_free_deferred after it, by the worker after a tenth of a second, by a
- * flush or at the end. Until then a read or write of it is not found.
+ * Found later: with ZS_DEFER_REUSE, a second free, or a free between begin and
+ * end. The handle is checked by the eighth zs_free_deferred after it on that
+ * CPU, by the worker after a tenth of a second, by a flush, or when the pool
+ * is destroyed. Until then a read or write of it is not found either.
  *
- * Not found: the use of a handle that has been given out again. That takes 256
- * frees on a CPU after its own (fewer only for want of memory, or after
- * zs_trim), but with ZS_DEFER_REUSE as few as 8. Reads and writes that tear
- * each other; a use of memory behind the end of an object; two ends at the very
- * same moment of a read that began once may end another's.
+ * Not found:
+ *   - the use of a handle that was allocated again. A handle is allocated
+ *     again after 256 other frees on the CPU that freed it (earlier only when
+ *     memory is short, or after zs_trim); with ZS_DEFER_REUSE after as
+ *     few as 8
+ *   - a read and a write, or two writes, of one object at once; a use of
+ *     memory behind the end of an object
+ *   - two ends at the very same moment for one begin: the second may end
+ *     another thread's read
  *
- * In the child of a fork, reads that had begun before it are told of neither
- * when the object is freed nor at the end.
+ * In the child of a fork, reads that began before the fork are not reported:
+ * neither when the object is freed, nor when the pool is destroyed.
  *
- * It costs 8 bytes for each object; 2 KiB for each CPU and 20 KiB for a pool;
- * the heads (33 KiB) of those sections that had handles in them, which are
- * never unmapped; some 12 ns for a read, as much for a write, 5 for zs_free and
- * zs_malloc: with objects in random order up to 5 %. zs_free_deferred looks at
- * the handle at once, which it otherwise does not wait for: replacing objects
- * takes a quarter longer with ZS_DEFER_ARRAY and _PERCPU, a tenth or two with
- * _REUSE.
+ * Memory: 8 bytes for each object; 2 KiB for each CPU and 20 KiB for a pool;
+ * and the heads (33 KiB each) of sections that had handles in them, which are
+ * not unmapped before the pool is destroyed.
+ * Time: some 12 ns for a read, as much for a write, 5 ns for zs_free and
+ * zs_malloc; with objects in random order this is up to 5 %. zs_free_deferred
+ * looks at the handle at once, for which it does not wait in other pools:
+ * replacing objects takes a quarter longer with ZS_DEFER_ARRAY and _PERCPU, one
+ * or two tenths with _REUSE.
  *
- * Under AddressSanitizer (a library that is compiled so), with or without the
- * flag: the memory of objects is poisoned, but for the mem_len bytes of one
- * between begin and its last end. So it reports the use of a pointer after the
- * end, behind mem_len, or of a freed object.
+ * A library that is compiled with AddressSanitizer poisons the memory of
+ * objects, with or without this flag. Only the mem_len bytes of an object
+ * between begin and its last end are not poisoned. So it reports a pointer that
+ * is used after the end, beyond mem_len, or into a freed object.
  */
 
 enum zs_misuse_kind {
-	/* not from this pool; or long freed, and its memory given back */
+	/* not from this pool; or freed long ago, and its memory is gone */
 	ZS_MISUSE_NO_HANDLE = 1,
 	/* freed before, or given to zs_free_deferred or zs_defer_push */
 	ZS_MISUSE_FREED = 2,
-	/* to be freed between begin and end of a read */
+	/* freed between begin and end of a read */
 	ZS_MISUSE_READ = 3,
 	/* an end without a begin, or the second for one */
 	ZS_MISUSE_NOT_BEGUN = 4,
@@ -303,8 +340,8 @@ enum zs_misuse_kind {
 	ZS_MISUSE_NOT_ENDED = 5
 };
 
-/* What the callback is told; all of it lives as long as the call, and the
- * pool's name as long as the pool. */
+/* What the misuse callback gets. It lives until the callback returns; the
+ * pool's name lives as long as the pool. */
 struct zs_misuse {
 	size_t struct_size; /* a later version has more fields */
 	const struct zs_pool *pool;
@@ -315,43 +352,46 @@ struct zs_misuse {
 	const char *text; /* `what` in words */
 };
 
-/* Options of a pool. Initialize with ZS_POOL_OPTIONS_INIT, then set fields;
- * 0 means the default in each. */
+/* Options of a pool. Initialize with ZS_POOL_OPTIONS_INIT, then set fields. In
+ * each field 0 means the default. */
 struct zs_pool_options {
-	/* sizeof(struct zs_pool_options), set by ZS_POOL_OPTIONS_INIT: lets a
-	 * program and a library of different age work together. A larger one
-	 * is accepted if the unknown bytes are 0. */
+	/* sizeof(struct zs_pool_options), set by ZS_POOL_OPTIONS_INIT. So a
+	 * program and a library of different versions work together. A larger
+	 * structure than the library knows is accepted if the unknown bytes
+	 * are 0. */
 	size_t struct_size;
 	/* Bytes in a page: 4096, 8192, 16384, 32768 or 65536; 0 is 4096. Also
 	 * the largest object. Independent of the OS's page size. */
 	unsigned int page_size;
-	/* Most pages in a zspage, 4 to 16; 0 is 8. More pages: less waste when
-	 * full, more partly filled memory when many size classes are in use.
+	/* Most pages in a zspage, 4 to 16; 0 is 8. With more pages less is
+	 * wasted in full zspages, but more in partly filled ones, of which
+	 * each size class in use has some. 4 suits pools of less than 32 MiB.
 	 * Kernel: CONFIG_ZSMALLOC_CHAIN_SIZE. */
 	unsigned int chain_size;
 	enum zs_lock_scope lock_scope;
 	enum zs_defer_mode defer;
 	unsigned int flags; /* ZS_POOL_* */
 	/* Bytes of memory that the pool may hold from the OS (as in
-	 * zs_pool_info.bytes_resident); 0 is no limit. When it is reached,
-	 * zs_malloc with GFP_KERNEL first does all that makes room (see there),
-	 * then answers -ENOMEM. */
+	 * zs_pool_info.bytes_resident); 0 is no limit. At the limit zs_malloc
+	 * with GFP_KERNEL first does all that makes room (see there). If that
+	 * does not help, it returns -ENOMEM. */
 	size_t memory_limit;
 	/* Most bytes of free memory (as in zs_pool_info.bytes_free) that the
-	 * pool keeps rather than gives back to the OS; 0 is 4 MiB, SIZE_MAX
-	 * keeps all. What is free beyond that goes back after a tenth of a
-	 * second, by the worker; without one when zs_drain() is called.
-	 * zs_trim() ignores it. */
+	 * pool does not give back to the OS; 0 is 4 MiB, SIZE_MAX gives nothing
+	 * back. Free memory beyond that goes back after a tenth of a second, by
+	 * the worker; without a worker, when zs_drain() is called. zs_trim()
+	 * ignores this field. */
 	size_t retained_bytes;
 	/* With ZS_POOL_HARDENED: called for each misuse, with misuse_arg, in
-	 * the thread that found it, which may be the worker. No lock is held
-	 * that the call took; it may call on the pool, at zs_destroy_pool as a
-	 * callback of zs_for_each_live may. When it returns, the call that was
-	 * misused does nothing and answers as for handle 0. NULL: a line on
-	 * stderr,
+	 * the thread that found it, which may be the worker. None of the locks
+	 * that the misused call took is held. The callback may call the
+	 * library on this pool; at zs_destroy_pool only what a callback of
+	 * zs_for_each_live may call. When it returns, the misused call does
+	 * nothing, and returns what it returns for handle 0.
+	 * NULL: prints a line on stderr,
 	 *   uzsmalloc: pool NAME: zs_free: handle 0x7f0123456780: freed already
-	 * (at zs_destroy_pool one for each of the first 10, and how many more),
-	 * then abort(). */
+	 * then calls abort(). (At zs_destroy_pool: one line for each of the
+	 * first 10 misuses, and one that says how many more there are.) */
 	void (*misuse)(const struct zs_misuse *misuse, void *arg);
 	void *misuse_arg;
 };
@@ -367,17 +407,17 @@ struct zs_pool_options {
  *        NULL is "".
  * @opts: options, or NULL for all defaults; copied.
  * Context: any thread; may sleep. A pool without objects holds a few tens of
- *        KiB and no thread.
+ *        KiB, and has no worker yet.
  * Return: the pool, or NULL with errno:
- *        EINVAL  an option out of its range, an unknown flag, struct_size
- *                too small, or memory_limit too small to hold one object
- *                of any size: less than the pool's own structures (some
- *                tens of KiB, more with many CPUs), two section heads (32
- *                KiB each with 4 KiB pages), two pages, the longest zspage,
- *                and what the deferral takes. With any limit that is
- *                accepted an empty pool can hold an object of any size
- *        E2BIG   struct_size beyond what this version knows, with unknown
- *                bytes not 0
+ *        EINVAL  an option out of its range, an unknown flag, a struct_size
+ *                that is too small, or a memory_limit that is too small. With
+ *                every limit that is accepted, an empty pool can hold one
+ *                object of any size. For that it needs: its own structures
+ *                (some tens of KiB, more with many CPUs), two section heads
+ *                (32 KiB each with 4 KiB pages), two pages, the longest
+ *                zspage, and what the deferral takes
+ *        E2BIG   struct_size is larger than this version knows, and not all
+ *                of the unknown bytes are 0
  *        ENOMEM  no memory
  * Lifetime: until zs_destroy_pool. */
 ZS_API struct zs_pool *zs_create_pool_with(const char *name,
@@ -386,14 +426,16 @@ ZS_API struct zs_pool *zs_create_pool_with(const char *name,
 /* zs_create_pool_with(name, NULL). Kernel: same. */
 ZS_API struct zs_pool *zs_create_pool(const char *name);
 
-/* Destroys a pool and gives all of its memory back to the OS, also that of
- * objects still live. Joins the worker.
- * @pool: a pool that no other thread uses and no read pins; NULL is ignored.
+/* Destroys a pool and gives all of its memory back to the OS, also the memory
+ * of objects that are still live. Ends the worker.
+ * @pool: a pool that no other thread uses and in which no read has not ended;
+ *        NULL is ignored.
  * Return: how many objects were still live; 0 for NULL. Never fails.
- * Differs: the kernel returns nothing and leaks what is live. */
+ * Differs: the kernel returns nothing, and leaks what is live. */
 ZS_API unsigned long zs_destroy_pool(struct zs_pool *pool);
 
-/* The lock scope really in use: never ZS_SCOPE_DEFAULT. Constant for a pool. */
+/* The lock scope that is in use: never ZS_SCOPE_DEFAULT. Constant for a
+ * pool. */
 ZS_API enum zs_lock_scope zs_pool_scope(const struct zs_pool *pool);
 
 /* ------------------------------------------------------------------------
@@ -404,52 +446,55 @@ ZS_API enum zs_lock_scope zs_pool_scope(const struct zs_pool *pool);
  * @size: bytes, 1 to the pool's page size.
  * @gfp:  GFP_KERNEL or GFP_NOWAIT.
  * @nid:  NUMA_NO_NODE; others are accepted and ignored.
- * Context: any thread, also in callbacks (but push). With GFP_KERNEL may sleep,
- *        and for want of memory frees queued and kept handles, compacts the
- *        pool, and gives back what stands in the way; where another thread is
- *        just doing one of these it waits for that, so a call may take as long
- *        as compacting the whole pool. It never calls a caller's own callbacks,
- *        nor waits for them: what they have queued (zs_defer_push) does not
- *        count as memory that can be had.
- * Return: a handle (never 0, even), or an error value:
+ * Context: any thread, also in callbacks other than push. GFP_KERNEL may sleep.
+ *        When memory is short, it frees queued and kept handles, compacts the
+ *        pool, and gives memory back that is in the way. Where another thread
+ *        is doing one of these, it waits for that thread. So a call may take
+ *        as long as compacting the whole pool. It never calls your callbacks
+ *        and never waits for them: what they have queued (zs_defer_push) is
+ *        not freed by it.
+ * Return: a handle (never 0, always even), or an error value:
  *        -EINVAL size is 0, or gfp is neither of the two
  *        -ENOSPC size is larger than a page
- *        -ENOMEM the OS has no memory or the memory limit is reached, and
- *                nothing of the above was left to do or under way (or a
- *                hundred times something was freed and others took it); or
- *                GFP_NOWAIT and the pool has none at hand
+ *        -ENOMEM GFP_KERNEL: the OS has no memory or the memory limit is
+ *                reached, and nothing of the above is left to do and no other
+ *                thread is doing it. Also when a hundred times something was
+ *                freed and other threads took it.
+ *                GFP_NOWAIT: the pool has no free memory at hand
  *        On error the pool is as before. */
 ZS_API unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp,
 			       int nid);
 
 /* Frees an object. A handle of 0 or an error value is ignored.
- * Needs no memory. Context: any thread; does not wait for I/O or for another
- * thread's read of another object. */
+ * Needs no memory. Context: any thread; does not wait for I/O, nor for a read
+ * of another object by another thread. */
 ZS_API void zs_free(struct zs_pool *pool, unsigned long handle);
 
 /* ------------------------------------------------------------------------
- * Freeing later. For callers that must not be held up: the handle is put
- * aside in some tens of nanoseconds, and freed by the worker; or, with
- * ZS_DEFER_REUSE, given out again. Until then the object counts as in use, in
- * statistics and in zs_for_each_live.
+ * Freeing later, for callers that must not wait. The call puts the handle
+ * aside in some tens of nanoseconds. The worker frees it later; or, with
+ * ZS_DEFER_REUSE, it is allocated again. Until then the object counts as in
+ * use, in statistics and in zs_for_each_live.
  */
 
-/* Frees an object soon. A handle of 0 or an error value is ignored. The object
- * must not be used any more, as with zs_free.
- * Context: any thread; never waits for a lock that a drain holds: if the queue
+/* Frees an object soon. A handle of 0 or an error value is ignored. As with
+ * zs_free, the object must not be used any more.
+ * Context: any thread. Never waits for a lock that a drain holds: if the queue
  *        is busy or full, the object is freed before the call returns.
- *        With ZS_DEFER_REUSE the call may free some that were kept before.
- * Return: true if queued or kept, false if freed already (or ignored).
- * Kernel: the 2026 series; there it returns nothing. */
+ *        With ZS_DEFER_REUSE the call may free some objects that were kept
+ *        before.
+ * Return: true if the handle was queued or kept, false if it was freed (or
+ *        ignored).
+ * Kernel: in the 2026 series; it returns nothing there. */
 ZS_API bool zs_free_deferred(struct zs_pool *pool, unsigned long handle);
 
-/* Returns when everything queued or kept before the call is freed (or, with
- * ZS_DEFER_REUSE, allocated again); frees in the calling thread, too. Others
- * may go on queueing. Not from within a drain callback. zs_destroy_pool
- * flushes. */
+/* Flushes: returns when everything that was queued or kept before the call is
+ * freed (or, with ZS_DEFER_REUSE, allocated again). The calling thread frees,
+ * too. Others may go on queueing. Must not be called from a drain callback.
+ * zs_destroy_pool flushes by itself. */
 ZS_API void zs_free_deferred_flush(struct zs_pool *pool);
 
-/* What a push callback answers. */
+/* What a push callback returns. */
 enum zs_push_result {
 	ZS_PUSH_OK = 0, /* stored */
 	ZS_PUSH_FULL = 1, /* not stored: the buffer is full */
@@ -458,89 +503,91 @@ enum zs_push_result {
 
 /* Callbacks of per-CPU buffers that hold the caller's own values. */
 struct zs_deferred_ops {
-	/* Stores `value` in `buf`, which has page_size bytes and holds the
-	 * `count` values of as many calls that answered OK. Must not block,
+	/* Stores `value` in `buf`. `buf` has page_size bytes and holds `count`
+	 * values so far: those of the calls that returned OK. Must not block,
 	 * and must not call the library. */
 	enum zs_push_result (*push)(void *buf, unsigned int count,
 				    unsigned long value);
-	/* Does what is to be done for the `count` values in `buf`, such as
-	 * zs_free. Called by the worker, a flush or zs_drain, one at a time
-	 * for a pool; may call anything but zs_free_deferred_flush, zs_drain,
-	 * zs_pool_enable_deferred_free and zs_destroy_pool of this pool. It may
-	 * fork, if the child does not return from the callback.
-	 * One that frees no object of the pool loses memory: zs_pool_check
-	 * reports it. One that pushes again each time keeps zs_destroy_pool
-	 * from ending. */
+	/* Does the work for the `count` values in `buf`, such as zs_free.
+	 * Called by the worker, a flush or zs_drain; for one pool never twice
+	 * at the same time. May call anything except, on this pool,
+	 * zs_free_deferred_flush, zs_drain, zs_pool_enable_deferred_free and
+	 * zs_destroy_pool. It may fork, if the child does not return from the
+	 * callback.
+	 * A run that frees no object of the pool loses memory: zs_pool_check
+	 * reports it. If each run pushes again, zs_destroy_pool never ends. */
 	void (*drain)(void *private_data, void *buf, unsigned int count);
 };
 
-/* Changes the pool's deferral to per-CPU buffers. What is queued or kept is
- * freed first.
+/* Changes the pool to per-CPU buffers. What is queued or kept is freed first.
  * @ops: the caller's callbacks, for zs_defer_push; they must live as long as
  *       the pool. NULL: values are handles, as with ZS_DEFER_PERCPU.
  * @private_data: passed to drain.
  * Context: no call of zs_free_deferred or zs_defer_push at the same time.
- * Return: 0; -EINVAL when a callback is missing; -EBUSY when the pool has
- *       per-CPU buffers already; -ENOMEM, also when with the buffers the
- *       memory limit would be too small to hold one object of any size. */
+ * Return: 0
+ *        -EINVAL a callback is missing
+ *        -EBUSY  the pool has per-CPU buffers already
+ *        -ENOMEM no memory; or, with the buffers, the memory limit would be
+ *                too small to hold one object of any size */
 ZS_API int zs_pool_enable_deferred_free(struct zs_pool *pool,
 					const struct zs_deferred_ops *ops,
 					void *private_data);
 
 /* Stores a value in the buffer of the CPU that the caller runs on.
- * Return: true if stored; false if the caller must do the work itself: no
- *       room, the buffer is in use by another thread, or the pool has no
- *       per-CPU buffers. False also for 0 and error values where values are
- *       handles. (With ops of the caller's, zs_free_deferred frees at
- *       once.) */
+ * Return: true if stored. False if the caller must do the work itself: there
+ *        is no room, another thread is using the buffer, or the pool has no
+ *        per-CPU buffers. Where values are handles, false also for 0 and
+ *        error values.
+ * In a pool with callbacks of the caller's, zs_free_deferred frees at once. */
 ZS_API bool zs_defer_push(struct zs_pool *pool, unsigned long value);
 
 /* ------------------------------------------------------------------------
  * Reading and writing
  */
 
-/* Begins reading an object and pins it where it is.
- * @mem_len:    bytes, 1 to the object's room (at least what zs_malloc was
- *              asked for).
+/* Begins reading an object, and pins its zspage.
+ * @mem_len:    bytes, 1 to the object's room. The room is at least the size
+ *              that zs_malloc was asked for.
  * @local_copy: a buffer of mem_len bytes, used only when the object lies in
- *              two pages; NULL is allowed if the caller can take NULL for
- *              an answer.
- * Context: any thread. The zspage stays pinned (cannot be compacted, nor its
- *        pages moved) until zs_obj_read_end: keep it short.
- * Return: a pointer to the first mem_len bytes, either into the pool (do not
- *        write there) or local_copy. NULL, and nothing to end, when handle is
- *        0 or an error value, mem_len is out of range, or a copy is needed
- *        and local_copy is NULL.
+ *              two pages. May be NULL: then the call returns NULL for such an
+ *              object.
+ * Context: any thread. Until zs_obj_read_end the zspage is pinned: it cannot
+ *        be compacted, and its pages cannot be moved. Keep it short.
+ * Return: a pointer to the first mem_len bytes: either into the pool (do not
+ *        write there) or local_copy. NULL, and there is nothing to end, when
+ *        handle is 0 or an error value, when mem_len is out of range, or when
+ *        a copy is needed and local_copy is NULL.
  * Lifetime of the pointer: until zs_obj_read_end.
- * Kernel: same as of v6.15 and later (there without the NULL answers). */
+ * Kernel: same as of v6.15 and later, but there it never returns NULL. */
 ZS_API void *zs_obj_read_begin(struct zs_pool *pool, unsigned long handle,
 			       size_t mem_len, void *local_copy);
 
-/* Ends what zs_obj_read_begin began. @mem_len, @handle_mem: as given to it
- * and returned by it. A NULL handle_mem is ignored. */
+/* Ends what zs_obj_read_begin began. @mem_len: as given to it. @handle_mem:
+ * what it returned; NULL is ignored. */
 ZS_API void zs_obj_read_end(struct zs_pool *pool, unsigned long handle,
 			    size_t mem_len, void *handle_mem);
 
-/* As zs_obj_read_begin, but never copies: the object is given as one or two
- * segments that lie in the pool and together are mem_len bytes.
- * Return: the number of segments written to iov, 1 or 2; 0, and nothing to
- *        end, when handle is 0 or an error value or mem_len out of range.
+/* As zs_obj_read_begin, but never copies: it gives the object as one or two
+ * segments, which lie in the pool and together have mem_len bytes.
+ * Return: the number of segments written to iov, 1 or 2. 0, and there is
+ *        nothing to end, when handle is 0 or an error value, or mem_len is out
+ *        of range.
  * Differs: the kernel fills a scatterlist and returns nothing. */
 ZS_API unsigned int zs_obj_read_sg_begin(struct zs_pool *pool,
 					 unsigned long handle,
 					 struct iovec iov[2], size_t mem_len);
 
-/* Ends what zs_obj_read_sg_begin began: not called when that answered 0. Such
- * an end is ignored, but if others read in the same zspage it ends one of
- * their reads; the same goes for any end too many. */
+/* Ends what zs_obj_read_sg_begin began. Must not be called when that returned
+ * 0. An end without a begin is ignored if nobody reads in the same zspage;
+ * else it ends the read of another. */
 ZS_API void zs_obj_read_sg_end(struct zs_pool *pool, unsigned long handle);
 
 /* Copies mem_len bytes from handle_mem into the object, from its beginning.
  * @mem_len: bytes, 1 to the object's room.
  * Return: 0, or -EINVAL when handle is 0 or an error value, -ERANGE when
  *        mem_len is out of range; then nothing is written.
- * Differs: the kernel returns nothing, checks nothing and takes a pointer to
- * what is not const. */
+ * Differs: the kernel returns nothing, checks nothing, and its handle_mem is
+ * not const. */
 ZS_API int zs_obj_write(struct zs_pool *pool, unsigned long handle,
 			const void *handle_mem, size_t mem_len);
 
@@ -548,38 +595,41 @@ ZS_API int zs_obj_write(struct zs_pool *pool, unsigned long handle,
  * Giving memory back
  */
 
-/* Compacts: moves objects out of the emptiest zspages of each class into the
- * fullest, as long as that frees whole zspages, and frees those. Needs no
- * memory. When the zspage whose turn it is to be emptied is being read, its
- * class is left as it is: one reader can keep all that could be freed of a
- * class, in a child of a fork for good (see there). zs_malloc, for want of
- * memory, passes over that zspage alone. The freed pages stay in the pool up to
- * retained_bytes; the rest goes back to the OS soon after (zs_trim: now).
+/* Compacts: in each class, moves objects out of the emptiest zspages into the
+ * fullest, as long as that frees whole zspages. Needs no memory. The freed
+ * pages stay in the pool up to retained_bytes; the rest goes back to the OS
+ * soon after (with zs_trim at once).
+ * Pinned zspages: if the zspage that is to be emptied next is being read, the
+ * rest of its class is left as it is. So one reader can keep all that could be
+ * freed of a class, in the child of a fork for good (see there). When
+ * zs_malloc compacts because memory is short, it skips only that zspage.
  * Return: pages freed; 0 at once if another thread is compacting.
- * Context: any thread; may sleep; other calls are held up for the time of
- *        filling one zspage at most. Kernel: same. */
+ * Context: any thread; may sleep. Other calls wait at most for the time that
+ *        it takes to fill one zspage. Kernel: same. */
 ZS_API unsigned long zs_compact(struct zs_pool *pool);
 
-/* Gives all free memory back to the OS now: first moves pages (not objects)
- * out of sparsely used sections, so that these empty out, then unmaps empty
- * sections and returns every free page. To shrink a pool as far as possible
- * call zs_compact first.
+/* Trims: gives all free memory back to the OS now. First moves pages (not
+ * objects) out of sections with few used pages, so that these become empty.
+ * Then unmaps empty sections, and gives back every free page of the others. To
+ * make a pool as small as possible, call zs_compact first.
  * Return: bytes given back to the OS; 0 at once if another thread is in
  *        zs_trim. Context: any thread; may sleep; needs no memory. */
 ZS_API size_t zs_trim(struct zs_pool *pool);
 
-/* Runs, in the calling thread, everything that is queued for the pool's
- * worker, and returns when all that was queued before the call is done. With
- * a worker thread it waits for that one instead. Buffers that are not full,
- * and what is kept for reuse and was needed since the last look (or drain),
- * stay: see zs_free_deferred_flush.
+/* Drains: runs, in the calling thread, everything that waits for the pool's
+ * worker, and returns when all that was waiting before the call is done. If the
+ * pool has a worker thread, it waits for that thread instead. Some handles stay
+ * put aside: those in buffers that are not full, and those that are kept for
+ * reuse and were needed since the last look (or drain). See
+ * zs_free_deferred_flush.
  * Return: number of work items run by this thread. */
 ZS_API unsigned long zs_drain(struct zs_pool *pool);
 
-/* The shrinker's two calls, for programs with a memory-pressure mechanism of
- * their own. Kernel: zs_shrinker_count, zs_shrinker_scan. */
-/* Return: pages that compaction could free now (an estimate while others
- * change the pool). Takes no lock. */
+/* The two calls of the kernel's shrinker, for programs that notice by
+ * themselves that memory is short. Kernel: zs_shrinker_count,
+ * zs_shrinker_scan. */
+/* Return: pages that compaction could free now. Takes no lock; while other
+ * threads change the pool it is an estimate. */
 ZS_API unsigned long zs_shrink_count(struct zs_pool *pool);
 /* Compacts. @nr_pages is accepted and ignored, as in the kernel.
  * Return: pages freed, or ZS_SHRINK_STOP when nothing was freed. */
@@ -591,27 +641,29 @@ ZS_API unsigned long zs_shrink_scan(struct zs_pool *pool,
  * Geometry
  */
 
-/* Requests of at least this many bytes take a whole page each ("huge").
+/* Objects of at least this many bytes take a whole page each ("huge").
  * 3625 for 4096-byte pages and chain size 8. Constant for a pool.
- * Kernel: same, but process-wide there. */
+ * Kernel: same, but there it is one value for all pools. */
 ZS_API size_t zs_huge_class_size(struct zs_pool *pool);
 
-/* Index of the size class whose objects have @size bytes, from the size as
- * given (zs_malloc itself looks for size + sizeof(unsigned long)). Sizes
- * beyond a page count as a page. Constant for a pool. Kernel: same. */
+/* Index of the size class whose objects have @size bytes, handle word included.
+ * (So zs_malloc(size) uses the class of size + sizeof(unsigned long).) Sizes
+ * larger than a page count as a page. Constant for a pool. Kernel: same. */
 ZS_API unsigned int zs_lookup_class_index(struct zs_pool *pool,
 					  unsigned int size);
 
-/* Number of class indices: zs_class_info takes 0 to this less 1. 255 for
- * 4096-byte pages. Constant for a pool. */
+/* Number of class indices: zs_class_info takes 0 to this number minus 1. 255
+ * for 4096-byte pages. Constant for a pool. */
 ZS_API unsigned int zs_class_count(const struct zs_pool *pool);
 
 /* ------------------------------------------------------------------------
- * Statistics. None of these calls needs a refresh, and only two stop others
- * for long: zs_for_each_zspage those on one class, zs_pool_check all. "exact":
- * right at the moment of the call, if nothing else runs then, and never
- * negative; "relaxed": counted without a lock, may miss what other threads are
- * just doing.
+ * Statistics. They are up to date at each call. Only two calls make others
+ * wait for long: zs_for_each_zspage those that use the same class,
+ * zs_pool_check all.
+ *   exact    right at the moment of the call, if nothing else runs then; never
+ *            negative
+ *   relaxed  counted without a lock; may miss what other threads are doing at
+ *            that moment
  */
 
 /* Pages in zspages now. Exact. Kernel: same. */
@@ -626,7 +678,7 @@ ZS_API void zs_pool_stats(struct zs_pool *pool, struct zs_pool_stats *stats);
 /* What a pool is and holds. Set struct_size (ZS_POOL_INFO_INIT) before the
  * call: no more than that many bytes are written.
  *
- * Identities, when nothing else runs:
+ * Always true when nothing else runs:
  *   objs_inuse <= objs_capacity
  *   freeable_pages <= pages <= peak_pages
  *   (pages + slab_pages) * page_size <= bytes_resident
@@ -643,40 +695,40 @@ struct zs_pool_info {
 	unsigned long peak_pages; /* the most there ever were */
 	unsigned long slab_pages; /* pages of handle words and zspage
 				   * structures */
-	size_t bytes_mapped; /* address space taken from the OS, all of it:
-			      * sections and the pool's own structures */
-	size_t bytes_resident; /* of those, what the OS must have filled with
-				* memory; free pages not yet given back
-				* count; an upper bound of RSS growth */
+	size_t bytes_mapped; /* all address space taken from the OS: sections
+			      * and the pool's own structures */
+	size_t bytes_resident; /* of those, what the OS has filled with memory,
+				* at most; free pages not yet given back are
+				* included; RSS grows by no more */
 	size_t bytes_free; /* of those, free pages not yet given back */
 	/* objects; exact */
 	unsigned long objs_inuse;
 	unsigned long objs_capacity; /* object places in zspages */
-	unsigned long freeable_pages; /* zs_compact would free about that */
+	unsigned long freeable_pages; /* zs_compact would free about so many */
 	/* counters since creation; relaxed */
-	unsigned long compactions; /* runs of zs_compact that did not answer
-				    * 0 for another one running */
+	unsigned long compactions; /* runs of zs_compact, without those that
+				    * returned at once as one was running */
 	unsigned long pages_compacted; /* pages freed by them */
 	unsigned long objs_moved; /* objects moved by compaction */
 	unsigned long bytes_moved; /* their bytes, by class size */
 	unsigned long compact_hold_ns_max; /* longest time that a compaction
-				* held class->lock at a stretch */
+				* held class->lock without a break */
 	unsigned long pages_migrated; /* pages moved by zs_trim */
-	unsigned long migrations_busy; /* page moves given up as busy */
+	unsigned long migrations_busy; /* page moves given up: it was busy */
 	unsigned long zspages_async_freed; /* zspages that the worker freed,
-				* as a page of theirs was just migrating */
+				* because a page of theirs was being moved */
 	unsigned long bytes_given_back; /* to the OS */
 	/* deferred free, in handles or values; relaxed */
-	unsigned long deferred_queued; /* queued, or kept, so far */
+	unsigned long deferred_queued; /* queued or kept so far */
 	unsigned long deferred_sync_busy; /* freed at once (or left to the
-					   * caller) as the lock was taken */
-	unsigned long deferred_sync_full; /* ... as there was no room */
+					   * caller): the lock was taken */
+	unsigned long deferred_sync_full; /* the same, but: there was no room */
 	unsigned long deferred_drained; /* taken out of the queue and freed */
 	unsigned long deferred_scheduled; /* times the worker was woken to
 					   * free what is queued */
-	unsigned long deferred_reused; /* kept, and given out again: of what
-					* was queued neither drained nor
-					* reused is still waiting */
+	unsigned long deferred_reused; /* kept, and allocated again; queued
+					* minus drained minus reused are still
+					* put aside */
 };
 #define ZS_POOL_INFO_INIT                                                     \
 	{                                                                     \
@@ -694,13 +746,14 @@ ZS_API int zs_pool_info(struct zs_pool *pool, struct zs_pool_info *info);
 struct zs_class_info {
 	size_t struct_size;
 	/* constant */
-	unsigned int index; /* of the class that serves this index: larger
-			     * than the index asked for if that is merged */
+	unsigned int index; /* of the class that serves this index; larger
+			     * than the index asked for, if several indices
+			     * share one class (are merged) */
 	unsigned int size; /* bytes of an object, its handle word included */
 	unsigned int pages_per_zspage;
 	unsigned int objs_per_zspage;
 	bool huge; /* one object in one page, handle word elsewhere */
-	/* exact, all of one moment */
+	/* exact, all of the same moment */
 	unsigned long zspages[ZS_NR_FULLNESS_GROUPS]; /* by fullness group:
 			* 0 empty, 1 to 10 "10 %" to "99 %", 11 full */
 	unsigned long objs_capacity;
@@ -724,22 +777,23 @@ ZS_API int zs_class_info(struct zs_pool *pool, unsigned int index,
  * Return: 0, or a negative errno from writing to @out. */
 ZS_API int zs_print_classes(struct zs_pool *pool, FILE *out);
 
-/* Calls @callback for every live handle, in no order, until it returns
- * non-zero. What was given to zs_free_deferred and is not freed yet counts as
- * live: to free all that a walk finds, call zs_free_deferred_flush first. (To
- * use such a handle in the callback is misuse all the same.)
- * Context: no lock is held during a callback: it may call anything (also
- *        zs_free for this handle, zs_trim, another walk, and fork) but
- *        zs_destroy_pool. Meanwhile the section that the walk is in (4 MiB of
- *        address space) does not go back to the OS, its free pages do. Objects
- *        allocated or freed meanwhile by others may or may not be seen: that
- *        a handle given to the callback stays live is up to the caller.
+/* Calls @callback for every live handle, in no fixed order, until it returns
+ * non-zero. A handle that was given to zs_free_deferred and is not freed yet
+ * counts as live. To free all that a walk finds, call zs_free_deferred_flush
+ * first. (To use a handle that was given to zs_free_deferred is misuse, in the
+ * callback as elsewhere.)
+ * Context: no lock is held during a callback. It may call anything but
+ *        zs_destroy_pool: also zs_free for this handle, zs_trim, another walk,
+ *        and fork. Meanwhile the section that the walk is in does not go back
+ *        to the OS; its free pages do. Objects that others allocate or free
+ *        meanwhile may be seen or not. The caller must make sure that a handle
+ *        that the callback got stays live.
  * Return: 0, or what the callback returned. */
 ZS_API int zs_for_each_live(struct zs_pool *pool,
 			    int (*callback)(unsigned long handle, void *arg),
 			    void *arg);
 
-/* A zspage as zs_for_each_zspage shows it: a copy, of one moment. */
+/* A zspage as zs_for_each_zspage shows it: a copy, made at one moment. */
 struct zs_zspage_info {
 	unsigned int class_index;
 	unsigned int group; /* fullness group, 0 to 11 */
@@ -753,10 +807,10 @@ struct zs_zspage_info {
 };
 
 /* Calls @callback for every zspage of one class, by group from 0 to 11 and
- * in list order from the head, until it returns non-zero. For studying
- * placement; slow, and takes memory for a copy of the class. The copy is of one
- * moment: other calls that allocate, free or move objects of the class wait
- * until it is made, some 20 ms for a million objects.
+ * in list order from the head, until it returns non-zero. For studying where
+ * objects lie. It is slow, and takes memory for a copy of the class. The whole
+ * copy is of one moment: other calls that allocate, free or move objects of the
+ * class wait until it is made, some 20 ms for a million objects.
  * @index: a class index; a merged one shows the class that serves it.
  * Context: no lock is held during a callback. The structure and its arrays
  *        live until the callback returns.
@@ -766,41 +820,48 @@ ZS_API int zs_for_each_zspage(struct zs_pool *pool, unsigned int index,
 					      void *arg),
 			      void *arg);
 
-/* Checks every invariant of the pool, telling each violation in a line on
- * @out (NULL: only count). Takes time in proportion to the pool and stops
- * its other calls meanwhile; objects being read are fine.
- * Return: number of violations; 0 is a sound pool. */
+/* Checks every invariant of the pool, and prints a line for each violation on
+ * @out (NULL: only counts). Takes time in proportion to the pool's size; other
+ * calls on the pool wait meanwhile. Objects may be read meanwhile.
+ * Return: number of violations; 0 for a sound pool. */
 ZS_API unsigned long zs_pool_check(struct zs_pool *pool, FILE *out);
 
 /* ------------------------------------------------------------------------
- * fork. For each pool that the child shall go on using:
+ * fork. For each pool that the child will go on using, call:
  *
  *   zs_fork_prepare   before fork: waits until no other call is in the middle
  *                     of a step, then keeps all out. A step is short: filling
  *                     one zspage, giving back 16 MiB, copying one class for
- *                     zs_for_each_zspage; but zs_pool_check is one step
- *   zs_fork_parent    after fork, in the parent: lets them in again
+ *                     zs_for_each_zspage; but all of zs_pool_check is one step
+ *   zs_fork_parent    after fork, in the parent: lets the others in again;
+ *                     also after a fork that failed
  *   zs_fork_child     after fork, in the child: makes the pool usable there;
- *                     the worker thread is started anew when needed
+ *                     the worker is started again when it is needed
  *
- * With several pools prepare them in one fixed order, everywhere the same.
- * Callbacks of one that use another are no matter: prepare waits for none to
- * end, but up to 20 ms, for each pool, for a drain callback. In the child the threads that were
- * in one do not exist:
- *   - a walk is just not there any more (its section stays mapped, see
- *     CALLBACKS);
- *   - of the values that a drain callback was given and had not done by then
- *     nobody knows: they are not given to a callback again, and count as
- *     drained. Objects among them stay live.
- * Reads (begin..end) of other threads do not hold fork up, but pin their
- * zspages in the child for ever: objects in these do not move, and zs_compact
- * leaves their class when it meets one (zs_malloc for want of memory does not);
- * freeing the objects and destroying the pool still works.
- * What else may stay behind in the child, until the pool is destroyed there: of
- * each call that was under way one zspage and one handle word; beyond that, for
- * ever, a section that was just being mapped (4 MiB of address space without
- * memory), and the worker's stack, as far as the system's threads do not take
- * it back. A failed fork: call zs_fork_parent. */
+ * With several pools: prepare them in one fixed order, everywhere the same. A
+ * callback of one pool may use another pool: prepare does not wait for a
+ * callback to end. Only for a drain callback it waits, up to 20 ms for each
+ * pool.
+ *
+ * The threads that were in a callback do not exist in the child:
+ *   - A walk just does not exist there. Its section stays mapped, see
+ *     CALLBACKS.
+ *   - A drain callback may not have done all of its values. Nobody knows
+ *     which. They are not given to a callback again, and count as drained.
+ *     Objects among them stay live.
+ *
+ * Reads (begin..end) of other threads do not hold fork up. But they pin their
+ * zspages in the child for ever. Objects in these do not move there, and
+ * zs_compact leaves the rest of a class when it meets one (zs_malloc, when
+ * memory is short, does not). The objects can still be freed, and the pool can
+ * be destroyed.
+ *
+ * What else may be lost in the child:
+ *   - until the pool is destroyed there: for each call that was under way, one
+ *     zspage and one handle word
+ *   - for ever: a section that was just being mapped (4 MiB of address space
+ *     without memory), and the worker's stack, unless the system's threads
+ *     library frees it */
 ZS_API void zs_fork_prepare(struct zs_pool *pool);
 ZS_API void zs_fork_parent(struct zs_pool *pool);
 ZS_API void zs_fork_child(struct zs_pool *pool);
