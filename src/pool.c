@@ -74,8 +74,7 @@ static int read_options(const struct zs_pool_options *theirs,
 	    o->page_size < 1u << ZS_MIN_PAGE_SHIFT ||
 	    o->page_size > 1u << ZS_MAX_PAGE_SHIFT ||
 	    o->chain_size < ZS_MIN_CHAIN_SIZE ||
-	    o->chain_size > ZS_MAX_CHAIN_SIZE ||
-	    (unsigned int)o->lock_scope > ZS_SCOPE_CLASS_IDX ||
+	    o->chain_size > ZS_MAX_CHAIN_SIZE || !uzs_is_scope(o->lock_scope) ||
 	    (unsigned int)o->defer > ZS_DEFER_REUSE ||
 	    o->flags & ~(ZS_POOL_NO_WORKER | ZS_POOL_HARDENED))
 		return EINVAL;

@@ -135,9 +135,9 @@ struct size_class *uzs_class_of(struct zs_pool *pool, unsigned long handle)
 }
 
 static const struct lock_scope scopes[] = {
-	{ ZS_SCOPE_HELD, "held", false, false, free_held },
-	{ ZS_SCOPE_UNLOCKED, "unlocked", false, true, free_unlocked },
-	{ ZS_SCOPE_CLASS_IDX, "class-idx", true, true, free_class_idx },
+	{ ZS_SCOPE_HELD, false, false, free_held },
+	{ ZS_SCOPE_UNLOCKED, false, true, free_unlocked },
+	{ ZS_SCOPE_CLASS_IDX, true, true, free_class_idx },
 };
 
 /* Bits of an object index in the densest zspage: objects of 32 bytes in the
@@ -157,6 +157,19 @@ static bool class_fits_obj(const struct zs_pool *pool)
 	       CLASS_BITS + dense_index_bits(pool) <= pool->obj_index_bits;
 }
 
+static const struct lock_scope *scope_of(enum zs_lock_scope id)
+{
+	for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++)
+		if (scopes[i].id == id)
+			return &scopes[i];
+	return NULL;
+}
+
+bool uzs_is_scope(enum zs_lock_scope id)
+{
+	return id == ZS_SCOPE_DEFAULT || scope_of(id);
+}
+
 const struct lock_scope *uzs_find_scope(const struct zs_pool *pool,
 					enum zs_lock_scope id)
 {
@@ -164,10 +177,7 @@ const struct lock_scope *uzs_find_scope(const struct zs_pool *pool,
 		id = ZS_SCOPE_CLASS_IDX;
 	if (id == ZS_SCOPE_CLASS_IDX && !class_fits_obj(pool))
 		id = ZS_SCOPE_UNLOCKED;
-	for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++)
-		if (scopes[i].id == id)
-			return &scopes[i];
-	return NULL;
+	return scope_of(id);
 }
 
 void uzs_set_scope(struct zs_pool *pool, const struct lock_scope *scope)

@@ -10,6 +10,8 @@
 /* The scope for an option; one that falls back if the obj word has no room. */
 const struct lock_scope *uzs_find_scope(const struct zs_pool *pool,
 					enum zs_lock_scope id);
+/* Is it one that a user may ask for? */
+bool uzs_is_scope(enum zs_lock_scope id);
 /* Lays out the obj word. */
 void uzs_set_scope(struct zs_pool *pool, const struct lock_scope *scope);
 /* zs_free, of a handle that is the caller's to free: in hardened pools he has

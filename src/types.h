@@ -136,7 +136,6 @@ struct size_class {
 /* A variant of where zs_free's locks begin and end; see scope.c. */
 struct lock_scope {
 	enum zs_lock_scope id;
-	const char *name;
 	bool class_in_obj; /* the obj word carries the class index */
 	bool frees_late; /* pages go back after class->lock is dropped */
 	/* handle is one of the pool's. Return: was the zspage emptied, but
