@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* cli.c - reads the words of a command line; see cli.h.
  *
- * Callers: uzs-bench.c, uzs-free.c.   Calls: harness.c (program_name).
+ * Callers: the programs.   Calls: report.c (the end of output).
  */
 #include "cli.h"
 
@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "harness.h"
+#include "report.h"
+#include "uzsmalloc.h"
 
 void usage_error(const char *format, ...)
 {
@@ -64,6 +66,48 @@ uint64_t parse_bytes(const char *option, const char *text)
 		usage_error("%s %s: not a number of bytes, like 256M", option,
 			    text);
 	return (uint64_t)value << shift;
+}
+
+void cli_option(int option, const char *arg, const char *usage,
+		struct options *opt)
+{
+	switch (option) {
+	case CLI_CSV:
+		opt->output = OUTPUT_CSV;
+		break;
+	case CLI_JSON:
+		opt->output = OUTPUT_JSON;
+		break;
+	case CLI_REPS:
+		opt->reps =
+			(unsigned int)parse_number("--reps", arg, 1, MAX_REPS);
+		break;
+	case CLI_SEED:
+		opt->seed = parse_number("--seed", arg, 0, UINT64_MAX);
+		break;
+	case CLI_VERIFY:
+		opt->verify = true;
+		break;
+	case CLI_PAGE_SIZE:
+		opt->page_size = (unsigned int)parse_number("--page-size", arg,
+							    1, UINT32_MAX);
+		break;
+	case CLI_CHAIN_SIZE:
+		opt->chain_size = (unsigned int)parse_number(
+			"--chain-size", arg, 1, UINT32_MAX);
+		break;
+	case CLI_HELP:
+		fputs(usage, stdout);
+		print_end();
+		exit(0);
+	case CLI_VERSION:
+		printf("%s %s\n", program_name, zs_version());
+		print_end();
+		exit(0);
+	default:
+		/* getopt has said what is wrong */
+		exit(2);
+	}
 }
 
 unsigned int find_name(const char *option, const char *const *names,

@@ -120,30 +120,21 @@ static void add_free_level(void *arg, const char *number)
 }
 
 enum {
-	OPT_ALLOCATOR = 256,
+	OPT_ALLOCATOR = CLI_OWN,
 	OPT_SIZES,
 	OPT_BYTES,
 	OPT_THREADS,
-	OPT_REPS,
-	OPT_SEED,
-	OPT_VERIFY,
-	OPT_CSV,
-	OPT_JSON,
 	OPT_OPS,
 	OPT_FREE,
 	OPT_CHURN,
 	OPT_CHURN_FREED,
-	OPT_PAGE_SIZE,
-	OPT_CHAIN_SIZE,
 	OPT_RETAINED,
 	OPT_SCOPE,
 	OPT_DEFER,
 	OPT_NO_WORKER,
 	OPT_HARDENED,
 	OPT_SUBJECT,
-	OPT_AGAINST,
-	OPT_HELP,
-	OPT_VERSION
+	OPT_AGAINST
 };
 
 static const struct option long_options[] = {
@@ -151,17 +142,10 @@ static const struct option long_options[] = {
 	{ "sizes", required_argument, NULL, OPT_SIZES },
 	{ "bytes", required_argument, NULL, OPT_BYTES },
 	{ "threads", required_argument, NULL, OPT_THREADS },
-	{ "reps", required_argument, NULL, OPT_REPS },
-	{ "seed", required_argument, NULL, OPT_SEED },
-	{ "verify", no_argument, NULL, OPT_VERIFY },
-	{ "csv", no_argument, NULL, OPT_CSV },
-	{ "json", no_argument, NULL, OPT_JSON },
 	{ "ops", required_argument, NULL, OPT_OPS },
 	{ "free", required_argument, NULL, OPT_FREE },
 	{ "churn", required_argument, NULL, OPT_CHURN },
 	{ "churn-freed", required_argument, NULL, OPT_CHURN_FREED },
-	{ "page-size", required_argument, NULL, OPT_PAGE_SIZE },
-	{ "chain-size", required_argument, NULL, OPT_CHAIN_SIZE },
 	{ "retained", required_argument, NULL, OPT_RETAINED },
 	{ "scope", required_argument, NULL, OPT_SCOPE },
 	{ "defer", required_argument, NULL, OPT_DEFER },
@@ -169,9 +153,8 @@ static const struct option long_options[] = {
 	{ "hardened", no_argument, NULL, OPT_HARDENED },
 	{ "subject", required_argument, NULL, OPT_SUBJECT },
 	{ "against", required_argument, NULL, OPT_AGAINST },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ "version", no_argument, NULL, OPT_VERSION },
-	{ NULL, 0, NULL, 0 }
+	CLI_RUN_OPTIONS,
+	CLI_OPTIONS
 };
 
 /* What was given, where it matters whether it was. */
@@ -207,23 +190,6 @@ static void parse_option(struct options *opt, struct given *given, int option,
 		opt->threads = (unsigned int)parse_number("--threads", arg, 1,
 							  HARNESS_MAX_THREADS);
 		break;
-	case OPT_REPS:
-		opt->reps =
-			(unsigned int)parse_number("--reps", arg, 1, MAX_REPS);
-		given->reps = true;
-		break;
-	case OPT_SEED:
-		opt->seed = parse_number("--seed", arg, 0, UINT64_MAX);
-		break;
-	case OPT_VERIFY:
-		opt->verify = true;
-		break;
-	case OPT_CSV:
-		opt->output = OUTPUT_CSV;
-		break;
-	case OPT_JSON:
-		opt->output = OUTPUT_JSON;
-		break;
 	case OPT_OPS:
 		opt->nr_ops = 0;
 		parse_list("--ops", arg, MAX_OPS, add_op, opt);
@@ -243,16 +209,6 @@ static void parse_option(struct options *opt, struct given *given, int option,
 		opt->churn_freed =
 			(unsigned int)parse_number("--churn-freed", arg, 0, 99);
 		given->memory_only = "--churn-freed";
-		break;
-	case OPT_PAGE_SIZE:
-		opt->page_size = (unsigned int)parse_number("--page-size", arg,
-							    1, UINT32_MAX);
-		given->zs_only = "--page-size";
-		break;
-	case OPT_CHAIN_SIZE:
-		opt->chain_size = (unsigned int)parse_number(
-			"--chain-size", arg, 1, UINT32_MAX);
-		given->zs_only = "--chain-size";
 		break;
 	case OPT_RETAINED:
 		opt->retained_bytes =
@@ -285,17 +241,13 @@ static void parse_option(struct options *opt, struct given *given, int option,
 		given->against = arg;
 		given->kernel_only = "--against";
 		break;
-	case OPT_HELP:
-		fputs(usage_text, stdout);
-		print_end();
-		exit(0);
-	case OPT_VERSION:
-		printf("uzs-bench %s\n", zs_version());
-		print_end();
-		exit(0);
 	default:
-		/* getopt has said what is wrong */
-		exit(2);
+		cli_option(option, arg, usage_text, opt);
+		given->reps |= option == CLI_REPS;
+		if (option == CLI_PAGE_SIZE)
+			given->zs_only = "--page-size";
+		else if (option == CLI_CHAIN_SIZE)
+			given->zs_only = "--chain-size";
 	}
 }
 
