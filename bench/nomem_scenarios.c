@@ -12,10 +12,7 @@
 #include "nomem.h"
 
 #include <sched.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "harness.h"
 #include "report.h"

@@ -5,8 +5,6 @@
  */
 #include "test_defer.h"
 
-#include <unistd.h>
-
 #define MAX_SEEN 4096
 
 /* What push does. */
@@ -304,10 +302,21 @@ static void wait_to_leave(struct drained *d)
 	gate_await(&leave, 1);
 }
 
+static u64 nr_queued_bufs(struct zs_pool *pool)
+{
+	u64 nr;
+
+	spin_lock(&pool->deferred.bufs_lock);
+	nr = pool->deferred.queued_bufs;
+	spin_unlock(&pool->deferred.bufs_lock);
+	return nr;
+}
+
 static void test_callback_takes_long(void **state)
 {
 	static struct drained d;
 	struct helper first = { 0 }, second = { 0 };
+	u64 before;
 
 	make_own(&d, ZS_POOL_NO_WORKER, 4, true);
 	entered.at = leave.at = 0;
@@ -318,8 +327,12 @@ static void test_callback_takes_long(void **state)
 	for (unsigned long value = 2; value <= 11; value++)
 		assert_true(zs_defer_push(d.pool, value));
 	assert_counts(d.pool, 11, 0, 0, 0, 1);
+	before = nr_queued_bufs(d.pool);
 	helper_start(&second, d.pool, help_flush);
-	usleep(20000); /* enough to pass by, if it did not wait */
+	/* It has queued what there is; then it waits, or calls drain, too. */
+	while (nr_queued_bufs(d.pool) == before)
+		sched_yield();
+	await_sleep(&second);
 	assert_int_equal(gate_at(&entered), 1);
 	assert_false(gate_at(&first.done));
 	assert_false(gate_at(&second.done));

@@ -9,6 +9,8 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "free_many.h"
 #include "geometry.h"
@@ -345,6 +347,7 @@ struct helper {
 	unsigned int n;
 	unsigned long result;
 	struct gate done;
+	struct gate tid; /* as the OS numbers it; 0: not begun */
 	pthread_t thread;
 };
 
@@ -352,6 +355,8 @@ static inline void *helper_main(void *arg)
 {
 	struct helper *h = arg;
 
+	__atomic_store_n(&h->tid.at, (u32)syscall(SYS_gettid),
+			 __ATOMIC_RELEASE);
 	h->func(h);
 	gate_raise(&h->done);
 	return NULL;
@@ -362,7 +367,7 @@ static inline void helper_start(struct helper *h, struct zs_pool *pool,
 {
 	h->func = func;
 	h->pool = pool;
-	h->done.at = 0;
+	h->done.at = h->tid.at = 0;
 	assert_int_equal(pthread_create(&h->thread, NULL, helper_main, h), 0);
 }
 
@@ -378,6 +383,28 @@ static inline void await_drain_lock(struct zs_pool *pool, struct helper *h)
 
 	while (!gate_at(&h->done) && !(READ_ONCE(*word) & UZS_SPIN_WAITERS))
 		sched_yield();
+}
+
+/* Until the helper sleeps, wherever that is, or is done. */
+static inline void await_sleep(struct helper *h)
+{
+	char path[64], line[256] = "", *state = line;
+	FILE *file;
+
+	while (!gate_at(&h->done)) {
+		snprintf(path, sizeof(path), "/proc/self/task/%u/stat",
+			 gate_at(&h->tid));
+		file = fopen(path, "r");
+		if (file) {
+			/* Its state is behind its name. */
+			if (fgets(line, sizeof(line), file))
+				state = strrchr(line, ')');
+			fclose(file);
+			if (state && !strncmp(state, ") S", 3))
+				return;
+		}
+		sched_yield();
+	}
 }
 
 static inline void help_free(struct helper *h)

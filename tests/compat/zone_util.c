@@ -330,6 +330,7 @@ int zone_start_threaded(void **state)
 	zone_os_reset();
 	uzs_fault_set(UZS_FAULT_OS, 0);
 	uzs_fault_set(UZS_FAULT_PAGE, 0);
+	uzs_fault_set(UZS_FAULT_SLAB, 0);
 	return pthread_getaffinity_np(pthread_self(), sizeof(all_cpus),
 				      &all_cpus);
 }
