@@ -48,6 +48,14 @@ macro(uzs_look_for library)
 	endif()
 endmacro()
 
+# uzs_say_missing(WHAT PACKAGE...): one line for what is left out.
+function(uzs_say_missing what)
+	list(REMOVE_DUPLICATES ARGN)
+	list(JOIN ARGN " " packages)
+	message(STATUS "uzsmalloc: no ${what}: missing (Debian's names): "
+		"${packages}")
+endfunction()
+
 # uzs_part_option(OPTION DOC WHAT LIBRARY...): an option for what needs these
 # libraries. Who did not ask for it goes without it where one is missing; asked
 # for is what is in the cache. `CXX` in the place of a library is a compiler.
@@ -68,10 +76,7 @@ macro(uzs_part_option option doc what)
 			list(APPEND uzs_all_missing ${uzs_missing})
 		endforeach()
 		if(uzs_all_missing)
-			list(REMOVE_DUPLICATES uzs_all_missing)
-			list(JOIN uzs_all_missing " " uzs_all_missing)
-			message(STATUS "uzsmalloc: no ${what}: missing "
-				"(Debian's names): ${uzs_all_missing}")
+			uzs_say_missing("${what}" ${uzs_all_missing})
 			# Not in the cache: next time it is looked for again.
 			set(${option} OFF)
 			set(${option}_LEFT_OUT ON)

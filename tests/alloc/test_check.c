@@ -3,7 +3,7 @@
  * told by its number, once, and nothing else with it. Then it is mended, and
  * the pool must be sound again.
  */
-#include "test_util.h"
+#include "test_objects.h"
 
 #include "class.h"
 #include "words.h"
@@ -83,12 +83,6 @@ static void expect(struct zs_pool *pool, unsigned long n, const char *words[])
 #define EXPECT(pool, ...)                                                      \
 	expect(pool, sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *), \
 	       (const char *[]){ __VA_ARGS__ })
-
-/* The zspage of an object. */
-static struct zspage *zspage_of(struct zs_pool *pool, unsigned long handle)
-{
-	return obj_to_zpdesc(pool, handle_to_obj(handle))->zspage;
-}
 
 /* A zspage that is neither empty nor full, nor nearly either. */
 static struct zspage *partial(struct fixture *f)

@@ -8,6 +8,8 @@
  *   group    1   2   3   4   5   6   7   8     9    10 11
  */
 #include "test_layout.h"
+#include "test_objects.h"
+#include "test_process.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -28,11 +30,6 @@ struct scene {
 	/* by zspage and object index, as built; 0 was freed */
 	unsigned long handle[MAX_ZSPAGES][OBJS];
 };
-
-static struct zspage *zspage_of(struct zs_pool *pool, unsigned long handle)
-{
-	return obj_to_zpdesc(pool, handle_to_obj(handle))->zspage;
-}
 
 static unsigned int index_of(struct zs_pool *pool, unsigned long handle)
 {
@@ -495,14 +492,6 @@ static void *compact(void *arg)
 
 	c->freed = zs_compact(c->pool);
 	return NULL;
-}
-
-static pthread_t start(void *(*func)(void *), void *arg)
-{
-	pthread_t thread;
-
-	assert_int_equal(pthread_create(&thread, NULL, func, arg), 0);
-	return thread;
 }
 
 /* Lets a compaction begin, and stop at the lock of the scene's class. */

@@ -270,23 +270,8 @@ static void test_lazy_fails(void **state)
 /* Asked for, it is made with the pool, or the pool is not made. */
 static void test_made_with_the_pool(void **state)
 {
-	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
-	struct zs_pool *pool = NULL;
-	long n;
+	struct zs_pool *pool = make_deferring_of(ZS_DEFER_ARRAY, 2);
 
-	o.page_size = test_page_size;
-	o.lock_scope = test_scope;
-	o.defer = ZS_DEFER_ARRAY;
-	for (n = 1; !pool; n++) {
-		uzs_fault_set(UZS_FAULT_OS, n);
-		errno = 0;
-		pool = zs_create_pool_with("array", &o);
-		if (!pool)
-			assert_int_equal(errno, ENOMEM);
-	}
-	uzs_fault_set(UZS_FAULT_OS, 0);
-	/* The pool, and the array. */
-	assert_int_equal(n, 4);
 	queue_many(pool, 100, 1);
 	zs_free_deferred_flush(pool);
 	assert_empty(pool);

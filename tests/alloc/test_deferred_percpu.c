@@ -299,22 +299,8 @@ static void test_enable_with_handles(void **state)
 /* Asked for with the pool: it has them, or is not made. */
 static void test_made_with_the_pool(void **state)
 {
-	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
-	struct zs_pool *pool = NULL;
-	long n;
+	struct zs_pool *pool = make_deferring_of(ZS_DEFER_PERCPU, 2);
 
-	o.page_size = test_page_size;
-	o.lock_scope = test_scope;
-	o.defer = ZS_DEFER_PERCPU;
-	for (n = 1; !pool; n++) {
-		uzs_fault_set(UZS_FAULT_OS, n);
-		errno = 0;
-		pool = zs_create_pool_with("buffers", &o);
-		if (!pool)
-			assert_int_equal(errno, ENOMEM);
-	}
-	uzs_fault_set(UZS_FAULT_OS, 0);
-	assert_int_equal(n, 4);
 	assert_int_equal(zs_pool_enable_deferred_free(pool, NULL, NULL),
 			 -EBUSY);
 	zs_destroy_pool(pool);

@@ -6,20 +6,13 @@
 #include <pthread.h>
 
 #include "test_harden.h"
+#include "test_process.h"
 
 #include "compat/os.h"
 #include "types.h"
 
 static struct told told;
 static enum zs_defer_mode test_defer;
-
-static pthread_t start(void *(*run)(void *arg), void *arg)
-{
-	pthread_t thread;
-
-	assert_int_equal(pthread_create(&thread, NULL, run, arg), 0);
-	return thread;
-}
 
 /* ---- a correct program --------------------------------------------------- */
 
@@ -182,30 +175,43 @@ static void *free_too(void *arg)
 	return NULL;
 }
 
-static void test_two_free_one(void **state)
+/* Round after round: the test allocates, another thread does other(), the test
+ * does own() at the same time, and then looks with after(). */
+static void run_rounds(void *(*other)(void *), void (*own)(struct doubles *d),
+		       void (*after)(struct doubles *d, int round))
 {
 	struct doubles d = { .rounds = uzs_test_scale(100) };
-	pthread_t other;
+	pthread_t thread;
 
 	d.pool =
 		make_hardened(test_scope, test_defer, ZS_POOL_NO_WORKER, &told);
 	told_reset(&told);
 	assert_int_equal(pthread_barrier_init(&d.barrier, NULL, 2), 0);
-	other = start(free_too, &d);
+	thread = start(other, &d);
 	for (int r = 0; r < d.rounds; r++) {
 		for (int i = 0; i < ROUND; i++)
 			d.handles[i] = must_malloc(d.pool, SIZE_OF(i));
 		pthread_barrier_wait(&d.barrier);
-		free_all(&d);
+		own(&d);
 		pthread_barrier_wait(&d.barrier);
-		zs_free_deferred_flush(d.pool);
-		assert_int_equal(told.nr, (r + 1) * ROUND);
+		after(&d, r);
 		assert_int_equal(info_of(d.pool).objs_inuse, 0);
 	}
-	pthread_join(other, NULL);
+	join(thread);
 	pthread_barrier_destroy(&d.barrier);
 	assert_sound(d.pool);
 	assert_int_equal(zs_destroy_pool(d.pool), 0);
+}
+
+static void each_was_told(struct doubles *d, int round)
+{
+	zs_free_deferred_flush(d->pool);
+	assert_int_equal(told.nr, (round + 1) * ROUND);
+}
+
+static void test_two_free_one(void **state)
+{
+	run_rounds(free_too, free_all, each_was_told);
 }
 
 /* One reads, the other frees meanwhile: either the read finds it freed, or the
@@ -230,33 +236,23 @@ static void *read_all(void *arg)
 	return NULL;
 }
 
+static void free_at_once(struct doubles *d)
+{
+	for (int i = 0; i < ROUND; i++)
+		zs_free(d->pool, d->handles[i]);
+}
+
+/* Those that were read at that moment. */
+static void free_the_rest(struct doubles *d, int round)
+{
+	for (int i = 0; i < ROUND; i++)
+		if (uzs_peek_word((const void *)d->handles[i]))
+			zs_free(d->pool, d->handles[i]);
+}
+
 static void test_one_reads(void **state)
 {
-	struct doubles d = { .rounds = uzs_test_scale(100) };
-	pthread_t other;
-
-	d.pool =
-		make_hardened(test_scope, test_defer, ZS_POOL_NO_WORKER, &told);
-	told_reset(&told);
-	assert_int_equal(pthread_barrier_init(&d.barrier, NULL, 2), 0);
-	other = start(read_all, &d);
-	for (int r = 0; r < d.rounds; r++) {
-		for (int i = 0; i < ROUND; i++)
-			d.handles[i] = must_malloc(d.pool, SIZE_OF(i));
-		pthread_barrier_wait(&d.barrier);
-		for (int i = 0; i < ROUND; i++)
-			zs_free(d.pool, d.handles[i]);
-		pthread_barrier_wait(&d.barrier);
-		/* Those that were read at that moment. */
-		for (int i = 0; i < ROUND; i++)
-			if (uzs_peek_word((const void *)d.handles[i]))
-				zs_free(d.pool, d.handles[i]);
-		assert_int_equal(info_of(d.pool).objs_inuse, 0);
-	}
-	pthread_join(other, NULL);
-	pthread_barrier_destroy(&d.barrier);
-	assert_sound(d.pool);
-	assert_int_equal(zs_destroy_pool(d.pool), 0);
+	run_rounds(read_all, free_at_once, free_the_rest);
 }
 
 /* ---- fork ---------------------------------------------------------------- */

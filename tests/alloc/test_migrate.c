@@ -5,6 +5,7 @@
  */
 #include "migrate.h"
 #include "test_layout.h"
+#include "test_objects.h"
 
 #include <sched.h>
 
@@ -13,21 +14,6 @@
 #include "words.h"
 
 #define MAX_OBJS (1u << OBJ_BITS)
-
-static struct page *page_at(struct zspage *zspage, unsigned int n)
-{
-	struct zpdesc *zpdesc = zspage->first_zpdesc;
-
-	while (n--)
-		zpdesc = get_next_zpdesc(zpdesc);
-	assert_non_null(zpdesc);
-	return zpdesc_page(zpdesc);
-}
-
-static struct zspage *zspage_of(struct zs_pool *pool, unsigned long handle)
-{
-	return obj_to_zpdesc(pool, handle_to_obj(handle))->zspage;
-}
 
 /* A page from the zone, full of what looks like tags of allocated objects. */
 static struct page *new_page(struct zs_pool *pool)

@@ -3,7 +3,7 @@
  * locks, and what becomes of a zspage that is emptied while one of its pages
  * is locked.
  */
-#include "test_util.h"
+#include "test_objects.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -85,21 +85,6 @@ static unsigned long pages_out(struct zs_pool *pool)
 
 	uzs_zone_stat(&pool->zone, &stat);
 	return stat.pages_used;
-}
-
-static struct zspage *zspage_of(struct zs_pool *pool, unsigned long handle)
-{
-	return obj_to_zpdesc(pool, handle_to_obj(handle))->zspage;
-}
-
-static struct page *page_at(struct zspage *zspage, unsigned int n)
-{
-	struct zpdesc *zpdesc = zspage->first_zpdesc;
-
-	while (n--)
-		zpdesc = get_next_zpdesc(zpdesc);
-	assert_non_null(zpdesc);
-	return zpdesc_page(zpdesc);
 }
 
 /* ---- the chain ----------------------------------------------------------- */

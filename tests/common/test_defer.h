@@ -5,13 +5,15 @@
 #ifndef UZS_TEST_DEFER_H
 #define UZS_TEST_DEFER_H
 
-#include "test_util.h"
+#include "test_objects.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "compat/fault.h"
 #include "free_many.h"
 #include "geometry.h"
 #include "reuse.h"
@@ -64,6 +66,31 @@ static inline struct zs_pool *make_deferring(enum zs_defer_mode mode,
 	o.flags = flags;
 	pool = zs_create_pool_with("deferring", &o);
 	assert_non_null(pool);
+	return pool;
+}
+
+/* What the OS has to give when a pool is made that defers, one thing after the
+ * other: the pool, and the queue with it. Without one of them there is no pool.
+ * Return: the pool, when there is. */
+static inline struct zs_pool *make_deferring_of(enum zs_defer_mode mode,
+						long things)
+{
+	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+	struct zs_pool *pool = NULL;
+	long n;
+
+	o.page_size = test_page_size;
+	o.lock_scope = test_scope;
+	o.defer = mode;
+	for (n = 1; !pool; n++) {
+		uzs_fault_set(UZS_FAULT_OS, n);
+		errno = 0;
+		pool = zs_create_pool_with("deferring", &o);
+		if (!pool)
+			assert_int_equal(errno, ENOMEM);
+	}
+	uzs_fault_set(UZS_FAULT_OS, 0);
+	assert_int_equal(n, things + 2);
 	return pool;
 }
 
@@ -234,22 +261,6 @@ static inline struct size_class *class_of_few(struct zs_pool *pool,
 static inline size_t room_of(const struct size_class *class)
 {
 	return class->size - (class->huge ? 0 : ZS_HANDLE_SIZE);
-}
-
-static inline struct zspage *zspage_of(struct zs_pool *pool,
-				       unsigned long handle)
-{
-	return obj_to_zpdesc(pool, handle_to_obj(handle))->zspage;
-}
-
-static inline struct page *page_at(struct zspage *zspage, unsigned int n)
-{
-	struct zpdesc *zpdesc = zspage->first_zpdesc;
-
-	while (n--)
-		zpdesc = get_next_zpdesc(zpdesc);
-	assert_non_null(zpdesc);
-	return zpdesc_page(zpdesc);
 }
 
 /* Allocates n objects. Return: their handles, to be freed by free(). */

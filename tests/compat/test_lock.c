@@ -5,11 +5,7 @@
  */
 /* In every body of compat: the locks themselves. */
 #define UZS_LOCK_NATIVE
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test_process.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -33,19 +29,6 @@ static void wait_bits(const u32 *word, u32 bits)
 		sched_yield();
 }
 
-static pthread_t start(void *(*func)(void *), void *arg)
-{
-	pthread_t thread;
-
-	assert_int_equal(pthread_create(&thread, NULL, func, arg), 0);
-	return thread;
-}
-
-static void join(pthread_t thread)
-{
-	assert_int_equal(pthread_join(thread, NULL), 0);
-}
-
 static void run_threads(unsigned int nr, void *(*func)(void *), void *arg)
 {
 	pthread_t threads[MAX_THREADS];
@@ -54,24 +37,6 @@ static void run_threads(unsigned int nr, void *(*func)(void *), void *arg)
 		threads[i] = start(func, arg);
 	for (unsigned int i = 0; i < nr; i++)
 		join(threads[i]);
-}
-
-/* Runs func in a child. Return: its wait status. */
-static int in_child(void (*func)(void))
-{
-	int status = -1;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		alarm(20);
-		func();
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return status;
 }
 
 static bool aborted(int status)
@@ -209,8 +174,8 @@ static void test_spin_asserts(void **state)
 {
 	if (!UZS_DEBUG)
 		skip();
-	assert_true(aborted(in_child(assert_unlocked)));
-	assert_true(aborted(in_child(unlock_unlocked)));
+	assert_true(aborted(in_child(assert_unlocked, 20)));
+	assert_true(aborted(in_child(unlock_unlocked, 20)));
 }
 
 #define SPIN_ROUNDS 20000
@@ -902,7 +867,7 @@ static void test_fork(void **state)
 
 	gate = 0;
 	a = start(sleeper, &through);
-	status = in_child(child_waits);
+	status = in_child(child_waits, 20);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
 	__atomic_store_n(&gate, 1, __ATOMIC_RELEASE);

@@ -4,6 +4,7 @@
  * used, whatever mlockall says. (That maps and gives back, as such: test_zone.c.)
  */
 #include "test_system.h"
+#include "test_process.h"
 #include "test_util.h"
 
 #include <errno.h>
@@ -37,20 +38,10 @@ static struct usage usage(void)
 }
 
 /* In a child, as what is done to a process lasts. */
-static void in_child(void (*fn)(void))
+static void must_end_well(void (*func)(void))
 {
-	int status = -1;
-	pid_t pid;
+	int status = in_child(func, 120);
 
-	fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		alarm(120);
-		fn();
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	if (WEXITSTATUS(status) == 77)
 		skip();
@@ -208,7 +199,7 @@ static void refuse_all(void)
 
 static void test_all_refused(void **state)
 {
-	in_child(refuse_all);
+	must_end_well(refuse_all);
 }
 
 /* ---- the limit of mappings, for real ------------------------------------------- */
@@ -302,7 +293,7 @@ static void test_limit_of_mappings(void **state)
 	/* More would take seconds. */
 	if (most_mappings() < 1000 || most_mappings() > 200000)
 		skip();
-	in_child(live_at_limit);
+	must_end_well(live_at_limit);
 }
 
 /* ---- mlockall --------------------------------------------------------------------- */
@@ -349,7 +340,7 @@ static void test_locked_future(void **state)
 #if SANITIZED
 	skip(); /* which let nothing be locked */
 #endif
-	in_child(live_locked);
+	must_end_well(live_locked);
 }
 
 /* A live pool is locked, and filled, as it is. What is freed goes back. */
@@ -389,7 +380,7 @@ static void test_locked_current(void **state)
 #if SANITIZED
 	skip();
 #endif
-	in_child(live_before_locked);
+	must_end_well(live_before_locked);
 }
 
 int main(void)

@@ -4,11 +4,7 @@
  * that is not ordered. A thread that waits for ever ends the program by
  * alarm.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test_process.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -37,19 +33,6 @@ struct world {
 	bool stop; /* atomic */
 	bool done; /* atomic: synchronize_rcu returned */
 };
-
-static pthread_t start(void *(*func)(void *), void *arg)
-{
-	pthread_t thread;
-
-	assert_int_equal(pthread_create(&thread, NULL, func, arg), 0);
-	return thread;
-}
-
-static void join(pthread_t thread)
-{
-	assert_int_equal(pthread_join(thread, NULL), 0);
-}
 
 static struct thing *new_thing(unsigned long value)
 {

@@ -3,11 +3,7 @@
  * guarantees S1 to S3. A thread that waits for ever ends the program by
  * alarm.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "test_process.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -242,19 +238,6 @@ static void *unregister(void *arg)
 	uzs_shrinker_unregister(&m->list, &m->shrinker);
 	smp_store_release(&m->gone, true);
 	return NULL;
-}
-
-static pthread_t start(void *(*func)(void *), void *arg)
-{
-	pthread_t thread;
-
-	assert_int_equal(pthread_create(&thread, NULL, func, arg), 0);
-	return thread;
-}
-
-static void join(pthread_t thread)
-{
-	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
 /* S1: each waits inside for the others, so all are there at once. */

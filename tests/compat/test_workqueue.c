@@ -7,6 +7,7 @@
 #define _GNU_SOURCE /* pthread_getname_np */
 #endif
 #include "test_system.h"
+#include "test_process.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -43,19 +44,6 @@ static bool gate_is_open(const struct gate *g)
 	return smp_load_acquire(&g->open);
 }
 
-static pthread_t start(void *(*func)(void *), void *arg)
-{
-	pthread_t thread;
-
-	assert_int_equal(pthread_create(&thread, NULL, func, arg), 0);
-	return thread;
-}
-
-static void join(pthread_t thread)
-{
-	assert_int_equal(pthread_join(thread, NULL), 0);
-}
-
 /* Returns when nr threads, the worker included, sleep in wq. */
 static void wait_sleepers(struct workqueue_struct *wq, unsigned int nr)
 {
@@ -77,14 +65,6 @@ static enum uzs_worker_state worker_of(struct workqueue_struct *wq)
 	worker = wq->worker;
 	spin_unlock(&wq->lock);
 	return worker;
-}
-
-static int child_status(pid_t pid)
-{
-	int status = -1;
-
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return status;
 }
 
 /* ------------------------------------------------------------------------

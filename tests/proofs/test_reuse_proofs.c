@@ -5,10 +5,10 @@
  * tests/wrong/ has variants of the library with which a proof must fail.
  * usage: test_reuse_proofs [PATTERN]: the proofs whose names match, * and ?.
  */
+#include "proof.h"
 #include "test_reports.h"
 #include "test_reuse.h"
 
-#include "compat/checked/hooks.h"
 
 /* A hook runs in the middle of the library: it only notes. */
 static struct {
@@ -276,15 +276,8 @@ static void proof_pages_freed(void **state)
 	}
 }
 
-static int stop(void **state)
-{
-	uzs_set_hooks(NULL);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
-#define PROOF(test) cmocka_unit_test_teardown(test, stop)
 	const struct CMUnitTest tests[] = {
 		PROOF(proof_never_waits),
 		PROOF(proof_all_slots),
@@ -292,7 +285,5 @@ int main(int argc, char **argv)
 		PROOF(proof_pages_freed),
 	};
 
-	if (argc > 1)
-		cmocka_set_test_filter(argv[1]);
-	return run_in_every_variant(tests);
+	return run_proofs(argc, argv, tests);
 }

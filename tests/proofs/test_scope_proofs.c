@@ -12,9 +12,8 @@
 #include "class.h"
 #include "object.h"
 #include "zspage.h"
-#include "test_defer.h"
+#include "proof.h"
 
-#include "compat/checked/hooks.h"
 #include "compat/checked/lockstat.h"
 
 #define for_each_mode(mode)                           \
@@ -674,15 +673,8 @@ static void proof_schedule(void **state)
 	}
 }
 
-static int stop(void **state)
-{
-	uzs_set_hooks(NULL);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
-#define PROOF(test) cmocka_unit_test_teardown(test, stop)
 	const struct CMUnitTest tests[] = {
 		PROOF(proof_pages_freed),  PROOF(proof_lock_sequence),
 		PROOF(proof_page_locks),   PROOF(proof_migration),
@@ -690,7 +682,5 @@ int main(int argc, char **argv)
 		PROOF(proof_capacity),	   PROOF(proof_schedule),
 	};
 
-	if (argc > 1)
-		cmocka_set_test_filter(argv[1]);
-	return run_in_every_variant(tests);
+	return run_proofs(argc, argv, tests);
 }

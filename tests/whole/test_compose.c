@@ -130,6 +130,20 @@ static pid_t fork_both(void)
 	return 0;
 }
 
+/* The child's end, and the parent's: b has an object left. */
+static bool both_end_well(void)
+{
+	return zs_destroy_pool(both.b) == 1 && zs_destroy_pool(both.a) == 0;
+}
+
+static void assert_both_end_well(pid_t child)
+{
+	assert_child_well(child);
+	assert_sound(both.a);
+	assert_sound(both.b);
+	assert_true(both_end_well());
+}
+
 static void test_fork_beside_walk(void **state)
 {
 	struct helper h = { 0 };
@@ -139,15 +153,10 @@ static void test_fork_beside_walk(void **state)
 	helper_start(&h, both.b, help_walk);
 	pid = fork_both();
 	if (!pid)
-		_exit(zs_destroy_pool(both.b) != 1 ||
-		      zs_destroy_pool(both.a) != 0);
+		_exit(!both_end_well());
 	helper_join(&h);
 	assert_int_equal(h.result, 1);
-	assert_child_well(pid);
-	assert_sound(both.a);
-	assert_sound(both.b);
-	assert_int_equal(zs_destroy_pool(both.b), 1);
-	assert_int_equal(zs_destroy_pool(both.a), 0);
+	assert_both_end_well(pid);
 }
 
 /* What a callback was given is its parent's; the child counts it as drained,
@@ -167,18 +176,14 @@ static void test_fork_beside_drain(void **state)
 		zs_free_deferred_flush(both.b);
 		if (both.seen != 1 || both.sum != 77)
 			_exit(4);
-		_exit(zs_destroy_pool(both.b) != 1 ||
-		      zs_destroy_pool(both.a) != 0);
+		_exit(!both_end_well());
 	}
 	helper_join(&h);
 	assert_int_equal(both.seen, NR_VALUES);
 	assert_int_equal(both.sum, 1 + 2 + 3);
-	assert_child_well(pid);
 	/* This drain is none that frees. */
 	both.b->deferred.nr_idle_drains = 0;
-	assert_sound(both.b);
-	assert_int_equal(zs_destroy_pool(both.b), 1);
-	assert_int_equal(zs_destroy_pool(both.a), 0);
+	assert_both_end_well(pid);
 }
 
 /* A callback that needs no time but that of the fork is waited for: nothing is
