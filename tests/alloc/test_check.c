@@ -606,7 +606,7 @@ static void test_i12_kept(void **state)
 }
 
 /* One violation does not hide another. */
-static void test_several(void **state)
+static void test_one_violation_does_not_hide_another(void **state)
 {
 	struct fixture *f = *state;
 	struct size_class *huge =
@@ -625,7 +625,7 @@ static void test_several(void **state)
 }
 
 /* What happens to be going on in a pool is no violation. */
-static void test_sound_meanwhile(void **state)
+static void test_what_goes_on_is_no_violation(void **state)
 {
 	struct fixture *f = *state;
 	struct zspage *zspage = zspage_of(f->pool, f->huge);
@@ -673,7 +673,7 @@ static void test_sound_meanwhile(void **state)
 }
 
 /* Of every geometry, empty, half filled, emptied. */
-static void test_sound_geometries(void **state)
+static void test_every_geometry_is_sound(void **state)
 {
 	for (unsigned int page = 4096; page <= 65536; page *= 2) {
 		for (unsigned int chain = 4; chain <= 16; chain += 3) {
@@ -724,9 +724,9 @@ int main(void)
 		broken(test_i10_pages_out),
 		broken(test_i11_drains),
 		broken(test_i12_kept),
-		broken(test_several),
-		broken(test_sound_meanwhile),
-		cmocka_unit_test(test_sound_geometries),
+		broken(test_one_violation_does_not_hide_another),
+		broken(test_what_goes_on_is_no_violation),
+		cmocka_unit_test(test_every_geometry_is_sound),
 	};
 
 	return run_in_every_scope(tests);

@@ -52,7 +52,7 @@ static void drop_table(struct table *t)
 
 /* ---- the table ----------------------------------------------------------- */
 
-static void test_constants(void **state)
+static void test_constants_follow_the_geometry(void **state)
 {
 	for_each_geometry(page_size, chain_size) {
 		struct table t = make_table(page_size, chain_size);
@@ -75,7 +75,7 @@ static void test_constants(void **state)
 
 /* The definition, in other words than the code's: of all zspages that waste
  * as little as can be, the shortest. */
-static void test_pages_per_zspage(void **state)
+static void test_zspage_wastes_least_then_is_shortest(void **state)
 {
 	for_each_geometry(page_size, chain_size) {
 		unsigned int delta = page_size / 256;
@@ -101,7 +101,7 @@ static void test_pages_per_zspage(void **state)
 }
 
 /* Not left to the definition: figures one can work out by hand. */
-static void test_known_classes(void **state)
+static void test_classes_worked_out_by_hand(void **state)
 {
 	/* 3 * 4096 = 256 * 48; one page of 4096 would waste 16. */
 	assert_int_equal(uzs_pages_per_zspage(48, 4096, 8), 3);
@@ -118,7 +118,7 @@ static void test_known_classes(void **state)
 
 /* Every index: its class is the largest index of those with its geometry, all
  * in one run; no two classes next to each other have the same one. */
-static void test_merging(void **state)
+static void test_classes_of_one_geometry_are_merged(void **state)
 {
 	for_each_geometry(page_size, chain_size) {
 		struct table t = make_table(page_size, chain_size);
@@ -161,7 +161,7 @@ static void test_merging(void **state)
 
 /* The watermark less 1 lands in a class of several objects or pages, the
  * watermark itself not. Sizes are requests: without the handle word. */
-static void test_huge_class_size(void **state)
+static void test_huge_class_size_is_the_watermark(void **state)
 {
 	for_each_geometry(page_size, chain_size) {
 		struct table t = make_table(page_size, chain_size);
@@ -182,7 +182,7 @@ static void test_huge_class_size(void **state)
 
 /* Of all indices whose class is large enough, the smallest; for a request
  * that is too large with its handle word, the last. */
-static void test_class_index(void **state)
+static void test_class_is_the_smallest_that_fits(void **state)
 {
 	for_each_geometry(page_size, chain_size) {
 		struct table t = make_table(page_size, chain_size);
@@ -223,7 +223,7 @@ static void see(const struct class_geometry *g, void *arg)
 	seen->own += !g->merged;
 }
 
-static void test_walk_geometry(void **state)
+static void test_walk_shows_each_class_once(void **state)
 {
 	for_each_geometry(page_size, chain_size) {
 		struct table t = make_table(page_size, chain_size);
@@ -245,7 +245,7 @@ static unsigned int group_of(unsigned int inuse, unsigned int objs)
 	return uzs_fullness_group(&class, inuse);
 }
 
-static void test_fullness_group(void **state)
+static void test_group_follows_the_share_in_use(void **state)
 {
 	/* The densest zspage there is: 16 pages of 64 KiB, 288 bytes. */
 	for (unsigned int objs = 1; objs <= 16 * 65536 / 288; objs++) {
@@ -274,7 +274,7 @@ static void test_fullness_group(void **state)
 	assert_int_equal(group_of(100, 1000), 2);
 }
 
-static void test_freeable_pages(void **state)
+static void test_freeable_pages_are_of_whole_zspages(void **state)
 {
 	struct size_class class = { .objs_per_zspage = 10,
 				    .pages_per_zspage = 3 };
@@ -349,7 +349,7 @@ static void assert_list(struct size_class *class, unsigned int group,
 		__VA_ARGS__                                                   \
 	}
 
-static void test_insert_at_head(void **state)
+static void test_zspages_are_inserted_at_the_head(void **state)
 {
 	struct size_class *class = make_class();
 	struct zspage z[3] = { 0 };
@@ -369,7 +369,7 @@ static void test_insert_at_head(void **state)
 
 /* A zspage stays where it is in its list unless its group changed: then it is
  * the first of the new group. */
-static void test_fix_fullness_group(void **state)
+static void test_zspage_moves_only_to_another_group(void **state)
 {
 	struct size_class *class = make_class();
 	struct zspage z[3] = { 0 }, other = { 0 };
@@ -402,7 +402,7 @@ static void test_fix_fullness_group(void **state)
 
 /* One zspage in each group: taken from 99 % down to empty, never a full one;
  * of several in a group the first. */
-static void test_find_zspage(void **state)
+static void test_fullest_zspage_is_found(void **state)
 {
 	struct size_class *class = make_class();
 	struct zspage z[NR_FULLNESS_GROUPS] = { 0 }, second = { 0 };
@@ -437,18 +437,18 @@ static void test_find_zspage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_constants),
-		cmocka_unit_test(test_pages_per_zspage),
-		cmocka_unit_test(test_known_classes),
-		cmocka_unit_test(test_merging),
-		cmocka_unit_test(test_huge_class_size),
-		cmocka_unit_test(test_class_index),
-		cmocka_unit_test(test_walk_geometry),
-		cmocka_unit_test(test_fullness_group),
-		cmocka_unit_test(test_freeable_pages),
-		cmocka_unit_test(test_insert_at_head),
-		cmocka_unit_test(test_fix_fullness_group),
-		cmocka_unit_test(test_find_zspage),
+		cmocka_unit_test(test_constants_follow_the_geometry),
+		cmocka_unit_test(test_zspage_wastes_least_then_is_shortest),
+		cmocka_unit_test(test_classes_worked_out_by_hand),
+		cmocka_unit_test(test_classes_of_one_geometry_are_merged),
+		cmocka_unit_test(test_huge_class_size_is_the_watermark),
+		cmocka_unit_test(test_class_is_the_smallest_that_fits),
+		cmocka_unit_test(test_walk_shows_each_class_once),
+		cmocka_unit_test(test_group_follows_the_share_in_use),
+		cmocka_unit_test(test_freeable_pages_are_of_whole_zspages),
+		cmocka_unit_test(test_zspages_are_inserted_at_the_head),
+		cmocka_unit_test(test_zspage_moves_only_to_another_group),
+		cmocka_unit_test(test_fullest_zspage_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,7 +129,7 @@ static struct zspage *first_of(const struct scene *s, unsigned int group)
 
 /* ---- who goes where ------------------------------------------------------ */
 
-static void test_order_of_zspages(void **state)
+static void test_fullest_is_filled_from_emptiest(void **state)
 {
 	enum { A, B, C, D, E, F };
 	struct zs_pool_info info;
@@ -174,7 +174,7 @@ static void test_order_of_zspages(void **state)
 
 /* Lowest index first; into the free places of the destination in the order of
  * its free list, the one freed last first. */
-static void test_order_of_objects(void **state)
+static void test_objects_move_in_index_order(void **state)
 {
 	enum { TO, FROM };
 	unsigned int places[OBJS], n = 0;
@@ -197,7 +197,7 @@ static void test_order_of_objects(void **state)
 
 /* A source that is not emptied goes to the head of the group that it now
  * belongs to. */
-static void test_source_put_back(void **state)
+static void test_source_goes_to_head_of_its_group(void **state)
 {
 	enum { TO, OTHER, FROM, SMALL };
 	struct scene s;
@@ -229,7 +229,7 @@ static void test_source_put_back(void **state)
 }
 
 /* K2: nothing moves if that frees no zspage; nothing is touched at all. */
-static void test_no_gain(void **state)
+static void test_nothing_moves_without_gain(void **state)
 {
 	static const unsigned int none[][3] = {
 		{ 9, 9, 17 }, { 1, 17, 17 }, { 17, 17, 17 }, { 16, 16, 3 }
@@ -255,7 +255,7 @@ static void test_no_gain(void **state)
 
 /* It ends as soon as no zspage can be freed, not when all are full: the last
  * destination and what is left of others stay partly filled. */
-static void test_stops_in_time(void **state)
+static void test_stops_when_no_zspage_can_be_freed(void **state)
 {
 	struct scene s;
 
@@ -274,7 +274,7 @@ static void test_stops_in_time(void **state)
 	drop(&s);
 }
 
-static void test_empty_pool(void **state)
+static void test_empty_pool_frees_nothing(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 
@@ -289,7 +289,7 @@ static void test_empty_pool(void **state)
 	zs_destroy_pool(pool);
 }
 
-static void test_shrinker(void **state)
+static void test_shrinker_counts_and_frees_pages(void **state)
 {
 	struct zs_pool_stats stats;
 	unsigned long h[32];
@@ -333,7 +333,7 @@ static void unpin(struct scene *s, unsigned int z, void *data)
 
 /* The first source is pinned: this class is left as it was, though others
  * could have been emptied. */
-static void test_source_pinned(void **state)
+static void test_pinned_source_ends_the_class(void **state)
 {
 	enum { A, B, C, D, E, F };
 	struct layout was = { 0 }, is = { 0 };
@@ -356,7 +356,7 @@ static void test_source_pinned(void **state)
 }
 
 /* The second is: what was done before stays done. */
-static void test_second_source_pinned(void **state)
+static void test_second_pinned_source_keeps_what_moved(void **state)
 {
 	enum { A, B, C, D, E, F };
 	struct scene s;
@@ -379,7 +379,7 @@ static void test_second_source_pinned(void **state)
 }
 
 /* A destination may be read all the while: nothing in it moves. */
-static void test_destination_pinned(void **state)
+static void test_pinned_destination_is_filled(void **state)
 {
 	enum { A, B, C };
 	unsigned long obj;
@@ -397,7 +397,7 @@ static void test_destination_pinned(void **state)
 }
 
 /* One class's pinned source does not stop the other classes. */
-static void test_other_classes_go_on(void **state)
+static void test_pinned_source_stops_no_other_class(void **state)
 {
 	unsigned long h[8];
 	struct scene s;
@@ -424,7 +424,7 @@ static void test_other_classes_go_on(void **state)
 
 /* The pages of an emptied zspage count as freed even if one of them is locked
  * and the work frees them later. */
-static void test_source_goes_async(void **state)
+static void test_waiting_pages_count_as_freed(void **state)
 {
 	enum { A, B, C, D, E, F };
 	struct scene s;
@@ -453,7 +453,7 @@ static void test_source_goes_async(void **state)
 
 /* Pages in waiting zspages seem freeable, but are nobody's to compact: it
  * must end all the same, with no destination, or with no source. */
-static void test_nothing_but_waiting(void **state)
+static void test_ends_when_only_waiting_is_left(void **state)
 {
 	struct page *page;
 	struct scene s;
@@ -509,7 +509,7 @@ static pthread_t start_stopped(struct compactor *c, struct scene *s)
 }
 
 /* One at a time: the second gets 0 at once, and does not count as a run. */
-static void test_second_compactor(void **state)
+static void test_second_compactor_gets_0(void **state)
 {
 	struct compactor c;
 	pthread_t thread;
@@ -531,7 +531,7 @@ static void test_second_compactor(void **state)
 }
 
 /* Larger classes first, each under pool->lock for writing. */
-static void test_order_of_classes(void **state)
+static void test_larger_classes_first(void **state)
 {
 	static const size_t sizes[] = { 3000, 1500, 400, 100 };
 	struct size_class *classes[ARRAY_SIZE(sizes)];
@@ -596,7 +596,7 @@ static void *visit(void *arg)
 
 /* K3: who waits for pool->lock comes in after the first source, though the
  * destination has room for all; and finds it in its list. */
-static void test_contended(void **state)
+static void test_waiter_comes_in_after_first_source(void **state)
 {
 	struct visitor v = { 0 };
 	struct compactor c;
@@ -623,22 +623,22 @@ static void test_contended(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order_of_zspages),
-		cmocka_unit_test(test_order_of_objects),
-		cmocka_unit_test(test_source_put_back),
-		cmocka_unit_test(test_no_gain),
-		cmocka_unit_test(test_stops_in_time),
-		cmocka_unit_test(test_empty_pool),
-		cmocka_unit_test(test_shrinker),
-		cmocka_unit_test(test_source_pinned),
-		cmocka_unit_test(test_second_source_pinned),
-		cmocka_unit_test(test_destination_pinned),
-		cmocka_unit_test(test_other_classes_go_on),
-		cmocka_unit_test(test_source_goes_async),
-		cmocka_unit_test(test_nothing_but_waiting),
-		cmocka_unit_test(test_second_compactor),
-		cmocka_unit_test(test_order_of_classes),
-		cmocka_unit_test(test_contended),
+		cmocka_unit_test(test_fullest_is_filled_from_emptiest),
+		cmocka_unit_test(test_objects_move_in_index_order),
+		cmocka_unit_test(test_source_goes_to_head_of_its_group),
+		cmocka_unit_test(test_nothing_moves_without_gain),
+		cmocka_unit_test(test_stops_when_no_zspage_can_be_freed),
+		cmocka_unit_test(test_empty_pool_frees_nothing),
+		cmocka_unit_test(test_shrinker_counts_and_frees_pages),
+		cmocka_unit_test(test_pinned_source_ends_the_class),
+		cmocka_unit_test(test_second_pinned_source_keeps_what_moved),
+		cmocka_unit_test(test_pinned_destination_is_filled),
+		cmocka_unit_test(test_pinned_source_stops_no_other_class),
+		cmocka_unit_test(test_waiting_pages_count_as_freed),
+		cmocka_unit_test(test_ends_when_only_waiting_is_left),
+		cmocka_unit_test(test_second_compactor_gets_0),
+		cmocka_unit_test(test_larger_classes_first),
+		cmocka_unit_test(test_waiter_comes_in_after_first_source),
 	};
 
 	return run_in_every_scope(tests);

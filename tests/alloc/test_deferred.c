@@ -13,7 +13,7 @@
 /* ---- one handle ---------------------------------------------------------- */
 
 /* The lock is free, the queue has room: the object stays until a flush. */
-static void test_queued(void **state)
+static void test_object_stays_until_a_flush(void **state)
 {
 	for_each_queue_mode(mode)
 	{
@@ -38,7 +38,7 @@ static void test_queued(void **state)
 }
 
 /* Without a queue: at once, and nothing to count. */
-static void test_no_queue(void **state)
+static void test_without_queue_frees_at_once(void **state)
 {
 	struct zs_pool *pool = make_deferring(ZS_DEFER_NONE, ZS_POOL_NO_WORKER);
 
@@ -56,7 +56,7 @@ static void test_no_queue(void **state)
 }
 
 /* 0 and error values are no handles: neither queued nor counted. */
-static void test_no_handle(void **state)
+static void test_no_handle_is_not_counted(void **state)
 {
 	for (enum zs_defer_mode mode = ZS_DEFER_NONE;
 	     mode <= VARIANT_LAST_QUEUE; mode++) {
@@ -75,7 +75,7 @@ static void test_no_handle(void **state)
 }
 
 /* The queue's lock is another's: it is not waited for. */
-static void test_busy(void **state)
+static void test_busy_queue_is_not_waited_for(void **state)
 {
 	for_each_queue_mode(mode)
 	{
@@ -109,7 +109,7 @@ static void help_defer(struct helper *h)
 }
 
 /* The same when it is another thread that must not wait. */
-static void test_busy_for_another_thread(void **state)
+static void test_other_thread_does_not_wait_either(void **state)
 {
 	for_each_queue_mode(mode)
 	{
@@ -130,7 +130,7 @@ static void test_busy_for_another_thread(void **state)
 }
 
 /* A queued object is one as any until it is freed: it may be moved. */
-static void test_queued_objects_move(void **state)
+static void test_queued_objects_may_move(void **state)
 {
 	for_each_queue_mode(mode)
 	{
@@ -172,7 +172,7 @@ static void test_queued_objects_move(void **state)
 
 /* ---- flush --------------------------------------------------------------- */
 
-static void test_flush_nothing(void **state)
+static void test_flush_of_nothing_does_nothing(void **state)
 {
 	for (enum zs_defer_mode mode = ZS_DEFER_DEFAULT;
 	     mode <= VARIANT_LAST_QUEUE; mode++) {
@@ -196,7 +196,7 @@ static void test_flush_nothing(void **state)
 /* A flush is freeing, and stands still at the lock of a class. Whoever queues
  * does not wait for it, nor does whoever frees in another class; and it leaves
  * alone what has been queued since it began. */
-static void test_drain_running(void **state)
+static void test_queueing_does_not_wait_for_a_drain(void **state)
 {
 	for_each_queue_mode(mode)
 	{
@@ -244,7 +244,7 @@ static void help_flush_and_look(struct helper *h)
 
 /* Nothing is in the queue any more, but what a flush took out of it is not
  * freed yet: for that another flush has to wait, too. */
-static void test_two_flushes(void **state)
+static void test_second_flush_waits_for_the_first(void **state)
 {
 	for_each_queue_mode(mode)
 	{
@@ -272,7 +272,7 @@ static void test_two_flushes(void **state)
 }
 
 /* In class-idx freeing what was queued does not take pool->lock, either. */
-static void test_flush_under_pool_lock(void **state)
+static void test_class_idx_flushes_without_pool_lock(void **state)
 {
 	for_each_queue_mode(mode)
 	{
@@ -296,7 +296,7 @@ static void test_flush_under_pool_lock(void **state)
 }
 
 /* A zspage that is emptied by a drain while a page of it is locked. */
-static void test_flush_with_page_locked(void **state)
+static void test_drain_leaves_locked_page_to_the_work(void **state)
 {
 	for_each_queue_mode(mode)
 	{
@@ -330,7 +330,7 @@ static void test_flush_with_page_locked(void **state)
 /* ---- the work ------------------------------------------------------------ */
 
 /* The caller drains. What has not reached the threshold waits. */
-static void test_without_worker(void **state)
+static void test_without_worker_the_caller_drains(void **state)
 {
 	for_each_queue_mode(mode)
 	{
@@ -355,7 +355,7 @@ static void test_without_worker(void **state)
 }
 
 /* The same with a worker, which needs nobody's help. */
-static void test_with_worker(void **state)
+static void test_worker_drains_from_the_threshold(void **state)
 {
 	for_each_queue_mode(mode)
 	{
@@ -378,7 +378,7 @@ static void test_with_worker(void **state)
 
 /* A flush before the work: the work finds nothing, and the next time all is as
  * the first time. */
-static void test_flush_before_the_work(void **state)
+static void test_work_after_a_flush_finds_nothing(void **state)
 {
 	for_each_queue_mode(mode)
 	{
@@ -403,7 +403,7 @@ static void test_flush_before_the_work(void **state)
 }
 
 /* No thread to be had: the handles wait for whoever drains; none is lost. */
-static void test_worker_cannot_start(void **state)
+static void test_without_thread_no_handle_is_lost(void **state)
 {
 	for_each_queue_mode(mode)
 	{
@@ -428,7 +428,7 @@ static void test_worker_cannot_start(void **state)
 }
 
 /* Not by queueing, as all is full: by what finds no room. */
-static void test_worker_later(void **state)
+static void test_worker_is_asked_for_when_full(void **state)
 {
 	for_each_queue_mode(mode)
 	{
@@ -478,7 +478,7 @@ static void check_destroy(enum zs_defer_mode mode, unsigned int flags,
 	assert_int_equal(zs_destroy_pool(pool), 2);
 }
 
-static void test_destroy(void **state)
+static void test_destroy_frees_what_is_queued(void **state)
 {
 	for_each_queue_mode(mode)
 	{
@@ -492,7 +492,7 @@ static void test_destroy(void **state)
 /* ---- memory -------------------------------------------------------------- */
 
 /* The queue's memory is shown: none, an array, buffers. */
-static void test_memory(void **state)
+static void test_memory_of_the_queue_is_shown(void **state)
 {
 	struct zs_pool_info none, array, percpu;
 	unsigned int bufs;
@@ -583,7 +583,7 @@ static void check_fork(enum zs_defer_mode mode, unsigned int flags,
 	assert_int_equal(zs_destroy_pool(pool), 0);
 }
 
-static void test_fork(void **state)
+static void test_child_drains_what_was_queued(void **state)
 {
 	for_each_queue_mode(mode)
 	{
@@ -703,7 +703,7 @@ static void check_relief_beside_drain(enum zs_defer_mode mode)
 	assert_int_equal(zs_destroy_pool(pool), 0);
 }
 
-static void test_relief(void **state)
+static void test_malloc_gets_what_is_queued(void **state)
 {
 	for_each_queue_mode(mode)
 	{
@@ -716,26 +716,26 @@ static void test_relief(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_queued),
-		cmocka_unit_test(test_no_queue),
-		cmocka_unit_test(test_no_handle),
-		cmocka_unit_test(test_busy),
-		cmocka_unit_test(test_busy_for_another_thread),
-		cmocka_unit_test(test_queued_objects_move),
-		cmocka_unit_test(test_flush_nothing),
-		cmocka_unit_test(test_drain_running),
-		cmocka_unit_test(test_two_flushes),
-		cmocka_unit_test(test_flush_under_pool_lock),
-		cmocka_unit_test(test_flush_with_page_locked),
-		cmocka_unit_test(test_without_worker),
-		cmocka_unit_test(test_with_worker),
-		cmocka_unit_test(test_flush_before_the_work),
-		cmocka_unit_test(test_worker_cannot_start),
-		cmocka_unit_test(test_worker_later),
-		cmocka_unit_test(test_destroy),
-		cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_relief),
-		cmocka_unit_test(test_fork),
+		cmocka_unit_test(test_object_stays_until_a_flush),
+		cmocka_unit_test(test_without_queue_frees_at_once),
+		cmocka_unit_test(test_no_handle_is_not_counted),
+		cmocka_unit_test(test_busy_queue_is_not_waited_for),
+		cmocka_unit_test(test_other_thread_does_not_wait_either),
+		cmocka_unit_test(test_queued_objects_may_move),
+		cmocka_unit_test(test_flush_of_nothing_does_nothing),
+		cmocka_unit_test(test_queueing_does_not_wait_for_a_drain),
+		cmocka_unit_test(test_second_flush_waits_for_the_first),
+		cmocka_unit_test(test_class_idx_flushes_without_pool_lock),
+		cmocka_unit_test(test_drain_leaves_locked_page_to_the_work),
+		cmocka_unit_test(test_without_worker_the_caller_drains),
+		cmocka_unit_test(test_worker_drains_from_the_threshold),
+		cmocka_unit_test(test_work_after_a_flush_finds_nothing),
+		cmocka_unit_test(test_without_thread_no_handle_is_lost),
+		cmocka_unit_test(test_worker_is_asked_for_when_full),
+		cmocka_unit_test(test_destroy_frees_what_is_queued),
+		cmocka_unit_test(test_memory_of_the_queue_is_shown),
+		cmocka_unit_test(test_malloc_gets_what_is_queued),
+		cmocka_unit_test(test_child_drains_what_was_queued),
 	};
 
 	return run_in_every_variant(tests);

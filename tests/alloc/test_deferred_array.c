@@ -28,7 +28,7 @@ static u64 queued_now(struct zs_pool *pool)
 
 /* The work is scheduled once, by the handle that makes it half full; neither by
  * one before it nor by those that follow. */
-static void test_half(void **state)
+static void test_half_full_schedules_once(void **state)
 {
 	struct zs_pool *pool =
 		make_deferring(ZS_DEFER_ARRAY, ZS_POOL_NO_WORKER);
@@ -66,7 +66,7 @@ static void help_drain(struct helper *h)
 /* While the work runs and has more than half before it, it is not scheduled
  * again; but when it has come below half, by the one that makes it half full
  * again. */
-static void test_half_while_draining(void **state)
+static void test_half_full_again_schedules_again(void **state)
 {
 	struct zs_pool *pool =
 		make_deferring(ZS_DEFER_ARRAY, ZS_POOL_NO_WORKER);
@@ -110,7 +110,7 @@ static void test_half_while_draining(void **state)
 
 /* ---- full ---------------------------------------------------------------- */
 
-static void test_full(void **state)
+static void test_full_array_frees_at_once(void **state)
 {
 	struct zs_pool *pool =
 		make_deferring(ZS_DEFER_ARRAY, ZS_POOL_NO_WORKER);
@@ -146,7 +146,7 @@ static void test_full(void **state)
 }
 
 /* Wherever in the array it begins: round and round, over its end. */
-static void test_round_and_round(void **state)
+static void test_array_is_a_ring(void **state)
 {
 	struct zs_pool *pool =
 		make_deferring(ZS_DEFER_ARRAY, ZS_POOL_NO_WORKER);
@@ -167,7 +167,7 @@ static void test_round_and_round(void **state)
 
 /* Handles are taken out under the lock and freed with the lock dropped: a
  * handful at a time, of which nobody waits for more than the taking out. */
-static void test_lock_is_dropped(void **state)
+static void test_lock_is_dropped_while_freeing(void **state)
 {
 	struct zs_pool *pool =
 		make_deferring(ZS_DEFER_ARRAY, ZS_POOL_NO_WORKER);
@@ -187,7 +187,7 @@ static void test_lock_is_dropped(void **state)
 
 /* Those that came first go first, and a flush stops at the last that was there
  * when it began: not at a number of handles. */
-static void test_in_order(void **state)
+static void test_first_come_first_freed(void **state)
 {
 	struct zs_pool *pool =
 		make_deferring(ZS_DEFER_ARRAY, ZS_POOL_NO_WORKER);
@@ -212,7 +212,7 @@ static void test_in_order(void **state)
 /* ---- made when first used ------------------------------------------------ */
 
 /* The default: no memory for it before the first handle. */
-static void test_lazy(void **state)
+static void test_default_makes_no_array_before_use(void **state)
 {
 	struct zs_pool *pool =
 		make_deferring(ZS_DEFER_DEFAULT, ZS_POOL_NO_WORKER);
@@ -240,7 +240,7 @@ static void test_lazy(void **state)
 
 /* No memory for it: freed at once, as if it were full; tried again with the
  * next handle. */
-static void test_lazy_fails(void **state)
+static void test_without_memory_frees_at_once(void **state)
 {
 	struct zs_pool *pool =
 		make_deferring(ZS_DEFER_DEFAULT, ZS_POOL_NO_WORKER);
@@ -284,7 +284,7 @@ static void help_defer_one(struct helper *h)
 }
 
 /* Two who need it at once: there is one; both handles are in it or freed. */
-static void test_first_use_at_once(void **state)
+static void test_two_first_uses_make_one_array(void **state)
 {
 	for (int round = uzs_test_scale(50); round > 0; round--) {
 		struct zs_pool *pool =
@@ -315,7 +315,7 @@ static void test_first_use_at_once(void **state)
 
 /* The queue counts against it: where there is no room for one, frees are
  * synchronous, and the pool stays within its limit. */
-static void test_limit(void **state)
+static void test_array_counts_against_the_limit(void **state)
 {
 	static const enum zs_defer_mode modes[] = { ZS_DEFER_DEFAULT,
 						    ZS_DEFER_ARRAY,
@@ -375,17 +375,17 @@ static void test_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_half),
-		cmocka_unit_test(test_half_while_draining),
-		cmocka_unit_test(test_full),
-		cmocka_unit_test(test_round_and_round),
-		cmocka_unit_test(test_lock_is_dropped),
-		cmocka_unit_test(test_in_order),
-		cmocka_unit_test(test_lazy),
-		cmocka_unit_test(test_lazy_fails),
+		cmocka_unit_test(test_half_full_schedules_once),
+		cmocka_unit_test(test_half_full_again_schedules_again),
+		cmocka_unit_test(test_full_array_frees_at_once),
+		cmocka_unit_test(test_array_is_a_ring),
+		cmocka_unit_test(test_lock_is_dropped_while_freeing),
+		cmocka_unit_test(test_first_come_first_freed),
+		cmocka_unit_test(test_default_makes_no_array_before_use),
+		cmocka_unit_test(test_without_memory_frees_at_once),
 		cmocka_unit_test(test_made_with_the_pool),
-		cmocka_unit_test(test_first_use_at_once),
-		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_two_first_uses_make_one_array),
+		cmocka_unit_test(test_array_counts_against_the_limit),
 	};
 
 	return run_in_every_variant(tests);

@@ -88,7 +88,7 @@ static void forget_idle(struct zs_pool *pool)
 	WRITE_ONCE(pool->deferred.nr_idle_drains, 0);
 }
 
-static void test_full_queued(void **state)
+static void test_last_that_fits_queues_the_buffer(void **state)
 {
 	static struct drained d;
 
@@ -119,7 +119,7 @@ static void test_full_queued(void **state)
 }
 
 /* Not stored: the buffer is swapped, and the value goes into the next. */
-static void test_full(void **state)
+static void test_refused_value_goes_into_the_next(void **state)
 {
 	static struct drained d;
 
@@ -143,7 +143,7 @@ static void test_full(void **state)
 
 /* One that takes nothing, not even into an empty buffer, is not asked for
  * ever; what it took before is drained. */
-static void test_always_full(void **state)
+static void test_who_takes_nothing_is_not_asked_forever(void **state)
 {
 	static struct drained d;
 
@@ -200,14 +200,14 @@ static void check_own_exhausted(bool tells)
 	zs_destroy_pool(d.pool);
 }
 
-static void test_own_exhausted(void **state)
+static void test_values_without_a_page_are_refused(void **state)
 {
 	check_own_exhausted(true);
 	check_own_exhausted(false);
 }
 
 /* Handles are freed at once, and not counted: only pushes are. */
-static void test_own_and_handles(void **state)
+static void test_handles_are_freed_at_once(void **state)
 {
 	static struct drained d;
 
@@ -224,7 +224,7 @@ static void test_own_and_handles(void **state)
 }
 
 /* I11: a callback that frees nothing is reported, and how often. */
-static void test_frees_nothing(void **state)
+static void test_drain_that_frees_nothing_is_reported(void **state)
 {
 	static struct drained d;
 	char *text;
@@ -270,7 +270,7 @@ static void do_everything(struct drained *d)
 	zs_defer_push(d->pool, d->seen[0]);
 }
 
-static void test_callback_calls(void **state)
+static void test_drain_may_call_the_pool(void **state)
 {
 	static struct drained d;
 
@@ -312,7 +312,7 @@ static u64 nr_queued_bufs(struct zs_pool *pool)
 	return nr;
 }
 
-static void test_callback_takes_long(void **state)
+static void test_only_a_flush_waits_for_drain(void **state)
 {
 	static struct drained d;
 	struct helper first = { 0 }, second = { 0 };
@@ -357,7 +357,7 @@ static void help_push_and_flush(struct helper *h)
 	}
 }
 
-static void test_one_at_a_time(void **state)
+static void test_one_drains_at_a_time(void **state)
 {
 	static struct drained d;
 	struct helper h[3];
@@ -384,7 +384,7 @@ static void test_one_at_a_time(void **state)
 }
 
 /* Half-full buffers too are drained before the pool is gone. */
-static void test_destroy(void **state)
+static void test_half_full_buffers_are_drained_at_the_end(void **state)
 {
 	static struct drained d;
 
@@ -398,16 +398,16 @@ static void test_destroy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_full_queued),
-		cmocka_unit_test(test_full),
-		cmocka_unit_test(test_always_full),
-		cmocka_unit_test(test_own_exhausted),
-		cmocka_unit_test(test_own_and_handles),
-		cmocka_unit_test(test_frees_nothing),
-		cmocka_unit_test(test_callback_calls),
-		cmocka_unit_test(test_callback_takes_long),
-		cmocka_unit_test(test_one_at_a_time),
-		cmocka_unit_test(test_destroy),
+		cmocka_unit_test(test_last_that_fits_queues_the_buffer),
+		cmocka_unit_test(test_refused_value_goes_into_the_next),
+		cmocka_unit_test(test_who_takes_nothing_is_not_asked_forever),
+		cmocka_unit_test(test_values_without_a_page_are_refused),
+		cmocka_unit_test(test_handles_are_freed_at_once),
+		cmocka_unit_test(test_drain_that_frees_nothing_is_reported),
+		cmocka_unit_test(test_drain_may_call_the_pool),
+		cmocka_unit_test(test_only_a_flush_waits_for_drain),
+		cmocka_unit_test(test_one_drains_at_a_time),
+		cmocka_unit_test(test_half_full_buffers_are_drained_at_the_end),
 	};
 
 	return run_in_every_variant(tests);

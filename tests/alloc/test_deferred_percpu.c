@@ -23,7 +23,7 @@ static struct zs_pool *make_percpu(unsigned int flags)
 
 /* A buffer that is full is swapped and the work scheduled, once until it has
  * begun. */
-static void test_swap(void **state)
+static void test_full_buffer_is_swapped(void **state)
 {
 	struct zs_pool *pool = make_percpu(ZS_POOL_NO_WORKER);
 	unsigned int room = buf_room(pool);
@@ -67,7 +67,7 @@ static void test_swap(void **state)
 
 /* No page is free: what comes is freed at once, until the work has given one
  * back. The work does half of the pages in one run, and schedules itself. */
-static void test_exhausted(void **state)
+static void test_without_page_frees_at_once(void **state)
 {
 	struct zs_pool *pool = make_percpu(ZS_POOL_NO_WORKER);
 	unsigned int room = buf_room(pool), bufs = reserve(pool) + 1;
@@ -103,7 +103,7 @@ static void test_exhausted(void **state)
 }
 
 /* Pages come back, all of them: as much fits in the next time. */
-static void test_pages_come_back(void **state)
+static void test_pages_of_buffers_come_back(void **state)
 {
 	struct zs_pool *pool = make_percpu(ZS_POOL_NO_WORKER);
 	unsigned int all = buf_room(pool) * (reserve(pool) + 1);
@@ -123,7 +123,7 @@ static void test_pages_come_back(void **state)
 }
 
 /* While buffers are being drained others fill. */
-static void test_fill_while_draining(void **state)
+static void test_buffers_fill_while_others_drain(void **state)
 {
 	struct zs_pool *pool = make_percpu(ZS_POOL_NO_WORKER);
 	struct size_class *stuck = class_for(pool, 1000);
@@ -146,7 +146,7 @@ static void test_fill_while_draining(void **state)
 }
 
 /* A value that is stored while the slot is another's is not stored. */
-static void test_push_busy(void **state)
+static void test_push_to_a_busy_slot_fails(void **state)
 {
 	struct zs_pool *pool = make_percpu(ZS_POOL_NO_WORKER);
 	unsigned long handle = must_malloc(pool, 100);
@@ -164,7 +164,7 @@ static void test_push_busy(void **state)
 }
 
 /* Runs of one class, in any mixture, each handle once. */
-static void test_mixture(void **state)
+static void test_runs_of_classes_are_freed_once(void **state)
 {
 	static const size_t sizes[] = { TINY, 100, 1000, 2000, 4000 };
 	struct zs_pool *pool = make_percpu(ZS_POOL_NO_WORKER);
@@ -191,7 +191,7 @@ static void test_mixture(void **state)
 
 #ifdef __linux__
 /* Each CPU has a buffer of its own; a flush finds them all. */
-static void test_each_cpu(void **state)
+static void test_each_cpu_has_a_buffer(void **state)
 {
 	struct zs_pool *pool =
 		make_deferring(ZS_DEFER_PERCPU, ZS_POOL_NO_WORKER);
@@ -235,7 +235,7 @@ static void drain_none(void *private_data, void *buf, unsigned int count)
 {
 }
 
-static void test_enable_errors(void **state)
+static void test_enable_twice_or_without_memory_fails(void **state)
 {
 	static const struct zs_deferred_ops ops = { push_none, drain_none };
 	static const struct zs_deferred_ops no_push = { NULL, drain_none },
@@ -276,7 +276,7 @@ static void test_enable_errors(void **state)
 
 /* What the array holds is freed first, also what the work has in hand, and
  * the counters go on. */
-static void test_enable_with_handles(void **state)
+static void test_enable_frees_what_was_queued(void **state)
 {
 	struct zs_pool *pool = make_deferring(ZS_DEFER_ARRAY, 0);
 	unsigned int n = threshold(pool);
@@ -309,17 +309,17 @@ static void test_made_with_the_pool(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_swap),
-		cmocka_unit_test(test_exhausted),
-		cmocka_unit_test(test_pages_come_back),
-		cmocka_unit_test(test_fill_while_draining),
-		cmocka_unit_test(test_push_busy),
-		cmocka_unit_test(test_mixture),
+		cmocka_unit_test(test_full_buffer_is_swapped),
+		cmocka_unit_test(test_without_page_frees_at_once),
+		cmocka_unit_test(test_pages_of_buffers_come_back),
+		cmocka_unit_test(test_buffers_fill_while_others_drain),
+		cmocka_unit_test(test_push_to_a_busy_slot_fails),
+		cmocka_unit_test(test_runs_of_classes_are_freed_once),
 #ifdef __linux__
-		cmocka_unit_test(test_each_cpu),
+		cmocka_unit_test(test_each_cpu_has_a_buffer),
 #endif
-		cmocka_unit_test(test_enable_errors),
-		cmocka_unit_test(test_enable_with_handles),
+		cmocka_unit_test(test_enable_twice_or_without_memory_fails),
+		cmocka_unit_test(test_enable_frees_what_was_queued),
 		cmocka_unit_test(test_made_with_the_pool),
 	};
 

@@ -311,7 +311,7 @@ static void check_values(unsigned int room, bool tells)
 	free(v.seen);
 }
 
-static void test_values(void **state)
+static void test_values_are_drained_once(void **state)
 {
 	check_values(3, true);
 	check_values(3, false);
@@ -435,7 +435,7 @@ static unsigned long stop_queuers(struct queuer *q, unsigned int n)
 }
 
 /* A flush ends, though others never stop queueing. */
-static void test_flush_while_others_queue(void **state)
+static void test_flush_ends_while_others_queue(void **state)
 {
 	for_each_keeping_mode(mode)
 	{
@@ -490,7 +490,7 @@ static void help_look(struct helper *h)
 
 /* Of two who want buffers at once one gets them, for both; others may look on
  * and flush. The test holds the lock at which they meet. */
-static void test_enable_at_once(void **state)
+static void test_one_of_two_gets_the_buffers(void **state)
 {
 	for (int round = uzs_test_scale(20); round > 0; round--) {
 		struct zs_pool *pool = make_deferring(ZS_DEFER_DEFAULT, 0);
@@ -546,7 +546,7 @@ static int flush_in_child(struct zs_pool *pool)
 	return zs_destroy_pool(pool) <= 2 ? 0 : 4;
 }
 
-static void test_fork_while_others_queue(void **state)
+static void test_child_has_what_others_queued(void **state)
 {
 	for_each_keeping_mode(mode)
 	{
@@ -584,11 +584,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_none_lost),
-		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_values_are_drained_once),
 		cmocka_unit_test(test_flush_keeps_its_word),
-		cmocka_unit_test(test_flush_while_others_queue),
-		cmocka_unit_test(test_enable_at_once),
-		cmocka_unit_test(test_fork_while_others_queue),
+		cmocka_unit_test(test_flush_ends_while_others_queue),
+		cmocka_unit_test(test_one_of_two_gets_the_buffers),
+		cmocka_unit_test(test_child_has_what_others_queued),
 	};
 
 	return run_in_every_variant(tests);

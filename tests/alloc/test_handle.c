@@ -17,7 +17,7 @@ static int compare(const void *a, const void *b)
 }
 
 /* H1, and that nobody else has the word. */
-static void test_alloc_and_free(void **state)
+static void test_live_handles_differ(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	unsigned int n = (unsigned int)uzs_test_scale(5000);
@@ -63,7 +63,7 @@ static void test_record_touches_its_word_only(void **state)
 	assert_true(handle_to_obj((unsigned long)&words[1]) == ~0UL);
 }
 
-static void test_no_memory(void **state)
+static void test_without_memory_there_is_no_handle(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	unsigned long handle;
@@ -93,7 +93,7 @@ static unsigned int densest(const struct zs_pool *pool)
 
 /* Location and obj lead to each other, with every index that a zspage can
  * have, for the first and the last page of a section. */
-static void test_obj_word(void **state)
+static void test_location_and_obj_lead_to_each_other(void **state)
 {
 	for (unsigned int size = 4096; size <= 65536; size *= 2) {
 		struct zs_pool *pool = make_pool(size, 16, ZS_POOL_NO_WORKER);
@@ -132,7 +132,7 @@ static void test_obj_word(void **state)
 }
 
 /* A dead word is 0, or the number of a place in the slab. */
-static void test_dead_words(void **state)
+static void test_dead_word_is_0_or_a_place_in_the_slab(void **state)
 {
 	for (unsigned int size = 4096; size <= 65536; size *= 2) {
 		struct zs_pool *pool = make_pool(size, 16, ZS_POOL_NO_WORKER);
@@ -203,11 +203,11 @@ static void test_live_ones_are_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_alloc_and_free),
+		cmocka_unit_test(test_live_handles_differ),
 		cmocka_unit_test(test_record_touches_its_word_only),
-		cmocka_unit_test(test_no_memory),
-		cmocka_unit_test(test_obj_word),
-		cmocka_unit_test(test_dead_words),
+		cmocka_unit_test(test_without_memory_there_is_no_handle),
+		cmocka_unit_test(test_location_and_obj_lead_to_each_other),
+		cmocka_unit_test(test_dead_word_is_0_or_a_place_in_the_slab),
 		cmocka_unit_test(test_live_ones_are_told),
 	};
 

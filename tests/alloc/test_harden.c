@@ -149,7 +149,7 @@ static void assert_all_told(struct zs_pool *pool, unsigned long handle,
 
 /* With whatever it was freed, and whatever is called then, also when others
  * were allocated since, and when it was really freed. */
-static void test_freed(void **state)
+static void test_freed_handle_is_told(void **state)
 {
 	for (size_t by = 0; by < NR_FREES; by++) {
 		struct zs_pool *pool = make_hard(test_defer);
@@ -190,7 +190,7 @@ static void test_freed(void **state)
 /* What a handle of reuse goes through: staged, kept, given out again. The
  * second free of a staged one is told at once, as else the first might have
  * given it out again by the time that the second is looked at. */
-static void test_reuse_states(void **state)
+static void test_second_free_is_told_in_each_state(void **state)
 {
 	struct zs_pool *pool = make_hard(ZS_DEFER_REUSE);
 	unsigned long handle = must_malloc(pool, LEN), more[REUSE_STAGED];
@@ -234,7 +234,7 @@ static void test_reuse_states(void **state)
 }
 
 /* A handle is not given out again before so many others were freed. */
-static void test_delay(void **state)
+static void test_freed_handle_is_not_given_out_soon(void **state)
 {
 	struct zs_pool *pool = make_hard(test_defer);
 	unsigned long handle = must_malloc(pool, LEN);
@@ -253,7 +253,7 @@ static void test_delay(void **state)
 
 /* ---- no handles --------------------------------------------------------- */
 
-static void test_other_pool(void **state)
+static void test_handle_of_another_pool_is_told(void **state)
 {
 	struct zs_pool *pool = make_hard(test_defer);
 	struct zs_pool *other = make_pool(0, 0, ZS_POOL_NO_WORKER);
@@ -283,7 +283,7 @@ static unsigned long unmapped_address(void)
 	return (unsigned long)mem + 64;
 }
 
-static void test_garbage(void **state)
+static void test_what_was_never_a_handle_is_told(void **state)
 {
 	struct zs_pool *pool = make_hard(test_defer);
 	unsigned long handle = must_malloc(pool, LEN);
@@ -319,7 +319,7 @@ static void test_garbage(void **state)
 
 /* Of memory that the pool has given back: nothing is touched that is not
  * there, and nothing that is somebody else's by now is taken for a handle. */
-static void test_given_back(void **state)
+static void test_handle_in_unmapped_memory_is_told(void **state)
 {
 	struct zs_pool *pool = make_hard(test_defer);
 	unsigned int n = (unsigned int)uzs_test_scale(3000);
@@ -354,7 +354,7 @@ static void test_given_back(void **state)
 
 /* ---- reads -------------------------------------------------------------- */
 
-static void test_ends(void **state)
+static void test_end_without_begin_is_told(void **state)
 {
 	struct zs_pool *pool = make_hard(test_defer);
 	unsigned long handle = must_malloc(pool, LEN);
@@ -395,7 +395,7 @@ static void test_ends(void **state)
 	assert_int_equal(told.nr, 0);
 }
 
-static void test_freed_while_read(void **state)
+static void test_free_of_what_is_read_is_told(void **state)
 {
 	struct zs_pool *pool = make_hard(test_defer);
 	unsigned long handle = must_malloc(pool, LEN);
@@ -417,7 +417,7 @@ static void test_freed_while_read(void **state)
 	assert_int_equal(zs_destroy_pool(pool), 0);
 }
 
-static void test_forgotten_ends(void **state)
+static void test_forgotten_ends_are_told_at_the_end(void **state)
 {
 	struct zs_pool *pool = make_hard(test_defer);
 	unsigned long handles[40];
@@ -461,7 +461,7 @@ static void test_values_are_no_handles(void **state)
 }
 
 /* A push that finds no room leaves the handle as it was. */
-static void test_push_without_room(void **state)
+static void test_failed_push_leaves_the_handle(void **state)
 {
 	struct zs_pool *pool = make_hard(ZS_DEFER_PERCPU);
 	unsigned long handle = must_malloc(pool, LEN);
@@ -495,7 +495,7 @@ static unsigned long fill(struct zs_pool *pool, unsigned long *handles,
 
 /* Words that are held back are there when nothing else is; of memory they take
  * no more than themselves. */
-static void test_no_memory_lost(void **state)
+static void test_held_back_words_are_used_in_need(void **state)
 {
 	enum { MOST = 1 << 16 };
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
@@ -535,7 +535,7 @@ static void test_no_memory_lost(void **state)
 
 /* The least limit that is accepted holds an object of any size, and what the
  * pool needs beside it is counted. */
-static void test_least_limit(void **state)
+static void test_least_limit_holds_an_object(void **state)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 	struct zs_pool *pool = NULL;
@@ -617,7 +617,7 @@ static void assert_aborts(void (*misuse)(struct zs_pool *pool,
 	zs_destroy_pool(pool);
 }
 
-static void test_aborts(void **state)
+static void test_without_callback_it_aborts(void **state)
 {
 	assert_aborts(abort_free, "zs_free", "freed already", 0);
 	assert_aborts(abort_read, "zs_obj_read_begin", "freed already", 0);
@@ -630,7 +630,7 @@ static void test_aborts(void **state)
 }
 
 /* A line for each of the first ten, and how many more. */
-static void test_aborts_at_the_end(void **state)
+static void test_ten_lines_then_how_many_more(void **state)
 {
 	struct zs_pool *pool =
 		make_hardened(test_scope, test_defer, ZS_POOL_NO_WORKER, NULL);
@@ -655,17 +655,17 @@ static void test_aborts_at_the_end(void **state)
 static int run_in_every_deferral(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_freed),
-		cmocka_unit_test(test_delay),
-		cmocka_unit_test(test_other_pool),
-		cmocka_unit_test(test_garbage),
-		cmocka_unit_test(test_given_back),
-		cmocka_unit_test(test_ends),
-		cmocka_unit_test(test_freed_while_read),
-		cmocka_unit_test(test_forgotten_ends),
-		cmocka_unit_test(test_no_memory_lost),
-		cmocka_unit_test(test_aborts),
-		cmocka_unit_test(test_aborts_at_the_end),
+		cmocka_unit_test(test_freed_handle_is_told),
+		cmocka_unit_test(test_freed_handle_is_not_given_out_soon),
+		cmocka_unit_test(test_handle_of_another_pool_is_told),
+		cmocka_unit_test(test_what_was_never_a_handle_is_told),
+		cmocka_unit_test(test_handle_in_unmapped_memory_is_told),
+		cmocka_unit_test(test_end_without_begin_is_told),
+		cmocka_unit_test(test_free_of_what_is_read_is_told),
+		cmocka_unit_test(test_forgotten_ends_are_told_at_the_end),
+		cmocka_unit_test(test_held_back_words_are_used_in_need),
+		cmocka_unit_test(test_without_callback_it_aborts),
+		cmocka_unit_test(test_ten_lines_then_how_many_more),
 	};
 	int failed = 0;
 
@@ -687,10 +687,10 @@ static int run_in_every_deferral(void)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reuse_states),
+		cmocka_unit_test(test_second_free_is_told_in_each_state),
 		cmocka_unit_test(test_values_are_no_handles),
-		cmocka_unit_test(test_push_without_room),
-		cmocka_unit_test(test_least_limit),
+		cmocka_unit_test(test_failed_push_leaves_the_handle),
+		cmocka_unit_test(test_least_limit_holds_an_object),
 	};
 	int failed;
 

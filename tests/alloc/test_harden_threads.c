@@ -87,7 +87,7 @@ static void *move(void *arg)
 	return NULL;
 }
 
-static void test_correct(void **state)
+static void test_correct_program_is_told_nothing(void **state)
 {
 	struct zs_pool *pool = make_hardened(test_scope, test_defer, 0, &told);
 	struct work w[WORKERS], mover = { .pool = pool };
@@ -126,7 +126,7 @@ static void *fill(void *arg)
 }
 
 /* A walk may show an object before its zs_malloc returns: it can be read. */
-static void test_walk(void **state)
+static void test_walk_beside_malloc_is_told_nothing(void **state)
 {
 	struct zs_pool *pool = make_hardened(test_scope, test_defer, 0, &told);
 	struct work w = { .pool = pool, .ops = uzs_test_scale(3000) };
@@ -209,7 +209,7 @@ static void each_was_told(struct doubles *d, int round)
 	assert_int_equal(told.nr, (round + 1) * ROUND);
 }
 
-static void test_two_free_one(void **state)
+static void test_one_of_two_frees_is_told(void **state)
 {
 	run_rounds(free_too, free_all, each_was_told);
 }
@@ -250,7 +250,7 @@ static void free_the_rest(struct doubles *d, int round)
 			zs_free(d->pool, d->handles[i]);
 }
 
-static void test_one_reads(void **state)
+static void test_free_beside_a_read_is_told(void **state)
 {
 	run_rounds(read_all, free_at_once, free_the_rest);
 }
@@ -300,7 +300,7 @@ static void child(void)
 		zs_fork_child(forked_pool);
 }
 
-static void test_fork(void **state)
+static void test_child_is_not_told_of_parents_reads(void **state)
 {
 	/* Without a thread that starts just when this one forks: some
 	 * sanitizers' locks do not survive that. */
@@ -333,11 +333,11 @@ static void test_fork(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_correct),
-		cmocka_unit_test(test_walk),
-		cmocka_unit_test(test_two_free_one),
-		cmocka_unit_test(test_one_reads),
-		cmocka_unit_test(test_fork),
+		cmocka_unit_test(test_correct_program_is_told_nothing),
+		cmocka_unit_test(test_walk_beside_malloc_is_told_nothing),
+		cmocka_unit_test(test_one_of_two_frees_is_told),
+		cmocka_unit_test(test_free_beside_a_read_is_told),
+		cmocka_unit_test(test_child_is_not_told_of_parents_reads),
 	};
 	int failed = 0;
 

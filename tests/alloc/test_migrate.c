@@ -194,7 +194,7 @@ static void check_geometry(unsigned int page_size, unsigned int chain_size)
 	zs_destroy_pool(pool);
 }
 
-static void test_every_page(void **state)
+static void test_every_page_can_move(void **state)
 {
 	check_geometry(4096, 8);
 	check_geometry(4096, 16);
@@ -203,7 +203,7 @@ static void test_every_page(void **state)
 }
 
 /* The free list works on in the new page. */
-static void test_allocate_after_move(void **state)
+static void test_free_list_goes_on_in_the_new_page(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	struct size_class *class = pool->size_class[uzs_class_index(pool, 112)];
@@ -228,7 +228,7 @@ static void test_allocate_after_move(void **state)
 }
 
 /* A huge object's handle goes with its page. */
-static void test_huge(void **state)
+static void test_handle_of_huge_object_moves_along(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	unsigned long handle = must_malloc(pool, 4096);
@@ -250,7 +250,7 @@ static void test_huge(void **state)
 
 /* M1: while somebody reads, -EAGAIN and everything as it was, whichever page
  * it is and wherever the object read is. */
-static void test_busy(void **state)
+static void test_page_being_read_stays(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	static const size_t sizes[] = { 112, 1200, 4096 };
@@ -378,7 +378,7 @@ static void drop_crowd(struct crowd *c)
 }
 
 /* Pages move, sections go; objects stay where they are in their zspages. */
-static void test_trim(void **state)
+static void test_trim_frees_sections(void **state)
 {
 	struct layout was = { 0 }, is = { 0 };
 	struct zs_pool_info before, after;
@@ -408,7 +408,7 @@ static void test_trim(void **state)
 
 /* The structures of zspages move together, too, but those that are pinned:
  * who reads will end that in the old place. */
-static void test_structures_move(void **state)
+static void test_structures_of_zspages_move(void **state)
 {
 	struct layout was = { 0 }, is = { 0 };
 	struct zs_pool_info before, after;
@@ -460,7 +460,7 @@ static void test_structures_move(void **state)
 }
 
 /* What is being read stays in place, and where it is. */
-static void test_trim_while_reading(void **state)
+static void test_trim_moves_nothing_being_read(void **state)
 {
 	struct layout was = { 0 }, is = { 0 };
 	unsigned long *objs;
@@ -580,7 +580,7 @@ static void free_all_of_it(struct page *page)
 
 /* zs_free of the last object cannot free the zspage then: it waits in group
  * 0 while its page moves, and the work frees it. */
-static void test_free_while_moving(void **state)
+static void test_last_free_waits_for_the_move(void **state)
 {
 	unsigned long pages;
 	struct crowd c;
@@ -611,7 +611,7 @@ static void free_and_wait_for_worker(struct page *page)
 
 /* The worker is at it already: then the page stays, or the worker would wait
  * for the lock of a page that is no longer in its zspage. */
-static void test_worker_waits_while_moving(void **state)
+static void test_page_stays_while_worker_waits_for_it(void **state)
 {
 	struct crowd c;
 
@@ -638,7 +638,7 @@ static void read_it(struct page *page)
 }
 
 /* A reader who comes after the page was locked is in time. */
-static void test_read_while_moving(void **state)
+static void test_reader_in_time_stops_the_move(void **state)
 {
 	struct crowd c;
 
@@ -670,7 +670,7 @@ static void write_it(struct page *page)
 }
 
 /* What is written before the page is copied is not lost. */
-static void test_write_while_moving(void **state)
+static void test_write_before_the_copy_is_not_lost(void **state)
 {
 	struct crowd c;
 
@@ -684,17 +684,17 @@ static void test_write_while_moving(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_page),
-		cmocka_unit_test(test_allocate_after_move),
-		cmocka_unit_test(test_huge),
-		cmocka_unit_test(test_busy),
-		cmocka_unit_test(test_trim),
-		cmocka_unit_test(test_structures_move),
-		cmocka_unit_test(test_trim_while_reading),
-		cmocka_unit_test(test_free_while_moving),
-		cmocka_unit_test(test_worker_waits_while_moving),
-		cmocka_unit_test(test_read_while_moving),
-		cmocka_unit_test(test_write_while_moving),
+		cmocka_unit_test(test_every_page_can_move),
+		cmocka_unit_test(test_free_list_goes_on_in_the_new_page),
+		cmocka_unit_test(test_handle_of_huge_object_moves_along),
+		cmocka_unit_test(test_page_being_read_stays),
+		cmocka_unit_test(test_trim_frees_sections),
+		cmocka_unit_test(test_structures_of_zspages_move),
+		cmocka_unit_test(test_trim_moves_nothing_being_read),
+		cmocka_unit_test(test_last_free_waits_for_the_move),
+		cmocka_unit_test(test_page_stays_while_worker_waits_for_it),
+		cmocka_unit_test(test_reader_in_time_stops_the_move),
+		cmocka_unit_test(test_write_before_the_copy_is_not_lost),
 	};
 
 	return run_in_every_scope(tests);

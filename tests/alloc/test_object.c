@@ -185,7 +185,7 @@ static void check_write(struct full *f)
 	assert_int_equal(pins(f), 0);
 }
 
-static void test_write(void **state)
+static void test_write_touches_its_bytes_only(void **state)
 {
 	with_every_class(check_write);
 }
@@ -230,7 +230,7 @@ static void check_read(struct full *f)
 	}
 }
 
-static void test_read(void **state)
+static void test_read_in_place_or_copies(void **state)
 {
 	with_every_class(check_read);
 }
@@ -276,7 +276,7 @@ static void check_segments(struct full *f)
 	}
 }
 
-static void test_segments(void **state)
+static void test_segments_are_the_object(void **state)
 {
 	with_every_class(check_segments);
 }
@@ -299,7 +299,7 @@ static void count_splits(struct full *f)
 	}
 }
 
-static void test_split_positions(void **state)
+static void test_whole_and_split_objects_are_tried(void **state)
 {
 	whole_objs = 0;
 	split_objs = 0;
@@ -333,12 +333,12 @@ static void check_bad_lengths(struct full *f)
 	assert_true(object_ok(f->pool, handle, f->room, 5));
 }
 
-static void test_bad_lengths(void **state)
+static void test_bad_lengths_are_refused(void **state)
 {
 	with_every_class(check_bad_lengths);
 }
 
-static void test_bad_handles(void **state)
+static void test_bad_handles_are_refused(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	const unsigned long handles[] = { 0, (unsigned long)-ENOMEM,
@@ -363,7 +363,7 @@ static void test_bad_handles(void **state)
 
 /* O1's counting: each begin pins once, until its own end; the whole zspage,
  * and no other. */
-static void test_pins(void **state)
+static void test_each_begin_pins_once(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	unsigned long a, b, other;
@@ -404,7 +404,7 @@ static void test_pins(void **state)
 
 /* An end too many is no pin less than none: the object can be moved and read
  * as before. */
-static void test_end_without_begin(void **state)
+static void test_end_too_many_does_no_harm(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	unsigned long handle = must_malloc(pool, 100);
@@ -473,7 +473,7 @@ static void check_copy(struct full *f)
 	assert_sound(f->pool);
 }
 
-static void test_copy(void **state)
+static void test_copy_moves_the_whole_object(void **state)
 {
 	static struct full f;
 	static const unsigned int wanted[] = { 32,   48,   112,	 208,
@@ -498,15 +498,15 @@ static void test_copy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_write),
-		cmocka_unit_test(test_read),
-		cmocka_unit_test(test_segments),
-		cmocka_unit_test(test_split_positions),
-		cmocka_unit_test(test_bad_lengths),
-		cmocka_unit_test(test_bad_handles),
-		cmocka_unit_test(test_pins),
-		cmocka_unit_test(test_end_without_begin),
-		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_write_touches_its_bytes_only),
+		cmocka_unit_test(test_read_in_place_or_copies),
+		cmocka_unit_test(test_segments_are_the_object),
+		cmocka_unit_test(test_whole_and_split_objects_are_tried),
+		cmocka_unit_test(test_bad_lengths_are_refused),
+		cmocka_unit_test(test_bad_handles_are_refused),
+		cmocka_unit_test(test_each_begin_pins_once),
+		cmocka_unit_test(test_end_too_many_does_no_harm),
+		cmocka_unit_test(test_copy_moves_the_whole_object),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

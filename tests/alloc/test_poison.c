@@ -104,7 +104,7 @@ static void reads_neighbour(struct zs_pool *pool, unsigned long handle)
 	seen = mem[LEN + 32];
 }
 
-static void test_reported(void **state)
+static void test_stray_access_is_reported(void **state)
 {
 	static void (*const wrong[])(struct zs_pool * pool,
 				     unsigned long handle) = {
@@ -143,7 +143,7 @@ static void test_reported(void **state)
 /* Each byte of a mem_len that is begun, in one page or two, in a huge one, by
  * two at once, of lengths that are no multiple of anything; also when the
  * object has been moved. */
-static void test_not_reported(void **state)
+static void test_access_to_what_is_read_is_not_reported(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	static const size_t lens[] = { 1,    7,	   8,	 9,    24,   100,
@@ -184,11 +184,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #if UZS_POISONS_OBJECTS
-		cmocka_unit_test(test_reported),
+		cmocka_unit_test(test_stray_access_is_reported),
 #endif
-		cmocka_unit_test(test_not_reported),
+		cmocka_unit_test(test_access_to_what_is_read_is_not_reported),
 	};
 
-	(void)test_reported;
+	(void)test_stray_access_is_reported;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,7 +37,7 @@ static void assert_threads(unsigned int n)
 
 /* ---- what a pool begins as -------------------------------------------------- */
 
-static void test_defaults(void **state)
+static void test_new_pool_has_the_defaults(void **state)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 	struct zs_pool_info i, none = ZS_POOL_INFO_INIT;
@@ -91,7 +91,7 @@ static void test_defaults(void **state)
 }
 
 /* Every geometry does all there is to do. */
-static void test_all_geometries(void **state)
+static void test_every_geometry_works(void **state)
 {
 	struct rng rng;
 
@@ -138,7 +138,7 @@ static void test_all_geometries(void **state)
 #define MANY 150u
 
 /* Many at once: none knows of the others. */
-static void test_many_pools(void **state)
+static void test_pools_do_not_know_each_other(void **state)
 {
 	const unsigned int nr = min((unsigned int)uzs_test_scale(MANY), MANY);
 	unsigned long handle[MANY][3];
@@ -206,7 +206,7 @@ static struct zs_pool *make_retaining(size_t retained, unsigned int flags)
 
 /* After a large free the worker gives back what is beyond retained_bytes,
  * soon and by itself; without one, zs_drain does it. */
-static void test_reclaim(void **state)
+static void test_surplus_is_given_back(void **state)
 {
 	static const size_t retained[] = { 1, MIB, 0, 12 * MIB };
 
@@ -253,7 +253,7 @@ static void test_reclaim(void **state)
 	}
 }
 
-static void test_retain_everything(void **state)
+static void test_all_is_kept_if_wanted(void **state)
 {
 	struct zs_pool *pool = make_retaining(SIZE_MAX, 0);
 	struct zs_pool_info i;
@@ -271,7 +271,7 @@ static void test_retain_everything(void **state)
 }
 
 /* Pages that compaction freed are given back like others. */
-static void test_reclaim_after_compaction(void **state)
+static void test_compacted_pages_are_given_back(void **state)
 {
 	struct zs_pool *pool = make_retaining(MIB, ZS_POOL_NO_WORKER);
 	const unsigned int nr = 24000;
@@ -296,7 +296,7 @@ static void test_reclaim_after_compaction(void **state)
 }
 
 /* An emptied pool, trimmed, is what it was in the beginning. */
-static void test_trim_emptied(void **state)
+static void test_trimmed_empty_pool_is_as_new(void **state)
 {
 	static const unsigned int pages[] = { 4096, 16384, 65536 };
 
@@ -334,7 +334,7 @@ static void test_trim_emptied(void **state)
 }
 
 /* Of a sparsely used pool, what a trim answers is what the figures show. */
-static void test_trim_sparse(void **state)
+static void test_trim_answers_what_the_figures_show(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	const unsigned int nr = 30000;
@@ -372,7 +372,7 @@ static void test_trim_sparse(void **state)
 }
 
 /* While somebody trims, another is told 0. */
-static void test_second_trim(void **state)
+static void test_second_trimmer_gets_0(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 
@@ -409,7 +409,7 @@ static void *walk(void *arg)
 
 /* But whoever else keeps sections from going away is waited for: the worker,
  * walks, checks. */
-static void test_trim_waits(void **state)
+static void test_trim_waits_for_who_pins_sections(void **state)
 {
 	for (int round = 0; round < uzs_test_scale(20); round++) {
 		struct slow_walk w = { .pool = make_retaining(1, 0) };
@@ -461,7 +461,7 @@ static long other_thread(void)
 
 /* Started when first needed, only one, named after its pool, with the
  * program's signals blocked, gone with its pool. */
-static void test_worker_thread(void **state)
+static void test_worker_begins_when_needed_and_ends(void **state)
 {
 #if UNDER_TSAN
 	skip();
@@ -513,7 +513,7 @@ static void test_worker_thread(void **state)
 }
 
 /* If no thread can be had, whoever drains does the work. */
-static void test_no_thread_to_be_had(void **state)
+static void test_without_thread_who_drains_works(void **state)
 {
 	struct zs_pool *pool = make_retaining(MIB, 0);
 	const unsigned int nr = 8 * 256;
@@ -617,7 +617,7 @@ static void hold_up_and_free(unsigned int flags, size_t size, enum who who)
 	assert_int_equal(zs_destroy_pool(pool), 0);
 }
 
-static void test_held_up(void **state)
+static void test_waiting_zspage_is_freed_by_each(void **state)
 {
 	static const size_t sizes[] = { 4096, 3000, 700 };
 
@@ -631,7 +631,7 @@ static void test_held_up(void **state)
 
 /* Many of them, of many classes, and the pool is compacted, trimmed and used
  * while they wait. */
-static void test_held_up_many(void **state)
+static void test_pool_is_used_while_zspages_wait(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	unsigned long handles[120];
@@ -686,7 +686,7 @@ static unsigned int count_maps(void)
 
 /* With objects live, work queued, the worker busy: nothing is left, and the
  * number is right. */
-static void test_destroy_busy(void **state)
+static void test_busy_pool_leaves_nothing(void **state)
 {
 	unsigned int maps = 0;
 
@@ -721,21 +721,21 @@ static void test_destroy_busy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_all_geometries),
-		cmocka_unit_test(test_many_pools),
-		cmocka_unit_test(test_reclaim),
-		cmocka_unit_test(test_retain_everything),
-		cmocka_unit_test(test_reclaim_after_compaction),
-		cmocka_unit_test(test_trim_emptied),
-		cmocka_unit_test(test_trim_sparse),
-		cmocka_unit_test(test_second_trim),
-		cmocka_unit_test(test_trim_waits),
-		cmocka_unit_test(test_worker_thread),
-		cmocka_unit_test(test_no_thread_to_be_had),
-		cmocka_unit_test(test_held_up),
-		cmocka_unit_test(test_held_up_many),
-		cmocka_unit_test(test_destroy_busy),
+		cmocka_unit_test(test_new_pool_has_the_defaults),
+		cmocka_unit_test(test_every_geometry_works),
+		cmocka_unit_test(test_pools_do_not_know_each_other),
+		cmocka_unit_test(test_surplus_is_given_back),
+		cmocka_unit_test(test_all_is_kept_if_wanted),
+		cmocka_unit_test(test_compacted_pages_are_given_back),
+		cmocka_unit_test(test_trimmed_empty_pool_is_as_new),
+		cmocka_unit_test(test_trim_answers_what_the_figures_show),
+		cmocka_unit_test(test_second_trimmer_gets_0),
+		cmocka_unit_test(test_trim_waits_for_who_pins_sections),
+		cmocka_unit_test(test_worker_begins_when_needed_and_ends),
+		cmocka_unit_test(test_without_thread_who_drains_works),
+		cmocka_unit_test(test_waiting_zspage_is_freed_by_each),
+		cmocka_unit_test(test_pool_is_used_while_zspages_wait),
+		cmocka_unit_test(test_busy_pool_leaves_nothing),
 	};
 
 	return cmocka_run_group_tests_name("pool", tests, NULL, NULL);

@@ -16,7 +16,7 @@
 /* ---- keeping and taking -------------------------------------------------- */
 
 /* Not before STAGED more were freed; then whole, handle and all. */
-static void test_taken_again(void **state)
+static void test_kept_object_is_taken_again_whole(void **state)
 {
 	for (unsigned int s = 0; s < NR_SIZES; s++) {
 		struct zs_pool *pool = make_reuse(ZS_POOL_NO_WORKER);
@@ -57,7 +57,7 @@ static void test_taken_again(void **state)
 
 /* The last that was kept is the first, as it is the likeliest in the cache;
  * each is given out once. */
-static void test_last_first(void **state)
+static void test_last_kept_is_first_taken(void **state)
 {
 	for (unsigned int s = 0; s < NR_SIZES; s++) {
 		struct zs_pool *pool = make_reuse(ZS_POOL_NO_WORKER);
@@ -81,7 +81,7 @@ static void test_last_first(void **state)
 }
 
 /* By requests of the class, and only by those. */
-static void test_same_class(void **state)
+static void test_taken_by_its_class_only(void **state)
 {
 	for (unsigned int s = 0; s < NR_SIZES; s++) {
 		struct zs_pool *pool = make_reuse(ZS_POOL_NO_WORKER);
@@ -112,7 +112,7 @@ static void test_same_class(void **state)
 
 /* Nobody waits for a slot that another has: what is freed is freed at once,
  * what is wanted is allocated. */
-static void test_busy(void **state)
+static void test_busy_slot_is_not_waited_for(void **state)
 {
 	struct zs_pool *pool = make_reuse(ZS_POOL_NO_WORKER);
 	unsigned long *h = malloc_many(pool, 1000, 4), new;
@@ -135,7 +135,7 @@ static void test_busy(void **state)
 
 /* What is no handle is neither kept nor freed; an object that is freed at
  * once is not kept. */
-static void test_others(void **state)
+static void test_no_handle_is_kept(void **state)
 {
 	struct zs_pool *pool = make_reuse(ZS_POOL_NO_WORKER);
 	unsigned long *h = malloc_many(pool, 1000, 6);
@@ -166,7 +166,7 @@ static void test_others(void **state)
 }
 
 /* A CPU takes what it kept, and a flush finds what all keep. */
-static void test_each_cpu(void **state)
+static void test_each_cpu_takes_its_own(void **state)
 {
 	struct zs_pool *pool =
 		make_deferring(ZS_DEFER_REUSE, ZS_POOL_NO_WORKER);
@@ -204,7 +204,7 @@ static void test_each_cpu(void **state)
 /* ---- room ---------------------------------------------------------------- */
 
 /* One too many: the older half is freed, and the rest can be taken. */
-static void test_room(void **state)
+static void test_one_too_many_frees_the_older_half(void **state)
 {
 	for (unsigned int s = 0; s < NR_SIZES; s++) {
 		struct zs_pool *pool = make_reuse(ZS_POOL_NO_WORKER);
@@ -238,7 +238,7 @@ static void test_room(void **state)
 }
 
 /* Each class has its own room; however much is freed, no more stays. */
-static void test_much(void **state)
+static void test_each_class_has_its_own_room(void **state)
 {
 	struct zs_pool *pool = make_reuse(ZS_POOL_NO_WORKER);
 	unsigned long most = STAGED;
@@ -265,7 +265,7 @@ static void test_much(void **state)
 
 /* Of 14 that were kept five are needed between two looks: the others go, these
  * stay as long as they are needed, and not much longer. */
-static void test_needed_stay(void **state)
+static void test_what_is_needed_stays_kept(void **state)
 {
 	struct zs_pool *pool = make_reuse(ZS_POOL_NO_WORKER);
 	unsigned long *h = malloc_many(pool, 100, 14);
@@ -300,7 +300,7 @@ static void test_needed_stay(void **state)
 }
 
 /* Whatever was kept, of many classes, is gone after the second look. */
-static void test_idle(void **state)
+static void test_idle_objects_go_after_two_looks(void **state)
 {
 	struct zs_pool *pool = make_reuse(ZS_POOL_NO_WORKER);
 
@@ -330,7 +330,7 @@ static unsigned long taken(struct zs_pool *pool)
 /* A pool that compaction could make smaller by an eighth, and by 4 MiB, gives
  * nothing out again until it is dense, and keeps all the same. That is noticed
  * by looks, and where much is freed. */
-static void test_sparse(void **state)
+static void test_sparse_pool_gives_nothing_out_again(void **state)
 {
 	struct zs_pool *pool = make_reuse(ZS_POOL_NO_WORKER);
 	size_t size = test_page_size / 5;
@@ -395,7 +395,7 @@ static void await_none(struct zs_pool *pool)
 
 /* The worker has a look each tenth of a second. (If it has one just now, an
  * object is freed at once.) */
-static void test_worker(void **state)
+static void test_worker_looks_by_itself(void **state)
 {
 	struct zs_pool *pool = make_reuse(0);
 
@@ -415,7 +415,7 @@ static void test_worker(void **state)
 
 /* The thread that looks cannot be had: it is asked for again, but not at every
  * free. */
-static void test_no_thread(void **state)
+static void test_thread_is_asked_for_again(void **state)
 {
 	struct zs_pool *pool = make_reuse(0);
 	unsigned int n = most_kept(pool, class_for(pool, 1000)) + STAGED;
@@ -442,19 +442,19 @@ static void test_no_thread(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_taken_again),
-		cmocka_unit_test(test_last_first),
-		cmocka_unit_test(test_same_class),
-		cmocka_unit_test(test_busy),
-		cmocka_unit_test(test_others),
-		cmocka_unit_test(test_each_cpu),
-		cmocka_unit_test(test_room),
-		cmocka_unit_test(test_much),
-		cmocka_unit_test(test_needed_stay),
-		cmocka_unit_test(test_idle),
-		cmocka_unit_test(test_sparse),
-		cmocka_unit_test(test_worker),
-		cmocka_unit_test(test_no_thread),
+		cmocka_unit_test(test_kept_object_is_taken_again_whole),
+		cmocka_unit_test(test_last_kept_is_first_taken),
+		cmocka_unit_test(test_taken_by_its_class_only),
+		cmocka_unit_test(test_busy_slot_is_not_waited_for),
+		cmocka_unit_test(test_no_handle_is_kept),
+		cmocka_unit_test(test_each_cpu_takes_its_own),
+		cmocka_unit_test(test_one_too_many_frees_the_older_half),
+		cmocka_unit_test(test_each_class_has_its_own_room),
+		cmocka_unit_test(test_what_is_needed_stays_kept),
+		cmocka_unit_test(test_idle_objects_go_after_two_looks),
+		cmocka_unit_test(test_sparse_pool_gives_nothing_out_again),
+		cmocka_unit_test(test_worker_looks_by_itself),
+		cmocka_unit_test(test_thread_is_asked_for_again),
 	};
 
 	if (argc > 1)

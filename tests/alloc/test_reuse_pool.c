@@ -16,7 +16,7 @@
 /* ---- flush and destruction ----------------------------------------------- */
 
 /* Every class, staged or not, taken meanwhile or not. */
-static void test_flush(void **state)
+static void test_flush_frees_all_that_is_kept(void **state)
 {
 	struct zs_pool *pool = make_reuse(ZS_POOL_NO_WORKER);
 	unsigned long queued = 0, taken = 0;
@@ -58,7 +58,7 @@ static void test_flush(void **state)
 
 /* Only what really is live counts. (A worker may just have the slot; then an
  * object is freed at once.) */
-static void test_destroy(void **state)
+static void test_only_live_objects_count_at_the_end(void **state)
 {
 	for (unsigned int n = 0; n <= 2 * STAGED; n++) {
 		struct zs_pool *pool =
@@ -73,7 +73,7 @@ static void test_destroy(void **state)
 }
 
 /* Statistics and walks show what is kept as in use, as the header says. */
-static void test_shown(void **state)
+static void test_kept_objects_are_shown_in_use(void **state)
 {
 	struct zs_pool *pool = make_reuse(ZS_POOL_NO_WORKER);
 	unsigned long *h = malloc_many(pool, 1000, 12);
@@ -137,7 +137,7 @@ static void help_malloc(struct helper *h)
 }
 
 /* What is kept does not stand in the way of other classes. */
-static void test_limit(void **state)
+static void test_malloc_gets_what_is_kept(void **state)
 {
 	struct helper h = { 0 };
 	size_t other = nth_size(2);
@@ -173,7 +173,7 @@ static void test_limit(void **state)
 }
 
 /* Nothing is kept: the answer is the same as ever. */
-static void test_limit_in_vain(void **state)
+static void test_with_nothing_kept_the_answer_is_the_same(void **state)
 {
 	unsigned long kept[12];
 	struct zs_pool *pool = make_full(kept);
@@ -227,7 +227,7 @@ static void take_and_fill(struct zs_pool *pool, size_t size,
 }
 
 /* Of each zspage some objects are kept, some are live, the rest is free. */
-static void test_compaction(void **state)
+static void test_kept_objects_are_compacted(void **state)
 {
 	struct zs_pool *pool = make_reuse(ZS_POOL_NO_WORKER);
 	struct size_class *class = class_of_few(pool, 3);
@@ -272,7 +272,7 @@ static void test_compaction(void **state)
 
 /* Objects of a page each, a third of them live and some kept: zs_trim moves
  * their pages together. */
-static void test_trim(void **state)
+static void test_kept_objects_are_trimmed(void **state)
 {
 	struct zs_pool *pool = make_reuse(ZS_POOL_NO_WORKER);
 	unsigned int objs =
@@ -309,7 +309,7 @@ static void test_trim(void **state)
 }
 
 /* Pages of what is kept are moved one by one, staged or not. */
-static void test_migration(void **state)
+static void test_pages_of_kept_objects_migrate(void **state)
 {
 	struct zs_pool *pool = make_reuse(ZS_POOL_NO_WORKER);
 	struct zone *zone = &pool->zone;
@@ -352,7 +352,7 @@ static void test_migration(void **state)
 
 /* Per-CPU buffers, asked for later: nothing stays kept, nor is kept or taken
  * any more; the counters go on. */
-static void test_enable(void **state)
+static void test_buffers_end_keeping(void **state)
 {
 	struct zs_pool *pool = make_reuse(ZS_POOL_NO_WORKER);
 	unsigned long *h = malloc_many(pool, 1000, 10);
@@ -406,7 +406,7 @@ static void help_enable(struct helper *h)
 }
 
 /* Others may allocate meanwhile: they take what is kept, or something else. */
-static void test_enable_beside_malloc(void **state)
+static void test_malloc_beside_enable_loses_nothing(void **state)
 {
 	for (int round = uzs_test_scale(20); round > 0; round--) {
 		struct zs_pool *pool = make_reuse(ZS_POOL_NO_WORKER);
@@ -433,7 +433,7 @@ static void test_enable_beside_malloc(void **state)
 }
 
 /* What is kept costs memory of its own, which is counted. */
-static void test_bytes(void **state)
+static void test_memory_of_what_is_kept_is_counted(void **state)
 {
 	struct zs_pool *none = make_deferring(ZS_DEFER_NONE, ZS_POOL_NO_WORKER);
 	struct zs_pool *pool =
@@ -451,7 +451,7 @@ static void test_bytes(void **state)
 }
 
 /* The least limit that is accepted is enough for one object of any size. */
-static void test_least_limit(void **state)
+static void test_least_limit_holds_an_object(void **state)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 	struct zs_pool *pool = NULL;
@@ -473,18 +473,18 @@ static void test_least_limit(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_least_limit),
-		cmocka_unit_test(test_flush),
-		cmocka_unit_test(test_destroy),
-		cmocka_unit_test(test_shown),
-		cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_limit_in_vain),
-		cmocka_unit_test(test_compaction),
-		cmocka_unit_test(test_trim),
-		cmocka_unit_test(test_migration),
-		cmocka_unit_test(test_enable),
-		cmocka_unit_test(test_enable_beside_malloc),
-		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_least_limit_holds_an_object),
+		cmocka_unit_test(test_flush_frees_all_that_is_kept),
+		cmocka_unit_test(test_only_live_objects_count_at_the_end),
+		cmocka_unit_test(test_kept_objects_are_shown_in_use),
+		cmocka_unit_test(test_malloc_gets_what_is_kept),
+		cmocka_unit_test(test_with_nothing_kept_the_answer_is_the_same),
+		cmocka_unit_test(test_kept_objects_are_compacted),
+		cmocka_unit_test(test_kept_objects_are_trimmed),
+		cmocka_unit_test(test_pages_of_kept_objects_migrate),
+		cmocka_unit_test(test_buffers_end_keeping),
+		cmocka_unit_test(test_malloc_beside_enable_loses_nothing),
+		cmocka_unit_test(test_memory_of_what_is_kept_is_counted),
 	};
 
 	if (argc > 1)

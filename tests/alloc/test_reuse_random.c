@@ -241,7 +241,7 @@ static void compare(void)
 	}
 }
 
-static void test_random(void **state)
+static void test_agrees_with_the_model(void **state)
 {
 	unsigned int all = 0;
 
@@ -275,7 +275,7 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_agrees_with_the_model),
 	};
 
 	return run_in_every_variant(tests);

@@ -210,7 +210,7 @@ static void test_none_lost(void **state)
 }
 
 /* There is not room for all. */
-static void test_limit(void **state)
+static void test_limit_holds(void **state)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 	struct stress s = { .limited = true };
@@ -306,7 +306,7 @@ static void help_look(struct helper *h)
 
 /* They wait for a slot that is another's, and then do what they are to: what
  * was kept is not passed over. */
-static void test_waits_for_slot(void **state)
+static void test_flush_and_relief_wait_for_a_slot(void **state)
 {
 	static void (*const calls[])(struct helper *
 				     h) = { help_check, help_look, help_flush };
@@ -345,7 +345,7 @@ static void *toggle(void *arg)
 }
 
 /* At the limit what is kept is not passed over because its slot is used. */
-static void test_relieve_beside_user(void **state)
+static void test_relief_takes_from_a_slot_in_use(void **state)
 {
 	struct zs_pool *pool = make_reuse(ZS_POOL_NO_WORKER);
 	struct helper user = { .pool = pool };
@@ -371,10 +371,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_none_lost),
-		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_limit_holds),
 		cmocka_unit_test(test_flush_keeps_its_word),
-		cmocka_unit_test(test_waits_for_slot),
-		cmocka_unit_test(test_relieve_beside_user),
+		cmocka_unit_test(test_flush_and_relief_wait_for_a_slot),
+		cmocka_unit_test(test_relief_takes_from_a_slot_in_use),
 	};
 
 	return run_in_every_variant(tests);

@@ -81,7 +81,7 @@ static void check_words(unsigned int page_size, unsigned int chain_size)
 	zs_destroy_pool(pool);
 }
 
-static void test_obj_word(void **state)
+static void test_obj_word_keeps_all_its_parts(void **state)
 {
 	for (unsigned int chain = ZS_MIN_CHAIN_SIZE; chain <= ZS_MAX_CHAIN_SIZE;
 	     chain++)
@@ -94,7 +94,7 @@ static void test_obj_word(void **state)
 }
 
 /* Every index of the zspage with the most objects. */
-static void test_densest_zspage(void **state)
+static void test_densest_zspage_fits_the_word(void **state)
 {
 	struct zs_pool *pool = make_pool(test_page_size, 16, ZS_POOL_NO_WORKER);
 	struct size_class *class = pool->size_class[0];
@@ -125,7 +125,7 @@ static void test_densest_zspage(void **state)
 
 /* ---- which scope a pool has ---------------------------------------------- */
 
-static void test_pool_scope(void **state)
+static void test_pool_has_the_scope_asked_for(void **state)
 {
 	struct zs_pool *pool = make_deferring(ZS_DEFER_NONE, 0);
 	enum zs_lock_scope expected = test_scope;
@@ -146,7 +146,7 @@ static void test_pool_scope(void **state)
 /* The class has 9 bits; an index in the densest zspage as many as the bits for
  * chain_size pages and for page_size / 32 objects in each. One bit less, and
  * class-idx falls back; on 32-bit machines always. */
-static void test_fallback(void **state)
+static void test_class_idx_falls_back_where_it_does_not_fit(void **state)
 {
 	static struct zs_pool geometry;
 	struct zs_pool *pool = &geometry;
@@ -188,7 +188,7 @@ static void test_fallback(void **state)
 
 /* While the test holds pool->lock for writing, as compaction does: class-idx
  * frees, the others wait. */
-static void test_free_under_pool_lock(void **state)
+static void test_only_class_idx_frees_under_pool_lock(void **state)
 {
 	for_each_way(way)
 	{
@@ -216,7 +216,7 @@ static void test_free_under_pool_lock(void **state)
 /* Between finding the class and locking it pool->lock keeps the object in its
  * place; but in class-idx, where it may move. With class->lock it is dropped,
  * except by a run, which looks up the next handle under it. */
-static void test_pool_lock_while_waiting(void **state)
+static void test_pool_lock_keeps_the_object_in_place(void **state)
 {
 	for_each_way(way)
 	{
@@ -278,7 +278,7 @@ static void wait_for_page_free(struct zs_pool *pool)
 /* The pages of an emptied zspage are given back with class->lock held in the
  * scope held, and after it in the others; and by a run after it in all. By
  * then the class does not count the zspage any more, the pool still does. */
-static void test_where_pages_are_freed(void **state)
+static void test_pages_are_freed_where_the_scope_says(void **state)
 {
 	for_each_way(way)
 	{
@@ -326,7 +326,7 @@ static void test_where_pages_are_freed(void **state)
 }
 
 /* A run holds class->lock over several handles, but not over any number. */
-static void test_length_of_runs(void **state)
+static void test_runs_have_a_bounded_length(void **state)
 {
 	struct zs_pool *pool = make_deferring(ZS_DEFER_NONE, ZS_POOL_NO_WORKER);
 	struct size_class *class = pool->size_class[pool->nr_classes - 1];
@@ -386,7 +386,7 @@ static void layout_after_free(struct layout *layout, bool at_once)
 
 /* Sorted by class or not: each class is left as if they had been freed one by
  * one, lists and all. */
-static void test_layout_of_runs(void **state)
+static void test_runs_leave_classes_as_single_frees(void **state)
 {
 	struct layout one_by_one = { 0 }, at_once = { 0 };
 
@@ -446,7 +446,7 @@ static void check_page_locked(size_t way, bool taken_again)
 	zs_destroy_pool(pool);
 }
 
-static void test_page_locked(void **state)
+static void test_locked_page_leaves_zspage_to_the_work(void **state)
 {
 	for_each_way(way)
 	{
@@ -521,16 +521,17 @@ static void test_detached_is_left_alone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_obj_word),
-		cmocka_unit_test(test_densest_zspage),
-		cmocka_unit_test(test_pool_scope),
-		cmocka_unit_test(test_fallback),
-		cmocka_unit_test(test_free_under_pool_lock),
-		cmocka_unit_test(test_pool_lock_while_waiting),
-		cmocka_unit_test(test_where_pages_are_freed),
-		cmocka_unit_test(test_length_of_runs),
-		cmocka_unit_test(test_layout_of_runs),
-		cmocka_unit_test(test_page_locked),
+		cmocka_unit_test(test_obj_word_keeps_all_its_parts),
+		cmocka_unit_test(test_densest_zspage_fits_the_word),
+		cmocka_unit_test(test_pool_has_the_scope_asked_for),
+		cmocka_unit_test(
+			test_class_idx_falls_back_where_it_does_not_fit),
+		cmocka_unit_test(test_only_class_idx_frees_under_pool_lock),
+		cmocka_unit_test(test_pool_lock_keeps_the_object_in_place),
+		cmocka_unit_test(test_pages_are_freed_where_the_scope_says),
+		cmocka_unit_test(test_runs_have_a_bounded_length),
+		cmocka_unit_test(test_runs_leave_classes_as_single_frees),
+		cmocka_unit_test(test_locked_page_leaves_zspage_to_the_work),
 		cmocka_unit_test(test_detached_is_left_alone),
 	};
 

@@ -147,7 +147,7 @@ static void check_other_zspage(size_t way)
 	drop(&s);
 }
 
-static void test_other_zspage(void **state)
+static void test_free_finds_object_in_other_zspage(void **state)
 {
 	for_each_way(way) check_other_zspage(way);
 }
@@ -182,7 +182,7 @@ static void check_zspage_gone(size_t way)
 	drop(&s);
 }
 
-static void test_zspage_gone(void **state)
+static void test_free_when_its_zspage_is_gone(void **state)
 {
 	for_each_way(way) check_zspage_gone(way);
 }
@@ -268,7 +268,7 @@ static void check_other_page(size_t way, unsigned int moves,
 	drop(&s);
 }
 
-static void test_other_page(void **state)
+static void test_free_finds_object_in_other_page(void **state)
 {
 	for_each_way(way) for (unsigned int moves = 1; moves <= 3; moves++)
 	{
@@ -278,7 +278,7 @@ static void test_other_page(void **state)
 }
 
 /* Both: first the object, then the page that it has come to. */
-static void test_other_zspage_and_page(void **state)
+static void test_free_finds_object_after_two_moves(void **state)
 {
 	for_each_way(way)
 	{
@@ -307,10 +307,10 @@ static void test_other_zspage_and_page(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_other_zspage),
-		cmocka_unit_test(test_zspage_gone),
-		cmocka_unit_test(test_other_page),
-		cmocka_unit_test(test_other_zspage_and_page),
+		cmocka_unit_test(test_free_finds_object_in_other_zspage),
+		cmocka_unit_test(test_free_when_its_zspage_is_gone),
+		cmocka_unit_test(test_free_finds_object_in_other_page),
+		cmocka_unit_test(test_free_finds_object_after_two_moves),
 	};
 
 	return run_in_every_variant(tests);

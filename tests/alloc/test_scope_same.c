@@ -101,7 +101,7 @@ static void free_slots(struct copy *c, const unsigned int *slots,
 
 /* The same trace as in the scope held, freed one by one and in runs: every
  * object ends up at the same place, and every figure is the same. */
-static void test_same_layout(void **state)
+static void test_all_scopes_leave_the_same_layout(void **state)
 {
 	static struct copy copies[NR_COPIES];
 	const enum zs_lock_scope scope = test_scope;
@@ -181,7 +181,7 @@ static unsigned int count_zspages(struct zs_pool *pool,
 }
 
 /* After every single free the capacity and the pages are right. */
-static void test_exact_after_each_free(void **state)
+static void test_figures_are_exact_after_each_free(void **state)
 {
 	struct zs_pool *pool = make_deferring(ZS_DEFER_NONE, ZS_POOL_NO_WORKER);
 	struct size_class *classes[3] = {
@@ -226,8 +226,8 @@ static void test_exact_after_each_free(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same_layout),
-		cmocka_unit_test(test_exact_after_each_free),
+		cmocka_unit_test(test_all_scopes_leave_the_same_layout),
+		cmocka_unit_test(test_figures_are_exact_after_each_free),
 	};
 
 	return run_in_every_variant(tests);

@@ -95,7 +95,7 @@ static void check_figures(struct model *m)
 	m->last = i;
 }
 
-static void test_identities(void **state)
+static void test_figures_add_up(void **state)
 {
 	static const struct {
 		unsigned int page_size, chain_size;
@@ -132,7 +132,7 @@ static void test_identities(void **state)
 }
 
 /* What compaction says it moved is what lies elsewhere afterwards. */
-static void test_move_counters(void **state)
+static void test_moves_counted_are_moves_seen(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	unsigned long handles[600], before[600], moved = 0;
@@ -167,7 +167,7 @@ static void test_move_counters(void **state)
 }
 
 /* While one compacts, another is told 0, and not counted. */
-static void test_second_compaction(void **state)
+static void test_second_compaction_is_not_counted(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 
@@ -182,7 +182,7 @@ static void test_second_compaction(void **state)
 }
 
 /* zs_shrink_scan does what zs_shrink_count foretold. */
-static void test_shrink(void **state)
+static void test_scan_does_what_count_foretold(void **state)
 {
 	static struct model m;
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
@@ -210,7 +210,7 @@ static void test_shrink(void **state)
 }
 
 /* A read keeps its zspage: what is freed is less, and said so. */
-static void test_shrink_with_readers(void **state)
+static void test_readers_make_scan_free_less(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	unsigned long handles[400];
@@ -242,7 +242,7 @@ static void test_shrink_with_readers(void **state)
 	zs_destroy_pool(pool);
 }
 
-static void test_class_of_merged_index(void **state)
+static void test_merged_index_shows_its_class(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, 0);
 	unsigned int distinct = 0;
@@ -295,7 +295,7 @@ static void compare_rss(struct zs_pool *pool, size_t base, size_t slack,
 }
 #endif
 
-static void test_resident_is_rss(void **state)
+static void test_resident_bytes_are_the_rss(void **state)
 {
 #if SANITIZED
 	skip();
@@ -484,7 +484,7 @@ static void run_to_limit(unsigned int page_size, size_t limit,
 	free(f.size);
 }
 
-static void test_memory_limit(void **state)
+static void test_limit_is_reached_and_kept(void **state)
 {
 	run_to_limit(4096, 8 * MIB, ZS_POOL_NO_WORKER);
 	run_to_limit(4096, 20 * MIB + 12345, 0);
@@ -495,7 +495,7 @@ static void test_memory_limit(void **state)
 
 /* A section's worth of one kind of pages does not keep the limit from the
  * other kind: many small objects, whose handles need slabs, then large. */
-static void test_limit_handles_and_pages(void **state)
+static void test_limit_serves_both_kinds_of_pages(void **state)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 	struct filling f = { .max = 1u << 20 };
@@ -532,15 +532,15 @@ static void test_limit_handles_and_pages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_identities),
-		cmocka_unit_test(test_move_counters),
-		cmocka_unit_test(test_second_compaction),
-		cmocka_unit_test(test_shrink),
-		cmocka_unit_test(test_shrink_with_readers),
-		cmocka_unit_test(test_class_of_merged_index),
-		cmocka_unit_test(test_resident_is_rss),
-		cmocka_unit_test(test_memory_limit),
-		cmocka_unit_test(test_limit_handles_and_pages),
+		cmocka_unit_test(test_figures_add_up),
+		cmocka_unit_test(test_moves_counted_are_moves_seen),
+		cmocka_unit_test(test_second_compaction_is_not_counted),
+		cmocka_unit_test(test_scan_does_what_count_foretold),
+		cmocka_unit_test(test_readers_make_scan_free_less),
+		cmocka_unit_test(test_merged_index_shows_its_class),
+		cmocka_unit_test(test_resident_bytes_are_the_rss),
+		cmocka_unit_test(test_limit_is_reached_and_kept),
+		cmocka_unit_test(test_limit_serves_both_kinds_of_pages),
 	};
 
 	return cmocka_run_group_tests_name("stat", tests, NULL, NULL);

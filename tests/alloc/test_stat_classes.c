@@ -143,7 +143,7 @@ static void check_table(struct zs_pool *pool)
 	free(text);
 }
 
-static void test_print_classes(void **state)
+static void test_table_has_the_pools_figures(void **state)
 {
 	static struct model m;
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
@@ -163,7 +163,7 @@ static void test_print_classes(void **state)
 }
 
 /* The first lines to the letter, as debugfs shows them. */
-static void test_print_classes_letters(void **state)
+static void test_first_lines_to_the_letter(void **state)
 {
 	static const char expected[] =
 		" class  size       10%       20%       30%       40%       50%"
@@ -187,7 +187,7 @@ static void test_print_classes_letters(void **state)
 	zs_destroy_pool(pool);
 }
 
-static void test_print_classes_error(void **state)
+static void test_failing_file_is_told(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, 0);
 	FILE *out = fopen("/dev/full", "w");
@@ -219,9 +219,9 @@ static void test_print_classes_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_print_classes),
-		cmocka_unit_test(test_print_classes_letters),
-		cmocka_unit_test(test_print_classes_error),
+		cmocka_unit_test(test_table_has_the_pools_figures),
+		cmocka_unit_test(test_first_lines_to_the_letter),
+		cmocka_unit_test(test_failing_file_is_told),
 	};
 
 	return cmocka_run_group_tests_name("stat_classes", tests, NULL, NULL);

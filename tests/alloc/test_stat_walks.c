@@ -28,7 +28,7 @@ static int note_live(unsigned long handle, void *arg)
 	return ++s->calls == s->stop_after ? 42 : 0;
 }
 
-static void test_for_each_live(void **state)
+static void test_live_walk_shows_each_once(void **state)
 {
 	static struct model m;
 	static struct live_seen s;
@@ -107,7 +107,7 @@ static int replace_this(unsigned long handle, void *arg)
 }
 
 /* Callbacks that change what is walked over. */
-static void test_for_each_live_changes(void **state)
+static void test_live_walk_callbacks_may_change(void **state)
 {
 	const unsigned int nr = 20000;
 	struct live_change c = { .pool = make_pool(0, 0, 0),
@@ -183,7 +183,7 @@ static int note_zspage(const struct zs_zspage_info *z, void *arg)
 	return ++w->calls == w->stop_after ? -77 : 0;
 }
 
-static void test_for_each_zspage(void **state)
+static void test_zspage_walk_shows_all_of_a_class(void **state)
 {
 	static struct model m;
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
@@ -238,7 +238,7 @@ static int note_free_list(const struct zs_zspage_info *z, void *arg)
 
 /* List order: the zspage that came last into a group is its first; the free
  * list: what was freed last comes first. */
-static void test_for_each_zspage_order(void **state)
+static void test_zspage_walk_is_in_list_order(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	unsigned int index = zs_lookup_class_index(pool, 1024 + 8);
@@ -298,7 +298,7 @@ static int free_zspage_objects(const struct zs_zspage_info *z, void *arg)
 }
 
 /* The callback sees a copy: it may empty, and refill, what is walked over. */
-static void test_for_each_zspage_changes(void **state)
+static void test_zspage_walk_shows_a_copy(void **state)
 {
 	struct zspage_change c = { .pool = make_pool(0, 0, 0) };
 	unsigned int index = zs_lookup_class_index(c.pool, 1024 + 8);
@@ -355,7 +355,7 @@ static int sum_inuse(const struct zs_zspage_info *z, void *arg)
 }
 
 /* A class that grows while room for its copy is being made. */
-static void test_for_each_zspage_grows_meanwhile(void **state)
+static void test_zspage_walk_of_a_growing_class(void **state)
 {
 	struct grower g = { .pool = make_pool(0, 0, 0) };
 	unsigned int index = zs_lookup_class_index(g.pool, 4096);
@@ -378,12 +378,12 @@ static void test_for_each_zspage_grows_meanwhile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_for_each_live),
-		cmocka_unit_test(test_for_each_live_changes),
-		cmocka_unit_test(test_for_each_zspage),
-		cmocka_unit_test(test_for_each_zspage_order),
-		cmocka_unit_test(test_for_each_zspage_changes),
-		cmocka_unit_test(test_for_each_zspage_grows_meanwhile),
+		cmocka_unit_test(test_live_walk_shows_each_once),
+		cmocka_unit_test(test_live_walk_callbacks_may_change),
+		cmocka_unit_test(test_zspage_walk_shows_all_of_a_class),
+		cmocka_unit_test(test_zspage_walk_is_in_list_order),
+		cmocka_unit_test(test_zspage_walk_shows_a_copy),
+		cmocka_unit_test(test_zspage_walk_of_a_growing_class),
 	};
 
 	return cmocka_run_group_tests_name("stat_walks", tests, NULL, NULL);

@@ -89,7 +89,7 @@ static unsigned long pages_out(struct zs_pool *pool)
 
 /* ---- the chain ----------------------------------------------------------- */
 
-static void test_chain(void **state)
+static void test_chain_has_all_pages_in_order(void **state)
 {
 	for_each_class(pool, class) {
 		struct zspage *zspage = must_alloc_zspage(pool, class);
@@ -125,7 +125,7 @@ static void test_chain(void **state)
 }
 
 /* The iterator goes through all objects in order; so does the way by index. */
-static void test_iterator(void **state)
+static void test_iterator_shows_objects_in_order(void **state)
 {
 	for_each_class(pool, class) {
 		struct zspage *zspage = must_alloc_zspage(pool, class);
@@ -166,7 +166,7 @@ static unsigned long head_at(struct zs_pool *pool, struct zspage *zspage,
 
 /* The first words as they lie in the pages: index of the next << 1, and
  * -1 << 1 in the last. */
-static void test_new_free_list(void **state)
+static void test_new_free_list_is_in_index_order(void **state)
 {
 	for_each_class(pool, class) {
 		struct zspage *zspage = must_alloc_zspage(pool, class);
@@ -191,7 +191,7 @@ static void test_new_free_list(void **state)
 static unsigned long words[1 << OBJ_BITS];
 
 /* First 0, then 1, 2, ...; then, of those freed, the latest first. */
-static void test_order_of_objects(void **state)
+static void test_last_freed_is_first_given(void **state)
 {
 	static unsigned int stack[1 << OBJ_BITS];
 	struct rng rng;
@@ -282,7 +282,7 @@ static void test_huge_page_is_untouched(void **state)
 
 /* ---- memory -------------------------------------------------------------- */
 
-static void test_no_memory(void **state)
+static void test_without_page_there_is_no_zspage(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	struct size_class *class = pool->size_class[uzs_class_index(pool, 112)];
@@ -316,7 +316,7 @@ static void test_no_memory(void **state)
 /* ---- page locks ---------------------------------------------------------- */
 
 /* All or none: the one that somebody else has stays his. */
-static void test_trylock(void **state)
+static void test_trylock_is_all_or_nothing(void **state)
 {
 	for_each_class(pool, class) {
 		struct zspage *zspage = must_alloc_zspage(pool, class);
@@ -352,7 +352,7 @@ static void *lock_in_thread(void *arg)
 	return (void *)n;
 }
 
-static void test_lock_waits(void **state)
+static void test_lock_waits_for_each_page(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	struct size_class *class = pool->size_class[uzs_class_index(pool, 112)];
@@ -386,7 +386,7 @@ static void test_lock_waits(void **state)
 
 /* What a page was is gone when it is free: flags that would let migration
  * have it, the zspage it belonged to. */
-static void test_free_resets_pages(void **state)
+static void test_freed_pages_are_reset(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	struct size_class *class = pool->size_class[uzs_class_index(pool, 112)];
@@ -422,7 +422,7 @@ static unsigned long async_freed(struct zs_pool *pool)
 }
 
 /* For comparison: nobody has a page locked. */
-static void test_free_at_once(void **state)
+static void test_unlocked_zspage_is_freed_at_once(void **state)
 {
 	for_each_class(pool, class) {
 		size_t size = class->size - (class->huge ? 0 : ZS_HANDLE_SIZE);
@@ -450,7 +450,7 @@ static void test_free_at_once(void **state)
 
 /* Whichever page is locked: the zspage stays, in group 0 and counted, until
  * the work frees it. */
-static void test_async_free(void **state)
+static void test_locked_zspage_waits_for_the_work(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	static const size_t sizes[] = { 104, 24, 4096, 1500 };
@@ -498,7 +498,7 @@ static void test_async_free(void **state)
 /* A zspage in group 0 is as good as any, the last resort: it is handed out
  * again, first to last object as its free list has them, and the work then
  * finds nothing to free. */
-static void test_async_free_taken_again(void **state)
+static void test_waiting_zspage_can_be_used_again(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	struct size_class *class = class_for(pool, 104);
@@ -558,7 +558,7 @@ static void test_empty_one_is_taken_last(void **state)
 }
 
 /* Several of several classes: one run of the work frees all of them. */
-static void test_async_free_many(void **state)
+static void test_one_run_frees_all_that_wait(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	static const size_t sizes[] = { 104, 104, 40, 1500, 4000, 4000, 3000 };
@@ -589,7 +589,7 @@ static void test_async_free_many(void **state)
 }
 
 /* The worker thread waits for the page lock, without being told when. */
-static void test_worker_waits_for_the_lock(void **state)
+static void test_worker_waits_for_the_page_lock(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, 0);
 	unsigned long handle = must_malloc(pool, 104);
@@ -615,7 +615,7 @@ static void test_worker_waits_for_the_lock(void **state)
 }
 
 /* Destroying a pool runs what is queued, or does without. */
-static void test_destroy_with_empty_zspages(void **state)
+static void test_destroy_frees_what_waits(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	unsigned long handle = must_malloc(pool, 104);
@@ -631,22 +631,22 @@ static void test_destroy_with_empty_zspages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_chain),
-		cmocka_unit_test(test_iterator),
-		cmocka_unit_test(test_new_free_list),
-		cmocka_unit_test(test_order_of_objects),
+		cmocka_unit_test(test_chain_has_all_pages_in_order),
+		cmocka_unit_test(test_iterator_shows_objects_in_order),
+		cmocka_unit_test(test_new_free_list_is_in_index_order),
+		cmocka_unit_test(test_last_freed_is_first_given),
 		cmocka_unit_test(test_huge_page_is_untouched),
-		cmocka_unit_test(test_no_memory),
-		cmocka_unit_test(test_trylock),
-		cmocka_unit_test(test_lock_waits),
-		cmocka_unit_test(test_free_resets_pages),
-		cmocka_unit_test(test_free_at_once),
-		cmocka_unit_test(test_async_free),
-		cmocka_unit_test(test_async_free_taken_again),
+		cmocka_unit_test(test_without_page_there_is_no_zspage),
+		cmocka_unit_test(test_trylock_is_all_or_nothing),
+		cmocka_unit_test(test_lock_waits_for_each_page),
+		cmocka_unit_test(test_freed_pages_are_reset),
+		cmocka_unit_test(test_unlocked_zspage_is_freed_at_once),
+		cmocka_unit_test(test_locked_zspage_waits_for_the_work),
+		cmocka_unit_test(test_waiting_zspage_can_be_used_again),
 		cmocka_unit_test(test_empty_one_is_taken_last),
-		cmocka_unit_test(test_async_free_many),
-		cmocka_unit_test(test_worker_waits_for_the_lock),
-		cmocka_unit_test(test_destroy_with_empty_zspages),
+		cmocka_unit_test(test_one_run_frees_all_that_wait),
+		cmocka_unit_test(test_worker_waits_for_the_page_lock),
+		cmocka_unit_test(test_destroy_frees_what_waits),
 	};
 
 	return run_in_every_scope(tests);

@@ -114,7 +114,7 @@ static void assert_event(unsigned int n, enum what what, const void *about,
 
 /* ---- locks --------------------------------------------------------------- */
 
-static void test_lock_events(void **state)
+static void test_locks_call_their_hooks(void **state)
 {
 	struct page page = { 0 };
 	spinlock_t spin;
@@ -191,7 +191,7 @@ static void test_no_hooks_inside(void **state)
 
 /* One free that empties a zspage: each of its pages is locked, reset, unlocked
  * and given back, in that order. */
-static void test_page_events(void **state)
+static void test_emptied_zspage_calls_hooks_in_order(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	struct size_class *class = class_of_pages(pool, 3);
@@ -222,7 +222,7 @@ static void test_page_events(void **state)
 	zs_destroy_pool(pool);
 }
 
-static void test_work_events(void **state)
+static void test_scheduled_work_calls_its_hook(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	const struct uzs_hooks hooks = { .work_scheduled = on_scheduled };
@@ -242,7 +242,7 @@ static void test_work_events(void **state)
 
 /* ---- tries that fail ----------------------------------------------------- */
 
-static void test_nth_trylock(void **state)
+static void test_nth_trylock_fails(void **state)
 {
 	struct page page = { 0 };
 	spinlock_t one, two;
@@ -286,9 +286,11 @@ int main(void)
 {
 #define HOOK(test) cmocka_unit_test_teardown(test, stop)
 	const struct CMUnitTest tests[] = {
-		HOOK(test_lock_events), HOOK(test_no_hooks_inside),
-		HOOK(test_page_events), HOOK(test_work_events),
-		HOOK(test_nth_trylock),
+		HOOK(test_locks_call_their_hooks),
+		HOOK(test_no_hooks_inside),
+		HOOK(test_emptied_zspage_calls_hooks_in_order),
+		HOOK(test_scheduled_work_calls_its_hook),
+		HOOK(test_nth_trylock_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,7 +60,7 @@ static void *sleeper(void *arg)
 	return NULL;
 }
 
-static void test_wait_other_value(void **state)
+static void test_wait_on_another_value_returns(void **state)
 {
 	u32 word = 7;
 
@@ -72,7 +72,7 @@ static void test_wait_other_value(void **state)
 	assert_int_equal(word, 7);
 }
 
-static void test_wake(void **state)
+static void test_wake_reaches_every_sleeper(void **state)
 {
 	pthread_t threads[MAX_THREADS];
 	unsigned long through;
@@ -110,7 +110,7 @@ static void *ping(void *arg)
 	return NULL;
 }
 
-static void test_ping_pong(void **state)
+static void test_two_threads_wake_each_other(void **state)
 {
 	u32 even = 0, odd = 1;
 	pthread_t a, b;
@@ -133,7 +133,7 @@ struct counted {
 	bool got; /* atomic */
 };
 
-static void test_spin_basic(void **state)
+static void test_spin_lock_and_trylock(void **state)
 {
 	spinlock_t lock = { .word = 0x55 };
 
@@ -170,7 +170,7 @@ static void assert_unlocked(void)
 	(void)lock;
 }
 
-static void test_spin_asserts(void **state)
+static void test_spin_misuse_aborts(void **state)
 {
 	if (!UZS_DEBUG)
 		skip();
@@ -194,7 +194,7 @@ static void *spin_counter(void *arg)
 	return NULL;
 }
 
-static void test_spin_count(void **state)
+static void test_spin_excludes(void **state)
 {
 	struct counted c = { 0 };
 
@@ -214,7 +214,7 @@ static void *spin_getter(void *arg)
 	return NULL;
 }
 
-static void test_spin_sleeps(void **state)
+static void test_spin_waiters_sleep_and_are_woken(void **state)
 {
 	struct counted c = { 0 };
 	pthread_t a, b;
@@ -232,7 +232,7 @@ static void test_spin_sleeps(void **state)
 
 /* L2: whoever takes the lock again the moment it gave it back, so that a
  * sleeper is woken in vain, can do so UZS_SPIN_PATIENCE times. */
-static void test_spin_handover(void **state)
+static void test_spin_sleeper_is_not_starved(void **state)
 {
 	struct counted c = { 0 };
 	pthread_t a;
@@ -258,7 +258,7 @@ static void test_spin_handover(void **state)
 }
 
 /* While the lock is being handed over nobody holds it, but it is not free. */
-static void test_spin_reserved(void **state)
+static void test_spin_handover_is_not_free(void **state)
 {
 	struct counted c = { .lock = { UZS_SPIN_HANDOVER | UZS_SPIN_WAITERS } };
 	pthread_t a;
@@ -295,7 +295,7 @@ static void look_at_pair(struct pair *p)
 		__atomic_fetch_add(&p->torn, 1, __ATOMIC_RELAXED);
 }
 
-static void test_rw_basic(void **state)
+static void test_rw_lock_and_trylock(void **state)
 {
 	rwlock_t lock = { .word = 0x55 };
 
@@ -362,7 +362,7 @@ static void *rw_mixer(void *arg)
 	return NULL;
 }
 
-static void test_rw_stress(void **state)
+static void test_rw_excludes(void **state)
 {
 	struct pair p = { 0 };
 
@@ -406,7 +406,7 @@ static void wait_contended(const rwlock_t *lock)
 }
 
 /* Each kind of holder, each kind of waiter. */
-static void test_rw_contended(void **state)
+static void test_rw_every_waiter_gets_in(void **state)
 {
 	void *(*const waiters[])(void *) = { rw_reader, rw_writer, rw_writer };
 	const bool for_write[] = { true, true, false };
@@ -435,7 +435,7 @@ static void test_rw_contended(void **state)
 }
 
 /* L2: a writer that waits keeps new readers out, and is the next. */
-static void test_rw_writer_before_readers(void **state)
+static void test_rw_waiting_writer_keeps_readers_out(void **state)
 {
 	struct pair p = { 0 };
 	pthread_t writer, reader;
@@ -469,7 +469,7 @@ static void *rw_stream(void *arg)
 	return NULL;
 }
 
-static void test_rw_writer_in_stream(void **state)
+static void test_rw_writer_gets_into_a_stream_of_readers(void **state)
 {
 	struct pair p = { 0 };
 	pthread_t readers[4];
@@ -491,7 +491,7 @@ static void test_rw_writer_in_stream(void **state)
 
 /* L2: a reader that sleeps gets in after the present writer, whether the next
  * one is the same again ... */
-static void test_rw_reader_before_same_writer(void **state)
+static void test_rw_reader_precedes_the_same_writer(void **state)
 {
 	for (unsigned int i = 0; i < 20; i++) {
 		struct pair p = { 0 };
@@ -510,7 +510,7 @@ static void test_rw_reader_before_same_writer(void **state)
 }
 
 /* ... or has been waiting, too. */
-static void test_rw_reader_before_other_writer(void **state)
+static void test_rw_reader_precedes_another_writer(void **state)
 {
 	for (unsigned int i = 0; i < 20; i++) {
 		struct pair p = { 0 };
@@ -531,7 +531,7 @@ static void test_rw_reader_before_other_writer(void **state)
 }
 
 /* As many writers wait as can be counted: one more waits all the same. */
-static void test_rw_many_writers(void **state)
+static void test_rw_more_writers_than_can_be_counted(void **state)
 {
 	struct pair p = { .lock = { UZS_RW_WRITER | UZS_RW_WRITERS_WAIT } };
 	pthread_t writer = start(rw_writer, &p);
@@ -570,7 +570,7 @@ static void *pin_locker(void *arg)
 	return NULL; /* and leaves it locked */
 }
 
-static void test_pin_basic(void **state)
+static void test_pin_readers_and_write_trylock(void **state)
 {
 	struct pair p = { .pin = { 0x55 } };
 
@@ -601,7 +601,7 @@ static void test_pin_basic(void **state)
 	assert_int_equal(p.pin.word, 0);
 }
 
-static void test_pin_sleeps(void **state)
+static void test_pin_readers_sleep_and_are_woken(void **state)
 {
 	struct pair p = { 0 };
 	pthread_t a, b;
@@ -652,7 +652,7 @@ static void *pin_mixer(void *arg)
 	return NULL;
 }
 
-static void test_pin_stress(void **state)
+static void test_pin_excludes(void **state)
 {
 	struct pair p = { 0 };
 
@@ -687,7 +687,7 @@ static void *bit_unlocker(void *arg)
 	return NULL;
 }
 
-static void test_bit_basic(void **state)
+static void test_bit_lock_and_trylock(void **state)
 {
 	struct flagged f = { .flags = FLAG_OTHER };
 
@@ -712,7 +712,7 @@ static void *bit_getter(void *arg)
 	return NULL;
 }
 
-static void test_bit_sleeps(void **state)
+static void test_bit_waiters_sleep_and_are_woken(void **state)
 {
 	struct flagged f = { 0 };
 	pthread_t a, b;
@@ -772,7 +772,7 @@ static void *bit_toggler(void *arg)
 	return NULL;
 }
 
-static void test_bit_shared_word(void **state)
+static void test_bit_lock_keeps_other_bits(void **state)
 {
 	struct flagged f = { 0 };
 	pthread_t toggler = start(bit_toggler, &f);
@@ -834,7 +834,7 @@ static void *sleepy(void *arg)
 	return NULL;
 }
 
-static void test_no_lost_wakeup(void **state)
+static void test_no_wakeup_is_lost(void **state)
 {
 	struct all_locks l = { 0 };
 
@@ -859,7 +859,7 @@ static void child_waits(void)
 	uzs_wake_all(&gate);
 }
 
-static void test_fork(void **state)
+static void test_child_can_wait_for_locks(void **state)
 {
 	unsigned long through = 0;
 	pthread_t a;
@@ -879,31 +879,31 @@ static void test_fork(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_wait_other_value),
-		cmocka_unit_test(test_wake),
-		cmocka_unit_test(test_ping_pong),
-		cmocka_unit_test(test_spin_basic),
-		cmocka_unit_test(test_spin_asserts),
-		cmocka_unit_test(test_spin_count),
-		cmocka_unit_test(test_spin_sleeps),
-		cmocka_unit_test(test_spin_handover),
-		cmocka_unit_test(test_spin_reserved),
-		cmocka_unit_test(test_rw_basic),
-		cmocka_unit_test(test_rw_stress),
-		cmocka_unit_test(test_rw_contended),
-		cmocka_unit_test(test_rw_writer_before_readers),
-		cmocka_unit_test(test_rw_writer_in_stream),
-		cmocka_unit_test(test_rw_reader_before_same_writer),
-		cmocka_unit_test(test_rw_reader_before_other_writer),
-		cmocka_unit_test(test_rw_many_writers),
-		cmocka_unit_test(test_pin_basic),
-		cmocka_unit_test(test_pin_sleeps),
-		cmocka_unit_test(test_pin_stress),
-		cmocka_unit_test(test_bit_basic),
-		cmocka_unit_test(test_bit_sleeps),
-		cmocka_unit_test(test_bit_shared_word),
-		cmocka_unit_test(test_no_lost_wakeup),
-		cmocka_unit_test(test_fork),
+		cmocka_unit_test(test_wait_on_another_value_returns),
+		cmocka_unit_test(test_wake_reaches_every_sleeper),
+		cmocka_unit_test(test_two_threads_wake_each_other),
+		cmocka_unit_test(test_spin_lock_and_trylock),
+		cmocka_unit_test(test_spin_misuse_aborts),
+		cmocka_unit_test(test_spin_excludes),
+		cmocka_unit_test(test_spin_waiters_sleep_and_are_woken),
+		cmocka_unit_test(test_spin_sleeper_is_not_starved),
+		cmocka_unit_test(test_spin_handover_is_not_free),
+		cmocka_unit_test(test_rw_lock_and_trylock),
+		cmocka_unit_test(test_rw_excludes),
+		cmocka_unit_test(test_rw_every_waiter_gets_in),
+		cmocka_unit_test(test_rw_waiting_writer_keeps_readers_out),
+		cmocka_unit_test(test_rw_writer_gets_into_a_stream_of_readers),
+		cmocka_unit_test(test_rw_reader_precedes_the_same_writer),
+		cmocka_unit_test(test_rw_reader_precedes_another_writer),
+		cmocka_unit_test(test_rw_more_writers_than_can_be_counted),
+		cmocka_unit_test(test_pin_readers_and_write_trylock),
+		cmocka_unit_test(test_pin_readers_sleep_and_are_woken),
+		cmocka_unit_test(test_pin_excludes),
+		cmocka_unit_test(test_bit_lock_and_trylock),
+		cmocka_unit_test(test_bit_waiters_sleep_and_are_woken),
+		cmocka_unit_test(test_bit_lock_keeps_other_bits),
+		cmocka_unit_test(test_no_wakeup_is_lost),
+		cmocka_unit_test(test_child_can_wait_for_locks),
 	};
 
 	alarm(240);

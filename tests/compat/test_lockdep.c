@@ -12,7 +12,7 @@
 
 /* ---- R1: order ----------------------------------------------------------- */
 
-static void test_rank(void **state)
+static void test_wrong_rank_is_reported(void **state)
 {
 	spinlock_t outer, inner;
 	int first, second;
@@ -36,7 +36,7 @@ static void test_rank(void **state)
 }
 
 /* The ranks speak without that the right order was ever seen. */
-static void test_rank_of_other_kinds(void **state)
+static void test_ranks_hold_for_every_kind_of_lock(void **state)
 {
 	rwlock_t outer;
 	struct mutex mutex;
@@ -61,7 +61,7 @@ static void test_rank_of_other_kinds(void **state)
 }
 
 /* Without ranks: the order is what was seen first. */
-static void test_learned_order(void **state)
+static void test_order_is_learned_without_ranks(void **state)
 {
 	spinlock_t a, b;
 	int a1, b1, a2, b2;
@@ -121,7 +121,7 @@ static void *take_b_then_c(void *arg)
 }
 
 /* In other threads, through a third lock; readers count as writers. */
-static void test_order_of_three(void **state)
+static void test_order_through_a_third_lock(void **state)
 {
 	struct seen_report *r;
 	int first, second;
@@ -195,7 +195,7 @@ static void init_subclasses(spinlock_t *locks, unsigned int n)
 	}
 }
 
-static void test_nested(void **state)
+static void test_siblings_are_taken_in_order(void **state)
 {
 	spinlock_t s[3];
 	int first, second;
@@ -240,7 +240,7 @@ static void test_nested(void **state)
 
 /* Taken by its owner once more: is not waited for for ever, and given back as
  * often as it was taken. */
-static void test_recursion(void **state)
+static void test_own_lock_taken_again_is_reported(void **state)
 {
 	struct page page = { 0 };
 	struct mutex mutex;
@@ -350,7 +350,7 @@ static void *give_back_pin(void *arg)
 }
 
 /* It is not given back: its owner still has it. */
-static void test_other_owner(void **state)
+static void test_unlock_by_another_is_reported(void **state)
 {
 	struct owned o = { .line = 0 };
 	struct seen_report *r;
@@ -396,7 +396,7 @@ static void test_other_owner(void **state)
 	pin_write_unlock(&o.pin);
 }
 
-static void test_no_owner(void **state)
+static void test_unlock_of_a_free_lock_is_reported(void **state)
 {
 	struct seen_report *r;
 	spinlock_t spin;
@@ -428,7 +428,7 @@ static void *check_held(void *arg)
 	return NULL;
 }
 
-static void test_assertions(void **state)
+static void test_wrong_assertions_are_reported(void **state)
 {
 	struct owned o = { .line = 0 };
 	struct seen_report *r;
@@ -451,7 +451,7 @@ static void test_assertions(void **state)
 	spin_unlock(&o.spin);
 }
 
-static void test_questions(void **state)
+static void test_questions_are_answered(void **state)
 {
 	spinlock_t a, b[2];
 	rwlock_t rw;
@@ -482,17 +482,17 @@ int main(void)
 #define RULE(test) \
 	cmocka_unit_test_setup_teardown(test, collect_reports, end_reports)
 	const struct CMUnitTest tests[] = {
-		RULE(test_rank),
-		RULE(test_rank_of_other_kinds),
-		RULE(test_learned_order),
-		RULE(test_order_of_three),
+		RULE(test_wrong_rank_is_reported),
+		RULE(test_ranks_hold_for_every_kind_of_lock),
+		RULE(test_order_is_learned_without_ranks),
+		RULE(test_order_through_a_third_lock),
 		RULE(test_trylock_has_no_order),
-		RULE(test_nested),
-		RULE(test_recursion),
-		RULE(test_other_owner),
-		RULE(test_no_owner),
-		RULE(test_assertions),
-		RULE(test_questions),
+		RULE(test_siblings_are_taken_in_order),
+		RULE(test_own_lock_taken_again_is_reported),
+		RULE(test_unlock_by_another_is_reported),
+		RULE(test_unlock_of_a_free_lock_is_reported),
+		RULE(test_wrong_assertions_are_reported),
+		RULE(test_questions_are_answered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

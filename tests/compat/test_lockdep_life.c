@@ -19,7 +19,7 @@
 
 /* ---- R4: sleeping and allocating ----------------------------------------- */
 
-static void test_sleep(void **state)
+static void test_sleep_under_a_spin_lock_is_reported(void **state)
 {
 	struct page page = { 0 };
 	struct mutex mutex;
@@ -87,7 +87,7 @@ static void drop_zone(struct zone *zone, void *mem)
 	free(zone);
 }
 
-static void test_alloc(void **state)
+static void test_allocation_under_a_spin_lock_is_reported(void **state)
 {
 	void *mem;
 	struct zone *zone = make_zone(&mem);
@@ -144,7 +144,7 @@ static void *end_with_lock(void *arg)
 	return NULL;
 }
 
-static void test_thread_ends(void **state)
+static void test_thread_that_ends_with_a_lock_is_reported(void **state)
 {
 	spinlock_t *spin = calloc(1, sizeof(*spin));
 	struct seen_report *r;
@@ -157,7 +157,7 @@ static void test_thread_ends(void **state)
 	free(spin);
 }
 
-static void test_memory_goes(void **state)
+static void test_unmapped_lock_is_reported(void **state)
 {
 	size_t size = uzs_os_page_size();
 	char *mem = uzs_os_map(size, size);
@@ -189,7 +189,7 @@ static void test_memory_goes(void **state)
 
 /* ---- R6: pages that are freed -------------------------------------------- */
 
-static void test_page_free(void **state)
+static void test_forbidden_page_free_is_reported(void **state)
 {
 	void *mem;
 	struct zone *zone = make_zone(&mem);
@@ -229,7 +229,7 @@ static void test_page_free(void **state)
 
 /* ---- locks out of order -------------------------------------------------- */
 
-static void test_parked(void **state)
+static void test_parked_locks_have_no_order(void **state)
 {
 	spinlock_t outer, inner;
 	struct mutex mutex;
@@ -280,7 +280,7 @@ static void break_order(void)
 }
 
 /* The process ends, and says why, with both places. */
-static void test_abort(void **state)
+static void test_without_handler_it_aborts(void **state)
 {
 	char text[4096] = "", place[256];
 	int status, fd[2];
@@ -337,7 +337,7 @@ static void give_after_fork(void)
 
 /* Handlers that take locks were set before lockdep's own, so they run while it
  * has its own lock; and what they take is new to it. */
-static void test_fork(void **state)
+static void test_fork_handlers_may_take_locks(void **state)
 {
 	int status;
 	pid_t pid;
@@ -366,11 +366,14 @@ int main(void)
 #define RULE(test) \
 	cmocka_unit_test_setup_teardown(test, collect_reports, end_reports)
 	const struct CMUnitTest tests[] = {
-		RULE(test_fork), /* the first */
-		RULE(test_sleep),	RULE(test_alloc),
-		RULE(test_thread_ends), RULE(test_memory_goes),
-		RULE(test_page_free),	RULE(test_parked),
-		RULE(test_abort),
+		RULE(test_fork_handlers_may_take_locks), /* the first */
+		RULE(test_sleep_under_a_spin_lock_is_reported),
+		RULE(test_allocation_under_a_spin_lock_is_reported),
+		RULE(test_thread_that_ends_with_a_lock_is_reported),
+		RULE(test_unmapped_lock_is_reported),
+		RULE(test_forbidden_page_free_is_reported),
+		RULE(test_parked_locks_have_no_order),
+		RULE(test_without_handler_it_aborts),
 	};
 
 	alarm(60); /* nothing here takes long, but a deadlock */

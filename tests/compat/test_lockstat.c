@@ -62,7 +62,7 @@ static void assert_only_bucket(const u32 *buckets, unsigned int b, u32 n)
 
 /* ---- holding ------------------------------------------------------------- */
 
-static void test_hold(void **state)
+static void test_hold_is_counted_to_the_ns(void **state)
 {
 	struct uzs_lockstat s;
 	spinlock_t spin_hold;
@@ -95,7 +95,7 @@ static void test_hold(void **state)
 }
 
 /* The edges of buckets, and what is longer than all of them. */
-static void test_buckets(void **state)
+static void test_buckets_have_exact_edges(void **state)
 {
 	static const struct {
 		u64 ns;
@@ -130,7 +130,7 @@ static void test_buckets(void **state)
 }
 
 /* Of each kind of lock, readers apart from writers. */
-static void test_kinds(void **state)
+static void test_each_kind_of_lock_is_counted(void **state)
 {
 	struct page page = { 0 };
 	struct mutex mutex_kind;
@@ -179,7 +179,7 @@ static void test_kinds(void **state)
 }
 
 /* Several locks held at once, given back in another order. */
-static void test_overlap(void **state)
+static void test_overlapping_holds_are_told_apart(void **state)
 {
 	spinlock_t first_lock, second_lock;
 
@@ -198,7 +198,7 @@ static void test_overlap(void **state)
 
 /* ---- trying -------------------------------------------------------------- */
 
-static void test_tries(void **state)
+static void test_tries_are_counted(void **state)
 {
 	struct page page = { 0 };
 	spinlock_t spin_tried;
@@ -281,7 +281,7 @@ static void until(u32 *word, u32 bits)
 
 /* A waiter sleeps: it has looked at the clock. It waits until the lock is
  * given back, and no longer: then time stands still again. */
-static void test_wait(void **state)
+static void test_wait_is_counted(void **state)
 {
 	struct uzs_lockstat s;
 	pthread_t thread;
@@ -341,7 +341,7 @@ static void test_wait(void **state)
 /* ---- all classes --------------------------------------------------------- */
 
 /* Two places that initialize make two classes, also of one name. */
-static void test_classes(void **state)
+static void test_each_place_is_a_class(void **state)
 {
 	struct uzs_lockstat s;
 	spinlock_t twice;
@@ -367,7 +367,7 @@ static void test_classes(void **state)
 }
 
 /* Held over a reset: counts when it is given back. */
-static void test_reset_while_held(void **state)
+static void test_hold_over_a_reset_counts_after_it(void **state)
 {
 	struct uzs_lockstat s;
 	spinlock_t over_reset;
@@ -383,7 +383,7 @@ static void test_reset_while_held(void **state)
 	assert_int_equal(s.hold_ns, 8);
 }
 
-static void test_print(void **state)
+static void test_table_is_printed(void **state)
 {
 	spinlock_t never_taken, printed;
 	char *text = NULL, *line, name[64];
@@ -427,7 +427,7 @@ static void test_print(void **state)
 }
 
 /* Any program: to a file, when it ends. */
-static void test_print_at_end(void **state)
+static void test_table_is_written_when_a_program_ends(void **state)
 {
 	char path[] = "/tmp/uzs-lockstat-XXXXXX", text[4096] = "";
 	int status, fd = mkstemp(path);
@@ -456,7 +456,7 @@ static void test_print_at_end(void **state)
 }
 
 /* The real clock goes on. */
-static void test_real_clock(void **state)
+static void test_real_clock_goes_on(void **state)
 {
 	spinlock_t really;
 	u64 before;
@@ -477,12 +477,17 @@ int main(void)
 {
 #define STAT(test) cmocka_unit_test_setup_teardown(test, start, stop)
 	const struct CMUnitTest tests[] = {
-		STAT(test_hold),       STAT(test_buckets),
-		STAT(test_kinds),      STAT(test_overlap),
-		STAT(test_tries),      STAT(test_wait),
-		STAT(test_classes),    STAT(test_reset_while_held),
-		STAT(test_print),      STAT(test_print_at_end),
-		STAT(test_real_clock),
+		STAT(test_hold_is_counted_to_the_ns),
+		STAT(test_buckets_have_exact_edges),
+		STAT(test_each_kind_of_lock_is_counted),
+		STAT(test_overlapping_holds_are_told_apart),
+		STAT(test_tries_are_counted),
+		STAT(test_wait_is_counted),
+		STAT(test_each_place_is_a_class),
+		STAT(test_hold_over_a_reset_counts_after_it),
+		STAT(test_table_is_printed),
+		STAT(test_table_is_written_when_a_program_ends),
+		STAT(test_real_clock_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,7 +106,7 @@ static struct zs_pool_info look(struct zs_pool *pool)
 /* ---- refusals, one by one ------------------------------------------------------ */
 
 /* A mapping that cannot be cut or opened is none, and leaves nothing. */
-static void test_map_refused(void **state)
+static void test_refused_mapping_leaves_nothing(void **state)
 {
 	struct usage before = usage();
 	void *mem = NULL;
@@ -131,7 +131,7 @@ static void test_map_refused(void **state)
 }
 
 /* The Nth change of a mapping is refused, in a pool's whole life. */
-static void test_each_refused(void **state)
+static void test_each_refused_change_loses_nothing(void **state)
 {
 	for (int mode = 0; mode <= VARIANT_NR_DEFERS; mode++) {
 		long n = 1, seen = 0;
@@ -197,7 +197,7 @@ static void refuse_all(void)
 	}
 }
 
-static void test_all_refused(void **state)
+static void test_all_refused_loses_nothing(void **state)
 {
 	must_end_well(refuse_all);
 }
@@ -285,7 +285,7 @@ static void live_at_limit(void)
 	MUST(usage().resident < before.resident + MIB / 2);
 }
 
-static void test_limit_of_mappings(void **state)
+static void test_works_at_the_limit_of_mappings(void **state)
 {
 #if SANITIZED
 	skip(); /* which need mappings of their own */
@@ -335,7 +335,7 @@ static void live_locked(void)
 	}
 }
 
-static void test_locked_future(void **state)
+static void test_mlockall_future_fills_nothing_early(void **state)
 {
 #if SANITIZED
 	skip(); /* which let nothing be locked */
@@ -375,7 +375,7 @@ static void live_before_locked(void)
 	zs_destroy_pool(pool);
 }
 
-static void test_locked_current(void **state)
+static void test_mlockall_current_is_given_back(void **state)
 {
 #if SANITIZED
 	skip();
@@ -386,12 +386,12 @@ static void test_locked_current(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_map_refused),
-		cmocka_unit_test(test_each_refused),
-		cmocka_unit_test(test_all_refused),
-		cmocka_unit_test(test_limit_of_mappings),
-		cmocka_unit_test(test_locked_future),
-		cmocka_unit_test(test_locked_current),
+		cmocka_unit_test(test_refused_mapping_leaves_nothing),
+		cmocka_unit_test(test_each_refused_change_loses_nothing),
+		cmocka_unit_test(test_all_refused_loses_nothing),
+		cmocka_unit_test(test_works_at_the_limit_of_mappings),
+		cmocka_unit_test(test_mlockall_future_fills_nothing_early),
+		cmocka_unit_test(test_mlockall_current_is_given_back),
 	};
 
 	return cmocka_run_group_tests_name("os", tests, NULL, NULL);

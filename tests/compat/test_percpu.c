@@ -22,7 +22,7 @@
 
 #define NR_THREADS 4
 
-static void test_nr_slots(void **state)
+static void test_number_of_slots_follows_the_cpus(void **state)
 {
 	unsigned int slots = uzs_nr_cpu_slots();
 	long cpus = sysconf(_SC_NPROCESSORS_CONF);
@@ -32,7 +32,7 @@ static void test_nr_slots(void **state)
 	assert_int_equal(uzs_nr_cpu_slots(), slots);
 }
 
-static void test_layout(void **state)
+static void test_slots_lie_apart_and_inside(void **state)
 {
 	const size_t sizes[] = { 1, 8, 127, 128, 129, 1000 };
 	struct uzs_percpu p;
@@ -70,7 +70,7 @@ static void test_layout(void **state)
 	}
 }
 
-static void test_one_slot(void **state)
+static void test_one_slot_serves_all(void **state)
 {
 	assert_int_equal(uzs_cpu_slot(1), 0);
 }
@@ -108,7 +108,7 @@ static void *count_here(void *arg)
 	return NULL;
 }
 
-static void test_local_lock(void **state)
+static void test_local_lock_excludes(void **state)
 {
 	pthread_t threads[NR_THREADS];
 	struct shared s = { 0 };
@@ -145,7 +145,7 @@ static void test_local_lock(void **state)
 #if defined(__linux__) && !defined(UZS_NO_GETCPU)
 
 /* Pinned to a CPU, a thread finds that CPU's slot, whatever their number. */
-static void test_pinned(void **state)
+static void test_pinned_thread_finds_its_cpus_slot(void **state)
 {
 	unsigned int tried = 0;
 	cpu_set_t all, one;
@@ -186,7 +186,7 @@ static void *find_slot(void *arg)
 	return NULL;
 }
 
-static void test_pinned(void **state)
+static void test_pinned_thread_finds_its_cpus_slot(void **state)
 {
 	unsigned int slots[NR_SPREAD];
 	bool used[UZS_MAX_CPU_SLOTS] = { false };
@@ -215,11 +215,11 @@ static void test_pinned(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nr_slots),
-		cmocka_unit_test(test_layout),
-		cmocka_unit_test(test_one_slot),
-		cmocka_unit_test(test_local_lock),
-		cmocka_unit_test(test_pinned),
+		cmocka_unit_test(test_number_of_slots_follows_the_cpus),
+		cmocka_unit_test(test_slots_lie_apart_and_inside),
+		cmocka_unit_test(test_one_slot_serves_all),
+		cmocka_unit_test(test_local_lock_excludes),
+		cmocka_unit_test(test_pinned_thread_finds_its_cpus_slot),
 	};
 
 	alarm(240);

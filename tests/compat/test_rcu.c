@@ -89,7 +89,7 @@ static void *read_pointer(void *arg)
 	return NULL;
 }
 
-static void test_replace(void **state)
+static void test_readers_see_old_or_new(void **state)
 {
 	pthread_t readers[NR_READERS];
 	struct world w = { .thing = new_thing(1) };
@@ -144,7 +144,7 @@ static void *read_list(void *arg)
 	return NULL;
 }
 
-static void test_list_basic(void **state)
+static void test_list_is_walked_in_order(void **state)
 {
 	LIST_HEAD(head);
 	struct thing things[4];
@@ -176,7 +176,7 @@ static void test_list_basic(void **state)
 	assert_true(list_empty(&head));
 }
 
-static void test_list(void **state)
+static void test_list_is_walked_while_it_changes(void **state)
 {
 	pthread_t readers[NR_READERS];
 	struct thing *live[5] = { NULL };
@@ -229,7 +229,7 @@ static void *synchronize(void *arg)
 }
 
 /* R1: it does not return while a reader that began before it is there. */
-static void test_waits_for_reader(void **state)
+static void test_synchronize_waits_for_earlier_readers(void **state)
 {
 	struct world w = { .epoch = 1 };
 	pthread_t writer;
@@ -268,7 +268,7 @@ static void *read_epoch(void *arg)
 	return NULL;
 }
 
-static void test_later_reader_sees(void **state)
+static void test_later_reader_sees_the_change(void **state)
 {
 	pthread_t readers[NR_READERS];
 	struct world w = { 0 };
@@ -287,11 +287,11 @@ static void test_later_reader_sees(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_replace),
-		cmocka_unit_test(test_list_basic),
-		cmocka_unit_test(test_list),
-		cmocka_unit_test(test_waits_for_reader),
-		cmocka_unit_test(test_later_reader_sees),
+		cmocka_unit_test(test_readers_see_old_or_new),
+		cmocka_unit_test(test_list_is_walked_in_order),
+		cmocka_unit_test(test_list_is_walked_while_it_changes),
+		cmocka_unit_test(test_synchronize_waits_for_earlier_readers),
+		cmocka_unit_test(test_later_reader_sees_the_change),
 	};
 
 	alarm(240);

@@ -50,7 +50,7 @@ static void store_init(struct store *store, unsigned long objs)
 	};
 }
 
-static void test_empty_list(void **state)
+static void test_empty_list_frees_nothing(void **state)
 {
 	struct shrinker_list l;
 
@@ -60,7 +60,7 @@ static void test_empty_list(void **state)
 
 /* In order of registration, as many as are still wanted, no more than each
  * has; nobody once there is enough. */
-static void test_shares(void **state)
+static void test_each_is_asked_for_its_share(void **state)
 {
 	struct shrinker_list l;
 	struct store a, b, c;
@@ -91,7 +91,7 @@ static void test_shares(void **state)
 	assert_true(list_empty(&l.head));
 }
 
-static void test_answers(void **state)
+static void test_empty_and_stop_are_respected(void **state)
 {
 	struct shrinker_list l;
 	struct store a, b, c;
@@ -121,7 +121,7 @@ static void test_answers(void **state)
 	assert_int_equal(uzs_shrink_all(&l, ULONG_MAX), 3);
 }
 
-static void test_unregistered(void **state)
+static void test_unregistered_is_not_asked(void **state)
 {
 	struct shrinker_list l;
 	struct store a, b;
@@ -157,7 +157,7 @@ static unsigned long nest_scan(struct shrinker *s, unsigned long nr)
 	return 0;
 }
 
-static void test_nested(void **state)
+static void test_scan_may_shrink_again(void **state)
 {
 	struct shrinker_list l;
 	struct store a;
@@ -241,7 +241,7 @@ static void *unregister(void *arg)
 }
 
 /* S1: each waits inside for the others, so all are there at once. */
-static void test_at_once(void **state)
+static void test_several_shrink_at_once(void **state)
 {
 	pthread_t threads[3];
 	struct meeting m;
@@ -257,7 +257,7 @@ static void test_at_once(void **state)
 }
 
 /* S3: two are inside and wait for a third that never comes. */
-static void test_unregister_waits(void **state)
+static void test_unregister_waits_for_who_is_inside(void **state)
 {
 	pthread_t threads[2], leaver;
 	struct meeting m;
@@ -331,7 +331,7 @@ static void *traffic_shrink(void *arg)
 	return NULL;
 }
 
-static void test_traffic(void **state)
+static void test_shrinkers_come_and_go_meanwhile(void **state)
 {
 	struct traffic t = { .stop = false };
 	struct passer passers[3] = { 0 };
@@ -372,14 +372,14 @@ static void test_traffic(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty_list),
-		cmocka_unit_test(test_shares),
-		cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_unregistered),
-		cmocka_unit_test(test_nested),
-		cmocka_unit_test(test_at_once),
-		cmocka_unit_test(test_unregister_waits),
-		cmocka_unit_test(test_traffic),
+		cmocka_unit_test(test_empty_list_frees_nothing),
+		cmocka_unit_test(test_each_is_asked_for_its_share),
+		cmocka_unit_test(test_empty_and_stop_are_respected),
+		cmocka_unit_test(test_unregistered_is_not_asked),
+		cmocka_unit_test(test_scan_may_shrink_again),
+		cmocka_unit_test(test_several_shrink_at_once),
+		cmocka_unit_test(test_unregister_waits_for_who_is_inside),
+		cmocka_unit_test(test_shrinkers_come_and_go_meanwhile),
 	};
 
 	alarm(240);

@@ -75,7 +75,7 @@ static void one_size(unsigned int shift, unsigned int size)
 	end_zone(zone, 0);
 }
 
-static void test_sizes(void **state)
+static void test_every_size_is_handed_out_once(void **state)
 {
 	static const unsigned int sizes[] = { 1,   7,	8,   9,	  16,  24,
 					      32,  40,	48,  64,  100, 128,
@@ -154,7 +154,7 @@ static void random_load(unsigned int shift, unsigned int size, u64 seed)
 	end_zone(zone, 0);
 }
 
-static void test_random(void **state)
+static void test_random_load_loses_nothing(void **state)
 {
 	random_load(12, 8, 1);
 	random_load(12, 32, 2);
@@ -170,7 +170,7 @@ static void test_random(void **state)
  * Magazines and lists
  */
 
-static void test_magazine(void **state)
+static void test_magazine_moves_half_at_once(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	struct kmem_cache *cache = new_cache(zone, 32); /* 128 in a slab */
@@ -210,7 +210,7 @@ static void test_magazine(void **state)
 }
 
 /* Full and partial slabs are told apart, and S2. */
-static void test_lists(void **state)
+static void test_full_and_partial_slabs_are_told_apart(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	struct kmem_cache *cache = new_cache(zone, 256); /* 16 in a slab */
@@ -276,7 +276,7 @@ static void test_lists(void **state)
 }
 
 /* A shrunk cache holds no more than what is live; and is as good as new. */
-static void test_shrink(void **state)
+static void test_shrunk_cache_holds_only_what_is_live(void **state)
 {
 	struct zone *zone = new_zone(13, 0, SIZE_MAX, NULL);
 	struct kmem_cache *cache = new_cache(zone, 64); /* 128 in a slab */
@@ -320,7 +320,7 @@ static void test_shrink(void **state)
  * Failure
  */
 
-static void test_nowait(void **state)
+static void test_nowait_asks_the_os_for_nothing(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	struct kmem_cache *cache = new_cache(zone, 1024);
@@ -356,7 +356,7 @@ static void test_nowait(void **state)
 	end_zone(zone, 0);
 }
 
-static void test_forced_failure(void **state)
+static void test_nth_failure_loses_nothing(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	struct kmem_cache *cache = new_cache(zone, 64);
@@ -413,7 +413,7 @@ static void *free_elsewhere(void *arg)
 }
 
 /* What lies in another CPU's magazine is found before there is no memory. */
-static void test_other_cpus(void **state)
+static void test_other_cpus_magazine_is_found(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	struct kmem_cache *cache = new_cache(zone, 512);
@@ -457,7 +457,7 @@ static void test_other_cpus(void **state)
  */
 
 /* Objects in use go with the cache, those of others stay. */
-static void test_destroy(void **state)
+static void test_destroy_takes_own_objects_only(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	struct kmem_cache *doomed = new_cache(zone, 48);
@@ -490,7 +490,7 @@ static unsigned long violations(struct kmem_cache *cache)
 	return bad;
 }
 
-static void test_check(void **state)
+static void test_check_finds_each_wrong_figure(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	struct kmem_cache *cache = new_cache(zone, 128); /* 32 in a slab */
@@ -537,7 +537,7 @@ static void test_check(void **state)
 	end_zone(zone, 0);
 }
 
-static void test_fork(void **state)
+static void test_child_can_use_the_cache(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	struct kmem_cache *cache = new_cache(zone, 64);
@@ -593,7 +593,7 @@ static bool wholly_poisoned(const char *mem, size_t size)
 }
 
 /* What is not in use is poisoned: free objects, and the rest of a slab. */
-static void test_poison(void **state)
+static void test_what_is_not_in_use_is_poisoned(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	struct kmem_cache *cache = new_cache(zone, 120); /* 34, and a rest */
@@ -632,14 +632,19 @@ static void test_poison(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		single(test_sizes),	     single(test_random),
-		single(test_magazine),	     single(test_lists),
-		single(test_shrink),	     single(test_nowait),
-		single(test_forced_failure), single(test_other_cpus),
-		single(test_destroy),	     single(test_check),
-		single(test_fork),
+		single(test_every_size_is_handed_out_once),
+		single(test_random_load_loses_nothing),
+		single(test_magazine_moves_half_at_once),
+		single(test_full_and_partial_slabs_are_told_apart),
+		single(test_shrunk_cache_holds_only_what_is_live),
+		single(test_nowait_asks_the_os_for_nothing),
+		single(test_nth_failure_loses_nothing),
+		single(test_other_cpus_magazine_is_found),
+		single(test_destroy_takes_own_objects_only),
+		single(test_check_finds_each_wrong_figure),
+		single(test_child_can_use_the_cache),
 #ifdef UZS_ASAN
-		single(test_poison),
+		single(test_what_is_not_in_use_is_poisoned),
 #endif
 	};
 

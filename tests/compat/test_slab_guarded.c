@@ -40,7 +40,7 @@ static void end_guarded(struct kmem_cache *cache)
 
 /* A freed object is given out again when so many others were freed, the oldest
  * first, and nothing else is written to it till then. */
-static void test_delay(void **state)
+static void test_oldest_is_given_out_first_and_late(void **state)
 {
 	struct kmem_cache *cache =
 		new_guarded(new_zone(12, 0, SIZE_MAX, NULL), 16);
@@ -75,7 +75,7 @@ static void test_delay(void **state)
 }
 
 /* Without memory those that are held back are given out. */
-static void test_delay_without_memory(void **state)
+static void test_held_back_objects_are_used_in_need(void **state)
 {
 	struct kmem_cache *cache =
 		new_guarded(new_zone(12, 0, SIZE_MAX, NULL), 16);
@@ -96,7 +96,7 @@ static void test_delay_without_memory(void **state)
 
 /* Sections that had slabs stay mapped, others do not; and nothing else is taken
  * for kept. */
-static void test_kept(void **state)
+static void test_sections_of_slabs_stay_mapped(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	struct kmem_cache *cache = new_guarded(zone, 16);
@@ -141,7 +141,7 @@ static void test_kept(void **state)
 }
 
 /* A section that cannot be kept is not used. */
-static void test_kept_without_memory(void **state)
+static void test_section_that_cannot_be_kept_is_not_used(void **state)
 {
 	struct kmem_cache *cache =
 		new_guarded(new_zone(12, 0, SIZE_MAX, NULL), 16);
@@ -161,10 +161,10 @@ static void test_kept_without_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		single(test_delay),
-		single(test_delay_without_memory),
-		single(test_kept),
-		single(test_kept_without_memory),
+		single(test_oldest_is_given_out_first_and_late),
+		single(test_held_back_objects_are_used_in_need),
+		single(test_sections_of_slabs_stay_mapped),
+		single(test_section_that_cannot_be_kept_is_not_used),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,7 +89,7 @@ static int walk(struct kmem_cache *cache,
 	return rc;
 }
 
-static void test_walk(void **state)
+static void test_walk_shows_live_objects_once(void **state)
 {
 	static const unsigned int sizes[] = { 8, 40, 64, 4096 };
 
@@ -229,7 +229,7 @@ static void assert_set_aside(struct kmem_cache *cache, bool some)
 	assert_int_equal(!list_empty(&cache->sparse), some);
 }
 
-static void test_move(void **state)
+static void test_moved_objects_free_their_slabs(void **state)
 {
 	struct rng rng;
 
@@ -315,7 +315,7 @@ static void test_move(void **state)
 }
 
 /* When it is not worth it, nothing is put aside. */
-static void test_move_nothing(void **state)
+static void test_nothing_is_put_aside_without_gain(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	struct kmem_cache *cache = new_cache(zone, 256); /* 16 in a slab */
@@ -340,7 +340,7 @@ static void test_move_nothing(void **state)
 }
 
 /* No page for what is moved: it stays, and so do the slabs. */
-static void test_move_without_memory(void **state)
+static void test_without_page_objects_stay(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	struct kmem_cache *cache = new_cache(zone, 256); /* 16 in a slab */
@@ -488,7 +488,7 @@ static void *run_walk(void *arg)
 
 /* Two caches in one zone, which take each other's pages; walks, checks and
  * shrinking all the time. */
-static void test_threads(void **state)
+static void test_caches_of_one_zone_beside_each_other(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	struct kmem_cache *caches[2] = { new_cache(zone, 40),
@@ -541,9 +541,11 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		single(test_walk),	   single(test_move),
-		single(test_move_nothing), single(test_move_without_memory),
-		threaded(test_threads),
+		single(test_walk_shows_live_objects_once),
+		single(test_moved_objects_free_their_slabs),
+		single(test_nothing_is_put_aside_without_gain),
+		single(test_without_page_objects_stay),
+		threaded(test_caches_of_one_zone_beside_each_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

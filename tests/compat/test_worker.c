@@ -64,7 +64,7 @@ static void look_named(const char *name)
 
 /* ---- tests ------------------------------------------------------------------- */
 
-static void test_name(void **state)
+static void test_thread_has_its_pools_name(void **state)
 {
 	static const struct {
 		const char *pool, *thread;
@@ -102,7 +102,7 @@ static void test_name(void **state)
 }
 
 /* As large as other threads', and at least a mebibyte. */
-static void test_stack(void **state)
+static void test_stack_is_a_mebibyte_at_least(void **state)
 {
 	pthread_attr_t attr;
 	size_t usual;
@@ -117,7 +117,7 @@ static void test_stack(void **state)
 
 /* Blocked: all that is sent to a program, and nothing that a thread causes
  * itself, unless who created it had it blocked. */
-static void test_signals(void **state)
+static void test_programs_signals_are_blocked(void **state)
 {
 	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL,
 				   SIGTRAP, SIGSYS, SIGABRT };
@@ -170,7 +170,7 @@ static void touch(struct work_struct *work)
 }
 
 /* Memory that a handler of SIGSEGV provides. */
-static void test_handler(void **state)
+static void test_segv_handler_of_the_program_works(void **state)
 {
 	struct sigaction action = { .sa_handler = provide }, old;
 	struct workqueue_struct wq;
@@ -192,7 +192,7 @@ static void test_handler(void **state)
 }
 
 /* It runs where the queue was made, not where it was first used. */
-static void test_cpus(void **state)
+static void test_runs_where_the_queue_was_made(void **state)
 {
 	struct workqueue_struct wq;
 	cpu_set_t all;
@@ -228,7 +228,7 @@ static bool set_policy(int policy, int priority)
 }
 
 /* It takes no more than other threads, whoever frees first. */
-static void test_policy(void **state)
+static void test_takes_no_more_cpu_than_others(void **state)
 {
 	look_named("policy");
 	assert_int_equal(seen.policy, SCHED_OTHER);
@@ -265,7 +265,7 @@ static int use_without_rights(int policy, int priority)
 		       : __LINE__;
 }
 
-static void test_policy_without_rights(void **state)
+static void test_without_rights_it_runs_all_the_same(void **state)
 {
 	static const int policies[] = { SCHED_FIFO, SCHED_IDLE, SCHED_BATCH };
 
@@ -292,13 +292,13 @@ static void test_policy_without_rights(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_name),
-		cmocka_unit_test(test_stack),
-		cmocka_unit_test(test_signals),
-		cmocka_unit_test(test_handler),
-		cmocka_unit_test(test_cpus),
-		cmocka_unit_test(test_policy),
-		cmocka_unit_test(test_policy_without_rights),
+		cmocka_unit_test(test_thread_has_its_pools_name),
+		cmocka_unit_test(test_stack_is_a_mebibyte_at_least),
+		cmocka_unit_test(test_programs_signals_are_blocked),
+		cmocka_unit_test(test_segv_handler_of_the_program_works),
+		cmocka_unit_test(test_runs_where_the_queue_was_made),
+		cmocka_unit_test(test_takes_no_more_cpu_than_others),
+		cmocka_unit_test(test_without_rights_it_runs_all_the_same),
 	};
 
 	return cmocka_run_group_tests_name("worker", tests, NULL, NULL);

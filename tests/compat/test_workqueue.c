@@ -128,7 +128,7 @@ static unsigned int runs_of(const struct item *item)
  * Without a thread
  */
 
-static void test_unused(void **state)
+static void test_unused_queue_has_no_thread(void **state)
 {
 	struct workqueue_struct wq;
 	struct item a;
@@ -145,7 +145,7 @@ static void test_unused(void **state)
 	}
 }
 
-static void test_drain_in_order(void **state)
+static void test_drain_runs_items_in_order(void **state)
 {
 	struct workqueue_struct wq;
 	struct item items[3];
@@ -171,7 +171,7 @@ static void test_drain_in_order(void **state)
 	uzs_workqueue_destroy(&wq);
 }
 
-static void test_flush_one(void **state)
+static void test_flush_runs_one_item(void **state)
 {
 	struct workqueue_struct wq;
 	struct item a, b;
@@ -192,7 +192,7 @@ static void test_flush_one(void **state)
 }
 
 /* W2, W4: what an item queues while it runs is later than the drain. */
-static void test_requeue_itself(void **state)
+static void test_item_may_queue_itself(void **state)
 {
 	struct workqueue_struct wq;
 	struct item a;
@@ -213,7 +213,7 @@ static void test_requeue_itself(void **state)
 	assert_false(work_pending(&a.work));
 }
 
-static void test_cancel_queued(void **state)
+static void test_cancelled_item_does_not_run(void **state)
 {
 	struct workqueue_struct wq;
 	struct item a, b;
@@ -241,7 +241,7 @@ static void free_item(struct work_struct *work)
 }
 
 /* W6. */
-static void test_item_frees_itself(void **state)
+static void test_item_may_free_itself(void **state)
 {
 	struct workqueue_struct wq;
 
@@ -298,7 +298,7 @@ static void *call_cancel(void *arg)
 
 /* W1, without a thread: what one thread runs the others pass over; who drains
  * waits for it. */
-static void test_two_drain(void **state)
+static void test_two_who_drain_share_the_items(void **state)
 {
 	struct gate entered = { 0 }, leave = { 0 };
 	struct workqueue_struct wq;
@@ -353,7 +353,7 @@ static void look_at_thread(struct work_struct *work)
 	run_item(work);
 }
 
-static void test_thread(void **state)
+static void test_thread_runs_what_is_queued(void **state)
 {
 	const int signals[] = { SIGINT, SIGTERM, SIGUSR1, SIGALRM, SIGCHLD };
 	struct workqueue_struct wq;
@@ -388,7 +388,7 @@ static void test_thread(void **state)
 }
 
 /* W1, W2, W3, W4. */
-static void test_queue_while_running(void **state)
+static void test_queued_while_running_runs_once_more(void **state)
 {
 	struct gate entered = { 0 }, leave = { 0 };
 	struct workqueue_struct wq;
@@ -424,7 +424,7 @@ static void test_queue_while_running(void **state)
 
 /* A flush of what only runs, and is not queued, waits as well; other items
  * do not hold it up. */
-static void test_flush_running(void **state)
+static void test_flush_waits_for_what_runs(void **state)
 {
 	struct gate entered = { 0 }, leave = { 0 };
 	struct workqueue_struct wq;
@@ -451,7 +451,7 @@ static void test_flush_running(void **state)
 }
 
 /* W4, W5: an item that queues itself for ever can be flushed, and stopped. */
-static void test_endless(void **state)
+static void test_endless_item_can_be_flushed_and_stopped(void **state)
 {
 	struct workqueue_struct wq;
 	struct item a;
@@ -479,7 +479,7 @@ static void test_endless(void **state)
 }
 
 /* W5: while it is being cancelled it cannot be queued, neither by itself. */
-static void test_cancel_running(void **state)
+static void test_cancel_keeps_item_from_queueing_itself(void **state)
 {
 	struct gate entered = { 0 }, leave = { 0 };
 	struct workqueue_struct wq;
@@ -512,7 +512,7 @@ static void test_cancel_running(void **state)
 }
 
 /* Who flushes an item that somebody else cancels is not left waiting. */
-static void test_cancel_flushed(void **state)
+static void test_flush_of_a_cancelled_item_returns(void **state)
 {
 	struct gate entered = { 0 }, leave = { 0 };
 	struct workqueue_struct wq;
@@ -544,7 +544,7 @@ static void *open_later(void *arg)
 }
 
 /* Everything queued runs before destroy returns, also what that queues. */
-static void test_destroy_queued(void **state)
+static void test_destroy_runs_what_is_queued(void **state)
 {
 	for (unsigned int worker = 0; worker < 2; worker++) {
 		struct gate leave = { 0 };
@@ -574,7 +574,7 @@ static void test_destroy_queued(void **state)
  * Where the thread cannot be had
  */
 
-static void test_no_thread(void **state)
+static void test_without_thread_the_caller_drains(void **state)
 {
 	struct workqueue_struct wq;
 	struct item a, b;
@@ -666,7 +666,7 @@ static void *crowd_member(void *arg)
 	return NULL;
 }
 
-static void test_crowd(void **state)
+static void test_many_threads_queue_and_flush(void **state)
 {
 	for (unsigned int worker = 0; worker < 2; worker++) {
 		struct crowd *c = calloc(1, sizeof(*c));
@@ -705,7 +705,7 @@ static void *queue_one(void *arg)
 
 /* Between hold and parent an item that runs goes on; nothing is queued or
  * begun. */
-static void test_fork_hold(void **state)
+static void test_held_queue_begins_nothing(void **state)
 {
 	struct gate entered = { 0 }, leave = { 0 };
 	struct workqueue_struct wq;
@@ -738,7 +738,7 @@ static void test_fork_hold(void **state)
 
 /* What another thread was just running is run once more in the child, and not
  * in the parent. */
-static void test_fork_running(void **state)
+static void test_running_item_runs_again_in_the_child(void **state)
 {
 	struct gate entered = { 0 }, leave = { 0 };
 	struct workqueue_struct wq;
@@ -811,7 +811,7 @@ static int use_in_child(struct workqueue_struct *wq, struct item *queued,
 	return 0;
 }
 
-static void test_fork_child(void **state)
+static void test_child_can_use_the_queue(void **state)
 {
 	struct workqueue_struct wq;
 	struct item a, b;
@@ -857,7 +857,7 @@ static void flush_itself(struct work_struct *work)
 	flush_work(container_of(work, struct item, work)->wq, work);
 }
 
-static void test_flush_itself(void **state)
+static void test_item_that_flushes_itself_aborts(void **state)
 {
 	struct workqueue_struct wq;
 	struct item a;
@@ -887,26 +887,26 @@ static void test_flush_itself(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_unused),
-		cmocka_unit_test(test_drain_in_order),
-		cmocka_unit_test(test_flush_one),
-		cmocka_unit_test(test_requeue_itself),
-		cmocka_unit_test(test_cancel_queued),
-		cmocka_unit_test(test_item_frees_itself),
-		cmocka_unit_test(test_two_drain),
-		cmocka_unit_test(test_thread),
-		cmocka_unit_test(test_queue_while_running),
-		cmocka_unit_test(test_flush_running),
-		cmocka_unit_test(test_endless),
-		cmocka_unit_test(test_cancel_running),
-		cmocka_unit_test(test_cancel_flushed),
-		cmocka_unit_test(test_destroy_queued),
-		cmocka_unit_test(test_no_thread),
-		cmocka_unit_test(test_crowd),
-		cmocka_unit_test(test_fork_hold),
-		cmocka_unit_test(test_fork_running),
-		cmocka_unit_test(test_fork_child),
-		cmocka_unit_test(test_flush_itself),
+		cmocka_unit_test(test_unused_queue_has_no_thread),
+		cmocka_unit_test(test_drain_runs_items_in_order),
+		cmocka_unit_test(test_flush_runs_one_item),
+		cmocka_unit_test(test_item_may_queue_itself),
+		cmocka_unit_test(test_cancelled_item_does_not_run),
+		cmocka_unit_test(test_item_may_free_itself),
+		cmocka_unit_test(test_two_who_drain_share_the_items),
+		cmocka_unit_test(test_thread_runs_what_is_queued),
+		cmocka_unit_test(test_queued_while_running_runs_once_more),
+		cmocka_unit_test(test_flush_waits_for_what_runs),
+		cmocka_unit_test(test_endless_item_can_be_flushed_and_stopped),
+		cmocka_unit_test(test_cancel_keeps_item_from_queueing_itself),
+		cmocka_unit_test(test_flush_of_a_cancelled_item_returns),
+		cmocka_unit_test(test_destroy_runs_what_is_queued),
+		cmocka_unit_test(test_without_thread_the_caller_drains),
+		cmocka_unit_test(test_many_threads_queue_and_flush),
+		cmocka_unit_test(test_held_queue_begins_nothing),
+		cmocka_unit_test(test_running_item_runs_again_in_the_child),
+		cmocka_unit_test(test_child_can_use_the_queue),
+		cmocka_unit_test(test_item_that_flushes_itself_aborts),
 	};
 
 	alarm(240);

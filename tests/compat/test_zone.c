@@ -13,7 +13,7 @@
  * os.c
  */
 
-static void test_os_map(void **state)
+static void test_mapping_is_aligned_and_zeroed(void **state)
 {
 	size_t page = uzs_os_page_size();
 
@@ -43,7 +43,7 @@ static void test_os_map(void **state)
 	zone_os_reset();
 }
 
-static void test_os_failure(void **state)
+static void test_forced_os_failure_maps_nothing(void **state)
 {
 	void *mem;
 
@@ -59,7 +59,7 @@ static void test_os_failure(void **state)
 	zone_os_reset();
 }
 
-static void test_os_clock(void **state)
+static void test_os_clock_goes_on(void **state)
 {
 	u64 last = uzs_clock_ns();
 
@@ -77,7 +77,7 @@ static void test_os_clock(void **state)
  */
 
 /* Z1, for every page size. */
-static void test_arithmetic(void **state)
+static void test_pages_and_sections_lead_to_each_other(void **state)
 {
 	for (unsigned int shift = MIN_SHIFT; shift <= MAX_SHIFT; shift++) {
 		struct zone *zone = new_zone(shift, 0, 0, NULL);
@@ -145,7 +145,7 @@ static void initial_blocks(const struct zone *zone, unsigned char *orders)
 	zone_expected_blocks(zone, free_pages, orders);
 }
 
-static void test_split_and_merge(void **state)
+static void test_blocks_split_and_merge_again(void **state)
 {
 	for (unsigned int shift = MIN_SHIFT; shift <= MAX_SHIFT; shift++) {
 		struct zone *zone = new_zone(shift, 0, 0, NULL);
@@ -205,7 +205,7 @@ static void test_split_and_merge(void **state)
 }
 
 /* A page is cut out of the smallest block there is. */
-static void test_best_fit(void **state)
+static void test_smallest_block_is_cut(void **state)
 {
 	struct zone *zone = new_zone(12, 0, 0, NULL);
 	struct page *pages[1016] = { NULL }, *hole;
@@ -237,7 +237,7 @@ static void test_best_fit(void **state)
 
 /* No section is mapped while there is room, however many pages at once are
  * wanted; and no page is handed out twice in one go. */
-static void test_bulk(void **state)
+static void test_bulk_maps_no_section_while_there_is_room(void **state)
 {
 	for (unsigned int shift = MIN_SHIFT; shift <= MAX_SHIFT; shift++) {
 		struct zone *zone = new_zone(shift, 0, 0, NULL);
@@ -283,7 +283,7 @@ static void test_bulk(void **state)
  * Per-CPU lists
  */
 
-static void test_pcp(void **state)
+static void test_lists_of_a_cpu_move_in_batches(void **state)
 {
 	for (unsigned int shift = MIN_SHIFT; shift <= MAX_SHIFT; shift++) {
 		struct zone *zone = new_zone(shift, 0, SIZE_MAX, NULL);
@@ -349,7 +349,7 @@ static void *free_one(void *arg)
 }
 
 /* What lies in another CPU's lists is found before there is no memory. */
-static void test_other_cpus(void **state)
+static void test_other_cpus_lists_are_found(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	unsigned int n = zone_capacity(zone);
@@ -378,7 +378,7 @@ static void test_other_cpus(void **state)
  * How memory may be had
  */
 
-static void test_nowait(void **state)
+static void test_nowait_asks_the_os_for_nothing(void **state)
 {
 	struct zone *zone = new_zone(12, 0, 0, NULL);
 	unsigned int n = zone_capacity(zone);
@@ -418,7 +418,7 @@ static void test_nowait(void **state)
 }
 
 /* GFP_KERNEL keeps the types apart as long as the OS gives sections. */
-static void test_types_apart(void **state)
+static void test_types_are_kept_apart(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	unsigned int n = zone_capacity(zone);
@@ -444,7 +444,7 @@ static void test_types_apart(void **state)
 }
 
 /* The Nth page of a bulk cannot be had: all or nothing, nothing lost. */
-static void test_page_failure(void **state)
+static void test_failed_bulk_is_all_or_nothing(void **state)
 {
 	struct zone *zone = new_zone(12, 0, 0, NULL);
 	struct page *pages[16];
@@ -470,7 +470,7 @@ static void test_page_failure(void **state)
 }
 
 /* The OS fails where a section is needed. */
-static void test_section_failure(void **state)
+static void test_failed_section_loses_nothing(void **state)
 {
 	struct zone *zone = new_zone(13, 0, 0, NULL);
 	unsigned int n = zone_capacity(zone);
@@ -506,7 +506,7 @@ static void test_section_failure(void **state)
  * The limit
  */
 
-static void test_least_limit(void **state)
+static void test_least_limit_holds_one_page(void **state)
 {
 	for (unsigned int shift = MIN_SHIFT; shift <= MAX_SHIFT; shift++) {
 		const struct zone_options o = { .page_shift = shift };
@@ -542,7 +542,7 @@ static void test_least_limit(void **state)
 
 /* At the limit every warm page can be had, also without asking the OS, and
  * wherever among cold ones it lies. */
-static void test_warm_among_cold(void **state)
+static void test_every_warm_page_is_had_at_the_limit(void **state)
 {
 	const struct zone_options o = { .page_shift = 12 };
 	const unsigned int n = 300;
@@ -588,7 +588,7 @@ static void test_warm_among_cold(void **state)
 }
 
 /* Memory that is not the zone's has its place within the limit. */
-static void test_charge(void **state)
+static void test_charged_bytes_count_against_the_limit(void **state)
 {
 	const struct zone_options o = { .page_shift = 12 };
 	struct zone *zone = new_zone(
@@ -644,7 +644,7 @@ static void rival_allocates(void)
 }
 
 /* Two threads map the last section that the limit allows. */
-static void test_limit_race(void **state)
+static void test_two_threads_keep_the_limit(void **state)
 {
 	const struct zone_options o = { .page_shift = 12 };
 	struct zone *zone =
@@ -669,7 +669,7 @@ static void test_limit_race(void **state)
 }
 
 /* A section that emptied out makes room in others with its head. */
-static void test_head_makes_room(void **state)
+static void test_head_of_an_empty_section_makes_room(void **state)
 {
 	const struct zone_options o = { .page_shift = 12 };
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
@@ -731,7 +731,7 @@ static unsigned long hoard_scan(struct shrinker *s, unsigned long nr)
 	return freed;
 }
 
-static void test_shrinker(void **state)
+static void test_shrinker_is_asked_at_the_limit(void **state)
 {
 	const struct zone_options o = { .page_shift = 12 };
 	struct zone *zone = new_zone(12, uzs_zone_min_bytes(&o) + 99 * 4096u,
@@ -776,7 +776,7 @@ static void test_shrinker(void **state)
 }
 
 /* The same when it is the OS that has no memory. */
-static void test_shrinker_without_limit(void **state)
+static void test_shrinker_is_asked_without_os_memory(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	unsigned int n = zone_capacity(zone);
@@ -805,7 +805,7 @@ static void test_shrinker_without_limit(void **state)
  * The end, the check itself, fork
  */
 
-static void test_destroy(void **state)
+static void test_destroy_tells_what_is_out(void **state)
 {
 	for (unsigned int out = 0; out < 3000; out = out * 9 + 1) {
 		struct zone *zone = new_zone(12, 0, 0, NULL);
@@ -839,7 +839,7 @@ static unsigned long violations(struct zone *zone)
 }
 
 /* Each figure that is wrong is found. */
-static void test_check(void **state)
+static void test_check_finds_each_wrong_figure(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	struct section *section;
@@ -890,7 +890,7 @@ static void test_check(void **state)
 	end_zone(zone, 0);
 }
 
-static void test_fork(void **state)
+static void test_child_can_use_the_zone(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	struct page *pages[100];
@@ -931,31 +931,31 @@ static void test_fork(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		single(test_os_map),
-		single(test_os_failure),
-		single(test_os_clock),
-		single(test_arithmetic),
-		single(test_split_and_merge),
-		single(test_best_fit),
-		single(test_bulk),
-		single(test_pcp),
-		single(test_other_cpus),
-		single(test_nowait),
-		single(test_types_apart),
-		single(test_page_failure),
-		single(test_section_failure),
-		single(test_least_limit),
-		single(test_warm_among_cold),
-		single(test_charge),
-		single(test_shrinker),
-		single(test_shrinker_without_limit),
+		single(test_mapping_is_aligned_and_zeroed),
+		single(test_forced_os_failure_maps_nothing),
+		single(test_os_clock_goes_on),
+		single(test_pages_and_sections_lead_to_each_other),
+		single(test_blocks_split_and_merge_again),
+		single(test_smallest_block_is_cut),
+		single(test_bulk_maps_no_section_while_there_is_room),
+		single(test_lists_of_a_cpu_move_in_batches),
+		single(test_other_cpus_lists_are_found),
+		single(test_nowait_asks_the_os_for_nothing),
+		single(test_types_are_kept_apart),
+		single(test_failed_bulk_is_all_or_nothing),
+		single(test_failed_section_loses_nothing),
+		single(test_least_limit_holds_one_page),
+		single(test_every_warm_page_is_had_at_the_limit),
+		single(test_charged_bytes_count_against_the_limit),
+		single(test_shrinker_is_asked_at_the_limit),
+		single(test_shrinker_is_asked_without_os_memory),
 #ifdef WATCHED_OS
-		single(test_limit_race),
-		single(test_head_makes_room),
+		single(test_two_threads_keep_the_limit),
+		single(test_head_of_an_empty_section_makes_room),
 #endif
-		single(test_destroy),
-		single(test_check),
-		single(test_fork),
+		single(test_destroy_tells_what_is_out),
+		single(test_check_finds_each_wrong_figure),
+		single(test_child_can_use_the_zone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,7 @@
  */
 #include "zone_owner.h"
 
-static void test_compact(void **state)
+static void test_sparse_sections_empty_out(void **state)
 {
 	struct rng rng;
 
@@ -52,7 +52,7 @@ static void test_compact(void **state)
 }
 
 /* A section that is a quarter full, four times: exactly one is enough. */
-static void test_compact_exact_fit(void **state)
+static void test_exactly_as_many_sections_as_needed_stay(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, &owner_ops);
 	unsigned int n = zone_capacity(zone), entries = 0;
@@ -84,7 +84,7 @@ static void test_compact_exact_fit(void **state)
 
 /* C3: who refuses, is busy, is locked, or is not movable, stays where it is.
  * The rest moves. */
-static void test_compact_stubborn(void **state)
+static void test_page_that_refuses_stays(void **state)
 {
 	struct rng rng;
 
@@ -155,7 +155,7 @@ static void test_compact_stubborn(void **state)
 
 /* Pages move only if that empties their section; each that would not is
  * counted once. */
-static void test_compact_in_vain(void **state)
+static void test_pages_move_only_if_that_empties(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, &owner_ops);
 	unsigned int n = zone_capacity(zone), entries = 0;
@@ -238,7 +238,7 @@ static void others_meddle(struct zone *zone)
 
 /* Others take the free pages that compaction counts on: it stops, and neither
  * loses its way nor turns round. */
-static void test_compact_meanwhile(void **state)
+static void test_stops_when_others_take_the_room(void **state)
 {
 	struct rng rng;
 
@@ -269,7 +269,7 @@ static void test_compact_meanwhile(void **state)
 }
 
 /* Only sections of movable pages are sources or targets. */
-static void test_compact_types(void **state)
+static void test_only_movable_sections_take_part(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, &owner_ops);
 	unsigned int n = zone_capacity(zone), entries = 0;
@@ -312,7 +312,7 @@ static void test_compact_types(void **state)
 }
 
 /* At the limit, what was moved makes room for what is moved next. */
-static void test_compact_at_limit(void **state)
+static void test_moved_pages_make_room_at_the_limit(void **state)
 {
 	struct rng rng;
 
@@ -346,10 +346,13 @@ static void test_compact_at_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		single(test_compact),		single(test_compact_exact_fit),
-		single(test_compact_stubborn),	single(test_compact_in_vain),
-		single(test_compact_meanwhile), single(test_compact_types),
-		single(test_compact_at_limit),
+		single(test_sparse_sections_empty_out),
+		single(test_exactly_as_many_sections_as_needed_stay),
+		single(test_page_that_refuses_stays),
+		single(test_pages_move_only_if_that_empties),
+		single(test_stops_when_others_take_the_room),
+		single(test_only_movable_sections_take_part),
+		single(test_moved_pages_make_room_at_the_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,7 +160,7 @@ static void random_load(const struct load *l, u64 seed)
 	end_zone(zone, 0);
 }
 
-static void test_random(void **state)
+static void test_agrees_with_a_plain_account(void **state)
 {
 	static const struct load loads[] = {
 		{ 12, 0, 0, 1200 },    { 12, 1500, 0, 1500 },
@@ -245,7 +245,7 @@ static void *run_mover(void *arg)
 }
 
 /* Z3, and all of the locks: pages are taken, given and moved at once. */
-static void test_threads_move(void **state)
+static void test_pages_move_while_threads_use_them(void **state)
 {
 	struct zone *zone = new_zone(16, 0, (size_t)1 << 20, &owner_ops);
 	struct worker workers[THREADS], mover = { .zone = zone };
@@ -337,7 +337,7 @@ static void *run_watcher(void *arg)
 }
 
 /* Together they want more than the limit. */
-static void test_threads_limit(void **state)
+static void test_threads_keep_the_limit(void **state)
 {
 	for (unsigned int shift = MIN_SHIFT; shift <= MAX_SHIFT; shift += 2) {
 		struct zone *zone = new_zone(shift, 0, 64 << shift, NULL);
@@ -377,9 +377,9 @@ static void test_threads_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		single(test_random),
-		threaded(test_threads_move),
-		threaded(test_threads_limit),
+		single(test_agrees_with_a_plain_account),
+		threaded(test_pages_move_while_threads_use_them),
+		threaded(test_threads_keep_the_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

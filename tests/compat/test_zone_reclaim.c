@@ -14,7 +14,7 @@
 
 /* Z6 with everything freed one by one: a reclaim is wanted before too much is
  * free, and not long before. Given back is what is too much, and no more. */
-static void test_reclaim_wanted(void **state)
+static void test_surplus_wants_a_reclaim_in_time(void **state)
 {
 	static const size_t retained[] = { 1,	    4096,    65536,  100000,
 					   1 << 20, 2 << 20, 8 << 20 };
@@ -63,7 +63,7 @@ static void test_reclaim_wanted(void **state)
 
 /* While it is queued nobody looks, but for asking again from time to time; when
  * it begins, all is seen. */
-static void test_reclaim_queued(void **state)
+static void test_queued_reclaim_is_not_asked_for_again(void **state)
 {
 	struct zone *zone = new_zone(12, 0, 4 * 4096, NULL);
 	unsigned int n = 2 * zone->pcp_batch, again = 0;
@@ -94,7 +94,7 @@ static void test_reclaim_queued(void **state)
 }
 
 /* In the child of a fork whoever was to do it is not there. */
-static void test_reclaim_queued_in_child(void **state)
+static void test_child_asks_for_reclaim_itself(void **state)
 {
 	struct zone *zone = new_zone(12, 0, 1, NULL);
 	struct page *page = alloc_page(zone, GFP_KERNEL, MIGRATE_MOVABLE);
@@ -109,7 +109,7 @@ static void test_reclaim_queued_in_child(void **state)
 	end_zone(zone, 0);
 }
 
-static void test_retain_all(void **state)
+static void test_all_is_retained_if_wanted(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	static struct page *pages[3000];
@@ -130,7 +130,7 @@ static void test_retain_all(void **state)
 }
 
 /* Of empty sections, as many stay as make up the target. */
-static void test_unmap(void **state)
+static void test_empty_sections_beyond_target_are_unmapped(void **state)
 {
 	for (unsigned int shift = MIN_SHIFT; shift <= MAX_SHIFT; shift++) {
 		struct zone *zone = new_zone(shift, 0, SIZE_MAX, NULL);
@@ -177,7 +177,7 @@ static void test_unmap(void **state)
 
 #ifdef WATCHED_OS
 /* Runs of free pages go back, and only these; Z4 to the byte. */
-static void test_discard(void **state)
+static void test_free_runs_are_given_back_to_the_byte(void **state)
 {
 	for (unsigned int shift = MIN_SHIFT; shift <= MAX_SHIFT; shift++) {
 		struct zone *zone = new_zone(shift, 0, SIZE_MAX, NULL);
@@ -264,7 +264,7 @@ static void others_churn(void)
 
 /* Giving back comes to an end: what was free when it began goes, what others
  * free meanwhile may stay. */
-static void test_discard_ends(void **state)
+static void test_giving_back_ends(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	unsigned int n = zone_capacity(zone);
@@ -288,7 +288,7 @@ static void test_discard_ends(void **state)
 }
 
 /* The OS refuses to take memory back: nothing is counted as given. */
-static void test_refusal(void **state)
+static void test_refused_memory_is_not_counted_as_given(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	unsigned int n = 20 * zone_capacity(zone);
@@ -335,7 +335,7 @@ static void test_refusal(void **state)
 }
 
 /* Not even destroying a zone leaves memory filled when unmapping fails. */
-static void test_refusal_at_the_end(void **state)
+static void test_refused_unmap_at_the_end_empties_memory(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	struct page *pages[100];
@@ -356,7 +356,7 @@ static void test_refusal_at_the_end(void **state)
 
 /* Pages of the OS that are larger than ours are filled and given back as a
  * whole, and counted so. */
-static void test_larger_os_pages(void **state)
+static void test_larger_os_pages_are_given_back_whole(void **state)
 {
 	const unsigned int ratio = 4;
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
@@ -456,7 +456,7 @@ static bool unpoisoned(const struct zone *zone, const struct page *page)
 }
 
 /* A page is poisoned as long as it is free, wherever it lies. */
-static void test_poison(void **state)
+static void test_free_pages_are_poisoned(void **state)
 {
 	struct zone *zone = new_zone(13, 0, SIZE_MAX, &owner_ops);
 	unsigned int n = zone_capacity(zone), entries;
@@ -517,20 +517,20 @@ static void test_poison(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		single(test_reclaim_wanted),
-		single(test_reclaim_queued),
-		single(test_reclaim_queued_in_child),
-		single(test_retain_all),
-		single(test_unmap),
+		single(test_surplus_wants_a_reclaim_in_time),
+		single(test_queued_reclaim_is_not_asked_for_again),
+		single(test_child_asks_for_reclaim_itself),
+		single(test_all_is_retained_if_wanted),
+		single(test_empty_sections_beyond_target_are_unmapped),
 #ifdef WATCHED_OS
-		single(test_discard),
-		single(test_discard_ends),
-		single(test_refusal),
-		single(test_refusal_at_the_end),
+		single(test_free_runs_are_given_back_to_the_byte),
+		single(test_giving_back_ends),
+		single(test_refused_memory_is_not_counted_as_given),
+		single(test_refused_unmap_at_the_end_empties_memory),
 #endif
-		single(test_larger_os_pages),
+		single(test_larger_os_pages_are_given_back_whole),
 #ifdef UZS_ASAN
-		single(test_poison),
+		single(test_free_pages_are_poisoned),
 #endif
 	};
 

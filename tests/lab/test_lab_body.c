@@ -57,7 +57,7 @@ static void lock_10(struct lab_world *w)
 	mutex_unlock(&w->mutex[1]);
 }
 
-static void test_deadlock(void **state)
+static void test_finds_deadlock(void **state)
 {
 	const struct lab_scenario bad = { .name = "bad",
 					  .setup = no_setup,
@@ -76,7 +76,7 @@ static void init_locks(struct lab_world *w)
 	mutex_init(&w->mutex[1]);
 }
 
-static void test_lock_order(void **state)
+static void test_finds_lock_order(void **state)
 {
 	const struct lab_scenario bad = { .name = "bad",
 					  .setup = init_locks,
@@ -95,7 +95,7 @@ static void lock_and_leave(struct lab_world *w)
 	mutex_lock(&w->mutex[0]);
 }
 
-static void test_lock_kept(void **state)
+static void test_finds_lock_kept(void **state)
 {
 	const struct lab_scenario bad = { .name = "bad",
 					  .setup = init_locks,
@@ -131,7 +131,7 @@ static void wake_and_set(struct lab_world *w)
 	WRITE_ONCE(*word, 1);
 }
 
-static void test_lost_wakeup(void **state)
+static void test_finds_lost_wakeup(void **state)
 {
 	const struct lab_scenario bad = { .name = "bad",
 					  .setup = no_setup,
@@ -166,7 +166,7 @@ static void check_thousand(struct lab_world *w)
 		uzs_lab_found(LAB_FOUND_INVARIANT, "%lu ns", w->word[1]);
 }
 
-static void test_timeout(void **state)
+static void test_timeout_ends_a_wait(void **state)
 {
 	const struct lab_scenario good = { .name = "good",
 					   .setup = no_setup,
@@ -202,7 +202,7 @@ static void look_before(struct lab_world *w)
 	uzs_lab_yield();
 }
 
-static void test_freed_handle(void **state)
+static void test_finds_use_of_freed_handle(void **state)
 {
 	const struct lab_scenario bad = { .name = "bad",
 					  .setup = one_object,
@@ -242,7 +242,7 @@ static void free_and_alloc(struct lab_world *w)
 	lab_alloc(w, 4, 4000);
 }
 
-static void test_freed_page(void **state)
+static void test_finds_use_of_freed_page(void **state)
 {
 	const struct lab_scenario bad = { .name = "bad",
 					  .setup = page_of_object,
@@ -264,7 +264,7 @@ static void use_nothing(struct lab_world *w)
 	*(volatile u8 *)(w->word[7] + 8) = 1;
 }
 
-static void test_crash(void **state)
+static void test_finds_crash(void **state)
 {
 	const struct lab_scenario bad = { .name = "bad",
 					  .setup = no_setup,
@@ -289,7 +289,7 @@ static void leak_handle(struct lab_world *w)
 	w->object[0].handle = 0;
 }
 
-static void test_double_free_and_leak(void **state)
+static void test_finds_double_free_and_leak(void **state)
 {
 	const struct lab_scenario twice = { .name = "twice",
 					    .setup = one_word,
@@ -318,7 +318,7 @@ static void store_unlocked(struct lab_world *w)
 	WRITE_ONCE(w->word[0], w->word[0] + 1);
 }
 
-static void test_race(void **state)
+static void test_finds_race(void **state)
 {
 	const struct lab_scenario bad = { .name = "bad",
 					  .setup = init_locks,
@@ -338,7 +338,7 @@ static void assert_word(struct lab_world *w)
 	VM_BUG_ON(READ_ONCE(w->word[0]) == 1);
 }
 
-static void test_assertion(void **state)
+static void test_finds_assertion(void **state)
 {
 	const struct lab_scenario bad = { .name = "bad",
 					  .setup = no_setup,
@@ -354,7 +354,7 @@ static void spin_for_word(struct lab_world *w)
 		uzs_lab_yield();
 }
 
-static void test_livelock(void **state)
+static void test_finds_livelock(void **state)
 {
 	const struct lab_scenario bad = { .name = "bad",
 					  .setup = no_setup,
@@ -371,7 +371,7 @@ static void loop_without_steps(struct lab_world *w)
 }
 
 /* The watchdog's: no step, and no end. */
-static void test_loop(void **state)
+static void test_finds_loop_without_steps(void **state)
 {
 	const struct lab_config c = {
 		.scenario =
@@ -422,7 +422,7 @@ static void replace_without_grace(struct lab_world *w)
 	WRITE_ONCE(w->word[1], 1ul);
 }
 
-static void test_rcu(void **state)
+static void test_rcu_waits_for_readers(void **state)
 {
 	const struct lab_scenario bad = {
 		.name = "bad",
@@ -465,7 +465,7 @@ static void note_tries(struct lab_world *w)
 		worked_twice = true;
 }
 
-static void test_trylock(void **state)
+static void test_trylock_fails_in_some_order(void **state)
 {
 	const struct lab_scenario good = { .name = "good",
 					   .setup = init_locks,
@@ -480,7 +480,7 @@ static void test_trylock(void **state)
 
 /* ---- snapshot and restore ---------------------------------------------------------------- */
 
-static void test_restore(void **state)
+static void test_memory_is_restored_between_runs(void **state)
 {
 	const size_t size = 64 * 4096;
 	u8 *mem, *copy;
@@ -515,22 +515,22 @@ static void test_restore(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_deadlock),
-		cmocka_unit_test(test_lock_order),
-		cmocka_unit_test(test_lock_kept),
-		cmocka_unit_test(test_lost_wakeup),
-		cmocka_unit_test(test_timeout),
-		cmocka_unit_test(test_freed_handle),
-		cmocka_unit_test(test_freed_page),
-		cmocka_unit_test(test_crash),
-		cmocka_unit_test(test_double_free_and_leak),
-		cmocka_unit_test(test_race),
-		cmocka_unit_test(test_assertion),
-		cmocka_unit_test(test_livelock),
-		cmocka_unit_test(test_loop),
-		cmocka_unit_test(test_rcu),
-		cmocka_unit_test(test_trylock),
-		cmocka_unit_test(test_restore),
+		cmocka_unit_test(test_finds_deadlock),
+		cmocka_unit_test(test_finds_lock_order),
+		cmocka_unit_test(test_finds_lock_kept),
+		cmocka_unit_test(test_finds_lost_wakeup),
+		cmocka_unit_test(test_timeout_ends_a_wait),
+		cmocka_unit_test(test_finds_use_of_freed_handle),
+		cmocka_unit_test(test_finds_use_of_freed_page),
+		cmocka_unit_test(test_finds_crash),
+		cmocka_unit_test(test_finds_double_free_and_leak),
+		cmocka_unit_test(test_finds_race),
+		cmocka_unit_test(test_finds_assertion),
+		cmocka_unit_test(test_finds_livelock),
+		cmocka_unit_test(test_finds_loop_without_steps),
+		cmocka_unit_test(test_rcu_waits_for_readers),
+		cmocka_unit_test(test_trylock_fails_in_some_order),
+		cmocka_unit_test(test_memory_is_restored_between_runs),
 	};
 
 	return cmocka_run_group_tests(tests, open_lab, NULL);

@@ -88,7 +88,7 @@ static unsigned int count_orders(unsigned int preemptions)
 	return n;
 }
 
-static void test_all_orders(void **state)
+static void test_all_orders_are_tried(void **state)
 {
 	struct lab_result r;
 
@@ -123,7 +123,7 @@ static void change_own_1(struct lab_world *w)
 	change_own(w, 1);
 }
 
-static void test_independent(void **state)
+static void test_independent_steps_need_one_order(void **state)
 {
 	const struct lab_scenario s = { .name = "independent",
 					.setup = no_setup,
@@ -331,19 +331,19 @@ static void compare_programs(unsigned int programs, unsigned int cpus,
 	assert_true(runs_default < runs_all / 2);
 }
 
-static void test_reduction(void **state)
+static void test_reduction_loses_no_outcome(void **state)
 {
 	compare_programs(NR_PROGRAMS, 2, 3);
 }
 
-static void test_reduction_of_three(void **state)
+static void test_reduction_of_three_loses_no_outcome(void **state)
 {
 	compare_programs(NR_PROGRAMS_3, 3, 1);
 }
 
 /* Both CPUs do nothing but that, with the same lock, and with more
  * preemptions. */
-static void test_reduction_after_unlock(void **state)
+static void test_reduction_after_unlock_loses_no_outcome(void **state)
 {
 	runs_all = runs_default = 0;
 	for (int i = 0; i < 2 * NR_OPS; i++)
@@ -355,7 +355,7 @@ static void test_reduction_after_unlock(void **state)
 
 /* ---- schedules ------------------------------------------------------------------------- */
 
-static void test_schedule_text(void **state)
+static void test_schedule_text_is_read_again(void **state)
 {
 	static const char *const good[] = {
 		"free-free/held/none/2/-",
@@ -438,7 +438,7 @@ static void replay(const char *text, struct lab_result *r)
 	replay_steps(&c, &s, 5000, r, NULL);
 }
 
-static void test_unused_deviations(void **state)
+static void test_unused_deviations_are_told(void **state)
 {
 	struct lab_result r;
 
@@ -469,7 +469,7 @@ static void only_once(struct lab_world *w)
 		uzs_lab_found(LAB_FOUND_INVARIANT, "the first time");
 }
 
-static void test_unconfirmed(void **state)
+static void test_unconfirmed_finding_is_told(void **state)
 {
 	const struct lab_scenario s = { .name = "once",
 					.setup = no_setup,
@@ -512,7 +512,7 @@ static void wakes(struct lab_world *w)
 	}
 }
 
-static void test_schedule_too_long(void **state)
+static void test_too_long_schedule_is_refused(void **state)
 {
 	const struct lab_scenario s = { .name = "long",
 					.setup = no_setup,
@@ -537,15 +537,15 @@ static void test_schedule_too_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_all_orders),
-		cmocka_unit_test(test_independent),
-		cmocka_unit_test(test_reduction),
-		cmocka_unit_test(test_reduction_of_three),
-		cmocka_unit_test(test_reduction_after_unlock),
-		cmocka_unit_test(test_schedule_text),
-		cmocka_unit_test(test_unused_deviations),
-		cmocka_unit_test(test_unconfirmed),
-		cmocka_unit_test(test_schedule_too_long),
+		cmocka_unit_test(test_all_orders_are_tried),
+		cmocka_unit_test(test_independent_steps_need_one_order),
+		cmocka_unit_test(test_reduction_loses_no_outcome),
+		cmocka_unit_test(test_reduction_of_three_loses_no_outcome),
+		cmocka_unit_test(test_reduction_after_unlock_loses_no_outcome),
+		cmocka_unit_test(test_schedule_text_is_read_again),
+		cmocka_unit_test(test_unused_deviations_are_told),
+		cmocka_unit_test(test_unconfirmed_finding_is_told),
+		cmocka_unit_test(test_too_long_schedule_is_refused),
 		cmocka_unit_test(test_replay_is_exact),
 	};
 

@@ -68,7 +68,7 @@ static void check_kept(struct lab_world *w)
 			      kept[1], kept[2]);
 }
 
-static void test_kept(void **state)
+static void test_kept_words_survive_runs(void **state)
 {
 	const struct lab_scenario s = { .name = "kept",
 					.setup = set_kept,
@@ -120,7 +120,7 @@ static void lock_and_wait(struct lab_world *w)
 	wait_on_page(w);
 }
 
-static void test_wait_on_page(void **state)
+static void test_wait_on_page_takes_no_lock(void **state)
 {
 	const struct lab_scenario waits = { .name = "waits",
 					    .setup = one_object,
@@ -172,7 +172,7 @@ static void inner(struct lab_world *w)
 	spin_unlock(&w->lock[1]);
 }
 
-static void test_nested(void **state)
+static void test_nested_locks_of_a_class_have_an_order(void **state)
 {
 	const struct lab_scenario good = { .name = "good",
 					   .setup = init_both,
@@ -200,7 +200,7 @@ static void lock_and_ask(struct lab_world *w)
 	spin_unlock(&w->lock[1]);
 }
 
-static void test_contended(void **state)
+static void test_lock_knows_if_it_is_wanted(void **state)
 {
 	const struct lab_scenario s = { .name = "contended",
 					.setup = init_both,
@@ -227,7 +227,7 @@ static void read_from_here(struct lab_world *w)
 	lab_read(w, 0);
 }
 
-static void test_places(void **state)
+static void test_call_is_shown_before_its_step(void **state)
 {
 	const struct lab_scenario s = { .name = "places",
 					.setup = one_object,
@@ -259,11 +259,11 @@ static void test_places(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kept),
-		cmocka_unit_test(test_wait_on_page),
-		cmocka_unit_test(test_nested),
-		cmocka_unit_test(test_contended),
-		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_kept_words_survive_runs),
+		cmocka_unit_test(test_wait_on_page_takes_no_lock),
+		cmocka_unit_test(test_nested_locks_of_a_class_have_an_order),
+		cmocka_unit_test(test_lock_knows_if_it_is_wanted),
+		cmocka_unit_test(test_call_is_shown_before_its_step),
 	};
 
 	return cmocka_run_group_tests(tests, open_lab_and_keep, NULL);

@@ -97,7 +97,7 @@ static void test_sees_what_heals(void **state)
 }
 
 /* The check could not have class->lock then. */
-static void test_not_in_a_lock(void **state)
+static void test_no_check_inside_a_lock(void **state)
 {
 	const struct lab_scenario s = { .name = "locked",
 					.setup = one_object,
@@ -323,7 +323,7 @@ static void plain_1(struct lab_world *w)
 	plain_change(w, 2);
 }
 
-static void test_verify(void **state)
+static void test_equal_fingerprints_are_equal_memory(void **state)
 {
 	const struct lab_scenario racy = { .name = "racy",
 					   .setup = no_setup,
@@ -348,7 +348,7 @@ static void test_verify(void **state)
 
 /* ---- the scenarios, with a preemption before any step ----------------------------------- */
 
-static void test_scenarios_every_step(void **state)
+static void test_scenarios_are_sound_at_every_step(void **state)
 {
 	const char *scale = getenv("UZS_TEST_SCALE");
 	bool all = !scale || atoi(scale) >= 100;
@@ -386,12 +386,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sees_what_heals),
-		cmocka_unit_test(test_not_in_a_lock),
+		cmocka_unit_test(test_no_check_inside_a_lock),
 		cmocka_unit_test(test_sees_slabs),
 		cmocka_unit_test(test_changes_nothing),
 		cmocka_unit_test(test_every_step_sees_all),
-		cmocka_unit_test(test_verify),
-		cmocka_unit_test(test_scenarios_every_step),
+		cmocka_unit_test(test_equal_fingerprints_are_equal_memory),
+		cmocka_unit_test(test_scenarios_are_sound_at_every_step),
 	};
 
 	return cmocka_run_group_tests(tests, open_lab, NULL);

@@ -60,7 +60,7 @@ static void one_change(struct lab_world *w)
 
 /* The guarantee is one run in n * k^(d - 1), of n = 2 CPUs and k = 16 steps;
  * of 64 seeds with 320 runs each hardly one may fail (e^-10). */
-static void test_depth_2(void **state)
+static void test_bug_of_depth_2_is_found_as_promised(void **state)
 {
 	const struct lab_scenario s = { .name = "random",
 					.setup = no_setup,
@@ -108,7 +108,7 @@ static void two_changes(struct lab_world *w)
 }
 
 /* n = 2, k = 6: one run in 72. With one change it cannot be had. */
-static void test_depth_3(void **state)
+static void test_bug_of_depth_3_is_found_as_promised(void **state)
 {
 	const struct lab_scenario s = { .name = "random",
 					.setup = no_setup,
@@ -151,7 +151,7 @@ static void comes_between(struct lab_world *w)
 }
 
 /* Depth 2, n = 3, k = 8: one run in 24. */
-static void test_change_when_woken(void **state)
+static void test_priority_changes_when_woken(void **state)
 {
 	const struct lab_scenario s = { .name = "woken",
 					.setup = no_setup,
@@ -163,7 +163,7 @@ static void test_change_when_woken(void **state)
 
 /* Whoever would do the step steps back, whether it ran before or not; at other
  * steps nobody does. */
-static void test_who_steps_back(void **state)
+static void test_who_would_step_steps_back(void **state)
 {
 	unsigned int back = 0;
 
@@ -189,10 +189,10 @@ static void test_who_steps_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_depth_2),
-		cmocka_unit_test(test_depth_3),
-		cmocka_unit_test(test_change_when_woken),
-		cmocka_unit_test(test_who_steps_back),
+		cmocka_unit_test(test_bug_of_depth_2_is_found_as_promised),
+		cmocka_unit_test(test_bug_of_depth_3_is_found_as_promised),
+		cmocka_unit_test(test_priority_changes_when_woken),
+		cmocka_unit_test(test_who_would_step_steps_back),
 	};
 
 	return cmocka_run_group_tests(tests, open_lab, NULL);

@@ -185,7 +185,7 @@ static void test_what_is_used_stays(void **state)
 	assert_int_equal(load(0, line(0), now), 0);
 }
 
-static void test_same_again(void **state)
+static void test_same_run_costs_the_same(void **state)
 {
 	u64 sum[2] = { 0, 0 };
 
@@ -290,7 +290,7 @@ int main(void)
 		TEST(test_atomic_takes_longer),
 		TEST(test_cache_is_bounded),
 		TEST(test_what_is_used_stays),
-		TEST(test_same_again),
+		TEST(test_same_run_costs_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, open_machine, close_machine);

@@ -69,7 +69,7 @@ static void wait_for_readers(void *arg)
 
 /* A grace period ends with the last reader that it waits for: neither when
  * that fiber ends, nor with a reader that began later. */
-static void test_grace_period(void **state)
+static void test_grace_period_ends_with_last_reader(void **state)
 {
 	struct sim_run run;
 
@@ -86,7 +86,7 @@ static void test_grace_period(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_grace_period),
+		cmocka_unit_test(test_grace_period_ends_with_last_reader),
 	};
 
 	return cmocka_run_group_tests(tests, open_machine, NULL);

@@ -45,7 +45,7 @@ static void assert_create_works(const struct zs_pool_options *o)
 
 /* ---- values -------------------------------------------------------------- */
 
-static void test_version(void **state)
+static void test_version_is_the_headers(void **state)
 {
 	char version[32];
 
@@ -54,7 +54,7 @@ static void test_version(void **state)
 	assert_string_equal(zs_version(), version);
 }
 
-static void test_error_values(void **state)
+static void test_error_values_are_no_handles(void **state)
 {
 	assert_false(zs_is_err(0));
 	assert_false(zs_is_err(2));
@@ -71,7 +71,7 @@ static void test_error_values(void **state)
 
 /* ---- creating ------------------------------------------------------------ */
 
-static void test_bad_options(void **state)
+static void test_bad_options_are_refused(void **state)
 {
 	static const unsigned int bad_pages[] = { 1,	 2048,	   4095,
 						  4097,	 5000,	   131072,
@@ -134,7 +134,7 @@ static void test_bad_options(void **state)
 	assert_create_works(&o);
 }
 
-static void test_options_size(void **state)
+static void test_options_of_each_known_size_are_read(void **state)
 {
 	struct {
 		struct zs_pool_options o;
@@ -200,7 +200,7 @@ static void assert_limit_holds_any(const struct zs_pool_options *o)
 	assert_int_equal(zs_destroy_pool(pool), 0);
 }
 
-static void test_memory_limit_range(void **state)
+static void test_memory_limit_below_least_is_refused(void **state)
 {
 	for (size_t p = 0; p < ARRAY_SIZE(page_sizes); p++) {
 		for (unsigned int c = 4; c <= 16; c += 4) {
@@ -237,7 +237,7 @@ static void test_memory_limit_range(void **state)
 	}
 }
 
-static void test_create_without_memory(void **state)
+static void test_create_without_memory_says_so(void **state)
 {
 	for (int mode = 0; mode <= VARIANT_NR_DEFERS; mode++) {
 		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
@@ -288,7 +288,7 @@ static void assert_name(const char *given, const char *expected)
 	assert_int_equal(zs_destroy_pool(pool), 0);
 }
 
-static void test_name(void **state)
+static void test_name_is_cut_to_63_bytes(void **state)
 {
 	char longest[1001], cut[64];
 
@@ -304,7 +304,7 @@ static void test_name(void **state)
 	assert_name("100% %s %n", "100% %s %n");
 }
 
-static void test_destroy_answers(void **state)
+static void test_destroy_answers_live_objects(void **state)
 {
 	struct zs_pool *pool;
 
@@ -319,7 +319,7 @@ static void test_destroy_answers(void **state)
 
 /* What is asked for, but that the last, which is the default, falls back where
  * a word is too short. */
-static void test_scopes(void **state)
+static void test_scope_is_what_was_asked_for(void **state)
 {
 	static const enum zs_lock_scope expected[] = {
 		sizeof(long) == 8 ? ZS_SCOPE_CLASS_IDX : ZS_SCOPE_UNLOCKED,
@@ -355,7 +355,7 @@ static void drain_nothing(void *private_data, void *buf, unsigned int count)
 {
 }
 
-static void test_deferred_arguments(void **state)
+static void test_deferred_arguments_are_checked(void **state)
 {
 	static const struct zs_deferred_ops ops = { push_nothing,
 						    drain_nothing },
@@ -399,7 +399,7 @@ static void test_deferred_arguments(void **state)
 	assert_int_equal(zs_destroy_pool(pool), 0);
 }
 
-static void test_defer_modes(void **state)
+static void test_each_defer_mode_answers_as_told(void **state)
 {
 	for (int mode = 0; mode <= VARIANT_NR_DEFERS; mode++) {
 		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
@@ -429,7 +429,7 @@ static void test_defer_modes(void **state)
 
 /* ---- allocating ---------------------------------------------------------- */
 
-static void test_malloc_arguments(void **state)
+static void test_malloc_arguments_are_checked(void **state)
 {
 	static const gfp_t gfps[] = { GFP_KERNEL, GFP_NOWAIT };
 	static const gfp_t bad_gfps[] = { 0, 3, 4, 0x100, ~(gfp_t)0 };
@@ -488,7 +488,7 @@ static void test_malloc_arguments(void **state)
 }
 
 /* GFP_NOWAIT asks the OS for nothing. */
-static void test_nowait(void **state)
+static void test_nowait_asks_the_os_for_nothing(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	struct zs_pool_info before = info_of(pool), after;
@@ -554,7 +554,7 @@ static void test_nowait_does_not_compact(void **state)
 	zs_destroy_pool(pool);
 }
 
-static void test_malloc_without_memory(void **state)
+static void test_malloc_without_memory_says_so(void **state)
 {
 	static const enum uzs_fault_kind kinds[] = { UZS_FAULT_OS,
 						     UZS_FAULT_PAGE,
@@ -593,7 +593,7 @@ static void test_malloc_without_memory(void **state)
 	assert_true(failed > 0);
 }
 
-static void test_free_nothing(void **state)
+static void test_free_of_no_handle_does_nothing(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, 0);
 	struct zs_pool_info before, after;
@@ -645,7 +645,7 @@ static void assert_access_fails(struct zs_pool *pool, unsigned long handle,
 	assert_int_equal(zs_obj_write(pool, handle, copy, len), write_error);
 }
 
-static void test_access_bad_handle(void **state)
+static void test_access_of_no_handle_is_refused(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, 0);
 
@@ -667,7 +667,7 @@ static void test_access_bad_handle(void **state)
 
 /* Every length there is: 1 to the object's room works, all else answers an
  * error and neither pins nor writes. */
-static void test_access_lengths(void **state)
+static void test_lengths_beyond_the_object_are_refused(void **state)
 {
 	for (size_t p = 0; p < ARRAY_SIZE(page_sizes); p += 2) {
 		struct zs_pool *pool =
@@ -719,7 +719,7 @@ static void test_access_lengths(void **state)
 }
 
 /* An object in two pages: no pointer without a buffer, and then no pin. */
-static void test_read_without_copy(void **state)
+static void test_read_without_copy_needs_one_page(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, 0);
 	unsigned char copy[3000];
@@ -773,7 +773,7 @@ static void test_read_without_copy(void **state)
 
 /* ---- statistics ---------------------------------------------------------- */
 
-static void test_pool_info_size(void **state)
+static void test_pool_info_of_each_known_size(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, 0);
 	struct {
@@ -811,7 +811,7 @@ static void test_pool_info_size(void **state)
 	zs_destroy_pool(pool);
 }
 
-static void test_class_info_arguments(void **state)
+static void test_class_info_arguments_are_checked(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, 0);
 	unsigned int count = zs_class_count(pool);
@@ -850,7 +850,7 @@ static int count_zspages(const struct zs_zspage_info *info, void *arg)
 	return info->inuse == UINT_MAX;
 }
 
-static void test_for_each_zspage_arguments(void **state)
+static void test_for_each_zspage_arguments_are_checked(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, 0);
 	unsigned int count = zs_class_count(pool);
@@ -874,7 +874,7 @@ static void test_for_each_zspage_arguments(void **state)
 	zs_destroy_pool(pool);
 }
 
-static void test_lookup_class_index(void **state)
+static void test_lookup_answers_the_class_used(void **state)
 {
 	for (size_t p = 0; p < ARRAY_SIZE(page_sizes); p++) {
 		struct zs_pool *pool = make_pool(page_sizes[p], 0, 0);
@@ -909,7 +909,7 @@ static void test_lookup_class_index(void **state)
 
 /* ---- giving memory back -------------------------------------------------- */
 
-static void test_nothing_to_do(void **state)
+static void test_calls_without_work_answer_0(void **state)
 {
 	struct zs_pool_stats stats = { 17 };
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
@@ -939,30 +939,30 @@ static void test_nothing_to_do(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_version),
-		cmocka_unit_test(test_error_values),
-		cmocka_unit_test(test_bad_options),
-		cmocka_unit_test(test_options_size),
-		cmocka_unit_test(test_memory_limit_range),
-		cmocka_unit_test(test_create_without_memory),
-		cmocka_unit_test(test_name),
-		cmocka_unit_test(test_destroy_answers),
-		cmocka_unit_test(test_scopes),
-		cmocka_unit_test(test_deferred_arguments),
-		cmocka_unit_test(test_defer_modes),
-		cmocka_unit_test(test_malloc_arguments),
-		cmocka_unit_test(test_nowait),
+		cmocka_unit_test(test_version_is_the_headers),
+		cmocka_unit_test(test_error_values_are_no_handles),
+		cmocka_unit_test(test_bad_options_are_refused),
+		cmocka_unit_test(test_options_of_each_known_size_are_read),
+		cmocka_unit_test(test_memory_limit_below_least_is_refused),
+		cmocka_unit_test(test_create_without_memory_says_so),
+		cmocka_unit_test(test_name_is_cut_to_63_bytes),
+		cmocka_unit_test(test_destroy_answers_live_objects),
+		cmocka_unit_test(test_scope_is_what_was_asked_for),
+		cmocka_unit_test(test_deferred_arguments_are_checked),
+		cmocka_unit_test(test_each_defer_mode_answers_as_told),
+		cmocka_unit_test(test_malloc_arguments_are_checked),
+		cmocka_unit_test(test_nowait_asks_the_os_for_nothing),
 		cmocka_unit_test(test_nowait_does_not_compact),
-		cmocka_unit_test(test_malloc_without_memory),
-		cmocka_unit_test(test_free_nothing),
-		cmocka_unit_test(test_access_bad_handle),
-		cmocka_unit_test(test_access_lengths),
-		cmocka_unit_test(test_read_without_copy),
-		cmocka_unit_test(test_pool_info_size),
-		cmocka_unit_test(test_class_info_arguments),
-		cmocka_unit_test(test_for_each_zspage_arguments),
-		cmocka_unit_test(test_lookup_class_index),
-		cmocka_unit_test(test_nothing_to_do),
+		cmocka_unit_test(test_malloc_without_memory_says_so),
+		cmocka_unit_test(test_free_of_no_handle_does_nothing),
+		cmocka_unit_test(test_access_of_no_handle_is_refused),
+		cmocka_unit_test(test_lengths_beyond_the_object_are_refused),
+		cmocka_unit_test(test_read_without_copy_needs_one_page),
+		cmocka_unit_test(test_pool_info_of_each_known_size),
+		cmocka_unit_test(test_class_info_arguments_are_checked),
+		cmocka_unit_test(test_for_each_zspage_arguments_are_checked),
+		cmocka_unit_test(test_lookup_answers_the_class_used),
+		cmocka_unit_test(test_calls_without_work_answer_0),
 	};
 
 	return cmocka_run_group_tests_name("arguments", tests, NULL, NULL);

@@ -144,7 +144,7 @@ static void assert_both_end_well(pid_t child)
 	assert_true(both_end_well());
 }
 
-static void test_fork_beside_walk(void **state)
+static void test_fork_does_not_wait_for_a_walk(void **state)
 {
 	struct helper h = { 0 };
 	pid_t pid;
@@ -161,7 +161,7 @@ static void test_fork_beside_walk(void **state)
 
 /* What a callback was given is its parent's; the child counts it as drained,
  * and can go on pushing and flushing. */
-static void test_fork_beside_drain(void **state)
+static void test_child_counts_a_running_drain_as_done(void **state)
 {
 	struct helper h = { 0 };
 	pid_t pid;
@@ -220,7 +220,7 @@ static bool fork_beside_quick_drain(void)
 }
 
 /* Unless the machine is so busy that 2 ms become 20, again and again. */
-static void test_fork_waits_for_drain(void **state)
+static void test_fork_waits_for_a_quick_drain(void **state)
 {
 	int attempts = 0;
 
@@ -264,7 +264,7 @@ static int call_anything(unsigned long handle, void *arg)
 	return 1;
 }
 
-static void test_walk_calls(void **state)
+static void test_walk_callback_may_call_its_pool(void **state)
 {
 	for (enum zs_defer_mode mode = ZS_DEFER_DEFAULT;
 	     mode <= VARIANT_LAST_DEFER; mode++) {
@@ -291,7 +291,7 @@ static int jump_out(unsigned long handle, void *arg)
 }
 
 /* A walk that is left by a jump leaves a section pinned, and no lock taken. */
-static void test_walk_left(void **state)
+static void test_walk_left_by_a_jump_holds_no_lock(void **state)
 {
 	struct zs_pool *pool = make_deferring(ZS_DEFER_NONE, ZS_POOL_NO_WORKER);
 	unsigned long *h = malloc_many(pool, 1000, 10);
@@ -338,7 +338,7 @@ static void help_compact(struct helper *h)
 
 /* A fork comes in between two zspages of a compaction, and the child has the
  * right to compact. */
-static void test_fork_in_compaction(void **state)
+static void test_fork_comes_in_between_zspages(void **state)
 {
 	unsigned int objects = 40000, inside = 0;
 
@@ -376,7 +376,7 @@ static void test_fork_in_compaction(void **state)
 }
 
 /* Nobody waits: there is nothing to give up the CPU for. */
-static void test_no_yield(void **state)
+static void test_alone_nobody_yields(void **state)
 {
 	struct zs_pool *pool = make_gaps(20000);
 
@@ -411,7 +411,7 @@ static unsigned long first_source(struct zs_pool *pool, size_t size)
 
 /* One object that is read keeps zs_compact from a class, as in the kernel; not
  * zs_malloc that finds no memory. */
-static void test_pinned_class(void **state)
+static void test_pinned_class_gives_malloc_its_rest(void **state)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 	static unsigned long h[20000];
@@ -448,14 +448,14 @@ static void test_pinned_class(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fork_beside_walk),
-		cmocka_unit_test(test_fork_beside_drain),
-		cmocka_unit_test(test_fork_waits_for_drain),
-		cmocka_unit_test(test_walk_calls),
-		cmocka_unit_test(test_walk_left),
-		cmocka_unit_test(test_fork_in_compaction),
-		cmocka_unit_test(test_no_yield),
-		cmocka_unit_test(test_pinned_class),
+		cmocka_unit_test(test_fork_does_not_wait_for_a_walk),
+		cmocka_unit_test(test_child_counts_a_running_drain_as_done),
+		cmocka_unit_test(test_fork_waits_for_a_quick_drain),
+		cmocka_unit_test(test_walk_callback_may_call_its_pool),
+		cmocka_unit_test(test_walk_left_by_a_jump_holds_no_lock),
+		cmocka_unit_test(test_fork_comes_in_between_zspages),
+		cmocka_unit_test(test_alone_nobody_yields),
+		cmocka_unit_test(test_pinned_class_gives_malloc_its_rest),
 	};
 
 	alarm(240);

@@ -56,7 +56,7 @@ static long fail_creation(const struct zs_pool_options *o)
 	return tally.failures;
 }
 
-static void test_create(void **state)
+static void test_failed_create_leaves_nothing(void **state)
 {
 	static const unsigned int chains[] = { 4, 8, 16 };
 	static const size_t limits[] = { 0, 64 << 20 };
@@ -105,7 +105,7 @@ static void test_create(void **state)
 }
 
 /* Errors that are the caller's come before any attempt to get memory. */
-static void test_create_bad_options(void **state)
+static void test_bad_options_ask_for_no_memory(void **state)
 {
 	struct creation c = { .o = ZS_POOL_OPTIONS_INIT };
 
@@ -163,7 +163,7 @@ static void after_allocation(struct allocation *a)
 }
 
 /* The first object of a pool: everything is still to be had. */
-static void test_malloc_first(void **state)
+static void test_first_malloc_survives_failures(void **state)
 {
 	struct tally tally[UZS_NR_ALLOC_FAULTS] = { 0 };
 
@@ -212,7 +212,7 @@ static void test_malloc_first(void **state)
 }
 
 /* Only what the pool has: never a call to the OS. */
-static void test_malloc_nowait(void **state)
+static void test_nowait_malloc_asks_the_os_for_nothing(void **state)
 {
 	struct tally tally[UZS_NR_ALLOC_FAULTS] = { 0 };
 
@@ -274,7 +274,7 @@ static void test_malloc_nowait(void **state)
 
 /* Nothing is free in the pool, and the OS has nothing: here a single failure
  * is one. */
-static void test_malloc_full(void **state)
+static void test_malloc_in_a_full_pool_fails_cleanly(void **state)
 {
 	struct tally tally = { 0 };
 
@@ -361,7 +361,7 @@ static bool allocate_series(void *arg)
 	return s->failed == 0;
 }
 
-static void test_malloc_series(void **state)
+static void test_series_of_mallocs_survives_failures(void **state)
 {
 	static struct series s;
 	struct tally tally[UZS_NR_ALLOC_FAULTS] = { 0 };
@@ -408,7 +408,7 @@ static void test_malloc_series(void **state)
 
 /* At the limit: the error is an error value, an object more than there is
  * room for is never had, and room that is made is used. */
-static void test_malloc_limit(void **state)
+static void test_room_at_the_limit_is_used(void **state)
 {
 	for (size_t p = 0; p < ARRAY_SIZE(page_sizes); p++) {
 		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
@@ -488,7 +488,7 @@ static void test_malloc_limit(void **state)
  * Failures at random, all kinds at once
  */
 
-static void test_random(void **state)
+static void test_random_failures_lose_nothing(void **state)
 {
 	for (unsigned int round = 0; round < 4; round++) {
 		static unsigned long handles[MAX_LIVE];
@@ -572,14 +572,21 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_create, start),
-		cmocka_unit_test_setup(test_create_bad_options, start),
-		cmocka_unit_test_setup(test_malloc_first, start),
-		cmocka_unit_test_setup(test_malloc_nowait, start),
-		cmocka_unit_test_setup(test_malloc_full, start),
-		cmocka_unit_test_setup(test_malloc_series, start),
-		cmocka_unit_test_setup(test_malloc_limit, start),
-		cmocka_unit_test_setup(test_random, start),
+		cmocka_unit_test_setup(test_failed_create_leaves_nothing,
+				       start),
+		cmocka_unit_test_setup(test_bad_options_ask_for_no_memory,
+				       start),
+		cmocka_unit_test_setup(test_first_malloc_survives_failures,
+				       start),
+		cmocka_unit_test_setup(
+			test_nowait_malloc_asks_the_os_for_nothing, start),
+		cmocka_unit_test_setup(test_malloc_in_a_full_pool_fails_cleanly,
+				       start),
+		cmocka_unit_test_setup(test_series_of_mallocs_survives_failures,
+				       start),
+		cmocka_unit_test_setup(test_room_at_the_limit_is_used, start),
+		cmocka_unit_test_setup(test_random_failures_lose_nothing,
+				       start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

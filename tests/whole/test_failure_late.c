@@ -80,7 +80,7 @@ static bool compact(void *arg)
 }
 
 /* K1: not a single attempt. The zone is empty and the OS has nothing. */
-static void test_compact(void **state)
+static void test_compact_asks_for_no_memory(void **state)
 {
 	for (size_t p = 0; p < ARRAY_SIZE(page_sizes); p++)
 		for (int kind = 0; kind < UZS_NR_ALLOC_FAULTS; kind++) {
@@ -104,7 +104,7 @@ static void test_compact(void **state)
 
 /* What stops compaction is somebody who reads: it gives up and loses
  * nothing. */
-static void test_compact_pinned(void **state)
+static void test_pinned_compact_gives_up_cleanly(void **state)
 {
 	make_sparse(4096, ZS_SCOPE_HELD, ZS_POOL_NO_WORKER, 1000, 3, 300);
 	for (unsigned int i = 0; i < sparse.n; i++) {
@@ -135,7 +135,7 @@ static bool trim(void *arg)
 }
 
 /* Page migration takes what the zone has and asks nobody. */
-static void test_trim(void **state)
+static void test_trim_takes_what_the_zone_has(void **state)
 {
 	for (size_t p = 0; p < ARRAY_SIZE(page_sizes); p++)
 		for (int kind = 0; kind < UZS_NR_ALLOC_FAULTS; kind++) {
@@ -170,7 +170,7 @@ static void test_trim(void **state)
 
 /* Structures of zspages in sparse slabs: without a page for them they stay
  * where they are. */
-static void test_trim_structures(void **state)
+static void test_without_page_structures_stay(void **state)
 {
 	struct tally tally = { 0 };
 	unsigned long slabs;
@@ -230,7 +230,7 @@ static int count_live(unsigned long handle, void *arg)
 	return 0;
 }
 
-static void test_walks(void **state)
+static void test_walks_survive_failures(void **state)
 {
 	struct listing l;
 	struct tally tally = { 0 };
@@ -298,7 +298,7 @@ static bool destroy(void *arg)
 	return true;
 }
 
-static void test_destroy(void **state)
+static void test_destroy_never_fails(void **state)
 {
 	size_t before;
 
@@ -330,7 +330,7 @@ static bool free_all_deferred(void *arg)
 	return true;
 }
 
-static void test_free_deferred(void **state)
+static void test_what_cannot_be_queued_is_freed(void **state)
 {
 	struct tally tally = { 0 };
 	bool hit = true;
@@ -358,7 +358,7 @@ static bool enable_buffers(void *arg)
 	return rc == 0;
 }
 
-static void test_enable_deferred(void **state)
+static void test_failed_enable_changes_nothing(void **state)
 {
 	for (size_t p = 0; p < ARRAY_SIZE(page_sizes); p++) {
 		struct tally tally = { 0 };
@@ -392,7 +392,7 @@ static void test_enable_deferred(void **state)
 
 /* No room within the limit for what frees later: it is not had, and objects
  * are freed at once. */
-static void test_deferred_limit(void **state)
+static void test_queue_beyond_the_limit_is_not_made(void **state)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 	static unsigned long handles[MAX_LIVE];
@@ -456,7 +456,7 @@ static struct zs_pool *pool_with_surplus(size_t bytes)
 
 /* Nothing fails for the caller; the work waits, and zs_drain, zs_trim or
  * zs_destroy_pool does it. */
-static void test_no_thread(void **state)
+static void test_without_thread_the_work_waits(void **state)
 {
 	size_t before;
 
@@ -509,7 +509,7 @@ static void test_no_thread(void **state)
 }
 
 /* The next time it is wanted it is asked for again. */
-static void test_thread_later(void **state)
+static void test_thread_is_asked_for_again(void **state)
 {
 	static unsigned long handles[MAX_LIVE];
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
@@ -555,18 +555,25 @@ static void test_thread_later(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_compact, start),
-		cmocka_unit_test_setup(test_compact_pinned, start),
-		cmocka_unit_test_setup(test_trim, start),
-		cmocka_unit_test_setup(test_trim_structures, start),
-		cmocka_unit_test_setup(test_walks, start),
+		cmocka_unit_test_setup(test_compact_asks_for_no_memory, start),
+		cmocka_unit_test_setup(test_pinned_compact_gives_up_cleanly,
+				       start),
+		cmocka_unit_test_setup(test_trim_takes_what_the_zone_has,
+				       start),
+		cmocka_unit_test_setup(test_without_page_structures_stay,
+				       start),
+		cmocka_unit_test_setup(test_walks_survive_failures, start),
 		cmocka_unit_test_setup(test_free_fails_nothing, start),
-		cmocka_unit_test_setup(test_destroy, start),
-		cmocka_unit_test_setup(test_free_deferred, start),
-		cmocka_unit_test_setup(test_enable_deferred, start),
-		cmocka_unit_test_setup(test_deferred_limit, start),
-		cmocka_unit_test_setup(test_no_thread, start),
-		cmocka_unit_test_setup(test_thread_later, start),
+		cmocka_unit_test_setup(test_destroy_never_fails, start),
+		cmocka_unit_test_setup(test_what_cannot_be_queued_is_freed,
+				       start),
+		cmocka_unit_test_setup(test_failed_enable_changes_nothing,
+				       start),
+		cmocka_unit_test_setup(test_queue_beyond_the_limit_is_not_made,
+				       start),
+		cmocka_unit_test_setup(test_without_thread_the_work_waits,
+				       start),
+		cmocka_unit_test_setup(test_thread_is_asked_for_again, start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

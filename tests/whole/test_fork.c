@@ -14,7 +14,7 @@
 /* ---- tests ---------------------------------------------------------------------- */
 
 /* New pools need nothing. */
-static void test_new_pools(void **state)
+static void test_new_pools_work_in_the_child(void **state)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 	static struct busy b;
@@ -58,7 +58,7 @@ static void run_old_pool(const struct zs_pool_options *o)
 	busy_stop(&b, NR_THREADS);
 }
 
-static void test_old_pool(void **state)
+static void test_prepared_pool_works_in_the_child(void **state)
 {
 	static const struct {
 		enum zs_lock_scope scope;
@@ -150,14 +150,14 @@ static void check_waiters(enum zs_defer_mode mode)
 	assert_int_equal(zs_destroy_pool(pool), 1);
 }
 
-static void test_waiters_stay_behind(void **state)
+static void test_child_has_no_waiters(void **state)
 {
 	check_waiters(ZS_DEFER_PERCPU);
 	check_waiters(ZS_DEFER_REUSE);
 }
 
 /* A child is a parent as well. */
-static void test_grandchild(void **state)
+static void test_child_can_fork_too(void **state)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 	static struct busy b;
@@ -182,7 +182,7 @@ static void test_grandchild(void **state)
 }
 
 /* A fork that failed: prepare, then parent. And again, and again. */
-static void test_failed_fork(void **state)
+static void test_failed_fork_changes_nothing(void **state)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 	static struct busy b;
@@ -256,7 +256,7 @@ static void *keep_forking(void *arg)
 }
 
 /* Several pools, all busy, and several threads that fork. */
-static void test_atfork(void **state)
+static void test_atfork_handlers_serve_many_pools(void **state)
 {
 	static const enum zs_defer_mode defers[NR_POOLS] = { ZS_DEFER_DEFAULT,
 							     ZS_DEFER_PERCPU,
@@ -296,12 +296,12 @@ static void test_atfork(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_new_pools),
-		cmocka_unit_test(test_old_pool),
-		cmocka_unit_test(test_waiters_stay_behind),
-		cmocka_unit_test(test_grandchild),
-		cmocka_unit_test(test_failed_fork),
-		cmocka_unit_test(test_atfork),
+		cmocka_unit_test(test_new_pools_work_in_the_child),
+		cmocka_unit_test(test_prepared_pool_works_in_the_child),
+		cmocka_unit_test(test_child_has_no_waiters),
+		cmocka_unit_test(test_child_can_fork_too),
+		cmocka_unit_test(test_failed_fork_changes_nothing),
+		cmocka_unit_test(test_atfork_handlers_serve_many_pools),
 	};
 
 	return cmocka_run_group_tests_name("fork", tests, NULL, NULL);

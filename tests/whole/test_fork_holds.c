@@ -121,14 +121,14 @@ static void check_keeps_out(enum zs_defer_mode mode)
 	assert_int_equal(zs_destroy_pool(pool), ARRAY_SIZE(calls) - 1);
 }
 
-static void test_keeps_out(void **state)
+static void test_prepare_keeps_changes_out(void **state)
 {
 	check_keeps_out(ZS_DEFER_DEFAULT);
 	check_keeps_out(ZS_DEFER_REUSE);
 }
 
 /* Work that was queued when the fork came is done in both. */
-static void test_queued_work(void **state)
+static void test_queued_work_is_done_in_both(void **state)
 {
 	for (int mode = ZS_DEFER_ARRAY; mode <= (int)VARIANT_LAST_DEFER;
 	     mode++) {
@@ -184,7 +184,7 @@ static bool take_kept(struct zs_pool *pool, const unsigned long *handles,
 
 /* What was kept for reuse when the fork came is there for both, and for each
  * alone. */
-static void test_kept(void **state)
+static void test_kept_objects_are_in_both(void **state)
 {
 	for (int scope = ZS_SCOPE_HELD; scope <= (int)VARIANT_LAST_SCOPE;
 	     scope++) {
@@ -231,7 +231,7 @@ static void test_kept(void **state)
 
 /* A look that was due at the fork comes in the child, too, once the pool is
  * used there: what it keeps gets old. */
-static void test_kept_gets_old(void **state)
+static void test_kept_objects_get_old_in_the_child(void **state)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 	const struct timespec nap = { 0, 10000000 };
@@ -288,7 +288,7 @@ static void *pin_and_wait(void *arg)
 
 /* Reads of other threads do not hold a fork up, and pin for ever in the
  * child: not compacted, nor migrated, but freed and destroyed. */
-static void test_reads_of_others(void **state)
+static void test_reads_of_others_pin_in_the_child(void **state)
 {
 	static struct pinner p;
 	unsigned long fill[400], obj[NR_PINNED];
@@ -348,7 +348,7 @@ static void test_reads_of_others(void **state)
 }
 
 /* The forking thread's own reads are ended in both. */
-static void test_own_reads(void **state)
+static void test_own_reads_are_ended_in_both(void **state)
 {
 	struct zs_pool *pool = make_pool(0, 0, 0);
 	unsigned long handles[100], count;
@@ -389,12 +389,12 @@ static void test_own_reads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_keeps_out),
-		cmocka_unit_test(test_queued_work),
-		cmocka_unit_test(test_kept),
-		cmocka_unit_test(test_kept_gets_old),
-		cmocka_unit_test(test_reads_of_others),
-		cmocka_unit_test(test_own_reads),
+		cmocka_unit_test(test_prepare_keeps_changes_out),
+		cmocka_unit_test(test_queued_work_is_done_in_both),
+		cmocka_unit_test(test_kept_objects_are_in_both),
+		cmocka_unit_test(test_kept_objects_get_old_in_the_child),
+		cmocka_unit_test(test_reads_of_others_pin_in_the_child),
+		cmocka_unit_test(test_own_reads_are_ended_in_both),
 	};
 
 	return cmocka_run_group_tests_name("fork_holds", tests, NULL, NULL);

@@ -121,7 +121,7 @@ static void assert_works(const struct zs_pool_options *o, struct rng *rng)
 
 /* ---- tests -------------------------------------------------------------------- */
 
-static void test_accepted_works(void **state)
+static void test_accepted_limit_holds_an_object(void **state)
 {
 	struct rng rng;
 
@@ -149,7 +149,7 @@ static void test_accepted_works(void **state)
 }
 
 /* By default the array is made only if there is room for it. */
-static void test_default(void **state)
+static void test_default_makes_array_if_there_is_room(void **state)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 	struct rng rng;
@@ -181,7 +181,7 @@ static void test_default(void **state)
 }
 
 /* A pool is not made one that can hold nothing. */
-static void test_enable(void **state)
+static void test_enable_leaves_room_for_an_object(void **state)
 {
 	for (enum zs_defer_mode mode = 0; mode <= VARIANT_LAST_DEFER; mode++) {
 		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
@@ -224,9 +224,9 @@ static void test_enable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_accepted_works),
-		cmocka_unit_test(test_default),
-		cmocka_unit_test(test_enable),
+		cmocka_unit_test(test_accepted_limit_holds_an_object),
+		cmocka_unit_test(test_default_makes_array_if_there_is_room),
+		cmocka_unit_test(test_enable_leaves_room_for_an_object),
 	};
 
 	return fake_run(tests, ARRAY_SIZE(tests));

@@ -200,7 +200,7 @@ static void live_once(const struct library *lib, unsigned int seed)
 	assert_int_equal(lib->destroy_pool(pool), live);
 }
 
-static void test_pools(void **state)
+static void test_used_pools_leave_nothing(void **state)
 {
 	const unsigned int rounds = (unsigned int)uzs_test_scale(150) + 25;
 	struct belongings before;
@@ -215,7 +215,7 @@ static void test_pools(void **state)
 }
 
 /* Created and destroyed, nothing else: with all there is to allocate. */
-static void test_empty_pools(void **state)
+static void test_unused_pools_leave_nothing(void **state)
 {
 	struct belongings before;
 
@@ -232,7 +232,7 @@ static void test_empty_pools(void **state)
 }
 
 /* Creations that fail leave as little. */
-static void test_failed_creations(void **state)
+static void test_failed_creations_leave_nothing(void **state)
 {
 	struct zs_pool_options bad[4] = { ZS_POOL_OPTIONS_INIT,
 					  ZS_POOL_OPTIONS_INIT,
@@ -283,7 +283,7 @@ static void *use_and_exit(void *arg)
 
 /* Threads that use a pool for the first and last time: nothing is kept for a
  * thread. */
-static void test_threads_come_and_go(void **state)
+static void test_threads_leave_nothing(void **state)
 {
 	struct belongings before;
 
@@ -427,7 +427,7 @@ static void test_pool_outlives_dlclose(void **state)
 	assert_int_equal(dlclose(lib), 0);
 }
 
-static void test_loaded_library(void **state)
+static void test_loaded_library_leaves_nothing(void **state)
 {
 	const unsigned int rounds = (unsigned int)uzs_test_scale(60) + 22;
 	struct belongings before;
@@ -485,7 +485,7 @@ static void *load_and_use(void *arg)
 	return NULL;
 }
 
-static void test_loaded_by_threads(void **state)
+static void test_library_loaded_by_threads_works(void **state)
 {
 	struct user u[3];
 
@@ -507,12 +507,12 @@ static void test_loaded_by_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pools),
-		cmocka_unit_test(test_empty_pools),
-		cmocka_unit_test(test_failed_creations),
-		cmocka_unit_test(test_threads_come_and_go),
-		cmocka_unit_test(test_loaded_library),
-		cmocka_unit_test(test_loaded_by_threads),
+		cmocka_unit_test(test_used_pools_leave_nothing),
+		cmocka_unit_test(test_unused_pools_leave_nothing),
+		cmocka_unit_test(test_failed_creations_leave_nothing),
+		cmocka_unit_test(test_threads_leave_nothing),
+		cmocka_unit_test(test_loaded_library_leaves_nothing),
+		cmocka_unit_test(test_library_loaded_by_threads_works),
 		cmocka_unit_test(test_pool_outlives_dlclose),
 	};
 

@@ -324,7 +324,7 @@ static void run(unsigned int page_size, unsigned int chain_size,
 
 enum { HELD, UNLOCKED, CLASS_IDX };
 
-static void test_every_geometry(void **state)
+static void test_every_geometry_agrees(void **state)
 {
 	unsigned int steps = (unsigned int)uzs_test_scale(150), n = 0;
 
@@ -334,7 +334,7 @@ static void test_every_geometry(void **state)
 			run(page_size, chain_size, n++, 1, steps, 300, 1);
 }
 
-static void test_long_runs(void **state)
+static void test_long_runs_agree(void **state)
 {
 	unsigned int steps = (unsigned int)uzs_test_scale(2500);
 
@@ -351,7 +351,7 @@ static void test_long_runs(void **state)
 
 /* So many objects that they lie in many sections of the OS's memory, which
  * zs_trim can empty. */
-static void test_large_pools(void **state)
+static void test_large_pools_agree(void **state)
 {
 	unsigned int steps = (unsigned int)uzs_test_scale(50000);
 
@@ -383,9 +383,9 @@ static void test_repeat_one(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_geometry),
-		cmocka_unit_test(test_long_runs),
-		cmocka_unit_test(test_large_pools),
+		cmocka_unit_test(test_every_geometry_agrees),
+		cmocka_unit_test(test_long_runs_agree),
+		cmocka_unit_test(test_large_pools_agree),
 	};
 	const struct CMUnitTest repeat[] = {
 		cmocka_unit_test(test_repeat_one),

@@ -125,7 +125,7 @@ static void work(struct load *l, unsigned int steps)
 	}
 }
 
-static void test_any_calls(void **state)
+static void test_surplus_goes_whatever_is_called(void **state)
 {
 	static const size_t retained[] = {
 		1, 4096, 65536, 300000, MIB, 4 * MIB, 16 * MIB,
@@ -150,7 +150,7 @@ static void test_any_calls(void **state)
 }
 
 /* One allocation fills a CPU's list: that is free, too. */
-static void test_one_object(void **state)
+static void test_surplus_of_one_object_goes(void **state)
 {
 	struct zs_pool *pool = create(4096, 1, ZS_DEFER_NONE);
 
@@ -164,7 +164,7 @@ static void test_one_object(void **state)
 }
 
 /* A pool that never has more free than it may does nothing. */
-static void test_no_work(void **state)
+static void test_without_surplus_no_work_is_queued(void **state)
 {
 	struct zs_pool *pool = create(4096, 0, ZS_DEFER_NONE);
 	unsigned long handles[64];
@@ -188,7 +188,7 @@ static void test_no_work(void **state)
 	zs_destroy_pool(pool);
 }
 
-static void test_keeps_all(void **state)
+static void test_all_is_kept_if_wanted(void **state)
 {
 	static struct load l;
 
@@ -208,10 +208,10 @@ static void test_keeps_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_any_calls),
-		cmocka_unit_test(test_one_object),
-		cmocka_unit_test(test_no_work),
-		cmocka_unit_test(test_keeps_all),
+		cmocka_unit_test(test_surplus_goes_whatever_is_called),
+		cmocka_unit_test(test_surplus_of_one_object_goes),
+		cmocka_unit_test(test_without_surplus_no_work_is_queued),
+		cmocka_unit_test(test_all_is_kept_if_wanted),
 	};
 
 	return fake_run(tests, ARRAY_SIZE(tests));

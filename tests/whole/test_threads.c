@@ -13,7 +13,7 @@ static const enum zs_defer_mode modes[] = { ZS_DEFER_DEFAULT, ZS_DEFER_PERCPU,
 					    ZS_DEFER_REUSE };
 
 /* Each call with each, itself included. */
-static void test_pairs(void **state)
+static void test_each_call_runs_beside_each(void **state)
 {
 	static struct worker w[2];
 	static struct stress s;
@@ -75,7 +75,7 @@ static void run_everything(const struct zs_pool_options *o, const char *title)
 	stress_end(&s);
 }
 
-static void test_everything(void **state)
+static void test_all_calls_run_at_once(void **state)
 {
 	for (unsigned int n = 0; n < VARIANT_NR_SCOPES; n++) {
 		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
@@ -87,7 +87,7 @@ static void test_everything(void **state)
 	}
 }
 
-static void test_everything_other_geometry(void **state)
+static void test_all_calls_run_at_once_in_large_pages(void **state)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 
@@ -164,7 +164,7 @@ static void *keep_trimming(void *arg)
 	return NULL;
 }
 
-static void test_migration_against_free(void **state)
+static void test_pages_move_while_zspages_are_freed(void **state)
 {
 	for (unsigned int n = 0; n < VARIANT_NR_SCOPES; n++) {
 		static struct stress s;
@@ -260,7 +260,7 @@ static void *fill_limited(void *arg)
 }
 
 /* However many ask for memory at once: never above the limit. */
-static void test_memory_limit(void **state)
+static void test_limit_holds_for_all_threads(void **state)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 	struct limited l[4];
@@ -334,7 +334,7 @@ static void *leave_things(void *arg)
 }
 
 /* Nothing between the last call and the destruction but the join. */
-static void test_destroy_after_join(void **state)
+static void test_join_is_enough_before_destroy(void **state)
 {
 	for (int round = uzs_test_scale(100); round > 0; round--) {
 		struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
@@ -387,7 +387,7 @@ static void *use_own_pools(void *arg)
 	return NULL;
 }
 
-static void test_own_pools(void **state)
+static void test_pools_of_threads_do_not_meet(void **state)
 {
 	struct leaver l[4];
 	pthread_t threads[4];
@@ -407,13 +407,13 @@ static void test_own_pools(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pairs),
-		cmocka_unit_test(test_everything),
-		cmocka_unit_test(test_everything_other_geometry),
-		cmocka_unit_test(test_migration_against_free),
-		cmocka_unit_test(test_memory_limit),
-		cmocka_unit_test(test_destroy_after_join),
-		cmocka_unit_test(test_own_pools),
+		cmocka_unit_test(test_each_call_runs_beside_each),
+		cmocka_unit_test(test_all_calls_run_at_once),
+		cmocka_unit_test(test_all_calls_run_at_once_in_large_pages),
+		cmocka_unit_test(test_pages_move_while_zspages_are_freed),
+		cmocka_unit_test(test_limit_holds_for_all_threads),
+		cmocka_unit_test(test_join_is_enough_before_destroy),
+		cmocka_unit_test(test_pools_of_threads_do_not_meet),
 	};
 
 	return cmocka_run_group_tests_name("threads", tests, NULL, NULL);

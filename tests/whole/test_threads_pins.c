@@ -105,7 +105,7 @@ static void *end_reads(void *arg)
 	}
 }
 
-static void test_begin_here_end_there(void **state)
+static void test_read_may_end_in_another_thread(void **state)
 {
 	static struct worker w[2];
 	static struct stress s;
@@ -173,7 +173,7 @@ static void *call_while_pinned(void *arg)
 	return NULL;
 }
 
-static void test_calls_while_pinned(void **state)
+static void test_all_calls_run_beside_pins(void **state)
 {
 	static struct worker w[3];
 	static struct stress s;
@@ -261,7 +261,7 @@ static void *keep_compacting(void *arg)
 	return NULL;
 }
 
-static void test_reader_latency(void **state)
+static void test_reader_waits_less_than_a_compaction(void **state)
 {
 	static struct stress s;
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
@@ -298,9 +298,9 @@ static void test_reader_latency(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_begin_here_end_there),
-		cmocka_unit_test(test_calls_while_pinned),
-		cmocka_unit_test(test_reader_latency),
+		cmocka_unit_test(test_read_may_end_in_another_thread),
+		cmocka_unit_test(test_all_calls_run_beside_pins),
+		cmocka_unit_test(test_reader_waits_less_than_a_compaction),
 	};
 
 	return cmocka_run_group_tests_name("threads_pins", tests, NULL, NULL);
