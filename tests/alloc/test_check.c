@@ -2,6 +2,8 @@
 /* test_check.c - src/check.c: each invariant is broken on purpose, and must be
  * told by its number, once, and nothing else with it. Then it is mended, and
  * the pool must be sound again.
+ *
+ * Whole, as all invariants are broken in one fixture, in the order of check.c.
  */
 #include "test_objects.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* test_deferred.c - deferred.c: what both kinds of queue have in common, and
  * what happens without one.
+ *
+ * Whole, as each test is short and runs on both kinds of queue.
  */
 #include "test_defer.h"
 

@@ -2,6 +2,8 @@
 /* test_harden.c - hardened pools: each misuse of a handle with each call, in
  * each lock scope and deferral, is told, does nothing, and leaves the pool
  * sound. That a correct program is told nothing: test_harden_threads.c.
+ *
+ * Whole, as each part tries all calls of the first one.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* pthread_setaffinity_np */

@@ -2,6 +2,8 @@
 /* test_migrate.c - migrate.c: one page of a zspage becomes another page, and
  * nobody who holds a handle can tell. Called directly, page by page, and by
  * the zone's compaction, with the test in between.
+ *
+ * Whole, as both parts look at the same pages before and after.
  */
 #include "migrate.h"
 #include "test_layout.h"

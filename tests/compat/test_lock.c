@@ -2,6 +2,8 @@
 /* test_lock.c - compat/lock.h: every lock keeps out whom it should, lets in
  * whom it should, and forgets nobody. A thread that waits for ever ends the
  * program by alarm. Threads only count; asserting is the main thread's.
+ *
+ * Whole, as test_lock_portable.c is all of it once more.
  */
 /* In every body of compat: the locks themselves. */
 #define UZS_LOCK_NATIVE

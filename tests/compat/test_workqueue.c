@@ -2,6 +2,8 @@
 /* test_workqueue.c - compat/workqueue.h: guarantees W1 to W6, with a thread,
  * without one, and where it cannot be had. A thread that waits for ever ends
  * the program by alarm.
+ *
+ * Whole, as all tests share the items and gates of the beginning.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* pthread_getname_np */

@@ -9,7 +9,6 @@
 #include "test_reports.h"
 #include "test_reuse.h"
 
-
 /* A hook runs in the middle of the library: it only notes. */
 static struct {
 	struct zs_pool *pool;

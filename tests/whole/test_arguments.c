@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* test_arguments.c - every error that uzsmalloc.h documents, told from its
  * neighbours, and that a call which answers one has changed nothing.
+ *
+ * Whole, as it follows the header from top to bottom: what is missing shows.
  */
 #include "test_util.h"
 
