@@ -27,10 +27,10 @@ const char program_name[] = "uzs-free";
 
 static const char usage_text[] =
 	"Usage: uzs-free [OPTION]...\n"
-	"Measures freeing: every lock scope with every kind of deferral, each in\n"
-	"a process of its own, by turns, round after round. Threads free what\n"
-	"they allocated in one pool. Lists have commas; default is all of it, if\n"
-	"nothing else is said.\n"
+	"Measures freeing: every lock scope with every kind of deferral. Each has\n"
+	"a process of its own; they take turns, round after round. Threads free\n"
+	"what they allocated in one pool. Items of a LIST are separated by commas.\n"
+	"Without an option all of its list is done, unless a default is given.\n"
 	"\n"
 	"  --work LIST       what is done:\n"
 	"      free     objects of one size are freed\n"

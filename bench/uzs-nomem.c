@@ -173,7 +173,7 @@ static void usage(FILE *out)
 		"  --defers LIST     " VARIANT_DEFERS_TEXT "off (all)\n"
 		"  --scopes LIST     " VARIANT_SCOPES_TEXT "default (default)\n"
 		"  --csv             as CSV\n"
-		"  --help\n\n"
+		"  --help, --version\n\n"
 		"How to read it: calls of zs_malloc and how many of them "
 		"were wrong; mean and\nworst time of one of them, of one "
 		"zs_fork_prepare, or of one zs_compact.\n\nscenarios:\n");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_class.c - class.c: the class table against its definition, fullness
- * groups, and the lists that decide which zspage is chosen. No pool is made:
- * a table needs no pages, a list no zspage with contents. (The tables of the
- * real allocator are compared in conformance/.)
+/* test_class.c - class.c and geometry.c: the class table against its
+ * definition, fullness groups, and the lists that decide which zspage is
+ * chosen. No pool is made: a table needs no pages, and a list no objects.
+ * (conformance/ compares with the tables of the real allocator.)
  */
 #include "test_util.h"
 

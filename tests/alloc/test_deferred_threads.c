@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* test_deferred_threads.c - scope.c and deferred.c under many threads: no
- * handle is lost or freed twice, objects may move whenever they like, a flush
- * keeps its word. Meant for TSan above all.
+ * handle is lost or freed twice, objects may move at any time, and a flush
+ * returns only when all is freed. Written for TSan.
  *
  * Threads only count what they find wrong; the main thread asserts.
  */

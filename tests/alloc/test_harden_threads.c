@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_harden_threads.c - hardened pools and threads: a correct program is told
- * nothing, whatever runs beside it; of two threads that free one handle, one
- * is told.
+/* test_harden_threads.c - hardened pools and threads: a correct program gets
+ * no report, whatever runs at the same time. When two threads free one handle,
+ * one of them gets a report.
  */
 #include <pthread.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_poison.c - under AddressSanitizer the memory of objects is poisoned but
- * while it is read: what a program does beyond that is reported. (In other
- * builds there is nothing to see.)
+/* test_poison.c - with AddressSanitizer the memory of an object is poisoned
+ * except while it is read: any other access is reported. (In other builds
+ * nothing is tested.)
  */
 #include "test_harden.h"
 

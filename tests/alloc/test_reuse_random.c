@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_reuse_random.c - reuse.c against a model of it, written from its
- * promises: random operations, and after each the handle that is given out,
- * what is kept and all counters must be those of the model, and data what was
- * written.
+/* test_reuse_random.c - reuse.c against a model of it, which is written from
+ * its promises. Random operations; after each one the handle that is given
+ * out, what is kept and all counters must be the model's, and data must be
+ * what was written.
  */
 #include "test_reuse.h"
 

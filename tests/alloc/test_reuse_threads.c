@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_reuse_threads.c - reuse.c under many threads: no object is given to two
- * of them or lost, objects may move whenever they like, the limit holds.
- * Meant for TSan above all.
+/* test_reuse_threads.c - reuse.c under many threads: no object is lost or
+ * given to two threads, objects may move at any time, and the limit holds.
+ * Written for TSan.
  *
  * Threads only note what they find wrong; the main thread asserts.
  */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_scope_moves.c - scope.c: a free whose object moves between the moment
- * when the free looks for the class and the moment when it has its lock.
+/* test_scope_moves.c - scope.c: an object moves after a free has looked for
+ * its class and before the free has the lock of the class.
  *
- * The test holds class->lock. When the free sleeps for it, it has read the
- * handle; then the test moves the object, and lets go.
+ * The test holds class->lock. When the free sleeps for the lock, it has read
+ * the handle. Then the test moves the object, and releases the lock.
  */
 #include "class.h"
 #include "handle.h"

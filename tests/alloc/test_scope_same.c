@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_scope_same.c - scope.c: whatever the scope, and whether handles are
- * freed one by one or in runs, the pool ends up the same, and its figures are
- * right after every free.
+/* test_scope_same.c - scope.c: in each scope, and whether handles are freed
+ * one by one or in runs, the pool ends up the same, and its figures are right
+ * after every free.
  */
 #include "class.h"
 #include "test_defer.h"

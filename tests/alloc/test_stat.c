@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_stat.c - src/stat.c: every figure a pool shows, against what the test
- * knows to be in it, against the other figures, and against the OS.
+/* test_stat.c - src/stat.c: every figure that a pool shows, against what the
+ * test knows of the pool, against the other figures, and against the OS.
  */
 #include "test_system.h"
 #include "stat_model.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* fake_cpus.h - a machine with any number of CPUs, for tests that are linked
+/* fake_cpus.h - a machine with any number of CPUs. For tests that are linked
  * with --wrap=sysconf and --wrap=sched_getcpu: uzs_add_test(... FAKE_CPUS).
  */
 #ifndef UZS_FAKE_CPUS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* test_defer.h - what the tests of lock scopes and deferred free share: every
- * variant, the counters, threads that stop at a lock which the test holds.
+ * variant, the counters, and threads that stop at a lock which the test holds.
  */
 #ifndef UZS_TEST_DEFER_H
 #define UZS_TEST_DEFER_H

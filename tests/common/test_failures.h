@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_failures.h - what goes wrong in threads of a test, where cmocka's
- * assertions may not be used: noted there, asserted when they have ended.
+/* test_failures.h - what goes wrong in threads of a test. cmocka's assertions
+ * may not be used there: threads note it, and the test asserts when they have
+ * ended.
  */
 #ifndef UZS_TEST_FAILURES_H
 #define UZS_TEST_FAILURES_H

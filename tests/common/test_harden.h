@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_harden.h - hardened pools for tests: what they tell, and how they end
+/* test_harden.h - hardened pools for tests: what they report, and how they end
  * the process.
  */
 #ifndef UZS_TEST_HARDEN_H

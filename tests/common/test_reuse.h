@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_reuse.h - what the tests of ZS_DEFER_REUSE share: pools whose every
- * call uses one slot, keeping and taking, who is live.
+/* test_reuse.h - what the tests of ZS_DEFER_REUSE share: pools in which every
+ * call uses the same slot, keeping and taking, and which objects are live.
  */
 #ifndef UZS_TEST_REUSE_H
 #define UZS_TEST_REUSE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_system.h - what tests ask of the machine and of the build: sanitizers,
+/* test_system.h - what tests ask about the machine and the build: sanitizers,
  * CPUs, what a process has open.
  */
 #ifndef UZS_TEST_SYSTEM_H

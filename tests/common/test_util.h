@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_util.h - what the tests share: how much to do, objects
- * with patterns, where the reference data is.
+/* test_util.h - what all tests share: how much work to do, objects with
+ * patterns, where the reference data is.
  */
 #ifndef UZS_TEST_UTIL_H
 #define UZS_TEST_UTIL_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_hooks.c - compat's checked body: where hooks are called, with what and
- * in which order; and tries that are made to fail. Only in builds with
- * UZS_CHECKED.
+/* test_hooks.c - compat's checked body: where hooks are called, with which
+ * arguments and in which order, and trylocks that are made to fail. Only in
+ * builds with UZS_CHECKED.
  */
 #include "jobs.h"
 #include "test_defer.h"

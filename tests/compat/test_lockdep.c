@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_lockdep.c - compat's checked body: the rules of lockdep.h on order and
- * owners (R1 to R3) are broken on purpose, and the report names both places.
+/* test_lockdep.c - compat's checked body: each rule of lockdep.h on order and
+ * owners (R1 to R3) is broken on purpose. The report must name both places.
  * Only in builds with UZS_CHECKED.
  */
 #undef UZS_LOCKS_OF_OTHERS

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_lockdep_life.c - compat's checked body: the rules of lockdep.h on what
- * may not happen under a lock (R4 to R6) are broken on purpose; locks out of
- * order; what happens without a handler, and around fork. Only in builds with
- * UZS_CHECKED.
+/* test_lockdep_life.c - compat's checked body: each rule of lockdep.h on what
+ * may not happen under a lock (R4 to R6) is broken on purpose. Also: locks
+ * without an order, what happens without a handler, and fork. Only in builds
+ * with UZS_CHECKED.
  */
 #undef UZS_LOCKS_OF_OTHERS
 #define UZS_LOCKS_OF_OTHERS 0 /* the locks of these tests have an order */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_lockstat.c - compat's checked body: what is counted of locks, to the
- * nanosecond of a clock that the test sets. Only in builds with UZS_CHECKED.
+/* test_lockstat.c - compat's checked body: the statistics of locks are exact
+ * to the nanosecond of a clock that the test sets. Only in builds with
+ * UZS_CHECKED.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_os.c - compat/os.h: what a pool takes from the OS goes back also where
- * the OS refuses to change its mappings, and is filled no sooner than it is
- * used, whatever mlockall says. (That maps and gives back, as such: test_zone.c.)
+/* test_os.c - compat/os.h: what a pool takes from the OS goes back also when
+ * the OS refuses to change its mappings. Memory is filled only when it is
+ * used, also with mlockall. (test_zone.c tests mapping and giving back.)
  */
 #include "test_system.h"
 #include "test_process.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* test_shrinker.c - compat/shrinker.h: who is asked for how much, and
- * guarantees S1 to S3. A thread that waits for ever ends the program by
- * alarm.
+ * guarantees S1 to S3. An alarm ends the program if a thread waits for ever.
  */
 #include "test_process.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_worker.c - compat/worker.h: the thread of a work queue is one of
- * somebody else's program: its name, stack, signals, CPUs and scheduling.
+/* test_worker.c - compat/worker.h: the thread of a work queue lives in
+ * somebody else's program. Its name, stack, signals, CPUs and scheduling must
+ * not disturb that program.
  */
 #include "test_system.h"
 

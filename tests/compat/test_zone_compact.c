@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* test_zone_compact.c - compat/zone_compact.c: pages move from sparse sections
- * to dense ones, whatever their owner and others do, and the sparse ones empty
- * out.
+ * to dense ones, so that the sparse ones become empty, whatever the owners of
+ * the pages and other threads do meanwhile.
  */
 #include "zone_owner.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_zone_random.c - compat/zone.h and zone_compact.c: everything at random,
- * against a plain account of it; then by several threads at once.
+/* test_zone_random.c - compat/zone.h and zone_compact.c: random operations,
+ * checked against a plain account of them; then by several threads at once.
  */
 #include "zone_owner.h"
 

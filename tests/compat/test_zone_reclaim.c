@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_zone_reclaim.c - compat/zone.h: what is free goes back to the OS, as
- * much of it as is wanted, and only that; what the zone says it holds is never
- * less than what the OS has filled. With AddressSanitizer: what is free is
- * poisoned.
+/* test_zone_reclaim.c - compat/zone.h: free memory goes back to the OS, as
+ * much as is wanted and no more. The zone never says that it holds less than
+ * the OS has filled. With AddressSanitizer: free memory is poisoned.
  */
 #include "zone_owner.h"
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_reuse_proofs.c - what reuse.c promises of its locks, seen from inside
- * by the hooks of compat's checked body. Only in builds with UZS_CHECKED.
+/* test_reuse_proofs.c - what reuse.c promises about its locks, seen from
+ * inside by the hooks of compat's checked body. Only in builds with
+ * UZS_CHECKED.
  *
- * tests/wrong/ has variants of the library with which a proof must fail.
+ * tests/wrong/proofs has variants of the library with which a proof must fail.
+ *
  * usage: test_reuse_proofs [PATTERN]: the proofs whose names match, * and ?.
  */
 #include "proof.h"

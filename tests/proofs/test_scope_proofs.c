@@ -3,9 +3,10 @@
  * hooks of compat's checked body. Only in builds with UZS_CHECKED.
  *
  * Every proof runs in each scope, with pages of 4 and of 64 KiB, and with each
- * deferral, as a free is another path there: at once, from the array, from the
- * per-CPU buffers and from what is kept for reuse (in runs). tests/wrong/ has a variant of the library for each
- * proof, with which it must fail.
+ * deferral, because each frees on another path: at once, from the array, from
+ * the per-CPU buffers and from what is kept for reuse (in runs). For each
+ * proof tests/wrong/proofs has a variant of the library with which it must
+ * fail.
  *
  * usage: test_scope_proofs [PATTERN]: the proofs whose names match, * and ?.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_compose.c - several pools, their callbacks and fork together: a callback
- * of one pool that uses another does not keep a fork from preparing both, a
- * callback may call on its own pool, and what holds one up for long holds up
- * nobody else.
+/* test_compose.c - several pools, their callbacks and fork together. A
+ * callback of one pool that uses another pool does not keep a fork from
+ * preparing both. A callback may call its own pool. What holds up one pool for
+ * long holds up no other.
  */
 #include "zspage.h"
 #include "test_defer.h"

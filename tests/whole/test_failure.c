@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_failure.c - the Nth page, slab object or thing from the OS cannot be
- * had, for N = 1, 2, 3, ... until a pool is made, or an object is allocated.
- * Each time: the right error, nothing lost, a sound pool that goes on working.
- * Then all kinds at random.
+/* test_failure.c - a pool is made, or an object allocated, while the Nth page,
+ * slab object or piece of memory from the OS is refused, for N = 1, 2, 3, ...
+ * until the call succeeds. Each time the error must be the right one, nothing
+ * may be lost, and the pool must be sound and go on working. At the end all
+ * kinds are refused at random.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

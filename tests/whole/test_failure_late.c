@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_failure_late.c - the Nth page, slab object or thing from the OS cannot
- * be had while a pool that has objects compacts, is looked at, frees, defers or
- * wants its worker. These calls find a way, or leave all as it was.
+/* test_failure_late.c - a pool that has objects compacts, trims, is walked
+ * over, frees, defers or starts its worker, while the Nth page, slab object or
+ * piece of memory from the OS is refused. The call must do without, or leave
+ * everything as it was.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* test_fork.c - src/fork.c: the header's rule for fork. New pools work in a
- * child whatever the parent's threads are doing; older ones do if
- * zs_fork_prepare, zs_fork_parent and zs_fork_child were called around it.
+ * child, whatever the parent's threads are doing. Older pools work if
+ * zs_fork_prepare, zs_fork_parent and zs_fork_child were called around fork.
  *
- * A child that hangs is ended by alarm; one that finds something wrong says
- * where and exits with 1.
+ * An alarm ends a child that hangs. A child that finds something wrong says
+ * where, and exits with 1.
  */
 #include "fork_util.h"
 

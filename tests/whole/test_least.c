@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_least.c - the least memory limit: one that is accepted holds an object
- * of any size, whatever the pool held before and whichever CPU freed it, in
- * every geometry and deferral, on machines with few CPUs and with many.
+/* test_least.c - the least memory limit: a limit that is accepted leaves room
+ * for an object of any size, whatever the pool held before and whichever CPU
+ * freed it. In every geometry and deferral, on machines with few CPUs and with
+ * many.
  */
 #include "fake_cpus.h"
 #include "test_util.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_life.c - pools that come and go leave nothing: no mapping, memory,
- * thread or file descriptor, nor anything that LeakSanitizer finds; also when
- * programs load the library and let go of it.
+/* test_life.c - pools that were made and destroyed leave nothing behind: no
+ * mapping, memory, thread or file descriptor, and nothing that LeakSanitizer
+ * finds. The same when a program loads the library and unloads it.
  */
 #include "test_system.h"
 #include "test_util.h"

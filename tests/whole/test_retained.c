@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_retained.c - what is free beyond retained_bytes goes back to the OS: no
- * matter how little that is, which CPU's list it lies in, and which call made it
- * free; on machines with few CPUs and with many. Without a worker, so that
- * nothing happens by itself: that the work is queued is what can be told at any
- * moment.
+/* test_retained.c - free memory beyond retained_bytes goes back to the OS:
+ * however little it is, in whichever CPU's list it lies, and whichever call
+ * freed it. On machines with few CPUs and with many. The pools have no worker,
+ * so that nothing happens by itself: the test can look at any moment whether
+ * the work is queued.
  */
 #include "fake_cpus.h"
 #include "test_util.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_trylock.c - every lock that is only tried is once not to be had: the
- * first try of an operation fails, then the second, until there is none left.
- * Each time the operation does what it can, and nothing is lost. Only in
- * builds with UZS_CHECKED.
+/* test_trylock.c - every trylock fails once: first the first try of an
+ * operation, then the second, until the operation has no more. Each time the
+ * operation must do what it can, and lose nothing. Only in builds with
+ * UZS_CHECKED.
  */
 #include "test_defer.h"
 
