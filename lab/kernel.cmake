@@ -52,7 +52,7 @@ function(uzs_add_kernel_lab_objects name chain)
 		${uzs_kernel_flags} -g -Wno-unused-parameter
 		"--include=${uzs_lab_force}")
 	target_compile_definitions(${name} PRIVATE
-		_GNU_SOURCE UZS_LAB=1 UZS_CHECKED=1 ${uzs_lab_small}
+		_GNU_SOURCE ${uzs_lab_body} ${uzs_lab_small}
 		UZS_PAGE_OWNER_BYTES=32
 		UZS_K_PAGE_SHIFT=12 UZS_K_CHAIN_SIZE=${chain})
 	target_link_libraries(${name} PRIVATE uzs_flags)

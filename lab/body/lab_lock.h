@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* lab_lock.h - the calls of lock.h that checked.h leaves as they are, in the
- * lab. Included at the end of lock.h.
+ * lab. Included at the end of compat/lock.h (UZS_BODY_LOCK_H).
  */
 #ifndef UZS_LAB_BODY_LOCK_H
 #define UZS_LAB_BODY_LOCK_H
@@ -18,6 +18,11 @@ struct page;
 void uzs_lab_wait_on_page(struct page *page, const struct uzs_place *here);
 void uzs_lab_pin_read_unlock(pinlock_t *lock, const struct uzs_place *here);
 bool uzs_lab_pin_read_tryunlock(pinlock_t *lock, const struct uzs_place *here);
+
+/* A key is the process's, not a run's: the lab puts variables back after each
+ * run, but not those of this section. */
+#undef UZS_CHECKED_KEY
+#define UZS_CHECKED_KEY __attribute__((section("uzs_lock_keys")))
 
 #define uzs_wait_on(word, expected) \
 	uzs_lab_wait_on((word), (expected), 0, UZS_LAB_PLACE(#word))

@@ -408,8 +408,10 @@ static inline void uzs_bit_unlock(u32 *flags, u32 locked_bit, u32 waiters_bit)
 #if UZS_CHECKED && !defined(UZS_LOCK_NATIVE)
 #include "checked/checked.h"
 #endif
-#if UZS_LAB && !defined(UZS_LOCK_NATIVE)
-#include "lab/body/lab_lock.h"
+/* A body from outside: its macros for the calls that stay, by the name of a
+ * header that its build gives. */
+#if defined(UZS_BODY_LOCK_H) && !defined(UZS_LOCK_NATIVE)
+#include UZS_BODY_LOCK_H
 #endif
 
 #endif

@@ -36,8 +36,8 @@ static inline void uzs_os_release(void *addr, size_t size)
 /* Nanoseconds of a clock that never goes back. */
 u64 uzs_clock_ns(void);
 
-/* AddressSanitizer: an access to poisoned memory is reported. (Not where its
- * instrumentation is used for other things: lab/.) */
+/* AddressSanitizer reports accesses to poisoned memory. UZS_NO_ASAN: it is not
+ * there, though the compiler says so. */
 #if defined(UZS_NO_ASAN)
 #elif defined(__SANITIZE_ADDRESS__)
 #define UZS_ASAN 1
@@ -49,11 +49,13 @@ u64 uzs_clock_ns(void);
 #ifdef UZS_ASAN
 #include <sanitizer/asan_interface.h>
 #endif
-#if UZS_LAB /* which can put it back as it was */
-#include "lab/body/lab.h"
-#define uzs_poison(addr, size) uzs_lab_poison((addr), (size))
-#define uzs_unpoison(addr, size) uzs_lab_unpoison((addr), (size))
-#elif defined(UZS_ASAN)
+
+#ifdef UZS_BODY_OS_H
+/* A body from outside has poison and uzs_peek_word() of its own, in the header
+ * that its build names. */
+#include UZS_BODY_OS_H
+#else
+#ifdef UZS_ASAN
 #define uzs_poison(addr, size) __asan_poison_memory_region((addr), (size))
 #define uzs_unpoison(addr, size) __asan_unpoison_memory_region((addr), (size))
 #else
@@ -61,23 +63,18 @@ u64 uzs_clock_ns(void);
 #define uzs_unpoison(addr, size) ((void)(addr), (void)(size))
 #endif
 
-/* Reads a word that may be poisoned, or change under one's eyes. Who has seen a
- * record that was published with it sees what was written before that. */
+/* Reads a word that may be poisoned, and that others may change meanwhile.
+ * Who reads a pointer so also sees what was written before it was stored. */
 #ifdef UZS_ASAN
 __attribute__((no_sanitize("address"), noinline)) __maybe_unused static
-#elif UZS_LAB /* nor is it told as a plain load (lab/plain.c) */
-__attribute__((no_sanitize("thread"), noinline)) __maybe_unused static
 #else
 static inline
 #endif
 	unsigned long
 	uzs_peek_word(const void *addr)
 {
-#if UZS_LAB /* not a step, which asks about the poison */
-	return *(const volatile unsigned long *)addr;
-#else
 	return smp_load_acquire((const unsigned long *)addr);
-#endif
 }
+#endif
 
 #endif

@@ -23,12 +23,8 @@
 #include "base.h"
 #include "list.h"
 
-#if UZS_LAB
-#include "lab/body/lab.h"
-
-#define rcu_read_lock() uzs_lab_rcu_read_lock(UZS_HERE)
-#define rcu_read_unlock() uzs_lab_rcu_read_unlock(UZS_HERE)
-#define synchronize_rcu() uzs_lab_synchronize_rcu(UZS_HERE)
+#ifdef UZS_BODY_RCU_H
+#include UZS_BODY_RCU_H /* a body from outside: by its build */
 #else
 #include <urcu/urcu-bp.h>
 

@@ -50,13 +50,8 @@ void uzs_checked_page_clear(struct page *page, u32 bits);
 
 #ifndef UZS_LOCK_NATIVE
 
-/* A key is the process's, not a run's: the lab, which puts variables back,
- * leaves its section alone. */
-#if UZS_LAB
-#define UZS_CHECKED_KEY __attribute__((section("uzs_lock_keys")))
-#else
+/* Attributes of a key. A body that is built on this one may have others. */
 #define UZS_CHECKED_KEY
-#endif
 
 #define UZS_CHECKED_INIT(init, lock, name)                        \
 	do {                                                      \
