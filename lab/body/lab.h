@@ -14,12 +14,12 @@
  * thread's beginning and end, cond_resched, RCU. Before each one the fiber
  * says what it is about to do and asks the scheduler; between two steps it
  * runs undisturbed. So:
- *   T1 a fiber runs only if it can do the step it is at (uzs_lab_can_run): who
+ *   F1 a fiber runs only if it can do the step it is at (uzs_lab_can_run): who
  *      wants a lock that another one has is not chosen, and nobody spins.
- *   T2 what a run does depends on the scheduler's choices alone: memory has
+ *   F2 what a run does depends on the scheduler's choices alone: memory has
  *      the same addresses and contents in each (uzs_lab_snapshot, _restore),
  *      and the clock is the scheduler's.
- *   T3 plain accesses to memory are no steps: they happen with the step
+ *   F3 plain accesses to memory are no steps: they happen with the step
  *      before them. A race of plain accesses is seen only by what comes of
  *      it.
  * Outside of a run (setting up, checking) the same calls work at once: there
@@ -254,7 +254,7 @@ void uzs_lab_found(enum uzs_lab_finding kind, const char *format, ...)
 enum uzs_lab_finding uzs_lab_finding(void);
 const char *uzs_lab_finding_text(void);
 void uzs_lab_clear_finding(void);
-/* Forgets the order of locks learned so far (lockdep's R1). */
+/* Forgets the order of locks learned so far (lockdep's N1). */
 void uzs_lab_forget_lock_order(void);
 
 /* ---- words for humans --------------------------------------------------------- */

@@ -3,7 +3,7 @@
  * Owns no state: a lock's word says who has it.
  *
  * Kernel origin: as lock.h. Nobody spins or queues here: a fiber is chosen
- * only when the lock is free (T1 in lab.h), and which of several gets it is
+ * only when the lock is free (F1 in lab.h), and which of several gets it is
  * for the scheduler to say; so every order that the real locks allow can be
  * had, and some that their fairness would delay.
  * Differs: a reader does not queue behind a writer that waits. That this could

@@ -4,9 +4,9 @@
  * Kernel origin: linux/spinlock.h, linux/rwlock.h, linux/bit_spinlock.h,
  * mm/zsmalloc.c (zspage lock, v6.15), mm/filemap.c (page lock). The kernel
  * guarantees they restore:
- *   L1 mutual exclusion; what one holder wrote the next one sees
- *   L2 somebody who waits gets the lock in the end (each type says how)
- *   L3 once an unlock has let the next holder in, the unlocker does not touch
+ *   X1 mutual exclusion; what one holder wrote the next one sees
+ *   X2 somebody who waits gets the lock in the end (each type says how)
+ *   X3 once an unlock has let the next holder in, the unlocker does not touch
  *      the lock's memory any more: the next holder may free it
  * Where they are simpler, all of them: nothing disables preemption or
  * interrupts, as userspace cannot. A holder that the scheduler takes off its
@@ -56,7 +56,7 @@ static inline void cond_resched(void)
  * uzs_wait_on sleeps while *word == expected. It may also return for no
  * reason, so callers look again. No wakeup is lost: if *word is changed
  * before uzs_wake_* is called, a waiter with the old value returns.
- * uzs_wake_* use the address only and never the memory behind it (L3).
+ * uzs_wake_* use the address only and never the memory behind it (X3).
  * Linux: a private futex. Elsewhere, or with UZS_NO_FUTEX: a static table of
  * mutexes and condition variables, in which uzs_wake_one wakes all.
  */
@@ -69,7 +69,7 @@ void uzs_wake_all(u32 *word);
 /* ------------------------------------------------------------------------
  * spinlock_t: mutual exclusion.
  *
- * L2: a newcomer may overtake those who sleep, which is what keeps the lock
+ * X2: a newcomer may overtake those who sleep, which is what keeps the lock
  * fast; but a sleeper that was woken UZS_SPIN_PATIENCE times in vain asks for
  * the lock to be handed over, and then only sleepers get it.
  */
@@ -179,7 +179,7 @@ static inline void mutex_unlock(struct mutex *lock)
  * rwlock_t: many readers or one writer. Not recursive, not even for readers:
  * a reader queues behind a waiting writer.
  *
- * L2: new readers and new writers queue behind writers that wait, so that
+ * X2: new readers and new writers queue behind writers that wait, so that
  * neither can starve a writer, and one who drops the lock for others to take it
  * does not get it back before them. After a writer, if readers sleep, one of
  * those that wait
@@ -296,7 +296,7 @@ static inline bool rwlock_is_write_locked(const rwlock_t *lock)
  * A reader waits for nothing but a writer that holds it. As no writer ever
  * waits, no reader waits for a waiting one: a thread may take it for reading
  * again while it has it, and may give it back in another thread.
- * L2: a reader counts itself before it waits, which keeps every next writer
+ * X2: a reader counts itself before it waits, which keeps every next writer
  * out: it waits for one writer at most.
  */
 typedef struct {
@@ -377,7 +377,7 @@ static inline u32 pin_readers(const pinlock_t *lock)
  * word's other bits does so by atomic operations, with or without the lock.
  * May be unlocked in another thread.
  *
- * L2: by chance only: each unlock wakes all who sleep, and newcomers may
+ * X2: by chance only: each unlock wakes all who sleep, and newcomers may
  * overtake them.
  */
 void uzs_bit_lock_slow(u32 *flags, u32 locked_bit, u32 waiters_bit);

@@ -2,18 +2,18 @@
 /* rcu.h - the kernel's RCU calls, on liburcu's bp flavour.
  *
  * Kernel origin: linux/rcupdate.h, linux/rculist.h. Restored:
- *   R1 what was removed before synchronize_rcu is seen by no reader when it
+ *   G1 what was removed before synchronize_rcu is seen by no reader when it
  *      returns, and everything those readers did happened before
- *   R2 a reader that began after synchronize_rcu did sees all that was
+ *   G2 a reader that began after synchronize_rcu did sees all that was
  *      written before synchronize_rcu
- *   R3 rcu_dereference sees what was written before the rcu_assign_pointer
+ *   G3 rcu_dereference sees what was written before the rcu_assign_pointer
  *      that stored the pointer
  * The bp flavour, as it needs no registration of the callers' threads.
  * Simpler: rcu_dereference is an acquire load, since C11 has nothing usable
  * for dependencies (free on x86, cheap on ARM); readers may sleep.
  *
  * liburcu 0.13 does its ordering in inline assembly, which TSan cannot see.
- * Under TSan R1 and R2 are told to it by annotations around liburcu's calls,
+ * Under TSan G1 and G2 are told to it by annotations around liburcu's calls,
  * and pointers are loaded and stored by compiler builtins rather than
  * liburcu's macros. No suppressions are needed.
  */
@@ -38,7 +38,7 @@
 
 #ifdef UZS_RCU_TSAN
 #include <sanitizer/tsan_interface.h>
-/* Their addresses stand for R1 and R2; one of each in a program, as weak. */
+/* Their addresses stand for G1 and G2; one of each in a program, as weak. */
 __attribute__((weak)) char uzs_rcu_readers_done;
 __attribute__((weak)) char uzs_rcu_writers_done;
 #define UZS_RCU_HAPPENS_BEFORE(what) __tsan_release(&(what))

@@ -6,9 +6,9 @@
  * Locks: takes a magazine's lock, then cache->lock, then the zone's.
  * Sleeps: only in allocation with GFP_KERNEL.
  * Guarantees:
- *  S1 a free object's first word is a number below 1 << 16 or what its user
+ *  B1 a free object's first word is a number below 1 << 16 or what its user
  *     left there: a user that zeroes it can tell free from used (slab_walk).
- *  S2 partial slabs that just stopped being full are used first, so that
+ *  B2 partial slabs that just stopped being full are used first, so that
  *     sparse ones get a chance to empty.
  * Known limits: objects do not move, so a cache shrinks only as its slabs
  * empty out.
@@ -183,7 +183,7 @@ static void slab_put(struct kmem_cache *cache, void *obj)
 	uzs_poison(obj, cache->size);
 	slab_set(page, slab_inuse(page) - 1, index);
 	if (was_full)
-		list_move(&page->lru, &cache->partial); /* S2 */
+		list_move(&page->lru, &cache->partial); /* B2 */
 	if (slab_inuse(page))
 		return;
 	if (cache->nr_empty >= KEEP_EMPTY || (page_flags(page) & PG_isolated)) {

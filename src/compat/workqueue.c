@@ -20,7 +20,7 @@
 /* An item that runs, on the stack of who runs it. */
 struct uzs_run {
 	struct list_head entry; /* in wq->running. guard: wq->lock */
-	struct work_struct *work; /* compared only: it may be freed (W6) */
+	struct work_struct *work; /* compared only: it may be freed (Q6) */
 	u64 seq; /* the queueing that this run is for */
 	pthread_t thread;
 };
@@ -100,7 +100,7 @@ static void hurry_locked(struct workqueue_struct *wq,
 }
 
 /* Runs one queued item: work, or the first that can if work is NULL, if its
- * number is up to seq. Passes over what runs elsewhere (W1).
+ * number is up to seq. Passes over what runs elsewhere (Q1).
  * Locks: needs wq->lock, drops and retakes it around the run.
  * Return: did it find one? */
 static bool run_one_locked(struct workqueue_struct *wq,
@@ -269,7 +269,7 @@ static bool queue_due(struct workqueue_struct *wq, struct work_struct *work,
 	bool queued;
 
 	spin_lock(&wq->lock);
-	/* asked under the lock, so that W3 holds when the answer is no */
+	/* asked under the lock, so that Q3 holds when the answer is no */
 	queued = !work->pending && !work->cancelling;
 	if (queued) {
 		work->seq = ++wq->seq;

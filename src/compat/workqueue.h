@@ -2,23 +2,23 @@
 /* workqueue.h - functions to run later, in another thread.
  *
  * Kernel origin: linux/workqueue.h, kernel/workqueue.c. Restored:
- *   W1 a work item never runs twice at once, in whatever thread
- *   W2 an item may be queued again while it runs, also by itself; the queueing
+ *   Q1 a work item never runs twice at once, in whatever thread
+ *   Q2 an item may be queued again while it runs, also by itself; the queueing
  *      is never lost: it runs once more after queue_work returned true
- *   W3 what was written before queue_work (true or false) is seen by the next
+ *   Q3 what was written before queue_work (true or false) is seen by the next
  *      run of the item
- *   W4 flush_work waits for the last queueing made before the flush, not for
+ *   Q4 flush_work waits for the last queueing made before the flush, not for
  *      later ones
- *   W5 after cancel_work_sync the item neither runs nor is queued, even if it
+ *   Q5 after cancel_work_sync the item neither runs nor is queued, even if it
  *      queues itself
- *   W6 an item is not touched after its function was entered: it may free its
+ *   Q6 an item is not touched after its function was entered: it may free its
  *      own memory
  * Simpler: one thread at most, so items of one queue normally run one after
  * the other, in order of queueing; no delayed work, no priorities.
  * Beyond the kernel: a queue without a thread (has_worker false, or the
  * thread could not be had), whose items run in the threads that call
  * flush_work, uzs_workqueue_drain or uzs_workqueue_destroy. Several of these
- * may then run different items at once, never the same one (W1).
+ * may then run different items at once, never the same one (Q1).
  *
  * Locks: wq->lock is a leaf: nothing is called under it but wakeups.
  * queue_work may be called under any spin lock, except that its first call
@@ -124,7 +124,7 @@ static inline bool queue_delayed_work(struct workqueue_struct *wq,
 	return uzs_queue_delayed_work(wq, work, delay_ns);
 }
 
-/* Waits until the last queueing made so far has run (W4); without a thread,
+/* Waits until the last queueing made so far has run (Q4); without a thread,
  * runs it here. Not from within the item itself.
  * Return: was there anything to wait for? Context: may sleep. */
 bool uzs_flush_work(struct workqueue_struct *wq, struct work_struct *work);
@@ -134,7 +134,7 @@ static inline bool flush_work(struct workqueue_struct *wq,
 	return uzs_flush_work(wq, work);
 }
 
-/* Takes work off the queue, waits until it does not run (W5). Not from within
+/* Takes work off the queue, waits until it does not run (Q5). Not from within
  * the item itself. Return: was it queued? Context: may sleep. */
 bool uzs_cancel_work_sync(struct workqueue_struct *wq,
 			  struct work_struct *work);
@@ -161,7 +161,7 @@ unsigned long uzs_workqueue_drain(struct workqueue_struct *wq);
  * Items may be running meanwhile: by taking the locks that they take, the
  * caller sees to it that nothing of theirs is half done. In the child those
  * that ran in other threads are queued once more, so an item that may run
- * then must not free its own memory (W6). Only if no other thread is in
+ * then must not free its own memory (Q6). Only if no other thread is in
  * cancel_work_sync. */
 void uzs_workqueue_fork_hold(struct workqueue_struct *wq);
 void uzs_workqueue_fork_parent(struct workqueue_struct *wq);

@@ -10,10 +10,10 @@
  * somebody waits for it; takes page locks, zone->lock for moments. Sleeps: as
  * the movable operations do.
  * Guarantees:
- *  C1 needs no memory beyond the zone's own free pages.
- *  C2 ends: a section is emptied once at most, or skipped; pages move only
+ *  E1 needs no memory beyond the zone's own free pages.
+ *  E2 ends: a section is emptied once at most, or skipped; pages move only
  *     to sections that are denser than their own.
- *  C3 a page that its owner holds, or cannot move now, stays as it is.
+ *  E3 a page that its owner holds, or cannot move now, stays as it is.
  */
 #include "zone.h"
 

@@ -232,7 +232,7 @@ static void test_spin_waiters_sleep_and_are_woken(void **state)
 	assert_int_equal(c.count, 2);
 }
 
-/* L2: whoever takes the lock again the moment it gave it back, so that a
+/* X2: whoever takes the lock again the moment it gave it back, so that a
  * sleeper is woken in vain, can do so UZS_SPIN_PATIENCE times. */
 static void test_spin_sleeper_is_not_starved(void **state)
 {
@@ -436,7 +436,7 @@ static void test_rw_every_waiter_gets_in(void **state)
 	}
 }
 
-/* L2: a writer that waits keeps new readers out, and is the next. */
+/* X2: a writer that waits keeps new readers out, and is the next. */
 static void test_rw_waiting_writer_keeps_readers_out(void **state)
 {
 	struct pair p = { 0 };
@@ -491,7 +491,7 @@ static void test_rw_writer_gets_into_a_stream_of_readers(void **state)
 	assert_int_equal(p.lock.word, 0);
 }
 
-/* L2: a reader that sleeps gets in after the present writer, whether the next
+/* X2: a reader that sleeps gets in after the present writer, whether the next
  * one is the same again ... */
 static void test_rw_reader_precedes_the_same_writer(void **state)
 {

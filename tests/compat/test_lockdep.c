@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* test_lockdep.c - compat's checked body: each rule of lockdep.h on order and
- * owners (R1 to R3) is broken on purpose. The report must name both places.
+ * owners (N1 to N3) is broken on purpose. The report must name both places.
  * Only in builds with UZS_CHECKED.
  */
 #undef UZS_LOCKS_OF_OTHERS
@@ -10,7 +10,7 @@
 #include "compat/lock.h"
 #include "compat/zone.h"
 
-/* ---- R1: order ----------------------------------------------------------- */
+/* ---- N1: order ----------------------------------------------------------- */
 
 static void test_wrong_rank_is_reported(void **state)
 {
@@ -171,7 +171,7 @@ static void test_trylock_has_no_order(void **state)
 	spin_unlock(&b);
 }
 
-/* ---- R2: several of a class ---------------------------------------------- */
+/* ---- N2: several of a class ---------------------------------------------- */
 
 static void init_siblings(spinlock_t *locks, unsigned int n)
 {
@@ -236,7 +236,7 @@ static void test_siblings_are_taken_in_order(void **state)
 	spin_unlock(&s[0]);
 }
 
-/* ---- R3: owners ---------------------------------------------------------- */
+/* ---- N3: owners ---------------------------------------------------------- */
 
 /* Taken by its owner once more: is not waited for for ever, and given back as
  * often as it was taken. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* test_lockdep_life.c - compat's checked body: each rule of lockdep.h on what
- * may not happen under a lock (R4 to R6) is broken on purpose. Also: locks
+ * may not happen under a lock (N4 to N6) is broken on purpose. Also: locks
  * without an order, what happens without a handler, and fork. Only in builds
  * with UZS_CHECKED.
  */
@@ -17,7 +17,7 @@
 #include "compat/os.h"
 #include "compat/zone.h"
 
-/* ---- R4: sleeping and allocating ----------------------------------------- */
+/* ---- N4: sleeping and allocating ----------------------------------------- */
 
 static void test_sleep_under_a_spin_lock_is_reported(void **state)
 {
@@ -134,7 +134,7 @@ static void test_allocation_under_a_spin_lock_is_reported(void **state)
 	drop_zone(zone, mem);
 }
 
-/* ---- R5: what goes away -------------------------------------------------- */
+/* ---- N5: what goes away -------------------------------------------------- */
 
 static int ends_holding;
 
@@ -187,7 +187,7 @@ static void test_unmapped_lock_is_reported(void **state)
 	assert_false(uzs_holds(&other));
 }
 
-/* ---- R6: pages that are freed -------------------------------------------- */
+/* ---- N6: pages that are freed -------------------------------------------- */
 
 static void test_forbidden_page_free_is_reported(void **state)
 {

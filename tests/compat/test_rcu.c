@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_rcu.c - compat/rcu.h: guarantees R1 to R3. Readers use plain accesses
+/* test_rcu.c - compat/rcu.h: guarantees G1 to G3. Readers use plain accesses
  * on what a writer frees: ASan sees a reader that comes too late, TSan one
  * that is not ordered. A thread that waits for ever ends the program by
  * alarm.
@@ -221,14 +221,14 @@ static void *synchronize(void *arg)
 
 	smp_store_release(&w->stop, true);
 	synchronize_rcu();
-	/* plain: R1 orders it after what the reader wrote */
+	/* plain: G1 orders it after what the reader wrote */
 	if (w->epoch != 2)
 		__atomic_fetch_add(&w->wrong, 1, __ATOMIC_RELAXED);
 	smp_store_release(&w->done, true);
 	return NULL;
 }
 
-/* R1: it does not return while a reader that began before it is there. */
+/* G1: it does not return while a reader that began before it is there. */
 static void test_synchronize_waits_for_earlier_readers(void **state)
 {
 	struct world w = { .epoch = 1 };
@@ -249,13 +249,13 @@ static void test_synchronize_waits_for_earlier_readers(void **state)
 	assert_int_equal(w.wrong, 0);
 }
 
-/* R2: a reader that finds itself begun after synchronize_rcu has, as done
+/* G2: a reader that finds itself begun after synchronize_rcu has, as done
  * tells without ordering, sees by plain access what came before it. */
 static void *read_epoch(void *arg)
 {
 	struct world *w = arg;
 
-	/* the first time takes a mutex, which would order more than R2 does */
+	/* the first time takes a mutex, which would order more than G2 does */
 	rcu_read_lock();
 	rcu_read_unlock();
 	__atomic_fetch_add(&w->ready, 1, __ATOMIC_RELEASE);

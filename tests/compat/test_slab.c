@@ -209,7 +209,7 @@ static void test_magazine_moves_half_at_once(void **state)
 	end_zone(zone, 0);
 }
 
-/* Full and partial slabs are told apart, and S2. */
+/* Full and partial slabs are told apart, and B2. */
 static void test_full_and_partial_slabs_are_told_apart(void **state)
 {
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);

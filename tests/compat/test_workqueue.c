@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_workqueue.c - compat/workqueue.h: guarantees W1 to W6, with a thread,
+/* test_workqueue.c - compat/workqueue.h: guarantees Q1 to Q6, with a thread,
  * without one, and where it cannot be had. A thread that waits for ever ends
  * the program by alarm.
  *
@@ -85,7 +85,7 @@ struct item {
 	pthread_t runner; /* who ran it last */
 	struct gate *entered, *leave; /* NULL: does not wait */
 	struct item *child; /* queued by it; NULL: none */
-	unsigned long input; /* plain: queueing it hands it over (W3) */
+	unsigned long input; /* plain: queueing it hands it over (Q3) */
 	unsigned long seen; /* input, at the last run */
 };
 
@@ -193,7 +193,7 @@ static void test_flush_runs_one_item(void **state)
 	assert_int_equal(b.runs, 1);
 }
 
-/* W2, W4: what an item queues while it runs is later than the drain. */
+/* Q2, Q4: what an item queues while it runs is later than the drain. */
 static void test_item_may_queue_itself(void **state)
 {
 	struct workqueue_struct wq;
@@ -242,7 +242,7 @@ static void free_item(struct work_struct *work)
 	free(container_of(work, struct item, work));
 }
 
-/* W6. */
+/* Q6. */
 static void test_item_may_free_itself(void **state)
 {
 	struct workqueue_struct wq;
@@ -298,7 +298,7 @@ static void *call_cancel(void *arg)
 	return NULL;
 }
 
-/* W1, without a thread: what one thread runs the others pass over; who drains
+/* Q1, without a thread: what one thread runs the others pass over; who drains
  * waits for it. */
 static void test_two_who_drain_share_the_items(void **state)
 {
@@ -389,7 +389,7 @@ static void test_thread_runs_what_is_queued(void **state)
 	uzs_workqueue_destroy(&wq);
 }
 
-/* W1, W2, W3, W4. */
+/* Q1, Q2, Q3, Q4. */
 static void test_queued_while_running_runs_once_more(void **state)
 {
 	struct gate entered = { 0 }, leave = { 0 };
@@ -452,7 +452,7 @@ static void test_flush_waits_for_what_runs(void **state)
 	uzs_workqueue_destroy(&wq);
 }
 
-/* W4, W5: an item that queues itself for ever can be flushed, and stopped. */
+/* Q4, Q5: an item that queues itself for ever can be flushed, and stopped. */
 static void test_endless_item_can_be_flushed_and_stopped(void **state)
 {
 	struct workqueue_struct wq;
@@ -480,7 +480,7 @@ static void test_endless_item_can_be_flushed_and_stopped(void **state)
 	}
 }
 
-/* W5: while it is being cancelled it cannot be queued, neither by itself. */
+/* Q5: while it is being cancelled it cannot be queued, neither by itself. */
 static void test_cancel_keeps_item_from_queueing_itself(void **state)
 {
 	struct gate entered = { 0 }, leave = { 0 };

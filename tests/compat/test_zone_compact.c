@@ -24,7 +24,7 @@ static void test_sparse_sections_empty_out(void **state)
 			uzs_fault_set(UZS_FAULT_OS, 0);
 			uzs_fault_set(UZS_FAULT_PAGE, 0);
 			moved = owner_compact(zone);
-			/* C1 */
+			/* E1 */
 			assert_int_equal(uzs_fault_seen(UZS_FAULT_OS), 0);
 			assert_int_equal(uzs_fault_seen(UZS_FAULT_PAGE), 0);
 			assert_true(moved > 0);
@@ -82,7 +82,7 @@ static void test_exactly_as_many_sections_as_needed_stay(void **state)
 	end_zone(zone, 0);
 }
 
-/* C3: who refuses, is busy, is locked, or is not movable, stays where it is.
+/* E3: who refuses, is busy, is locked, or is not movable, stays where it is.
  * The rest moves. */
 static void test_page_that_refuses_stays(void **state)
 {

@@ -141,7 +141,7 @@ static void dropped(const struct taking *t)
 
 #define TRYLOCK(taking, try) (!fails(taking) && end_try((taking), (try)))
 
-/* The lock's memory may be gone once it is given back (L3). */
+/* The lock's memory may be gone once it is given back (X3). */
 #define UNLOCK(taking, unlock)     \
 	do {                       \
 		if (!drop(taking)) \

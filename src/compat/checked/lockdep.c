@@ -252,7 +252,7 @@ static const struct uzs_place *holder_place(const void *lock)
 	return place;
 }
 
-/* ---- R1, R2 -------------------------------------------------------------- */
+/* ---- N1, N2 -------------------------------------------------------------- */
 
 static void report_order(const struct uzs_held *h,
 			 const struct uzs_lock_class *class,

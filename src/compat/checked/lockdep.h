@@ -11,16 +11,16 @@
  * all of it is nothing, down to the locks' size.
  *
  * Rules, each of which makes a report (enum uzs_report_kind) if broken:
- *   R1 locks are taken in the order of their ranks, and in an order without
+ *   N1 locks are taken in the order of their ranks, and in an order without
  *      cycles: that A was held when B was taken is remembered for ever
- *   R2 of two locks of one class the second has the larger number
- *   R3 nobody takes a lock that he has, or gives back one that he has not
- *   R4 who holds a spin lock or an rwlock neither sleeps nor, if it has a
+ *   N2 of two locks of one class the second has the larger number
+ *   N3 nobody takes a lock that he has, or gives back one that he has not
+ *   N4 who holds a spin lock or an rwlock neither sleeps nor, if it has a
  *      rank, allocates
- *   R5 memory is not given back with a lock in it that is held; threads do not
+ *   N5 memory is not given back with a lock in it that is held; threads do not
  *      end holding one
- *   R6 no page is freed where that was ruled out (uzs_forbid_page_free)
- * Taking by trying cannot wait, so it breaks neither R1 nor R2; what is taken
+ *   N6 no page is freed where that was ruled out (uzs_forbid_page_free)
+ * Taking by trying cannot wait, so it breaks neither N1 nor N2; what is taken
  * after it still has to fit.
  */
 #ifndef UZS_COMPAT_LOCKDEP_H
@@ -133,7 +133,7 @@ void uzs_check_alloc(gfp_t gfp, const struct uzs_place *here);
 void uzs_set_page_free_rule(unsigned int rank, const struct uzs_place *here);
 #define uzs_page_is_freed() uzs_check_page_free(UZS_HERE)
 void uzs_check_page_free(const struct uzs_place *here);
-/* R5: the memory goes away. */
+/* N5: the memory goes away. */
 #define uzs_no_locks_in(addr, size) \
 	uzs_check_no_locks_in((addr), (size), UZS_HERE)
 void uzs_check_no_locks_in(const void *addr, size_t size,
@@ -142,15 +142,15 @@ void uzs_check_no_locks_in(const void *addr, size_t size,
 /* ---- reports ------------------------------------------------------------- */
 
 enum uzs_report_kind {
-	UZS_REPORT_RANK, /* R1, against the ranks */
-	UZS_REPORT_ORDER, /* R1, against what was seen before */
-	UZS_REPORT_NESTED, /* R2 */
-	UZS_REPORT_RECURSION, /* R3 */
-	UZS_REPORT_OWNER, /* R3 */
-	UZS_REPORT_SLEEP, /* R4 */
-	UZS_REPORT_ALLOC, /* R4 */
-	UZS_REPORT_GONE, /* R5 */
-	UZS_REPORT_PAGE_FREE, /* R6 */
+	UZS_REPORT_RANK, /* N1, against the ranks */
+	UZS_REPORT_ORDER, /* N1, against what was seen before */
+	UZS_REPORT_NESTED, /* N2 */
+	UZS_REPORT_RECURSION, /* N3 */
+	UZS_REPORT_OWNER, /* N3 */
+	UZS_REPORT_SLEEP, /* N4 */
+	UZS_REPORT_ALLOC, /* N4 */
+	UZS_REPORT_GONE, /* N5 */
+	UZS_REPORT_PAGE_FREE, /* N6 */
 	UZS_REPORT_HELD, /* uzs_assert_not_held */
 	UZS_REPORT_NOT_HELD, /* uzs_assert_held */
 	UZS_NR_REPORT_KINDS
@@ -178,7 +178,7 @@ struct uzs_held {
 	const struct uzs_place *place; /* where it was taken; atomic */
 	u64 since; /* ns */
 	u32 order;
-	u16 again; /* times that it was taken once more (R3) */
+	u16 again; /* times that it was taken once more (N3) */
 	u8 kind; /* enum uzs_lock_kind */
 	bool parked;
 };
