@@ -19,11 +19,11 @@
 #include <sys/time.h>
 
 #include "compat/checked/hooks.h"
-#include "lab_fiber.h"
-#include "lab_os.h"
 #include "compat/os.h"
 #include "compat/workqueue.h"
 #include "compat/zone.h"
+#include "lab_fiber.h"
+#include "lab_os.h"
 
 #define TEXT_BYTES 2048
 #define ALT_STACK_BYTES (64u << 10)
@@ -47,7 +47,8 @@ static struct {
 	char text[TEXT_BYTES];
 } lab;
 
-/* ---- findings --------------------------------------------------------------- */
+/* ---- findings ---------------------------------------------------------------
+ */
 
 /* Ends what runs: a run, or what uzs_lab_protect called. */
 __attribute__((noreturn)) static void give_up(void)
@@ -137,7 +138,8 @@ void uzs_lab_forget_lock_order(void)
 	uzs_lockdep_forget_order();
 }
 
-/* ---- crashes, and loops without steps ----------------------------------------- */
+/* ---- crashes, and loops without steps
+ * ----------------------------------------- */
 
 /* For a message: which fiber, and its last step. */
 static const char *where_am_i(void)
@@ -225,7 +227,8 @@ bool uzs_lab_protect(void (*fn)(void *arg), void *arg)
 	return lab.finding == before;
 }
 
-/* ---- fibers -------------------------------------------------------------------- */
+/* ---- fibers
+ * -------------------------------------------------------------------- */
 
 static void page_freed(void *arg, struct zone *zone, struct page *page)
 {
@@ -440,7 +443,8 @@ void uzs_lab_run(const struct uzs_lab_scheduler *scheduler)
 	lab.scheduler = NULL;
 }
 
-/* ---- steps ---------------------------------------------------------------------- */
+/* ---- steps
+ * ---------------------------------------------------------------------- */
 
 void uzs_lab_point(enum uzs_lab_op op, enum uzs_lab_access access,
 		   const void *obj, const char *what,
@@ -531,7 +535,8 @@ void uzs_lab_set_cpu(unsigned int cpu)
 	me->cpu = cpu;
 }
 
-/* ---- who waits for what ------------------------------------------------------------ */
+/* ---- who waits for what
+ * ------------------------------------------------------------ */
 
 static bool is_asleep(const struct uzs_lab_fiber *f)
 {

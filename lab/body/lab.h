@@ -158,7 +158,8 @@ struct uzs_lab_scheduler {
 	void *arg;
 };
 
-/* ---- setting up ----------------------------------------------------------- */
+/* ---- setting up -----------------------------------------------------------
+ */
 
 struct uzs_lab_options {
 	size_t arena_bytes; /* address space for all that uzs_os_map gives */
@@ -170,8 +171,8 @@ struct uzs_lab_options {
 /* Once in a process, before any pool is made. False: the OS has no room. */
 bool uzs_lab_init(const struct uzs_lab_options *options);
 
-/* Handles SIGSEGV, SIGBUS and SIGVTALRM from here on; called by uzs_lab_snapshot,
- * as test frameworks take the handlers away. */
+/* Handles SIGSEGV, SIGBUS and SIGVTALRM from here on; called by
+ * uzs_lab_snapshot, as test frameworks take the handlers away. */
 void uzs_lab_catch_faults(void);
 
 /* Remembers the arena as it is. Restoring copies back what was written since;
@@ -187,14 +188,16 @@ size_t uzs_lab_restore_bytes(void);
 /* Can this piece of the arena have been written to in any run since the
  * snapshot? Told by pages. Without a snapshot: yes. */
 bool uzs_lab_was_written(const volatile void *addr, size_t size);
-/* A fingerprint of what lies in the arena; to compare runs from one snapshot. */
+/* A fingerprint of what lies in the arena; to compare runs from one snapshot.
+ */
 u64 uzs_lab_memory_print(void);
 /* Bytes that uzs_os_map gave and uzs_os_unmap did not get back. */
 size_t uzs_lab_mapped_bytes(void);
 /* Gives everything in the arena back: as right after uzs_lab_init. */
 void uzs_lab_clear(void);
 
-/* ---- a run ---------------------------------------------------------------- */
+/* ---- a run ----------------------------------------------------------------
+ */
 
 /* Forgets all fibers. */
 void uzs_lab_reset(void);
@@ -225,7 +228,8 @@ bool uzs_lab_can_run(const struct uzs_lab_fiber *fiber);
  * finding (deadlock, or a wakeup that was lost). */
 struct uzs_lab_fiber *uzs_lab_stuck(void);
 
-/* ---- findings --------------------------------------------------------------- */
+/* ---- findings ---------------------------------------------------------------
+ */
 
 enum uzs_lab_finding {
 	LAB_FOUND_NOTHING,
@@ -257,20 +261,23 @@ void uzs_lab_clear_finding(void);
 /* Forgets the order of locks learned so far (lockdep's N1). */
 void uzs_lab_forget_lock_order(void);
 
-/* ---- words for humans --------------------------------------------------------- */
+/* ---- words for humans
+ * --------------------------------------------------------- */
 
 const char *uzs_lab_op_name(enum uzs_lab_op op);
 /* "lock class->lock" and the like. Return: as snprintf. */
 int uzs_lab_describe_step(const struct uzs_lab_step *step, char *buf,
 			  size_t size);
 
-/* ---- for scenarios, within a fiber --------------------------------------------- */
+/* ---- for scenarios, within a fiber
+ * --------------------------------------------- */
 
 /* This fiber goes on on another virtual CPU; a step of its own. */
 void uzs_lab_set_cpu(unsigned int cpu);
 /* An offer to switch: a step without an object. */
 void uzs_lab_yield(void);
-/* ---- for the body's own files and lab_force.h ----------------------------------- */
+/* ---- for the body's own files and lab_force.h
+ * ----------------------------------- */
 
 /* A place that also says what is accessed. */
 struct uzs_lab_place {

@@ -14,7 +14,9 @@
 
 static u64 rcu_number; /* of the last synchronize_rcu */
 
-/* ---- percpu.h ------------------------------------------------------------------------------ */
+/* ---- percpu.h
+ * ------------------------------------------------------------------------------
+ */
 
 unsigned int uzs_nr_cpu_slots(void)
 {
@@ -44,7 +46,8 @@ unsigned int uzs_cpu_slot(unsigned int slots)
 	return me->cpu % slots;
 }
 
-/* ---- os.h: the clock; threads ----------------------------------------------------------------- */
+/* ---- os.h: the clock; threads
+ * ----------------------------------------------------------------- */
 
 u64 uzs_clock_ns(void)
 {
@@ -99,7 +102,8 @@ unsigned long uzs_lab_thread_self(void)
 	return uzs_lab_current ? uzs_lab_current->id + 1ul : 0;
 }
 
-/* ---- RCU (rcu.h) --------------------------------------------------------------------- */
+/* ---- RCU (rcu.h)
+ * --------------------------------------------------------------------- */
 
 /* Is a reader inside that was so before number `wait`? */
 bool uzs_lab_readers_before(const struct uzs_lab_fiber *self, u64 wait)

@@ -16,9 +16,9 @@
 #define UZS_LOCK_NATIVE
 #include "compat/checked/checked.h"
 
-#include "lab_lock.h"
 #include "compat/checked/lockclass.h"
 #include "compat/zone.h"
+#include "lab_lock.h"
 
 static const char *name_of(const struct uzs_lock_map *map,
 			   enum uzs_lock_kind kind)
@@ -460,7 +460,8 @@ void uzs_checked_page_clear(struct page *page, u32 bits)
 	page->flags &= ~bits;
 }
 
-/* ---- sleeping on a word ---------------------------------------------------- */
+/* ---- sleeping on a word ----------------------------------------------------
+ */
 
 void uzs_lab_wait_on(u32 *word, u32 expected, u64 ns,
 		     const struct uzs_lab_place *here)

@@ -2,8 +2,9 @@
 /* lab_os.c - os.h in the lab: one arena that all memory comes from, which can
  * be put back as it was. Owns the arena, its copy and what is poisoned.
  *
- *   arena:  | header | what uzs_os_map gave ...        | poison, a byte a word |
- *   copy:   | pages of the arena as they were at the snapshot                 |
+ *   arena:  | header | what uzs_os_map gave ...        | poison, a byte a word
+ *   | copy:   | pages of the arena as they were at the snapshot
+ *   |
  *
  * A snapshot write-protects the arena. The first write to a page traps: the
  * page is copied, made writable, and is "hot" from then on. Restoring copies
@@ -21,9 +22,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "compat/os.h"
 #include "lab.h"
 #include "lab_os.h"
-#include "compat/os.h"
 
 #define GRAIN sizeof(unsigned long) /* bytes to a byte of poison */
 #define PAGE 4096u
@@ -124,7 +125,8 @@ bool uzs_lab_os_init(size_t bytes, bool track)
 	return true;
 }
 
-/* ---- snapshot and restore -------------------------------------------------- */
+/* ---- snapshot and restore --------------------------------------------------
+ */
 
 bool uzs_lab_keep(void *addr, size_t size)
 {
@@ -245,7 +247,8 @@ void uzs_lab_clear(void)
 	header()->mapped = 0;
 }
 
-/* ---- poison ------------------------------------------------------------------ */
+/* ---- poison
+ * ------------------------------------------------------------------ */
 
 static bool in_arena(const volatile void *addr, size_t size)
 {
@@ -394,7 +397,8 @@ __attribute__((weak)) void uzs_lab_plain(const volatile void *addr, size_t size,
 	(void)write;
 }
 
-/* ---- os.h ---------------------------------------------------------------------- */
+/* ---- os.h
+ * ---------------------------------------------------------------------- */
 
 size_t uzs_os_page_size(void)
 {

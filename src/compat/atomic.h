@@ -2,9 +2,9 @@
 /* atomic.h - counters that several threads change.
  *
  * Kernel origin: linux/atomic.h. Same guarantees: operations that return
- * nothing (and read and set) order nothing, operations that return a value
- * are full barriers. Differs: a C11 atomic, so that TSan knows; only the
- * calls that are used here.
+ * nothing order nothing, and neither do read and set. Operations that return a
+ * value are full barriers. Differs: C11 atomics, so that TSan knows of them;
+ * only atomic_long_t, and only the calls that are used.
  */
 #ifndef UZS_COMPAT_ATOMIC_H
 #define UZS_COMPAT_ATOMIC_H

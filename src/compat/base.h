@@ -36,8 +36,9 @@ typedef uint64_t u64;
 	((type *)((char *)(ptr)-offsetof(type, member)))
 #endif
 
-/* One access, not torn, not repeated, not invented; no ordering. Differs: a
- * relaxed C11 atomic rather than a volatile access, so that TSan knows. */
+/* One access: the compiler neither splits nor repeats nor invents it. Orders
+ * nothing. Differs: a relaxed C11 atomic rather than a volatile access, so that
+ * TSan knows of it. */
 #define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
 #define smp_load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
@@ -88,12 +89,10 @@ static inline bool IS_ERR_OR_NULL(const void *ptr)
 	return !ptr || IS_ERR(ptr);
 }
 
-/* Assertions at two prices. Both parse their expression in every build, so
- * that it cannot rot.
- *   VM_BUG_ON  cheap: on in debug builds (UZS_DEBUG) and in tests
- *   uzs_expensive()  whole-structure walks: true where UZS_DEBUG > 1
- * Differs: the kernel's VM_BUG_ON stops the machine, ours the process; a
- * release build never aborts. */
+/* An assertion. It checks in builds with UZS_DEBUG (debug builds and tests).
+ * Every build compiles the expression, so that it stays correct.
+ * Differs: the kernel's stops the machine, ours the process. A release build
+ * never stops. */
 #ifndef UZS_DEBUG
 #define UZS_DEBUG 0
 #endif
@@ -105,15 +104,15 @@ __attribute__((noreturn, cold)) void uzs_bug(const char *file, int line,
 			uzs_bug(__FILE__, __LINE__, #cond); \
 	} while (0)
 
-/* How memory may be had; the public header's values. Without the header, so
- * that compat knows nothing of zsmalloc. */
+/* How memory may be obtained. A public header that has these names gives them
+ * the same values; compat does not include it. */
 #ifndef GFP_KERNEL
 typedef unsigned int gfp_t;
 #define GFP_KERNEL ((gfp_t)0x1)
 #define GFP_NOWAIT ((gfp_t)0x2)
 #endif
-/* As GFP_KERNEL, but nobody is asked to free something: that is for the caller
- * to do. Kernel: no such name; a GFP_KERNEL without __GFP_DIRECT_RECLAIM. */
+/* As GFP_KERNEL, but the shrinkers are not called: the caller does that itself.
+ * Kernel: no such name; GFP_KERNEL without __GFP_DIRECT_RECLAIM. */
 #define GFP_GROW ((gfp_t)0x4)
 
 #endif

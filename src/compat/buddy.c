@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* buddy.c - owns the free pages of a zone: lists of blocks by order and type,
- * split and merge.
+/* buddy.c - owns the free pages of a zone: lists of blocks by order and type.
+ * Splits and merges blocks.
  *
- * Kernel origin: mm/page_alloc.c __rmqueue, __free_one_page, expand; differs:
- * counts warm pages, and with a memory limit looks for them first.
- * Callers: zone.c, zone_reclaim.c, zone_compact.c. Calls: nothing above os.h.
- * Locks: needs zone->lock. Sleeps:
- * no.
+ * Kernel origin: mm/page_alloc.c (__rmqueue, __free_one_page, expand); differs:
+ * counts warm pages, and takes only these when the limit is reached.
+ * Locks: needs zone->lock. Sleeps: no.
  */
 #include "buddy.h"
 
-/* Order of a block that fills a page of the OS: 0 unless that is larger than
- * ours. */
 unsigned int uzs_os_order(const struct zone *zone)
 {
 	size_t pages = zone->os_page >> zone->page_shift;
@@ -19,7 +15,6 @@ unsigned int uzs_os_order(const struct zone *zone)
 	return pages > 1 ? ilog2(pages) : 0;
 }
 
-/* Bytes that the OS fills when a cold page is touched. */
 size_t uzs_cold_bytes(const struct zone *zone)
 {
 	return (size_t)1 << (zone->page_shift + uzs_os_order(zone));
@@ -38,7 +33,8 @@ unsigned int uzs_count_warm(const struct zone *zone,
 	return warm;
 }
 
-/* Puts a block into its list; warm ones are found first. No merging. */
+/* Puts a block into its list, without merging. Blocks with warm pages stand at
+ * the head. */
 static void add_block(struct zone *zone, struct section *section,
 		      unsigned int index, unsigned int order, unsigned int warm)
 {
@@ -60,7 +56,6 @@ void uzs_del_block(struct page *page)
 	page_clear(page, PG_buddy);
 }
 
-/* Counters of a block that enters (sign 1) or leaves the buddy lists. */
 void uzs_account_block(struct zone *zone, struct section *section,
 		       unsigned int pages, unsigned int warm, bool enters)
 {
@@ -72,7 +67,6 @@ void uzs_account_block(struct zone *zone, struct section *section,
 	WRITE_ONCE(zone->nr_warm, zone->nr_warm + (unsigned long)w);
 }
 
-/* Adds a free block, merging it with its buddies. Locks: zone->lock. */
 void uzs_free_block(struct zone *zone, struct section *section,
 		    unsigned int index, unsigned int order, unsigned int warm)
 {
@@ -108,13 +102,11 @@ struct uzs_block uzs_take_block(struct zone *zone, struct page *page)
 	return b;
 }
 
-/* Halves a block and puts one half back: the upper one, but with `want_warm`
- * keeps the first half that has warm pages. Locks: zone->lock. */
 void uzs_halve_block(struct zone *zone, struct uzs_block *b, bool want_warm)
 {
 	unsigned int half = 1u << --b->order, upper;
 
-	/* Counting is needed only where warm and cold are mixed. */
+	/* The pages must be counted only if warm and cold ones are mixed. */
 	if (b->warm == 0 || b->warm == 2 * half)
 		upper = b->warm / 2;
 	else
@@ -129,7 +121,7 @@ void uzs_halve_block(struct zone *zone, struct uzs_block *b, bool want_warm)
 	}
 }
 
-/* Marks all of a block as warm. Locks: zone->lock. */
+/* Marks all pages of a block as warm. Locks: zone->lock. */
 static void warm_block(struct zone *zone, struct uzs_block *b)
 {
 	unsigned int pages = 1u << b->order;
@@ -142,8 +134,6 @@ static void warm_block(struct zone *zone, struct uzs_block *b)
 	uzs_note_free(zone);
 }
 
-/* Takes one page of a free block, the rest stays free. The first one, but
- * with `want_warm` the first warm one if there is one. Locks: zone->lock. */
 struct page *uzs_split_block(struct zone *zone, struct page *page,
 			     bool want_warm)
 {
@@ -159,7 +149,6 @@ struct page *uzs_split_block(struct zone *zone, struct page *page,
 	return uzs_section_page(zone, b.section, b.index);
 }
 
-/* Marks a page as handed out (or on its way to a per-CPU list). */
 void uzs_page_out(struct zone *zone, struct page *page)
 {
 	if (!(page_flags(page) & PG_warm))
@@ -167,8 +156,8 @@ void uzs_page_out(struct zone *zone, struct page *page)
 	WRITE_ONCE(zone->nr_out, zone->nr_out + 1);
 }
 
-/* One page of a type, or NULL: nothing free, or cold only and the limit is
- * reached. Locks: zone->lock. */
+/* Takes one page of a type. Return: NULL: none is free, or only cold ones and
+ * the limit is reached. Locks: zone->lock. */
 static struct page *rmqueue(struct zone *zone, unsigned int type)
 {
 	bool cold_fits = uzs_fits_limit(zone, uzs_cold_bytes(zone));

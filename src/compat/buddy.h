@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* buddy.h - the buddy lists of a zone, for the files of the zone alone.
+/* buddy.h - the free lists of a zone, for the files of the zone only.
  *
- * A free block is 1 << order pages; its first descriptor has PG_buddy, the
- * order, and how many of its pages are warm. All calls need zone->lock unless
- * they say that they take it.
+ * A free block is 1 << order pages. The descriptor of its first page has
+ * PG_buddy, the order, and the number of warm pages in it. All calls need
+ * zone->lock unless they say that they take it.
  */
 #ifndef UZS_COMPAT_BUDDY_H
 #define UZS_COMPAT_BUDDY_H
 
 #include "zone.h"
 
-/* A free block that is out of its list. */
+/* A free block that was taken out of its list. */
 struct uzs_block {
 	struct section *section;
 	unsigned int index;
@@ -18,10 +18,11 @@ struct uzs_block {
 	unsigned int warm; /* pages */
 };
 
-/* Order of a block that fills a page of the OS: 0 unless that is larger than
- * ours. */
+/* Order of the smallest block that is a whole page of the OS. 0 unless the OS's
+ * page is larger than the zone's. */
 unsigned int uzs_os_order(const struct zone *zone);
-/* Bytes that the OS fills when a cold page is touched. */
+/* Bytes that the OS fills when a cold page is touched: its own page, or ours if
+ * that is larger. */
 size_t uzs_cold_bytes(const struct zone *zone);
 
 static inline size_t uzs_resident_locked(const struct zone *zone)
@@ -30,20 +31,20 @@ static inline size_t uzs_resident_locked(const struct zone *zone)
 	       ((zone->nr_out + zone->nr_warm) << zone->page_shift);
 }
 
-/* Free, and resident. */
+/* Bytes that are free and resident. */
 static inline size_t uzs_free_bytes_locked(const struct zone *zone)
 {
 	return zone->nr_warm << zone->page_shift;
 }
 
-/* Are `bytes` more within the limit? */
+/* Is there room for `bytes` more within the limit? */
 static inline bool uzs_fits_limit(const struct zone *zone, size_t bytes)
 {
 	return !zone->limit ||
 	       uzs_resident_locked(zone) + zone->charged + bytes <= zone->limit;
 }
 
-/* Pages of a section that can be handed out. */
+/* How many pages of a section can be allocated. */
 static inline unsigned int uzs_section_capacity(const struct zone *zone)
 {
 	return zone->nr_pages - zone->first;
@@ -55,48 +56,49 @@ uzs_free_list(struct zone *zone, unsigned int order, unsigned int type)
 	return &zone->free_area[order].free_list[type];
 }
 
-/* Warm pages of a block, by their marks. */
+/* Counts the pages of a block that have PG_warm. */
 unsigned int uzs_count_warm(const struct zone *zone,
 			    const struct section *section, unsigned int index,
 			    unsigned int order);
-/* Counts a block that enters or leaves the lists. */
+/* Updates the counters for a block that enters or leaves the lists. */
 void uzs_account_block(struct zone *zone, struct section *section,
 		       unsigned int pages, unsigned int warm, bool enters);
-/* Adds a free block, merged with its buddies, and counts it. */
+/* Adds a free block, merges it with its buddies, and counts it. */
 void uzs_free_block(struct zone *zone, struct section *section,
 		    unsigned int index, unsigned int order, unsigned int warm);
-/* Takes a block out of its list; not counted. */
+/* Both take a block out of its list and do not change the counters. */
 void uzs_del_block(struct page *page);
 struct uzs_block uzs_take_block(struct zone *zone, struct page *page);
-/* Halves a block that is out of its list and puts one half back: the upper
- * one, but with `want_warm` it keeps the first half that has warm pages. */
+/* Halves a block that is out of its list and puts one half back into a list.
+ * The caller keeps the lower half; with `want_warm` the first half that has
+ * warm pages. */
 void uzs_halve_block(struct zone *zone, struct uzs_block *b, bool want_warm);
-/* Takes one page of a free block, the rest stays free. The first one, but
- * with `want_warm` the first warm one if there is one. */
+/* Takes one page of a free block; the rest stays free. Takes the first page;
+ * with `want_warm` the first warm page if there is one. */
 struct page *uzs_split_block(struct zone *zone, struct page *page,
 			     bool want_warm);
-/* Marks a page as handed out (or on its way to a per-CPU list). */
+/* Marks a page as allocated (or as a page of a per-CPU list). */
 void uzs_page_out(struct zone *zone, struct page *page);
-/* Up to n pages of a type onto `list`; needs zone->lock. Fewer: no more are
- * free, or those are cold and the limit is reached. */
+/* Moves up to n pages of a type to `list`. Return: how many. Fewer than n: no
+ * more are free, or they are cold and the limit is reached. */
 unsigned int uzs_rmqueue_bulk(struct zone *zone, unsigned int type,
 			      unsigned int n, struct list_head *list);
-/* Puts back a page that was handed out. */
+/* Frees a page that was allocated. */
 void uzs_free_one_locked(struct zone *zone, struct page *page);
 
-/* zone_reclaim.c: discards warm free blocks, largest first, until at most
- * `target` bytes are warm and free; with `once` one batch of them (16 MiB at
- * most). Needs trim_lock and gate, which it drops between batches for others;
- * takes zone->lock. Return: bytes. */
+/* zone_reclaim.c: gives warm free blocks back to the OS, the largest first,
+ * until at most `target` bytes are warm and free. With `once`: one batch only
+ * (16 MiB at most). Needs trim_lock and gate; drops gate between batches if
+ * others want it; takes zone->lock. Return: bytes given back. */
 size_t uzs_discard_free(struct zone *zone, size_t target, bool once);
-/* zone.c: pages in the per-CPU lists; takes no lock. */
+/* zone.c: how many pages are in the per-CPU lists. Takes no lock. */
 unsigned long uzs_pcp_pages(struct zone *zone);
-/* zone.c: notes whether a reclaim is wanted, after pages became free and warm.
- * Needs zone->lock. */
+/* zone.c: to be called when pages became free and warm: sets zone->reclaim if a
+ * reclaim is wanted. Needs zone->lock. */
 void uzs_note_free(struct zone *zone);
-/* zone.c: forgets that a reclaim is wanted. Return: pages that are free and
- * warm, those of per-CPU lists included; Z6 holds for what is freed since.
- * Takes slot locks and zone->lock. */
+/* zone.c: clears zone->reclaim; Z6 then holds for pages freed later. Takes slot
+ * locks and zone->lock. Return: how many pages are free and warm, per-CPU lists
+ * included. */
 unsigned long uzs_count_free(struct zone *zone);
 
 #endif

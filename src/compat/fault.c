@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* fault.c - the counters of forced failures, and the last words of a failed
- * assertion. The only process-wide state there is, and only in test builds.
+/* fault.c - owns the counters of forced failures (test builds only); prints the
+ * message of a failed assertion.
+ *
+ * Locks: none. Sleeps: no.
  */
 #include "fault.h"
 
@@ -11,7 +13,7 @@
 #ifdef UZS_TESTING
 static struct {
 	long nth; /* atomic; which attempt fails, <= 0: none will */
-	bool on; /* atomic; and all that come after it */
+	bool on; /* atomic; all later attempts fail too */
 	long seen; /* atomic */
 } uzs_faults[UZS_NR_FAULT_KINDS];
 

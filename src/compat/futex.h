@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* futex.h - linux/futex.h, or where a compiler does not find it (musl-gcc has
- * none of the kernel's headers) the numbers in it that are used.
+/* futex.h - linux/futex.h. Where the compiler does not find it (musl-gcc has
+ * none of the kernel's headers), the few numbers of it that are used.
  */
 #ifndef UZS_COMPAT_FUTEX_H
 #define UZS_COMPAT_FUTEX_H

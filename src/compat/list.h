@@ -2,8 +2,8 @@
 /* list.h - the kernel's doubly linked list, on liburcu's urcu/list.h.
  *
  * Kernel origin: linux/list.h. Same, except that list_del leaves the entry's
- * own links as they were (no poison). Plain memory accesses: whoever shares
- * a list locks it.
+ * own links as they were (no poison). All accesses are plain: a list that
+ * several threads use needs a lock.
  */
 #ifndef UZS_COMPAT_LIST_H
 #define UZS_COMPAT_LIST_H
@@ -22,7 +22,7 @@ static inline void INIT_LIST_HEAD(struct list_head *head)
 {
 	CDS_INIT_LIST_HEAD(head);
 }
-/* To the head. */
+/* Adds at the head. */
 static inline void list_add(struct list_head *entry, struct list_head *head)
 {
 	cds_list_add(entry, head);
@@ -59,7 +59,7 @@ static inline bool list_empty(const struct list_head *head)
 {
 	return head->next == head;
 }
-/* All of `list` in front of `head`'s entries; `list` is empty afterwards. */
+/* Moves all entries of `list` to the front of `head`. `list` is empty then. */
 static inline void list_splice_init(struct list_head *list,
 				    struct list_head *head)
 {

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* lock.c - what the locks of lock.h do when somebody has to wait. Owns no
+/* lock.c - the slow paths of the locks in lock.h: waiting and waking. Owns no
  * state, except where there is no futex.
  *
  * Kernel origin: kernel/futex.c's contract, kernel/locking/qrwlock.c's
  * purpose; differs: see lock.h.
- * Callers: everyone, through lock.h. Calls: the OS.
- * Locks: none of its own. May sleep: yes, all but the unlocks.
+ * Locks: none of its own. Sleeps: yes, all but the unlocks.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* syscall */
 #endif
-#define UZS_LOCK_NATIVE /* what waits here is below all checks */
+#define UZS_LOCK_NATIVE /* the checks call this file, not the reverse */
 #include "lock.h"
 
 #define NSEC_PER_SEC 1000000000u
 
-/* A writer who could not be counted looks again after so long at most. */
+/* How long a writer sleeps at most if there are too many to be counted. */
 #define TOO_MANY_NS 1000000u
 
 #if defined(__linux__) && !defined(UZS_NO_FUTEX)
@@ -23,8 +22,8 @@
 #include <unistd.h>
 
 #include "futex.h"
-/* The time that the system call takes is made of longs, but on 32-bit
- * machines younger than 2020. */
+/* The system call takes a time of two longs, except on 32-bit machines that
+ * have only the call for 64-bit times. */
 #ifdef SYS_futex
 struct futex_time {
 	long sec;
@@ -75,9 +74,9 @@ void uzs_wake_all(u32 *word)
 #include <pthread.h>
 #include <time.h>
 
-/* Which words sleep where: more than one may share a place, so a wakeup wakes
- * all that sleep there, and those whom it does not concern look and sleep
- * again. */
+/* The places where threads sleep, chosen by the address of the word. Several
+ * words may share a place. So a wakeup wakes all threads of the place; each
+ * checks its word and may sleep again. */
 #define NR_PLACES 16
 
 static struct place {
@@ -99,8 +98,8 @@ static void init_places(void)
 static void init_places_once(void)
 {
 	init_places();
-	/* the only thread in a child sleeps nowhere; others may have held a
-	 * mutex at the time of the fork */
+	/* The one thread of a child sleeps nowhere. Threads that are not in
+	 * the child may have held a mutex at the time of the fork. */
 	pthread_atfork(NULL, NULL, init_places);
 }
 
@@ -112,13 +111,14 @@ static struct place *place_of(const u32 *word)
 	return &places[hash >> 16 & (NR_PLACES - 1)];
 }
 
-/* Until a point of time, NULL: none. */
+/* @until: NULL: without a timeout. */
 static void wait_until(u32 *word, u32 expected, const struct timespec *until)
 {
 	struct place *place = place_of(word);
 	int cancel;
 
-	/* unlike a futex call, waiting here could end the thread */
+	/* Waiting on a condition is a cancellation point; a futex call is
+	 * not. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pthread_mutex_lock(&place->mutex);
 	if (__atomic_load_n(word, __ATOMIC_RELAXED) == expected) {
@@ -154,8 +154,8 @@ void uzs_wake_all(u32 *word)
 {
 	struct place *place = place_of(word);
 
-	/* whoever read the old value is either asleep by now or still has to
-	 * take the mutex, and then reads the new one */
+	/* A thread that read the old value sleeps by now, or it still has to
+	 * take the mutex and then reads the new value. */
 	pthread_mutex_lock(&place->mutex);
 	if (place->sleepers)
 		pthread_cond_broadcast(&place->cond);
@@ -173,7 +173,7 @@ static u32 look(const u32 *word)
 	return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
-/* Where it fails, *old is what is there now; may fail for no reason. */
+/* If it fails, *old is the present value. May fail for no reason. */
 static bool change(u32 *word, u32 *old, u32 new, int order)
 {
 	return __atomic_compare_exchange_n(word, old, new, true, order,
@@ -183,17 +183,18 @@ static bool change(u32 *word, u32 *old, u32 new, int order)
 /* ------------------------------------------------------------------------
  * spinlock_t
  *
- * 0 -> LOCKED -> 0 as long as nobody sleeps. Who goes to sleep sets WAITERS,
- * and the unlocker wakes one of the sleepers. That one cannot know whether it
- * was the last, so it always sets WAITERS again, either with LOCKED when it
- * gets the lock or when it goes back to sleep.
+ * While nobody sleeps: 0 -> LOCKED -> 0. A thread that goes to sleep sets
+ * WAITERS, and the unlocker wakes one sleeping thread. That thread cannot know
+ * whether it was the last one. So it always sets WAITERS again: together with
+ * LOCKED when it gets the lock, or when it goes back to sleep.
  *
- * Handover: a sleeper out of patience sets HANDOVER. Then the unlocker does
- * not store 0 but leaves HANDOVER, without LOCKED, and only a thread that has
- * slept may take the lock, which clears HANDOVER. So that the lock cannot be
- * left to nobody: HANDOVER is set only by a thread that has slept, and only
- * cleared by one that gets the lock; as long as it is set, the one who set it
- * last waits, and is asleep (then a wakeup is due) or looks again.
+ * Handover: a thread that was woken too often sets HANDOVER. Then the unlocker
+ * does not store 0 but leaves HANDOVER, without LOCKED. Only a thread that has
+ * slept may then take the lock, which clears HANDOVER.
+ * Why the lock is always taken: HANDOVER is set only by a thread that has
+ * slept, and cleared only by one that gets the lock. While it is set, the
+ * thread that set it last still waits. It sleeps, and then a wakeup will come;
+ * or it is about to check again.
  */
 void uzs_spin_lock_slow(spinlock_t *lock)
 {
@@ -242,23 +243,24 @@ void uzs_spin_unlock_slow(spinlock_t *lock)
 /* ------------------------------------------------------------------------
  * rwlock_t
  *
- * A reader counts itself first and asks then; whom that was not allowed
- * counts itself off again. A count is therefore at times too high while a
- * writer holds the lock or waits for it, which only keeps a writer away for
- * that moment: the counting off is a read_unlock, with its wakeup.
+ * A reader first counts itself and then checks whether it may read. If not, it
+ * takes its count away again. So the count can be too high for a moment while a
+ * writer holds the lock or waits for it. That only delays a writer for that
+ * moment, as the count is taken away by a read_unlock, with its wakeup.
  *
- * WRITERS_WAIT counts the writers that sleep or are about to, each from
- * before its first sleep until it gets the lock, and keeps new readers out.
- * READERS_WAIT is set only while WRITER is, or a writer waits; both end only
- * with a write_unlock, which turns it into READERS_TURN. That keeps writers
- * out until a reader that waits takes the lock, and clears it. So that the
- * lock cannot be left to nobody: of the two bits one is set at most, and as
- * long as it is, a reader waits that, when it looks again, clears
- * READERS_TURN. No reader sleeps while READERS_TURN is set, but takes it, so
- * none can sleep through its turn.
+ * WRITERS_WAIT counts the writers that sleep or are about to, each from before
+ * its first sleep until it gets the lock. It keeps new readers out.
+ * READERS_WAIT is set only while WRITER is set or a writer waits. Both end only
+ * with a write_unlock, which replaces READERS_WAIT by READERS_TURN.
+ * READERS_TURN keeps writers out until a waiting reader takes the lock and
+ * clears it.
+ * Why the lock is always taken: at most one of the two bits is set, and while
+ * it is, a reader waits that clears READERS_TURN when it checks again. No
+ * reader sleeps while READERS_TURN is set, but takes the lock, so none misses
+ * its turn.
  *
- * Who can now go on is woken by whoever made that so: readers by
- * write_unlock; writers by write_unlock and by the last reader.
+ * A thread that makes it possible for others to continue wakes them: readers
+ * are woken by write_unlock; writers by write_unlock and by the last reader.
  */
 void uzs_read_lock_slow(rwlock_t *lock)
 {
@@ -286,11 +288,11 @@ void uzs_read_lock_slow(rwlock_t *lock)
 void uzs_write_lock_slow(rwlock_t *lock)
 {
 	unsigned int rounds = 0;
-	u32 queued = 0; /* my part in WRITERS_WAIT */
+	u32 queued = 0; /* what this thread has added to WRITERS_WAIT */
 	u32 v;
 
 	for (;;) {
-		/* A newcomer stands behind those who are counted. */
+		/* A newcomer also waits for the writers that are counted. */
 		u32 wait = UZS_RW_NO_WRITE | (queued ? 0 : UZS_RW_WRITERS_WAIT);
 
 		v = look(&lock->word);
@@ -329,8 +331,8 @@ void uzs_write_unlock_slow(rwlock_t *lock)
 }
 
 /* ------------------------------------------------------------------------
- * pinlock_t: the caller is counted as a reader already, so when the writer
- * has gone it has the lock.
+ * pinlock_t: the caller is counted as a reader already. So it has the lock as
+ * soon as the writer has released it.
  */
 void uzs_pin_read_lock_slow(pinlock_t *lock)
 {
@@ -353,8 +355,8 @@ void uzs_pin_read_lock_slow(pinlock_t *lock)
 }
 
 /* ------------------------------------------------------------------------
- * Bit lock: an unlock clears the bit of the waiters and wakes them all, so
- * each sets it anew when it goes back to sleep.
+ * Bit lock: an unlock clears the waiters' bit and wakes all of them. A waiter
+ * sets the bit again when it goes back to sleep.
  */
 void uzs_bit_lock_slow(u32 *flags, u32 locked_bit, u32 waiters_bit)
 {

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* lock.h - locks of one word each, that spin briefly and then sleep.
+/* lock.h - locks of one word each. A waiter spins briefly and then sleeps.
  *
  * Kernel origin: linux/spinlock.h, linux/rwlock.h, linux/bit_spinlock.h,
- * mm/zsmalloc.c (zspage lock, v6.15), mm/filemap.c (page lock). The kernel
- * guarantees they restore:
- *   X1 mutual exclusion; what one holder wrote the next one sees
- *   X2 somebody who waits gets the lock in the end (each type says how)
- *   X3 once an unlock has let the next holder in, the unlocker does not touch
+ * mm/filemap.c (page lock). The same guarantees as there:
+ *   X1 mutual exclusion; each holder sees what earlier holders wrote
+ *   X2 a thread that waits gets the lock in the end (each type says how)
+ *   X3 once an unlock has let in the next holder, the unlocker does not touch
  *      the lock's memory any more: the next holder may free it
- * Where they are simpler, all of them: nothing disables preemption or
- * interrupts, as userspace cannot. A holder that the scheduler takes off its
- * CPU would leave the others spinning for whole time slices; hence everyone
- * who has spun for UZS_SPIN_ROUNDS sleeps until woken. Who waits for what is
- * not kept in a queue; a lock says below what keeps it from starving anyone.
+ * Simpler: nothing disables preemption or interrupts, as userspace cannot. If
+ * the scheduler takes the holder off its CPU, spinning would waste whole time
+ * slices. So a waiter that has spun UZS_SPIN_ROUNDS times sleeps until it is
+ * woken. There is no queue of waiters; each type says below why no waiter
+ * starves.
  *
- * Every lock is a u32 on which only atomic operations are used: TSan sees
- * them as they are. All zeroes is an unlocked lock. Slow paths keep errno.
+ * Every lock is a u32, and every access to it is atomic, so TSan understands
+ * the locks without annotations. A lock of all zeroes is unlocked. Slow paths
+ * preserve errno.
  *
- * In the checked body (UZS_CHECKED) a lock also says what it is, and macros of
- * the same names as the functions here check first: see checked.h.
+ * In the checked body (UZS_CHECKED) a lock also knows its class, and macros
+ * with the names of these functions check first: see checked/checked.h.
  */
 #ifndef UZS_COMPAT_LOCK_H
 #define UZS_COMPAT_LOCK_H
@@ -26,8 +26,8 @@
 #include "base.h"
 #include "checked/lockdep.h"
 
-/* How often a waiter looks at a lock before it sleeps: a few microseconds,
- * about the price of sleeping and being woken. */
+/* How often a waiter reads a lock before it sleeps. Takes a few microseconds,
+ * about as long as sleeping and being woken. */
 #define UZS_SPIN_ROUNDS 100
 
 static inline void cpu_relax(void)
@@ -41,11 +41,11 @@ static inline void cpu_relax(void)
 #endif
 }
 
-/* A place where others may run. Nothing, as the OS takes a thread off its CPU
- * whenever it wants to: to yield here would give a neighbour who only computes
- * a whole time slice each time, also when nobody waits. Who holds what others
- * wait for drops it and takes it again, and the lock sees to it that they get
- * their turn. (A step in the lab.) */
+/* A point where other threads may run. Does nothing, as the OS can take a
+ * thread off its CPU at any time. A yield here would cost a whole time slice
+ * whenever another thread computes on this CPU, even if nobody waits. A thread
+ * that holds a lock that others wait for unlocks and locks it again; X2 then
+ * gives them their turn. (In the lab this is a step.) */
 static inline void cond_resched(void)
 {
 }
@@ -54,14 +54,14 @@ static inline void cond_resched(void)
  * Sleeping on a word. Kernel origin: wait_on_bit(), wake_up_bit().
  *
  * uzs_wait_on sleeps while *word == expected. It may also return for no
- * reason, so callers look again. No wakeup is lost: if *word is changed
- * before uzs_wake_* is called, a waiter with the old value returns.
- * uzs_wake_* use the address only and never the memory behind it (X3).
+ * reason, so callers check again. No wakeup is lost: if *word is changed before
+ * uzs_wake_* is called, a waiter for the old value returns. uzs_wake_* use only
+ * the address, never the memory behind it (X3).
  * Linux: a private futex. Elsewhere, or with UZS_NO_FUTEX: a static table of
  * mutexes and condition variables, in which uzs_wake_one wakes all.
  */
 void uzs_wait_on(u32 *word, u32 expected);
-/* Not for longer than ns. */
+/* Sleeps for `ns` at most. */
 void uzs_wait_on_for(u32 *word, u32 expected, u64 ns);
 void uzs_wake_one(u32 *word);
 void uzs_wake_all(u32 *word);
@@ -69,9 +69,9 @@ void uzs_wake_all(u32 *word);
 /* ------------------------------------------------------------------------
  * spinlock_t: mutual exclusion.
  *
- * X2: a newcomer may overtake those who sleep, which is what keeps the lock
- * fast; but a sleeper that was woken UZS_SPIN_PATIENCE times in vain asks for
- * the lock to be handed over, and then only sleepers get it.
+ * X2: a newcomer may overtake threads that sleep, which keeps the lock fast. A
+ * thread that was woken UZS_SPIN_PATIENCE times and did not get the lock asks
+ * for a handover: then only threads that have slept get it.
  */
 typedef struct {
 	u32 word;
@@ -80,7 +80,7 @@ typedef struct {
 
 #define UZS_SPIN_LOCKED 1u
 #define UZS_SPIN_WAITERS 2u /* somebody may sleep */
-#define UZS_SPIN_HANDOVER 4u /* only who has slept may take it */
+#define UZS_SPIN_HANDOVER 4u /* only a thread that has slept may take it */
 #define UZS_SPIN_PATIENCE 4u
 
 void uzs_spin_lock_slow(spinlock_t *lock);
@@ -91,8 +91,8 @@ static inline void spin_lock_init(spinlock_t *lock)
 	__atomic_store_n(&lock->word, 0, __ATOMIC_RELAXED);
 }
 
-/* In the child of a fork, for a lock that the thread which forked had: it is
- * unlocked, and those who waited for it are not here. */
+/* In the child of a fork: unlocks a lock that the thread which forked held.
+ * Other threads' waiting is forgotten, as they do not exist in the child. */
 static inline void spin_lock_renew(spinlock_t *lock)
 {
 	__atomic_store_n(&lock->word, 0, __ATOMIC_RELAXED);
@@ -118,14 +118,15 @@ static inline bool spin_is_locked(const spinlock_t *lock)
 	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED) & UZS_SPIN_LOCKED;
 }
 
-/* Does somebody sleep for it? May be true a little longer than that. */
+/* Does a thread sleep for it? May stay true a little longer. */
 static inline bool spin_is_contended(const spinlock_t *lock)
 {
 	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED) &
 	       UZS_SPIN_WAITERS;
 }
 
-/* Simpler than lockdep: that somebody holds it, not that the caller does. */
+/* Simpler than lockdep: checks that somebody holds it, not that the caller
+ * does. */
 #define assert_spin_locked(lock) VM_BUG_ON(!spin_is_locked(lock))
 
 static inline void spin_unlock(spinlock_t *lock)
@@ -140,8 +141,8 @@ static inline void spin_unlock(spinlock_t *lock)
 }
 
 /* ------------------------------------------------------------------------
- * struct mutex: a spinlock under which one may sleep. Who waits spins briefly
- * here as well, as the kernel's does while the owner runs.
+ * struct mutex: as a spinlock, but its holder may sleep. A waiter spins briefly
+ * here too, as the kernel's does while the owner runs.
  */
 struct mutex {
 	spinlock_t spin;
@@ -177,16 +178,15 @@ static inline void mutex_unlock(struct mutex *lock)
 
 /* ------------------------------------------------------------------------
  * rwlock_t: many readers or one writer. Not recursive, not even for readers:
- * a reader queues behind a waiting writer.
+ * a new reader waits behind a waiting writer.
  *
- * X2: new readers and new writers queue behind writers that wait, so that
- * neither can starve a writer, and one who drops the lock for others to take it
- * does not get it back before them. After a writer, if readers sleep, one of
- * those that wait
- * gets a turn before the next writer, so that writers cannot starve them.
- * Which of several readers or writers is the next is left to chance.
- * Known limits: 511 writers are counted (more look once a millisecond),
- * 1048575 threads can read.
+ * X2: new readers and new writers wait behind writers that wait already. So
+ * nobody starves a writer, and a thread that unlocks to let others in gets the
+ * lock back after them. If readers sleep when a writer unlocks, one of the
+ * waiting readers comes before the next writer, so writers do not starve
+ * readers. Which of several waiting readers or writers comes next is chance.
+ * Known limits: 511 waiting writers are counted; further ones check once a
+ * millisecond. At most 1048575 threads can read.
  */
 typedef struct {
 	u32 word;
@@ -195,14 +195,14 @@ typedef struct {
 
 #define UZS_RW_WRITER 0x80000000u
 #define UZS_RW_READERS_WAIT 0x40000000u /* some reader sleeps */
-#define UZS_RW_READERS_TURN 0x20000000u /* no writer until a reader got in */
+#define UZS_RW_READERS_TURN 0x20000000u /* a reader comes before any writer */
 #define UZS_RW_WRITERS_WAIT 0x1ff00000u /* how many writers sleep */
 #define UZS_RW_WRITER_WAITS 0x00100000u /* one of them */
-#define UZS_RW_READERS 0x000fffffu /* how many readers hold it, or knock */
+#define UZS_RW_READERS 0x000fffffu /* how many readers hold it, or try to */
 
-/* What keeps out a new reader. */
+/* Bits that keep a new reader out. */
 #define UZS_RW_NO_READ (UZS_RW_WRITER | UZS_RW_WRITERS_WAIT)
-/* What keeps out a writer that waits. */
+/* Bits that keep a waiting writer out. */
 #define UZS_RW_NO_WRITE (UZS_RW_WRITER | UZS_RW_READERS_TURN | UZS_RW_READERS)
 
 void uzs_read_lock_slow(rwlock_t *lock);
@@ -225,7 +225,7 @@ static inline void read_unlock(rwlock_t *lock)
 	u32 v = __atomic_sub_fetch(&lock->word, 1, __ATOMIC_RELEASE);
 
 	VM_BUG_ON((v & UZS_RW_READERS) == UZS_RW_READERS);
-	/* the last reader out lets the writers in */
+	/* The last reader wakes the writers. */
 	if (unlikely(v & UZS_RW_WRITERS_WAIT) && !(v & UZS_RW_NO_WRITE))
 		uzs_wake_all(&lock->word);
 }
@@ -251,7 +251,7 @@ static inline bool read_trylock(rwlock_t *lock)
 	return true;
 }
 
-/* Fails also while other writers wait. */
+/* Also fails while other writers wait. */
 static inline bool write_trylock(rwlock_t *lock)
 {
 	u32 v = 0;
@@ -277,8 +277,8 @@ static inline void write_unlock(rwlock_t *lock)
 		uzs_write_unlock_slow(lock);
 }
 
-/* Does somebody, reader or writer, wait for it? Those who still spin do not
- * count: they show up when they go to sleep. */
+/* Does a reader or a writer wait for it? Threads that still spin do not count;
+ * they count once they sleep. */
 static inline bool rwlock_is_contended(const rwlock_t *lock)
 {
 	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED) &
@@ -291,13 +291,16 @@ static inline bool rwlock_is_write_locked(const rwlock_t *lock)
 }
 
 /* ------------------------------------------------------------------------
- * pinlock_t: readers pin, for long; writers only ever try.
+ * pinlock_t: a lock on something that moves. Readers pin it in place and may
+ * hold the lock for long; writers move it, and only ever try to take the lock.
  *
- * A reader waits for nothing but a writer that holds it. As no writer ever
- * waits, no reader waits for a waiting one: a thread may take it for reading
- * again while it has it, and may give it back in another thread.
- * X2: a reader counts itself before it waits, which keeps every next writer
- * out: it waits for one writer at most.
+ * Kernel origin: none; its files build such locks themselves.
+ *
+ * As writers never wait, a reader waits for a writer that holds the lock and
+ * for nothing else. So a thread may take it for reading several times at once,
+ * and another thread may release it.
+ * X2: a reader counts itself before it waits, which keeps further writers out.
+ * So it waits for one writer at most.
  */
 typedef struct {
 	u32 word;
@@ -322,8 +325,8 @@ static inline void pin_read_lock(pinlock_t *lock)
 		uzs_pin_read_lock_slow(lock);
 }
 
-/* False, and nothing done, when no reader has it: for who is told to give it
- * back by somebody that may be wrong. */
+/* As pin_read_unlock, but does nothing if no reader holds it. For a caller
+ * whose own caller may be wrong. Return: did a reader hold it? */
 static inline bool pin_read_tryunlock(pinlock_t *lock)
 {
 	u32 v = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
@@ -365,19 +368,19 @@ static inline void pin_write_unlock(pinlock_t *lock)
 		uzs_wake_all(&lock->word);
 }
 
-/* How many readers hold it or wait for its writer. */
+/* How many readers hold it or wait for the writer. */
 static inline u32 pin_readers(const pinlock_t *lock)
 {
 	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED) & UZS_PIN_READERS;
 }
 
 /* ------------------------------------------------------------------------
- * A lock in one bit of a word of flags, with a second bit that says that
- * somebody may sleep. Both are given as masks of one bit. Whoever changes the
- * word's other bits does so by atomic operations, with or without the lock.
- * May be unlocked in another thread.
+ * A lock in one bit of a word of flags. A second bit says that a thread may
+ * sleep for it. Both are given as masks of one bit. The word's other bits may
+ * be changed with or without the lock, but only by atomic operations. Another
+ * thread may unlock it.
  *
- * X2: by chance only: each unlock wakes all who sleep, and newcomers may
+ * X2: by chance only. Each unlock wakes all sleeping threads, and newcomers may
  * overtake them.
  */
 void uzs_bit_lock_slow(u32 *flags, u32 locked_bit, u32 waiters_bit);
@@ -408,8 +411,8 @@ static inline void uzs_bit_unlock(u32 *flags, u32 locked_bit, u32 waiters_bit)
 #if UZS_CHECKED && !defined(UZS_LOCK_NATIVE)
 #include "checked/checked.h"
 #endif
-/* A body from outside: its macros for the calls that stay, by the name of a
- * header that its build gives. */
+/* A body from outside (README.md): its macros for the other calls, in the
+ * header that its build names. */
 #if defined(UZS_BODY_LOCK_H) && !defined(UZS_LOCK_NATIVE)
 #include UZS_BODY_LOCK_H
 #endif

@@ -6,13 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fault.h"
 #include "checked/lockdep.h"
-
-/* An obj word has room for physical addresses of 52 bits (as the kernel on
- * x86-64), so memory above that is of no use. No OS gives such addresses
- * unless asked. */
-#define UZS_MAX_ADDRESS_BITS 52
+#include "fault.h"
 
 #ifndef MADV_DONTNEED_LOCKED /* musl */
 #define MADV_DONTNEED_LOCKED 24
@@ -23,10 +18,11 @@ size_t uzs_os_page_size(void)
 	return (size_t)sysconf(_SC_PAGESIZE);
 }
 
+/* No OS gives addresses above this unless asked. */
 static bool addressable(uintptr_t addr, size_t size)
 {
 #if UINTPTR_MAX > UINT32_MAX
-	return ((addr + size) >> UZS_MAX_ADDRESS_BITS) == 0;
+	return ((addr + size) >> UZS_OS_ADDRESS_BITS) == 0;
 #else
 	(void)addr;
 	(void)size;
@@ -39,8 +35,8 @@ static bool unmap(void *addr, size_t size)
 	return !uzs_should_fail(UZS_FAULT_UNMAP) && munmap(addr, size) == 0;
 }
 
-/* Cuts [addr, addr + size) out of a mapping. Whole mappings are gone if that
- * fails; if not even that can be, they stay reserved, without memory. */
+/* Unmaps all of a mapping but [addr, addr + size). If that fails, unmaps that
+ * piece too. What cannot be unmapped stays reserved and has no memory. */
 static bool cut(void *mem, size_t room, void *addr, size_t size)
 {
 	size_t before = (size_t)((char *)addr - (char *)mem);
@@ -57,15 +53,17 @@ static bool cut(void *mem, size_t room, void *addr, size_t size)
 	return true;
 }
 
-/* What the OS does not know or not allow is done without; but a mapping that it
- * cannot split for lack of memory is none to work with. */
+/* Did a request fail for lack of memory? Then the OS could not split the
+ * mapping, which is of no use. Other failures do no harm: the OS does not know
+ * the request or does not allow it. */
 static bool for_lack_of_memory(void)
 {
 	return errno == ENOMEM || errno == EAGAIN;
 }
 
-/* Makes a mapping what os.h says. Not locked before it can be touched: what
- * mlockall(MCL_FUTURE) locks is filled as soon as it can be. */
+/* Gives a mapping the properties that os.h promises, and access at last. It is
+ * unlocked first: after mlockall(MCL_FUTURE) the OS fills a locked mapping as
+ * soon as it has access. */
 static bool open_up(void *addr, size_t size)
 {
 	if (uzs_should_fail(UZS_FAULT_UNMAP))
@@ -81,8 +79,7 @@ static bool open_up(void *addr, size_t size)
 
 void *uzs_os_map(size_t size, size_t align)
 {
-	/* Room to cut an aligned piece out of. Address space is cheap, and
-	 * what is cut off goes back at once. */
+	/* Enough to contain an aligned piece. The rest is unmapped at once. */
 	size_t room = size + align - uzs_os_page_size();
 	void *mem, *addr;
 
@@ -104,7 +101,7 @@ void *uzs_os_map(size_t size, size_t align)
 bool uzs_os_unmap(void *addr, size_t size)
 {
 	uzs_no_locks_in(addr, size);
-	/* Address space is reused: a poisoned shadow must not outlive it. */
+	/* The address may be mapped again, so it must not stay poisoned. */
 	uzs_unpoison(addr, size);
 	return unmap(addr, size);
 }
@@ -115,7 +112,8 @@ bool uzs_os_discard(void *addr, size_t size)
 		return false;
 	if (madvise(addr, size, MADV_DONTNEED) == 0)
 		return true;
-	/* Locked, as by mlockall(MCL_CURRENT). Linux has this since 5.18. */
+	/* EINVAL: it is locked, as by mlockall(MCL_CURRENT). Linux has
+	 * MADV_DONTNEED_LOCKED since 5.18. */
 	return errno == EINVAL &&
 	       madvise(addr, size, MADV_DONTNEED_LOCKED) == 0;
 }

@@ -1,39 +1,45 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* os.h - what compat asks of the operating system: address space, giving
- * memory back, a clock. A port to another system is os.c and the futex part
- * of lock.c.
+/* os.h - what compat needs from the operating system: address space, giving
+ * memory back, a clock. A port to another system changes os.c and the futex
+ * part of lock.c.
  */
 #ifndef UZS_COMPAT_OS_H
 #define UZS_COMPAT_OS_H
 
 #include "base.h"
 
+/* Users pack an address into a word, beside other bits. 52: the physical
+ * addresses of x86-64, for which kernel code leaves room. */
+#define UZS_OS_ADDRESS_BITS 52
+
 /* Bytes in a page of the OS. */
 size_t uzs_os_page_size(void);
 
 /* Maps `size` bytes of zeroed, private memory at a multiple of `align` (a
- * power of two, at least the OS page). Costs no memory until touched. Asks
- * the OS not to use huge pages, which would count as used as a whole. Not
- * locked either, whatever mlockall said: it would be filled as a whole.
+ * power of two, at least the OS page). Costs no memory until it is touched: the
+ * OS is asked not to use huge pages, and not to lock the memory even after
+ * mlockall. Either would fill more than is touched.
+ * On 64-bit, no address has more than UZS_OS_ADDRESS_BITS bits.
  * Return: the address, or NULL. */
 void *uzs_os_map(size_t size, size_t align) __must_check;
 
-/* Return: false if the OS refuses (it may need memory to split a mapping, and
- * has a limit for these); the mapping then still exists. */
+/* Return: false if the OS refuses; the mapping then still exists. The OS may
+ * need memory to split a mapping, and limits the number of mappings. */
 bool uzs_os_unmap(void *addr, size_t size);
 
-/* Gives the memory of [addr, addr + size) back, both multiples of the OS
- * page; it stays mapped and reads as zero. Return: false if not done. */
+/* Gives the memory of [addr, addr + size) back to the OS. Both are multiples of
+ * the OS page. It stays mapped and reads as zero. Return: false: not done. */
 bool uzs_os_discard(void *addr, size_t size);
 
-/* For memory of no more use: unmaps it, or at least gives it back. */
+/* For memory that is no longer needed: unmaps it. If the OS refuses, gives the
+ * memory back and leaves it mapped. */
 static inline void uzs_os_release(void *addr, size_t size)
 {
 	if (!uzs_os_unmap(addr, size))
 		uzs_os_discard(addr, size);
 }
 
-/* Nanoseconds of a clock that never goes back. */
+/* Nanoseconds of a clock that never goes backwards. */
 u64 uzs_clock_ns(void);
 
 /* AddressSanitizer reports accesses to poisoned memory. UZS_NO_ASAN: it is not

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* percpu.c - how many CPU slots there are, and which is whose. Owns one
- * number, which never changes once known.
+/* percpu.c - how many CPU slots there are, and which belongs to which CPU. Owns
+ * the number of slots, which does not change once it is known.
  *
  * Kernel origin: mm/percpu.c; differs: see percpu.h.
- * Callers: slab.c, zone.c. Calls: the OS.
- * Locks: none. May sleep: no.
+ * Locks: none. Sleeps: no.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* sched_getcpu */
@@ -16,9 +15,9 @@
 
 unsigned int uzs_nr_cpu_slots(void)
 {
-	/* Asked once: it costs a system call, and who first asks for the bytes
-	 * and then puts slots there relies on one answer, also while CPUs are
-	 * plugged in. */
+	/* The OS is asked once. That costs a system call; and a caller of
+	 * uzs_percpu_bytes and uzs_percpu_init needs the same answer in both,
+	 * even if a CPU is plugged in between. */
 	static unsigned int known;
 	unsigned int slots = __atomic_load_n(&known, __ATOMIC_RELAXED);
 	unsigned int first = 0;
@@ -36,7 +35,7 @@ unsigned int uzs_nr_cpu_slots(void)
 
 size_t uzs_percpu_bytes(size_t size)
 {
-	/* mem may be aligned to nothing */
+	/* `mem` may have any alignment. */
 	return ALIGN(size, UZS_PERCPU_ALIGN) * uzs_nr_cpu_slots() +
 	       UZS_PERCPU_ALIGN - 1;
 }
@@ -50,11 +49,11 @@ void uzs_percpu_init(struct uzs_percpu *p, void *mem, size_t size)
 	p->slots = uzs_nr_cpu_slots();
 }
 
-/* For systems that do not say: threads spread evenly enough, by the address
- * of something that each has for itself. */
+/* For systems that do not tell the CPU: spreads threads over the slots, by the
+ * address of a variable that each thread has for itself. */
 static unsigned int thread_slot(unsigned int slots)
 {
-	/* addresses a stack apart differ in high bits only: mix all 64 */
+	/* The addresses may differ in high bits only, so all 64 are mixed. */
 	u64 hash = (u64)(uintptr_t)&errno * 0x9e3779b97f4a7c15u;
 
 	return (u32)(hash >> 32) % slots;
@@ -63,10 +62,10 @@ static unsigned int thread_slot(unsigned int slots)
 unsigned int uzs_cpu_slot(unsigned int slots)
 {
 #if defined(__linux__) && !defined(UZS_NO_GETCPU)
-	int cpu = sched_getcpu(); /* glibc 2.35: a load, no system call */
+	int cpu = sched_getcpu(); /* since glibc 2.35 no system call */
 
 	if (likely(cpu >= 0)) {
-		/* spares the usual machine the division */
+		/* Avoids the division on most machines. */
 		if (likely((unsigned int)cpu < slots))
 			return (unsigned int)cpu;
 		return (unsigned int)cpu % slots;

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* rcu.h - the kernel's RCU calls, on liburcu's bp flavour.
  *
- * Kernel origin: linux/rcupdate.h, linux/rculist.h. Restored:
- *   G1 what was removed before synchronize_rcu is seen by no reader when it
- *      returns, and everything those readers did happened before
- *   G2 a reader that began after synchronize_rcu did sees all that was
- *      written before synchronize_rcu
- *   G3 rcu_dereference sees what was written before the rcu_assign_pointer
- *      that stored the pointer
- * The bp flavour, as it needs no registration of the callers' threads.
- * Simpler: rcu_dereference is an acquire load, since C11 has nothing usable
- * for dependencies (free on x86, cheap on ARM); readers may sleep.
+ * Kernel origin: linux/rcupdate.h, linux/rculist.h. Same guarantees:
+ *   G1 when synchronize_rcu returns, no reader sees what was removed before the
+ *      call, and all that earlier readers did has happened
+ *   G2 a reader that began after the call of synchronize_rcu sees all that was
+ *      written before it
+ *   G3 after rcu_dereference one sees what was written before the
+ *      rcu_assign_pointer that stored the pointer
+ * The bp flavour, as threads need not be registered with it.
+ * Simpler: rcu_dereference is an acquire load, as C11 has no usable dependency
+ * ordering (costs nothing on x86, little on ARM); readers may sleep.
  *
- * liburcu 0.13 does its ordering in inline assembly, which TSan cannot see.
- * Under TSan G1 and G2 are told to it by annotations around liburcu's calls,
- * and pointers are loaded and stored by compiler builtins rather than
- * liburcu's macros. No suppressions are needed.
+ * liburcu 0.13 orders memory by inline assembly, which TSan does not
+ * understand. So annotations around liburcu's calls tell TSan of G1 and G2, and
+ * pointers are loaded and stored by compiler builtins instead of liburcu's
+ * macros. No suppressions are needed.
  */
 #ifndef UZS_COMPAT_RCU_H
 #define UZS_COMPAT_RCU_H
@@ -24,7 +24,7 @@
 #include "list.h"
 
 #ifdef UZS_BODY_RCU_H
-#include UZS_BODY_RCU_H /* a body from outside: by its build */
+#include UZS_BODY_RCU_H /* a body from outside (README.md) */
 #else
 #include <urcu/urcu-bp.h>
 
@@ -38,7 +38,8 @@
 
 #ifdef UZS_RCU_TSAN
 #include <sanitizer/tsan_interface.h>
-/* Their addresses stand for G1 and G2; one of each in a program, as weak. */
+/* Their addresses stand for G1 and G2. Weak, so that a program has one of each.
+ */
 __attribute__((weak)) char uzs_rcu_readers_done;
 __attribute__((weak)) char uzs_rcu_writers_done;
 #define UZS_RCU_HAPPENS_BEFORE(what) __tsan_release(&(what))
@@ -48,7 +49,7 @@ __attribute__((weak)) char uzs_rcu_writers_done;
 #define UZS_RCU_HAPPENS_AFTER(what) ((void)0)
 #endif
 
-/* liburcu's macros of these names give way to ours. */
+/* Ours replace liburcu's macros of these names. */
 #undef rcu_read_lock
 #undef rcu_read_unlock
 #undef rcu_dereference
@@ -68,7 +69,7 @@ static inline void rcu_read_unlock(void)
 	urcu_bp_read_unlock();
 }
 
-/* Not from within a reader; sleeps. */
+/* Must not be called by a reader. Sleeps. */
 static inline void synchronize_rcu(void)
 {
 	UZS_RCU_HAPPENS_BEFORE(uzs_rcu_writers_done);
@@ -80,8 +81,8 @@ static inline void synchronize_rcu(void)
 #define rcu_dereference(p) __atomic_load_n(&(p), __ATOMIC_ACQUIRE)
 #define rcu_assign_pointer(p, v) __atomic_store_n(&(p), (v), __ATOMIC_RELEASE)
 
-/* Lists that readers walk while writers, who lock each other out, change
- * them. Readers go forward only, so only next is shared. */
+/* Lists that readers walk while a writer changes them. Writers need a lock
+ * among themselves. Readers only go forward, so they share only `next`. */
 
 static inline void list_add_rcu(struct list_head *entry, struct list_head *head)
 {
@@ -93,8 +94,8 @@ static inline void list_add_rcu(struct list_head *entry, struct list_head *head)
 	next->prev = entry;
 }
 
-/* The entry still leads on to the rest of the list, for those who are at it.
- * It may be freed, or added again, only after synchronize_rcu. */
+/* The entry still points to the rest of the list, for readers that are at it.
+ * It may be freed or added again only after synchronize_rcu. */
 static inline void list_del_rcu(struct list_head *entry)
 {
 	entry->next->prev = entry->prev;

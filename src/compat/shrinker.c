@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* shrinker.c - a list of shrinkers that is walked while it changes.
+/* shrinker.c - owns the list of a zone's shrinkers, which may change while it
+ * is walked.
  *
  * Kernel origin: mm/shrinker.c; differs: see shrinker.h.
- * Callers: zone.c, compact.c. Calls: the shrinkers' callbacks.
- * Locks: takes list->lock, never during a callback. May sleep: in unregister,
- * and as far as callbacks do.
+ * Locks: takes list->lock; never holds it during a callback. Sleeps: in
+ * unregister, and if a callback does.
  */
 #include "shrinker.h"
 
@@ -30,7 +30,7 @@ void uzs_shrinker_unregister(struct shrinker_list *l, struct shrinker *s)
 
 	might_sleep();
 	spin_lock(&l->lock);
-	s->leaving = true; /* no new users: waiting comes to an end */
+	s->leaving = true; /* no new users, so the waiting ends */
 	while ((users = s->users) != 0) {
 		spin_unlock(&l->lock);
 		uzs_wait_on(&s->users, users);
@@ -63,15 +63,15 @@ unsigned long uzs_shrink_all(struct shrinker_list *l, unsigned long nr)
 			break;
 		if (s->leaving)
 			continue;
-		/* a shrinker with users stays on the list: the walk can go on
-		 * from it afterwards */
+		/* A shrinker with users stays on the list, so the walk can
+		 * continue from it. */
 		WRITE_ONCE(s->users, s->users + 1);
 		spin_unlock(&l->lock);
 		freed += shrink_one(s, nr - freed);
 		spin_lock(&l->lock);
 		WRITE_ONCE(s->users, s->users - 1);
 		last = s->leaving && s->users == 0;
-		/* under the lock, so s is still there for the next step */
+		/* With the lock held s stays on the list for the next step. */
 		if (last)
 			uzs_wake_all(&s->users);
 	}

@@ -2,16 +2,16 @@
 /* slab.c - owns the slabs of a cache: which objects of which page are free.
  *
  * Kernel origin: mm/slub.c; differs: see slab.h.
- * Callers: handle.c, zspage.c, pool.c. Calls: zone.c.
  * Locks: takes a magazine's lock, then cache->lock, then the zone's.
  * Sleeps: only in allocation with GFP_KERNEL.
  * Guarantees:
- *  B1 a free object's first word is a number below 1 << 16 or what its user
- *     left there: a user that zeroes it can tell free from used (slab_walk).
- *  B2 partial slabs that just stopped being full are used first, so that
- *     sparse ones get a chance to empty.
- * Known limits: objects do not move, so a cache shrinks only as its slabs
- * empty out.
+ *  B1 the first word of a free object is at most UZS_SLAB_MAX_LINK, or what its
+ *     user left there. So a user that zeroes it before it frees can tell free
+ *     objects from used ones (uzs_slab_walk).
+ *  B2 a slab that has just stopped being full is used first, so that sparse
+ *     slabs can become empty.
+ * Known limits: a cache shrinks only when slabs become empty: by frees, or by a
+ * user that moves its objects out of sparse slabs.
  */
 #include "slab.h"
 
@@ -21,10 +21,10 @@
 #include "fault.h"
 #include "os.h"
 
-/* Two cache lines short of 512 bytes; half is moved at a time. */
+/* Chosen so that a magazine is about 512 bytes. Half of it is moved at once. */
 #define MAGAZINE_OBJS 60
-/* Wholly free slabs kept, so that a cache at the edge of a slab does not
- * take and give the same page again and again. */
+/* How many empty slabs are kept, so that a cache whose last slab is just empty
+ * or just in use does not free and allocate a page each time. */
 #define KEEP_EMPTY 1
 #define NO_OBJ UZS_SLAB_MAX_LINK
 #define WALK_BATCH 64
@@ -33,13 +33,15 @@ struct slab_magazine {
 	local_lock_t lock;
 	u32 count; /* guard: lock; read relaxed */
 	void *objs[MAGAZINE_OBJS]; /* guard: lock */
-	/* guarded: freed last, a ring; guard: lock */
+	/* In guarded caches: the objects freed last, as a ring, and the place
+	 * of the oldest. guard: lock */
 	u32 oldest;
 	void *delayed[];
 };
 
-/* struct page as a slab sees it: flags say whose slab it is; lru is in
- * cache->partial or full; aux is: */
+/* A slab's page: flags say which cache it belongs to; lru is in one of the
+ * cache's lists; aux holds the number of objects in use and the index of the
+ * first free one: */
 static unsigned int slab_inuse(const struct page *page)
 {
 	return page->aux & 0xffff;
@@ -88,7 +90,8 @@ static void init_cache(struct kmem_cache *cache, struct zone *zone,
 		struct slab_magazine *m = uzs_per_cpu(&cache->magazines, i);
 
 		local_lock_init(&m->lock);
-		/* Who needs all locks takes them cache by cache. */
+		/* A thread that needs all locks takes those of one cache, then
+		 * those of the next. */
 		lock_set_subclass(&m->lock, zone->nr_caches);
 		lock_set_rank(&m->lock, UZS_RANK_ALLOC);
 		lock_set_order(&m->lock, i + 1);
@@ -126,7 +129,7 @@ static unsigned long *first_word(void *obj)
 	return obj;
 }
 
-/* A page becomes a slab of free objects. */
+/* Makes a page a slab of free objects. */
 static void slab_init_page(struct kmem_cache *cache, struct page *page)
 {
 	if (cache->guarded)
@@ -140,7 +143,7 @@ static void slab_init_page(struct kmem_cache *cache, struct page *page)
 	slab_set(page, 0, 0);
 	uzs_poison(page_address(cache->zone, page),
 		   (size_t)1 << cache->zone->page_shift);
-	/* From here on the walk looks at it. */
+	/* From here on uzs_slab_walk sees it. */
 	page_set(page, cache->mark);
 }
 
@@ -194,7 +197,7 @@ static void slab_put(struct kmem_cache *cache, void *obj)
 	}
 }
 
-/* Fills a magazine to the half from partial slabs. Locks: m->lock. */
+/* Fills half of a magazine from partial slabs. Locks: m->lock. */
 static void refill(struct kmem_cache *cache, struct slab_magazine *m)
 {
 	spin_lock(&cache->lock);
@@ -224,7 +227,8 @@ static bool grow(struct kmem_cache *cache, gfp_t gfp)
 	return true;
 }
 
-/* Puts the oldest `n` objects of a magazine back. Locks: m->lock. */
+/* Puts the oldest `n` objects of a magazine back into their slabs. Locks:
+ * m->lock. */
 static void flush(struct kmem_cache *cache, struct slab_magazine *m,
 		  unsigned int n)
 {
@@ -236,7 +240,7 @@ static void flush(struct kmem_cache *cache, struct slab_magazine *m,
 	memmove(m->objs, m->objs + n, m->count * sizeof(m->objs[0]));
 }
 
-/* Locks: m->lock. */
+/* Puts all delayed objects back into their slabs. Locks: m->lock. */
 static void flush_delayed(struct kmem_cache *cache, struct slab_magazine *m)
 {
 	spin_lock(&cache->lock);
@@ -248,7 +252,7 @@ static void flush_delayed(struct kmem_cache *cache, struct slab_magazine *m)
 	spin_unlock(&cache->lock);
 }
 
-/* What is free may lie in other CPUs' magazines. */
+/* Empties the magazines of all CPUs. */
 static void flush_all(struct kmem_cache *cache, bool delayed)
 {
 	for (unsigned int i = 0; i < cache->magazines.slots; i++) {
@@ -294,8 +298,8 @@ void *uzs_slab_alloc(struct kmem_cache *cache, gfp_t gfp)
 	}
 }
 
-/* The one that was freed UZS_SLAB_DELAY frees before, or NULL. Locks:
- * m->lock. */
+/* Adds a freed object to the ring. Return: the object that was freed
+ * UZS_SLAB_DELAY frees before, or NULL. Locks: m->lock. */
 static void *delay(struct slab_magazine *m, void *obj)
 {
 	void *oldest = m->delayed[m->oldest];
@@ -390,7 +394,7 @@ bool uzs_slab_is_sparse(const struct kmem_cache *cache, const void *obj)
 	return (page_flags(virt_to_page(cache->zone, obj)) & PG_isolated) != 0;
 }
 
-/* Past the magazines: these may hold objects of sparse slabs again. */
+/* Not from a magazine, as a magazine may hold objects of sparse slabs. */
 void *uzs_slab_move_target(struct kmem_cache *cache)
 {
 	void *obj = NULL;
@@ -439,8 +443,8 @@ void uzs_slab_destroy(struct kmem_cache *cache)
 		slab_remove(cache, page);
 }
 
-/* Copies up to n first words of a page if that is still a slab of the cache.
- * Return: words copied. */
+/* Copies the first words of up to n objects of a page, if the page is still a
+ * slab of the cache. Return: how many. */
 static unsigned int copy_words(struct kmem_cache *cache, struct page *page,
 			       unsigned int from, unsigned int n,
 			       unsigned long *words)
@@ -500,14 +504,15 @@ int uzs_slab_walk(struct kmem_cache *cache,
 	return rc;
 }
 
-/* A slab's free list has every object that is not in use. */
+/* Does the slab's free list contain all objects that are not in use? */
 static bool slab_is_sound(const struct kmem_cache *cache,
 			  const struct page *page, unsigned int *links)
 {
 	unsigned int i = slab_free(page);
 
 	*links = 0;
-	/* A list with an entry twice never ends: too many entries. */
+	/* A list that contains an entry twice never ends: stop after too many
+	 * entries. */
 	while (i < cache->objs_per_slab && *links <= cache->objs_per_slab) {
 		++*links;
 		i = (unsigned int)uzs_peek_word(slab_obj(cache, page, i));
@@ -562,7 +567,7 @@ unsigned long uzs_slab_check(struct kmem_cache *cache, const char *name,
 			     void (*report)(void *arg, const char *text),
 			     void *arg)
 {
-	/* What is delayed counts as used. */
+	/* Delayed objects count as in use. */
 	flush_all(cache, false);
 	return uzs_slab_look(cache, name, report, arg);
 }
@@ -590,7 +595,7 @@ void uzs_slab_fork_parent(struct kmem_cache *cache)
 void uzs_slab_fork_child(struct kmem_cache *cache)
 {
 	spin_lock_renew(&cache->lock);
-	/* Who was about to empty them is not here. */
+	/* The thread that was emptying them is not in the child. */
 	uzs_slab_unisolate(cache);
 	for (unsigned int i = 0; i < cache->magazines.slots; i++) {
 		struct slab_magazine *m = uzs_per_cpu(&cache->magazines, i);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* worker.c - how a work queue's thread is created. Owns no state.
+/* worker.c - creates a work queue's thread. Owns no state.
  *
  * Kernel origin: none; see worker.h.
- * Callers: workqueue.c. Calls: the OS.
- * Locks: none. Sleeps: creating a thread does.
+ * Locks: none. Sleeps: in uzs_worker_create.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* pthread_setname_np, pthread_setaffinity_np */
@@ -17,19 +16,19 @@
 
 #include "os.h"
 
-/* The work itself is content with a small part of it, but a caller's drain
- * callback may want what it is used to. */
+/* Our own work items need a small part of it. Callbacks of the user, which they
+ * may call, may need as much as in other threads. */
 #define STACK_BYTES ((size_t)1 << 20)
 
-/* For the program's thread-local storage, which glibc puts on a thread's stack:
- * so much of it is gone before the thread begins. How much there is is not asked:
- * dl_iterate_phdr has a lock that stays taken in a child of a fork, if another
- * thread was in it. Address space only. */
+/* For the program's thread-local storage, which glibc puts on each thread's
+ * stack before the thread begins. Its real size is not asked for: the call for
+ * that, dl_iterate_phdr, takes a lock, which would stay locked in the child of
+ * a fork if another thread held it. Costs address space only. */
 #define TLS_BYTES ((size_t)4 << 20)
 
-/* As much as any thread of the program has, and enough if that is little. The
- * default is part of the sum, not the greater of two, as it may count
- * thread-local storage that is in no program header (glibc's tunables). */
+/* The program's default, and our own needs added. Added, not the larger of the
+ * two: the default may include thread-local storage that is in no program
+ * header (glibc's tunables). */
 static size_t stack_bytes(void)
 {
 	pthread_attr_t attr;
@@ -42,7 +41,7 @@ static size_t stack_bytes(void)
 	return ALIGN(usual + STACK_BYTES + TLS_BYTES, uzs_os_page_size());
 }
 
-/* What is too long is cut where a character of UTF-8 begins. */
+/* Cuts a name that is too long at the beginning of a character of UTF-8. */
 static void make_name(char *to, const char *name)
 {
 	const size_t room = UZS_WORKER_NAME_BYTES - sizeof("uzs/");
@@ -70,9 +69,9 @@ void uzs_worker_plan(struct uzs_worker_plan *plan, const char *name)
 #endif
 }
 
-/* Blocks what is sent to the program, which other threads wait for. What a
- * thread causes itself would end the program while blocked, also where the
- * program has a handler that makes it good. */
+/* Blocks the signals that are sent to the program: its own threads handle them.
+ * Signals that a thread causes itself stay open: a blocked one would end the
+ * program, even if the program has a handler for it. */
 static void block_signals(sigset_t *old)
 {
 	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL,
@@ -85,7 +84,8 @@ static void block_signals(sigset_t *old)
 	pthread_sigmask(SIG_BLOCK, &block, old);
 }
 
-/* Refused when none of the CPUs is left: it then stays where it is. */
+/* The OS refuses this if none of the CPUs is available any more. The thread
+ * then keeps the CPUs that it has. */
 static void set_cpus(const struct uzs_worker_plan *plan, pthread_t thread)
 {
 #if defined(__linux__)
@@ -114,16 +114,16 @@ int uzs_worker_create(const struct uzs_worker_plan *plan, pthread_t *thread,
 	pthread_attr_setschedparam(&attr, &none);
 	block_signals(&old);
 	err = pthread_create(thread, &attr, fn, arg);
-	/* Some who are not allowed to do that to another thread are to
-	 * themselves: uzs_worker_begin. */
+	/* Perhaps the caller may not set another thread's scheduling. Then the
+	 * thread tries it for itself, in uzs_worker_begin. */
 	if (err && err != EAGAIN) {
 		pthread_attr_setinheritsched(&attr, PTHREAD_INHERIT_SCHED);
 		err = pthread_create(thread, &attr, fn, arg);
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
-	/* Not only by itself: the caller's CPU may be one where it gets no
-	 * turn. */
+	/* The thread also does this itself. But on the caller's CPU it may
+	 * never get to run. */
 	if (!err)
 		set_cpus(plan, *thread);
 	return err;
@@ -137,7 +137,7 @@ void uzs_worker_begin(const struct uzs_worker_plan *plan)
 #if defined(__linux__)
 	pthread_setname_np(pthread_self(), plan->name);
 #endif
-	/* Who created it may not have come to that yet. */
+	/* The creator may not have done this yet. */
 	set_cpus(plan, pthread_self());
 	if (pthread_getschedparam(pthread_self(), &policy, &param) ||
 	    policy == SCHED_OTHER)

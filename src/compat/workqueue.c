@@ -1,31 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* workqueue.c - owns what is queued, what runs, and the thread.
+/* workqueue.c - owns the queued items, the running items and the thread.
  *
  * Kernel origin: kernel/workqueue.c; differs: see workqueue.h.
- * Callers: zspage.c, zone.c, pool.c, fork.c. Calls: the items' functions.
- * Locks: takes wq->lock, and holds it neither while an item runs nor while
- * the thread is created. May sleep: all but queue_work, fork_parent and
- * fork_child.
+ * Locks: takes wq->lock, but does not hold it while an item runs or the thread
+ * is created. Sleeps: all but queue_work, fork_parent and fork_child.
  *
- * Queueings are numbered (seq), so "everything queued before" is everything
- * with a number up to the present one. Everyone who waits, the thread
- * included, sleeps on wq->event and looks again when it changes.
+ * Queueings are numbered (seq). So "all that was queued before" is all that has
+ * a number up to the present one. All waiters, the thread included, sleep on
+ * wq->event and check again when it changes.
  */
 #include "workqueue.h"
 
-#include "fault.h"
 #include "checked/hooks.h"
+#include "fault.h"
 #include "os.h"
 
-/* An item that runs, on the stack of who runs it. */
+/* An item that runs; on the stack of the thread that runs it. */
 struct uzs_run {
 	struct list_head entry; /* in wq->running. guard: wq->lock */
-	struct work_struct *work; /* compared only: it may be freed (Q6) */
+	struct work_struct *work; /* only compared: it may be freed (Q6) */
 	u64 seq; /* the queueing that this run is for */
 	pthread_t thread;
 };
 
-/* Something changed. Locks: needs wq->lock. */
+/* Wakes all waiters, as something has changed. Locks: needs wq->lock. */
 static void announce_locked(struct workqueue_struct *wq)
 {
 	WRITE_ONCE(wq->event, wq->event + 1);
@@ -33,8 +31,8 @@ static void announce_locked(struct workqueue_struct *wq)
 		uzs_wake_all(&wq->event);
 }
 
-/* Sleeps until something changed. Locks: needs wq->lock, drops and retakes
- * it. */
+/* Sleeps until something changes. Locks: needs wq->lock, drops and retakes it.
+ */
 static void wait_event_locked(struct workqueue_struct *wq)
 {
 	u32 event = wq->event;
@@ -46,8 +44,8 @@ static void wait_event_locked(struct workqueue_struct *wq)
 	wq->sleepers--;
 }
 
-/* What runs of work, or of anything if work is NULL, for a queueing up to
- * number seq. Locks: needs wq->lock. */
+/* Finds a run of work (NULL: of any item) for a queueing up to number seq.
+ * Locks: needs wq->lock. */
 static struct uzs_run *find_run_locked(struct workqueue_struct *wq,
 				       const struct work_struct *work, u64 seq)
 {
@@ -59,12 +57,12 @@ static struct uzs_run *find_run_locked(struct workqueue_struct *wq,
 	return NULL;
 }
 
-/* Is there anything queued of work (NULL: of anything) up to number seq?
- * Locks: needs wq->lock. */
+/* Is work (NULL: any item) queued with a number up to seq? Locks: needs
+ * wq->lock. */
 static bool is_queued_locked(struct workqueue_struct *wq,
 			     const struct work_struct *work, u64 seq)
 {
-	/* the queue is in order of numbers */
+	/* The queue is in the order of the numbers. */
 	if (!work)
 		return !list_empty(&wq->queue) &&
 		       list_first_entry(&wq->queue, struct work_struct, entry)
@@ -85,7 +83,8 @@ static bool is_due_locked(const struct workqueue_struct *wq,
 	return !work->due || wq->stop || work->due <= uzs_clock_ns();
 }
 
-/* What is waited for is due at once. Locks: needs wq->lock. */
+/* Makes work (NULL: all items) with a number up to seq due at once, as a thread
+ * waits for it. Locks: needs wq->lock. */
 static void hurry_locked(struct workqueue_struct *wq,
 			 const struct work_struct *work, u64 seq)
 {
@@ -99,10 +98,10 @@ static void hurry_locked(struct workqueue_struct *wq,
 	}
 }
 
-/* Runs one queued item: work, or the first that can if work is NULL, if its
- * number is up to seq. Passes over what runs elsewhere (Q1).
+/* Runs one queued item with a number up to seq: work, or if that is NULL the
+ * first that can run. Skips items that run in another thread (Q1).
  * Locks: needs wq->lock, drops and retakes it around the run.
- * Return: did it find one? */
+ * Return: did it run one? */
 static bool run_one_locked(struct workqueue_struct *wq,
 			   const struct work_struct *work, u64 seq)
 {
@@ -132,10 +131,10 @@ found:
 	return true;
 }
 
-/* Waits until work (NULL: everything) has run for all queueings up to number
- * seq; runs it here unless there is a thread to do it.
+/* Waits until work (NULL: every item) has run for all queueings up to number
+ * seq. Runs it here if the queue has no thread.
  * Locks: needs wq->lock, drops and retakes it.
- * Return: items run here. */
+ * Return: how many items ran here. */
 static unsigned long finish_locked(struct workqueue_struct *wq,
 				   const struct work_struct *work, u64 seq)
 {
@@ -147,7 +146,7 @@ static unsigned long finish_locked(struct workqueue_struct *wq,
 		run = find_run_locked(wq, work, seq);
 		if (!run && !is_queued_locked(wq, work, seq))
 			return nr;
-		/* it would wait for itself for ever */
+		/* It would wait for itself for ever. */
 		VM_BUG_ON(run && pthread_equal(run->thread, pthread_self()));
 		if ((wq->worker == UZS_WORKER_NEVER ||
 		     wq->worker == UZS_WORKER_NONE) &&
@@ -158,8 +157,8 @@ static unsigned long finish_locked(struct workqueue_struct *wq,
 	}
 }
 
-/* The thread sleeps until something changes or the next item is due. Locks:
- * needs wq->lock, drops and retakes it. */
+/* For the thread: sleeps until something changes or the next item is due.
+ * Locks: needs wq->lock, drops and retakes it. */
 static void wait_due_locked(struct workqueue_struct *wq)
 {
 	u64 due = UINT64_MAX, now = uzs_clock_ns();
@@ -239,9 +238,8 @@ void uzs_workqueue_destroy(struct workqueue_struct *wq)
 	spin_unlock(&wq->lock);
 }
 
-/* Creates the thread if there is something for it to do. If it cannot be
- * had, what is queued stays queued.
- * Locks: needs wq->lock, drops and retakes it while it creates. */
+/* Creates the thread if it is needed. If that fails, the items stay queued.
+ * Locks: needs wq->lock, drops it while it creates the thread. */
 static void start_worker_locked(struct workqueue_struct *wq)
 {
 	pthread_t thread;
@@ -259,7 +257,7 @@ static void start_worker_locked(struct workqueue_struct *wq)
 		WRITE_ONCE(wq->worker, UZS_WORKER_RUNNING);
 		wq->thread = thread;
 	}
-	/* if there is none, who waits for an item has to run it */
+	/* Without a thread, a waiter has to run its item itself. */
 	announce_locked(wq);
 }
 
@@ -269,7 +267,7 @@ static bool queue_due(struct workqueue_struct *wq, struct work_struct *work,
 	bool queued;
 
 	spin_lock(&wq->lock);
-	/* asked under the lock, so that Q3 holds when the answer is no */
+	/* Read under the lock, so that Q3 holds if the answer is no. */
 	queued = !work->pending && !work->cancelling;
 	if (queued) {
 		work->seq = ++wq->seq;
@@ -318,7 +316,7 @@ bool uzs_cancel_work_sync(struct workqueue_struct *wq, struct work_struct *work)
 	queued = work->pending;
 	if (queued)
 		unqueue_locked(work);
-	/* others may wait for what is not going to run */
+	/* Others may wait for the run that will not happen now. */
 	announce_locked(wq);
 	finish_locked(wq, work, UINT64_MAX);
 	work->cancelling--;
@@ -340,7 +338,7 @@ unsigned long uzs_workqueue_drain(struct workqueue_struct *wq)
 void uzs_workqueue_fork_hold(struct workqueue_struct *wq)
 {
 	spin_lock(&wq->lock);
-	/* Who creates a thread has the lock only before and after that. */
+	/* A thread that creates the worker does not hold the lock then. */
 	while (wq->worker == UZS_WORKER_STARTING)
 		wait_event_locked(wq);
 }
@@ -350,8 +348,8 @@ void uzs_workqueue_fork_parent(struct workqueue_struct *wq)
 	spin_unlock(&wq->lock);
 }
 
-/* What another thread was just doing is not going to be finished here, so it
- * is begun anew: an item does whatever it finds to do. */
+/* The runs of other threads do not end in the child, so their items are queued
+ * again. (An item does whatever it finds to do.) */
 static void requeue_lost_runs(struct workqueue_struct *wq)
 {
 	struct uzs_run *run, *next;
@@ -377,7 +375,7 @@ void uzs_workqueue_fork_child(struct workqueue_struct *wq)
 	wq->event = 0;
 	wq->sleepers = 0;
 	requeue_lost_runs(wq);
-	/* It may be the worker itself that forked, in an item. */
+	/* If an item forked, this is the worker itself. */
 	if (wq->worker == UZS_WORKER_RUNNING &&
 	    !pthread_equal(wq->thread, pthread_self()))
 		WRITE_ONCE(wq->worker, UZS_WORKER_NONE);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* zone_check.c - the invariants of a zone, as a function. Owns no state.
+/* zone_check.c - checks the invariants of a zone. Owns no state.
  *
- * Callers: tests, zsmalloc's consistency check. Calls: buddy.c, zone.c.
- * Locks: needs trim_lock; takes every slot lock and zone->lock. Sleeps: no.
+ * Kernel origin: none.
+ * Locks: needs gate; takes every slot lock and zone->lock. Sleeps: no.
  */
 #include "buddy.h"
 
@@ -37,7 +37,7 @@ unsigned long uzs_zone_check(struct zone *zone,
 	struct section *section;
 	struct page *page;
 
-	uzs_zone_lock_all(zone); /* every lock, whatever for */
+	uzs_zone_lock_all(zone);
 	list_for_each_entry(section, &zone->sections, list) {
 		unsigned long section_free = 0;
 

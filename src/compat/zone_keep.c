@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* zone_keep.c - owns the set of sections that a zone never unmaps, which can be
- * asked about any address.
+/* zone_keep.c - owns the set of sections that a zone never unmaps. Any address
+ * can be tested against it.
  *
- * Kernel origin: none. A table of two levels, bits in the leaves: one leaf is
- * enough for most processes.
- * Callers: zone.c, slab.c. Calls: zone.c, os.
- * Locks: none; bits and leaves are only ever added. Sleeps: no.
+ * Kernel origin: none. A table of two levels: pointers to leaves of bits. One
+ * leaf is enough for most processes.
+ * Locks: none, as bits and leaves are only added. Sleeps: no.
  */
 #include "os.h"
 #include "zone.h"
@@ -37,14 +36,14 @@ void uzs_zone_keep_destroy(struct zone *zone)
 			uzs_zone_unmap(zone, zone->keep[i], leaf_bytes());
 }
 
-/* Makes sure that the section can be kept. False without memory. */
+/* Makes sure that the section has a leaf. Return: false: no memory. */
 bool uzs_zone_keep_prepare(struct zone *zone, const struct section *section)
 {
 	uintptr_t nr = (uintptr_t)section >> UZS_SECTION_SHIFT;
 	unsigned long *leaf, *none = NULL;
 
 	if (!uzs_keep_has_room(nr))
-		return false; /* no such address was ever seen */
+		return false; /* no known OS gives such addresses */
 	if (smp_load_acquire(&zone->keep[nr / UZS_KEEP_LEAF_BITS]))
 		return true;
 	leaf = uzs_zone_map(zone, leaf_bytes());

@@ -2,27 +2,28 @@
 /* zone_reclaim.c - gives free memory of a zone back to the OS: whole sections,
  * and runs of free pages. Owns no state.
  *
- * Kernel origin: none; the kernel has nobody to give memory back to.
- * Callers: zone.c, the worker, trim. Calls: buddy.c, zone.c, os.c.
+ * Kernel origin: none; the kernel gives its memory to nobody.
  * Locks: needs or takes trim_lock; takes gate, and drops it between batches if
- * somebody waits for it; takes zone->lock for a batch of blocks at a time.
+ * another thread waits for it; takes zone->lock for a batch of blocks at a
+ * time.
  * Sleeps: yes.
- * Known limits: a run of single free pages costs a system call for each (about
- * half a microsecond, and it interrupts all threads); zone compaction, which
- * makes runs long again, is run by trim only.
+ * Known limits: each run of free pages costs a system call (about half a
+ * microsecond, and it interrupts all threads), also a run of one page. To make
+ * runs longer, a user calls uzs_zone_compact first.
  */
 #include "buddy.h"
 #include "os.h"
 
-/* Sections and blocks that reclaim works on between two takings of the lock:
- * bounds both how long it holds zone->lock and what allocation misses. */
+/* The size of a batch: how many blocks, and how many sections, are taken out of
+ * the lists at once. Limits how long zone->lock is held, and how much memory
+ * cannot be allocated meanwhile. */
 #define RECLAIM_BLOCKS 64
 #define RECLAIM_SECTIONS 4
-/* The same in bytes: how long others wait for gate. */
+/* The same in bytes. Limits how long others wait for gate. */
 #define RECLAIM_BYTES (RECLAIM_SECTIONS * UZS_SECTION_SIZE)
 
-/* Takes a wholly free section out of the lists; it counts as resident until
- * it is unmapped. Return: its warm pages. Locks: zone->lock. */
+/* Takes an empty section out of the lists. It counts as resident until it is
+ * unmapped. Return: how many of its pages are warm. Locks: zone->lock. */
 static unsigned long detach_section(struct zone *zone, struct section *section)
 {
 	unsigned int index = zone->first;
@@ -45,7 +46,7 @@ static unsigned long detach_section(struct zone *zone, struct section *section)
 	return warm;
 }
 
-/* Clears the warm marks of pages [index, end). Return: how many there were. */
+/* Clears PG_warm of the pages [index, end). Return: how many had it. */
 static unsigned int clear_warm(const struct zone *zone,
 			       const struct section *section,
 			       unsigned int index, unsigned int end)
@@ -63,9 +64,10 @@ static unsigned int clear_warm(const struct zone *zone,
 	return cleared;
 }
 
-/* A free section that cannot be unmapped, as the OS would need memory for that
- * or is at its limit of mappings: its pages go back all the same. Return:
- * pages that became cold. Locks: none, as it is out of the lists. */
+/* For an empty section that the OS did not unmap, as it lacks memory for that
+ * or has reached its limit of mappings: gives the memory of its pages back.
+ * Return: how many pages became cold. Locks: none, as it is out of the lists.
+ */
 static unsigned int discard_section(const struct zone *zone,
 				    const struct section *section)
 {
@@ -78,7 +80,7 @@ static unsigned int discard_section(const struct zone *zone,
 	return clear_warm(zone, section, index, zone->nr_pages);
 }
 
-/* Puts a section back that was to be unmapped. Locks: zone->lock. */
+/* Undoes detach_section. Locks: zone->lock. */
 static void attach_section(struct zone *zone, struct section *section)
 {
 	uzs_poison((char *)section + ((size_t)zone->first << zone->page_shift),
@@ -90,8 +92,8 @@ static void attach_section(struct zone *zone, struct section *section)
 			       uzs_count_warm(zone, section, p, 0));
 }
 
-/* Unmaps wholly free sections while more than `target` bytes stay free.
- * Locks: trim_lock. */
+/* Unmaps empty sections as long as at least `target` bytes stay free.
+ * Locks: needs trim_lock and gate. */
 static size_t unmap_empty(struct zone *zone, size_t target)
 {
 	struct section *batch[RECLAIM_SECTIONS], *section, *next;
@@ -111,8 +113,8 @@ static size_t unmap_empty(struct zone *zone, size_t target)
 			if (unlikely(zone->keep) &&
 			    uzs_zone_keeps(zone, section))
 				continue;
-			/* What would stay, cold pages included: a retained
-			 * section saves its system calls too. */
+			/* What would stay free. Cold pages count, as a section
+			 * that stays saves system calls too. */
 			free_after = (zone->nr_free - capacity)
 				     << zone->page_shift;
 			if (target && free_after < target)
@@ -150,9 +152,9 @@ static size_t unmap_empty(struct zone *zone, size_t target)
 	return given;
 }
 
-/* Discards what is warm in a block that is out of the lists and consists of
- * whole pages of the OS. Return: pages that became cold. Locks: none, as
- * nobody else reaches the block. */
+/* Gives the warm pages of a block back to the OS. The block is out of the lists
+ * and consists of whole pages of the OS. Return: how many pages became cold.
+ * Locks: none, as no other thread can reach the block. */
 static unsigned int discard_block(const struct zone *zone,
 				  const struct uzs_block *b)
 {
@@ -180,10 +182,11 @@ static unsigned int discard_block(const struct zone *zone,
 	return cold;
 }
 
-/* Takes out warm blocks of an order and all types, as many as there is room
- * for and as bring the warm pages down to `target`; of the last one only as
- * much as that takes. They count as resident. Return: how many there are now
- * in `batch`. Locks: zone->lock. */
+/* Takes warm blocks of one order, of all types, out of the lists, until the
+ * batch is full or at most `target` bytes are warm and free. The last block is
+ * split so that not more is taken than that needs. They still count as
+ * resident.
+ * Return: how many blocks are now in `batch`. Locks: zone->lock. */
 static unsigned int take_warm(struct zone *zone, unsigned int order,
 			      size_t target, struct uzs_block *batch,
 			      unsigned int n, size_t *bytes)
@@ -218,9 +221,8 @@ static unsigned int take_warm(struct zone *zone, unsigned int order,
 	return n;
 }
 
-/* Discards warm free blocks, largest first, until at most `target` bytes are
- * warm and free, or as many pages are discarded as were warm at the start:
- * others may free pages as fast as they go. Locks: trim_lock. */
+/* Also ends when as many pages were given back as were warm at the start, as
+ * other threads may free pages as fast as this gives them back. */
 size_t uzs_discard_free(struct zone *zone, size_t target, bool once)
 {
 	struct uzs_block batch[RECLAIM_BLOCKS];
@@ -254,7 +256,7 @@ size_t uzs_discard_free(struct zone *zone, size_t target, bool once)
 		if (once)
 			break;
 		uzs_zone_give_way(zone);
-		/* No progress: the OS refuses. */
+		/* cold is 0: the OS refuses. */
 	} while (n && cold && cold_pages < most);
 	given = (size_t)cold_pages << zone->page_shift;
 	__atomic_fetch_add(&zone->bytes_given_back, given, __ATOMIC_RELAXED);

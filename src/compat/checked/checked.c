@@ -1,30 +1,28 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* checked.c - takes and gives locks and tells lockdep, the statistics and the
- * hooks. Owns no state.
+/* checked.c - takes and releases locks, and informs lockdep, the statistics and
+ * the hooks. Owns no state.
  *
- * Kernel origin: kernel/locking/spinlock.c's LOCK_CONTENDED; differs: one
- * shape for all kinds of locks.
- * Callers: everyone, through checked.h. Calls: lock.h's own functions,
- * lockdep.c, lockclass.c, lockstat.c, hooks.c, fault.c.
- * Locks: as the call says. May sleep: as the native call.
+ * Kernel origin: kernel/locking/spinlock.c's LOCK_CONTENDED; differs: the same
+ * steps for all kinds of locks.
+ * Locks: as the call's name says. Sleeps: as the native call.
  *
- * Each kind has the same steps, so that they are written once: begin (rules,
- * hook), then at once or by waiting (which is timed), then end (owner, figures,
- * hook); and drop (rules, figures), give back, dropped (hook).
+ * To take a lock: begin (rules, hook); try; if that fails, wait (which is
+ * timed); end (owner, figures, hook). To release it: drop (rules, figures);
+ * unlock; dropped (hook).
  */
 #define UZS_LOCK_NATIVE
 #include "checked.h"
 
 #include "compat/fault.h"
+#include "compat/zone.h"
 #include "hooks.h"
 #include "lockclass.h"
-#include "compat/zone.h"
 
 struct taking {
 	const void *lock;
 	struct uzs_lock_class *class;
 	const struct uzs_place *here;
-	u64 since; /* ns; of the waiting */
+	u64 since; /* when the waiting began, ns */
 	u64 held_ns;
 	u32 order;
 	enum uzs_lock_kind kind;
@@ -58,7 +56,7 @@ static struct taking about(const void *lock, const struct uzs_lock_map *map,
 	};
 }
 
-/* Return: false if the thread has it already. */
+/* Return: false if the thread holds it already. */
 static bool begin(struct taking *t)
 {
 	struct uzs_lock_event e = event_of(t);
@@ -89,7 +87,7 @@ static void end(const struct taking *t)
 	uzs_hook(lock_taken, &e);
 }
 
-/* Is this try to fail, without trying? */
+/* Must this trylock fail, as a test wants it? */
 static bool fails(const struct taking *t)
 {
 	if (!uzs_should_fail_trylock(uzs_lock_class_name(t->class)))
@@ -107,7 +105,7 @@ static bool end_try(const struct taking *t, bool got)
 	return got;
 }
 
-/* Return: false if it is not to be given back. */
+/* Return: false if it must not be released. */
 static bool drop(struct taking *t)
 {
 	struct uzs_held was;
@@ -118,7 +116,8 @@ static bool drop(struct taking *t)
 	return true;
 }
 
-/* Counts only now, as counting is no part of what is counted. */
+/* Counts after the release, so that counting does not lengthen the time that is
+ * counted. */
 static void dropped(const struct taking *t)
 {
 	struct uzs_lock_event e = event_of(t);
@@ -141,7 +140,7 @@ static void dropped(const struct taking *t)
 
 #define TRYLOCK(taking, try) (!fails(taking) && end_try((taking), (try)))
 
-/* The lock's memory may be gone once it is given back (X3). */
+/* The lock's memory may be freed once the lock is released (X3). */
 #define UNLOCK(taking, unlock)     \
 	do {                       \
 		if (!drop(taking)) \

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* checked.h - the calls that take and give locks, in the checked body: each
- * name of lock.h (and the page lock's of zone.h) becomes a macro that says
- * where it was called. The functions behind these names stay what they are,
- * and are what waits and wakes here too.
+/* checked.h - the calls that take and release locks, in the checked body. Each
+ * name of lock.h (and of the page lock, zone.h) becomes a macro that passes on
+ * the place of the call. The functions with these names stay as they are; they
+ * wait and wake here too.
  *
- * Included by lock.h. A file that means the native calls defines
+ * Included by lock.h. A file that needs the native calls defines
  * UZS_LOCK_NATIVE before it includes anything.
  */
 #ifndef UZS_COMPAT_CHECKED_H
@@ -36,7 +36,7 @@ void uzs_checked_write_lock(rwlock_t *lock, const struct uzs_place *here);
 bool uzs_checked_write_trylock(rwlock_t *lock, const struct uzs_place *here);
 void uzs_checked_write_unlock(rwlock_t *lock, const struct uzs_place *here);
 
-/* Readers of a pinlock are counted, not held: any thread may unpin. */
+/* Readers of a pinlock are only counted, as any thread may unpin. */
 void uzs_checked_pin_read_lock(pinlock_t *lock, const struct uzs_place *here);
 bool uzs_checked_pin_write_trylock(pinlock_t *lock,
 				   const struct uzs_place *here);
@@ -67,7 +67,7 @@ void uzs_checked_page_clear(struct page *page, u32 bits);
 #define spin_lock(lock) uzs_checked_spin_lock((lock), UZS_HERE)
 #define spin_trylock(lock) uzs_checked_spin_trylock((lock), UZS_HERE)
 #define spin_unlock(lock) uzs_checked_spin_unlock((lock), UZS_HERE)
-/* Not only that somebody holds it: this thread. */
+/* Stricter than the native one: this thread must hold it. */
 #undef assert_spin_locked
 #define assert_spin_locked(lock) uzs_assert_held(lock)
 

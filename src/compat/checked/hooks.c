@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* hooks.c - owns the hooks that are set, and who is inside one. */
+/* hooks.c - owns the hooks, and for each thread whether it is in a hook.
+ *
+ * Locks: none. Sleeps: no.
+ */
 #include "hooks.h"
 
 static const struct uzs_hooks *hooks_set; /* atomic */

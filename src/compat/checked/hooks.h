@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* hooks.h - places of compat where a test of the checked body can step in.
+/* hooks.h - callbacks for tests of the checked body, at certain places of
+ * compat.
  *
- * A hook runs in the thread that it is about, with the locks that this holds;
- * it may wait for other threads, which is how a test puts their work between
- * two steps of this one. What it calls itself runs no hooks.
- * In the native body uzs_hook() is nothing.
+ * A hook runs in the thread that comes to the place, with the locks that the
+ * thread holds. It may wait for other threads: so a test can put their work
+ * between two steps of this one. While a hook runs, its thread calls no other
+ * hook. In the native body uzs_hook() is nothing.
  */
 #ifndef UZS_COMPAT_HOOKS_H
 #define UZS_COMPAT_HOOKS_H
@@ -27,27 +28,28 @@ struct uzs_lock_event {
 
 /* Each may be NULL. */
 struct uzs_hooks {
-	/* about to take, by a call that may wait */
+	/* before a lock is taken by a call that may wait */
 	void (*lock_wanted)(void *arg, const struct uzs_lock_event *e);
 	void (*lock_taken)(void *arg, const struct uzs_lock_event *e);
-	/* given back, others may have it by now */
+	/* after it was released: another thread may hold it by now */
 	void (*lock_released)(void *arg, const struct uzs_lock_event *e);
-	/* a page is no page of its owner's any more: PG_movable was cleared */
+	/* after PG_movable was cleared: the page does not belong to its owner
+	 * any more */
 	void (*page_reset)(void *arg, struct page *page);
-	/* is about to go back to the zone */
+	/* before the page goes back to the zone */
 	void (*page_freed)(void *arg, struct zone *zone, struct page *page);
-	/* queue_work was called; `queued` is its answer */
+	/* after queue_work; `queued` is what it returns */
 	void (*work_scheduled)(void *arg, struct workqueue_struct *wq,
 			       struct work_struct *work, bool queued);
 	void *arg;
 };
 
-/* For all threads from now on; the structure stays the caller's. NULL: none.
- * Threads that are inside a hook finish it. */
+/* Sets the hooks for all threads. The structure still belongs to the caller.
+ * NULL: no hooks. A hook that runs now continues. */
 void uzs_set_hooks(const struct uzs_hooks *hooks);
 
-/* The hooks, unless there are none or this thread is inside one; then
- * uzs_hooks_leave must follow. */
+/* Return: the hooks; uzs_hooks_leave must follow. NULL: there are none, or this
+ * thread is in a hook. */
 const struct uzs_hooks *uzs_hooks_enter(void);
 void uzs_hooks_leave(void);
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* lockclass.c - owns the lock classes, and the order between them.
+/* lockclass.c - owns the lock classes and the order between them.
  *
  * Kernel origin: kernel/locking/lockdep.c; differs: see lockdep.h.
- * Callers: lockdep.c, lockstat.c, checked.c. Calls: nothing.
- * Locks: one mutex, a leaf, which is lent to lockdep.c. Sleeps: no.
- * Guarantees: a class, once made, and an edge, once learned, stay.
- * Known limits: UZS_MAX_LOCK_CLASSES classes, then the process ends with a
- * message.
+ * Locks: one mutex, a leaf, which lockdep.c uses too. Sleeps: no.
+ * Guarantees: classes and edges are added, never removed.
+ * Known limits: UZS_MAX_LOCK_CLASSES classes. If there are more, the process
+ * ends with a message.
  */
 #include "lockclass.h"
 
@@ -23,10 +22,10 @@ static unsigned int nr_classes; /* guard: mutex to write, atomic */
 /* same guard */
 static struct uzs_lock_edge edges[UZS_MAX_LOCK_CLASSES][UZS_MAX_LOCK_CLASSES];
 
-/* Of locks that nobody has initialized, and of those without room for a map.
- * Page locks nest: who holds one only tries others, or waits for one that
- * nobody else can know (the target of a migration), or is the only one that
- * locks several by waiting (uzs_lock_zspage, under free_work_lock). */
+/* Classes of locks that were not initialized, and of locks without room for a
+ * map. Page locks nest. That is safe if each holder of a page lock only tries
+ * others; or waits for one that no other thread knows (the target of a
+ * migration); or if only one thread at a time waits for several. */
 static struct uzs_lock_key kind_keys[UZS_LOCK_KINDS] = {
 	[UZS_LOCK_SPIN] = UZS_LOCK_KEY("spinlock without init"),
 	[UZS_LOCK_READ] = UZS_LOCK_KEY("rwlock without init"),
@@ -54,7 +53,7 @@ void uzs_lockdep_leave(void)
 		pthread_mutex_unlock(&mutex);
 }
 
-/* Handlers of others, which take locks too, may run before or after. */
+/* Other handlers of a fork take locks too, and may run before or after this. */
 void uzs_lockdep_fork(bool begins)
 {
 	if (begins)
@@ -170,8 +169,8 @@ const struct uzs_lock_edge *uzs_lock_edge(const struct uzs_lock_class *from,
 	return seen(from->id, to->id) ? &edges[from->id][to->id] : NULL;
 }
 
-/* A way along the edges: via[0] is `from`, via[n] is `to`. Return: n, or 0 if
- * there is none. Locks: the mutex. */
+/* Finds a path along the edges: via[0] is `from`, via[n] is `to`. Return: n, or
+ * 0 if there is none. Locks: the mutex. */
 static unsigned int find_path(unsigned int from, unsigned int to,
 			      struct uzs_lock_class **via)
 {

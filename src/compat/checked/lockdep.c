@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* lockdep.c - owns what each thread holds, and sees to the rules.
+/* lockdep.c - owns the list of locks that each thread holds, and checks the
+ * rules.
  *
  * Kernel origin: kernel/locking/lockdep.c; differs: see lockdep.h.
- * Callers: checked.c; through macros everyone. Calls: lockclass.c, the OS.
  * Locks: lockclass.c's mutex, for the list of threads. Sleeps: no.
- * Guarantees: what a thread holds is written by that thread only; others read
- * it for reports alone.
- * Known limits: 4096 locks held by a thread, then the process ends with a
- * message. Address space for that many, 160 KiB, is reserved for each thread.
+ * Guarantees: only the thread itself writes what it holds; other threads read
+ * it for reports only.
+ * Known limits: a thread can hold 4096 locks; with more the process ends with a
+ * message. Address space for these, 160 KiB, is reserved for each thread.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -33,8 +33,8 @@ struct thread {
 };
 
 static struct thread *threads; /* guard: uzs_lockdep_enter */
-/* Of threads that have ended: memory is kept, so that reading what others hold
- * never faults. Same guard. */
+/* Of threads that have ended. Their memory is kept, so that other threads can
+ * still read it. Same guard. */
 static struct thread *spare_threads;
 static __thread struct thread *me;
 static pthread_key_t thread_end;
@@ -44,7 +44,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct {
 	void (*fn)(void *arg, const struct uzs_report *r);
 	void *arg;
-} handler; /* guard: set while nobody else runs */
+} handler; /* guard: set while no other thread runs */
 
 /* ---- reports ------------------------------------------------------------- */
 
@@ -55,8 +55,8 @@ void uzs_set_report_handler(void (*fn)(void *arg, const struct uzs_report *r),
 	__atomic_store_n(&handler.fn, fn, __ATOMIC_RELEASE);
 }
 
-/* Lines of a report; large, so no function that is called for each lock has
- * one. */
+/* The text of a report. It is large, so functions that are called for each lock
+ * do not have one on their stack. */
 struct text {
 	size_t len;
 	char buf[REPORT_BYTES];
@@ -150,7 +150,7 @@ static void end_thread(void *arg)
 	WRITE_ONCE(t->nr, 0);
 	unlink_thread(t);
 	uzs_lockdep_leave();
-	/* A later destructor that locks makes a new one. */
+	/* If a later destructor takes a lock, it gets a new one. */
 	me = NULL;
 }
 
@@ -193,9 +193,9 @@ static void unmap_list(struct thread *t)
 	}
 }
 
-/* A library may be unloaded while its program goes on: no thread may call
- * end_thread any more. (At the end of a program others may still be at work:
- * their memory is not taken from them.) */
+/* A library may be unloaded while its program continues. Then no thread may
+ * call end_thread any more. At the end of a program other threads may still
+ * run, so their memory is not unmapped. */
 __attribute__((destructor)) static void unload(void)
 {
 	if (have_key)
@@ -238,7 +238,7 @@ static struct thread *get_me(void)
 	return likely(me != NULL) ? me : new_me();
 }
 
-/* Where the lock was taken by whoever has it; NULL if that is nobody. */
+/* Where the lock's holder took it. NULL: no thread holds it. */
 static const struct uzs_place *holder_place(const void *lock)
 {
 	const struct uzs_place *place = NULL;
@@ -278,7 +278,8 @@ static void report_order(const struct uzs_held *h,
 	deliver(UZS_REPORT_ORDER, here, h->place, &text);
 }
 
-/* Remembers that class was taken with h held, unless that closes a cycle. */
+/* Remembers that `class` was taken while h was held. Reports it if that closes
+ * a cycle. */
 static void learn_edge(const struct uzs_held *h, struct uzs_lock_class *class,
 		       const struct uzs_place *here)
 {
@@ -290,7 +291,7 @@ static void learn_edge(const struct uzs_held *h, struct uzs_lock_class *class,
 		report_order(h, class, here, via, n);
 }
 
-/* Two places, two classes. */
+/* A report of a held lock and of the lock (NULL: the place) that conflicts. */
 static void report_pair(enum uzs_report_kind kind, const char *headline,
 			const struct uzs_lock_class *class,
 			const struct uzs_place *here, const struct uzs_held *h)
@@ -332,7 +333,7 @@ static void check_order(const struct uzs_held *h, struct uzs_lock_class *class,
 		learn_edge(h, class, here);
 }
 
-/* ---- taking and giving back ---------------------------------------------- */
+/* ---- taking and releasing ------------------------------------------------ */
 
 void uzs_lock_register(struct uzs_lock_map *map, const void *lock,
 		       struct uzs_lock_key *key, const struct uzs_place *here)
@@ -402,7 +403,7 @@ static void remove_held(struct thread *t, struct uzs_held *h)
 		const void *lock = next->lock;
 		const struct uzs_place *place = next->place;
 
-		/* others may read these two */
+		/* Other threads may read these two. */
 		WRITE_ONCE(h->lock, lock);
 		WRITE_ONCE(h->place, place);
 		h->class = next->class;
@@ -515,7 +516,7 @@ void uzs_check_held(const void *lock, const char *name, bool held,
 		report_not_held(lock, name, here);
 }
 
-/* Of a lock that keeps its holder from sleeping. */
+/* Must the holder of such a lock not sleep? */
 static bool is_atomic_kind(const struct uzs_held *h)
 {
 	return h->kind == UZS_LOCK_SPIN || h->kind == UZS_LOCK_READ ||

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* lockstat.c - adds up and prints the figures of lock classes, which
+/* lockstat.c - counts, adds up and prints the figures of lock classes, which
  * lockclass.c owns.
  *
  * Kernel origin: kernel/locking/lockdep_proc.c; differs: see lockstat.h.
- * Callers: checked.c, programs that measure. Calls: lockclass.c, the clock.
  * Locks: none. Sleeps: no.
  */
 #include "lockstat.h"
@@ -11,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lockclass.h"
 #include "compat/os.h"
+#include "lockclass.h"
 
 #define NAME_MAX_BYTES 64
 
@@ -150,7 +149,7 @@ static void print_histogram(FILE *out, const char *what, const u32 *buckets)
 {
 	fprintf(out, "  %s", what);
 	for (unsigned int b = 0; b < UZS_LOCKSTAT_BUCKETS; b++) {
-		/* the least time of the bucket, in the unit that fits */
+		/* The least time of the bucket, in a suitable unit. */
 		const char *unit = b < 10 ? "ns" : b < 20 ? "us" : "ms";
 		unsigned int shift = b < 10 ? 0 : b < 20 ? 10 : 20;
 
@@ -195,8 +194,7 @@ void uzs_lockstat_print(FILE *out)
 			print_figures(out, name, reader, &stat);
 }
 
-/* For programs that know nothing of this: UZS_LOCKSTAT=FILE, or - for
- * stderr. */
+/* UZS_LOCKSTAT=FILE, or - for stderr: works in every program. */
 __attribute__((destructor)) static void print_at_end(void)
 {
 	const char *path = getenv("UZS_LOCKSTAT");
