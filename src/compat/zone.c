@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* zone.c - owns the sections of a zone and the per-CPU lists of free pages;
- * allocation and freeing.
+ * allocates and frees.
  *
- * Kernel origin: mm/page_alloc.c (rmqueue_pcplist, free_unref_page, drain_pages);
- * differs: see zone.h.
- * Callers: slab.c, zone_compact.c, zsmalloc's files. Calls: buddy, reclaim, os,
- * lock, percpu, shrinker.
+ * Kernel origin: mm/page_alloc.c (rmqueue_pcplist, free_unref_page,
+ * drain_pages); differs: see zone.h.
  * Locks: takes slot locks and zone->lock. Sleeps: only in allocation with
  * GFP_KERNEL and in drain.
  */
@@ -14,8 +12,8 @@
 #include <string.h>
 
 #include "buddy.h"
-#include "fault.h"
 #include "checked/hooks.h"
+#include "fault.h"
 #include "os.h"
 
 #if UINTPTR_MAX > UINT32_MAX
@@ -29,7 +27,8 @@ size_t uzs_zone_bytes(void)
 	return uzs_percpu_bytes(sizeof(struct zone_slot));
 }
 
-/* Index of the first page behind a head that describes all pages behind it. */
+/* Index of the first page behind the header and the descriptors of all pages
+ * that follow. */
 static unsigned int first_page(unsigned int page_shift, unsigned int nr)
 {
 	unsigned int first = 1;
@@ -57,25 +56,27 @@ size_t uzs_zone_min_bytes(const struct zone_options *options)
 
 /* ---- more free than is to be retained --------------------------------- */
 
-/* Z6. What is free lies in the buddy lists, which are counted, and in the lists
- * of the CPUs, of which each may hold so many pages unseen as its ceiling says.
- * All of it together must not be more than is to be retained, or a reclaim is
- * wanted: perhaps too soon, never too late. A CPU comes here only when its list
- * is at its ceiling, and not while a reclaim is queued. */
+/* Z6. Free pages are in the free lists, which are counted, and in the per-CPU
+ * lists. A per-CPU list may hold up to its ceiling without being counted. If
+ * the counted pages and all ceilings are together more than is to be retained,
+ * a reclaim is wanted. That may be too early, but is never too late. A CPU
+ * comes here only if its list is above its ceiling, and not while a reclaim is
+ * queued.
+ */
 
 static unsigned long retained_pages(const struct zone *zone)
 {
 	return zone->retained >> zone->page_shift;
 }
 
-/* No fewer than there are. Locks: zone->lock. */
+/* An upper bound of the warm free pages. Locks: zone->lock. */
 static unsigned long most_free(const struct zone *zone)
 {
 	return zone->nr_warm + zone->ceilings;
 }
 
-/* Of what may still become free, a CPU may have so much unseen. Locks:
- * zone->lock. */
+/* By how many pages a CPU's ceiling may be above its list: a part of what may
+ * still become free. Locks: zone->lock. */
 static u32 spare_pages(const struct zone *zone)
 {
 	unsigned long left = retained_pages(zone) -
@@ -103,13 +104,13 @@ static u32 slot_pages(const struct zone_slot *slot)
 
 void uzs_note_free(struct zone *zone)
 {
-	/* Also if it is queued: perhaps there was no thread for it. */
+	/* Also if one is queued: perhaps no thread could be created for it. */
 	if (most_free(zone) > retained_pages(zone))
 		WRITE_ONCE(zone->reclaim, (u32)UZS_RECLAIM_WANTED);
 }
 
-/* A slot may have got more pages. Locks: the slot's; seldom takes
- * zone->lock. */
+/* Called when a slot may have got more pages. Locks: needs the slot's; takes
+ * zone->lock, but seldom. */
 static void note_slot(struct zone *zone, struct zone_slot *slot)
 {
 	u32 pages = slot_pages(slot);
@@ -132,8 +133,8 @@ unsigned long uzs_count_free(struct zone *zone)
 	for (unsigned int i = 0; i < zone->slots.slots; i++) {
 		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);
 
-		/* Who had it before may have seen that it is queued still, and
-		 * not looked. */
+		/* An earlier holder may have skipped the check, as a reclaim
+		 * was still queued. */
 		local_lock(&slot->lock);
 		spin_lock(&zone->lock);
 		set_ceiling(zone, slot, slot_pages(slot));
@@ -230,7 +231,8 @@ void uzs_zone_unmap(struct zone *zone, void *mem, size_t bytes)
 
 /* ---- sections --------------------------------------------------------- */
 
-/* Is a section more, with a page in use, within the limit? Locks: zone->lock. */
+/* Is there room in the limit for one more section with one allocated page?
+ * Locks: zone->lock. */
 static bool section_fits(const struct zone *zone)
 {
 	return uzs_fits_limit(zone, zone->head_resident + uzs_cold_bytes(zone));
@@ -260,7 +262,7 @@ static bool add_section(struct zone *zone, unsigned int type)
 		   (size_t)(end - index) << zone->page_shift);
 
 	spin_lock(&zone->lock);
-	/* Others may have used up the limit since. */
+	/* Others may have reached the limit meanwhile. */
 	if (unlikely(!section_fits(zone))) {
 		spin_unlock(&zone->lock);
 		uzs_os_release(section, UZS_SECTION_SIZE);
@@ -269,11 +271,12 @@ static bool add_section(struct zone *zone, unsigned int type)
 	WRITE_ONCE(zone->nr_sections, zone->nr_sections + 1);
 	section->zone = zone;
 	section->type = type;
-	/* Compaction may have sorted the sections already, and find this. */
+	/* uzs_zone_compact, if it runs now, has not set the cursor of this
+	 * section. */
 	section->cursor = zone->first;
 	list_add(&section->list, &zone->sections);
 	list_add(&section->walk, &zone->walk);
-	/* The largest aligned blocks from the first page to the end. */
+	/* Adds the largest aligned blocks from the first page to the end. */
 	while (index < end) {
 		unsigned int order = (unsigned int)__builtin_ctz(index);
 
@@ -288,8 +291,8 @@ static bool add_section(struct zone *zone, unsigned int type)
 
 /* ---- allocation ------------------------------------------------------- */
 
-/* Takes a batch, or `n` pages if that is more, into a per-CPU list, behind
- * what is there. Locks: the slot's lock. */
+/* Adds a batch, or `n` pages if that is more, at the tail of a per-CPU list.
+ * Locks: the slot's lock. */
 static void refill_slot(struct zone *zone, struct zone_slot *slot,
 			enum migratetype type, unsigned int n)
 {
@@ -303,8 +306,8 @@ static void refill_slot(struct zone *zone, struct zone_slot *slot,
 	WRITE_ONCE(slot->count[type], slot->count[type] + got);
 }
 
-/* Takes n pages onto `list` without asking the OS, or none: what one has in hand
- * who cannot use it, another could. */
+/* Takes n pages onto `list` without the OS. Takes all or none: pages held by a
+ * thread that needs more could be used by another. */
 static bool take_from_zone(struct zone *zone, enum migratetype type,
 			   unsigned int n, struct list_head *list)
 {
@@ -340,9 +343,11 @@ static void drain_slot(struct zone *zone, struct zone_slot *slot)
 	set_ceiling(zone, slot, 0);
 }
 
-/* Are there n pages, of either type? To take some and put them back would make
- * cold ones warm. Where a page of the OS is larger than the zone's, one that is
- * taken makes others warm: then the answer is yes, try. Locks: zone->lock. */
+/* Are n pages free, of either type, and within the limit? Asked first, as
+ * taking pages and putting them back would make cold ones warm. If a page of
+ * the OS is larger than the zone's, taking one page makes others warm, which
+ * this does not calculate: it answers true, and the caller tries. Locks:
+ * zone->lock. */
 static bool has_pages(struct zone *zone, unsigned int n)
 {
 	size_t room = n;
@@ -365,8 +370,8 @@ static bool has_pages(struct zone *zone, unsigned int n)
 	return warm + min(cold, (unsigned long)room) >= n;
 }
 
-/* As take_from_zone, also with what other CPUs hold and what the other type
- * has free. With every lock, so that nothing is on its way from one place to
+/* As take_from_zone, but also takes pages of other CPUs' lists and of the other
+ * type. Holds every lock, so that no page is just moving from one place to
  * another. */
 static bool take_harder(struct zone *zone, enum migratetype type,
 			unsigned int n, struct list_head *list)
@@ -396,8 +401,9 @@ static bool take_harder(struct zone *zone, enum migratetype type,
 	return got == n;
 }
 
-/* At the limit, what is warm or empty but cannot be had makes room for what
- * is cold. Return: did that change anything? Not if somebody else is at it. */
+/* At the limit, makes room for cold pages: gives back empty sections and warm
+ * pages that cannot be used. Return: was any memory given back? False also if
+ * another thread is doing this. */
 static bool make_room(struct zone *zone)
 {
 	size_t given;
@@ -427,7 +433,8 @@ bool uzs_alloc_pages_bulk(struct zone *zone, gfp_t gfp, enum migratetype type,
 			continue;
 		if (take_harder(zone, type, n, &list))
 			break;
-		/* Once: what is not enough goes back and forth. */
+		/* Only once: memory that is not enough could be given back and
+		 * taken again for ever. */
 		if (zone->limit && gfp == GFP_KERNEL && !made_room) {
 			made_room = true;
 			if (make_room(zone))
@@ -447,7 +454,7 @@ bool uzs_alloc_pages_bulk(struct zone *zone, gfp_t gfp, enum migratetype type,
 	return true;
 }
 
-#undef uzs_free_pages_bulk /* the checked body's macro */
+#undef uzs_free_pages_bulk /* a macro in the checked body */
 void uzs_free_pages_bulk(struct zone *zone, unsigned int n, struct page **pages)
 {
 	struct zone_slot *slot = uzs_this_cpu(&zone->slots);
@@ -464,8 +471,8 @@ void uzs_free_pages_bulk(struct zone *zone, unsigned int n, struct page **pages)
 		uzs_poison(page_address(zone, page),
 			   (size_t)1 << zone->page_shift);
 		if (unlikely(type == MIGRATE_ISOLATE)) {
-			/* Its section is being emptied: never to be handed
-			 * out from here. */
+			/* Its section is being emptied, so the page must not
+			 * be allocated from here. */
 			spin_lock(&zone->lock);
 			uzs_free_one_locked(zone, page);
 			uzs_note_free(zone);
@@ -476,7 +483,8 @@ void uzs_free_pages_bulk(struct zone *zone, unsigned int n, struct page **pages)
 		WRITE_ONCE(slot->count[type], slot->count[type] + 1);
 		if (slot->count[type] < high)
 			continue;
-		/* The coldest in cache go back, from the tail. */
+		/* Pages from the tail go back: they were used least recently,
+		 * so the CPU's cache has least of them. */
 		spin_lock(&zone->lock);
 		for (unsigned int b = zone->pcp_batch; b > 0; b--) {
 			page = list_entry(slot->list[type].prev, struct page,
@@ -521,6 +529,7 @@ unsigned long uzs_zone_destroy(struct zone *zone)
 	uzs_zone_keep_destroy(zone);
 	return used;
 }
+
 /* ---- for walks ----------------------------------------------------------- */
 
 struct section *uzs_zone_next_section(struct zone *zone,
@@ -548,78 +557,7 @@ void uzs_zone_end_walk(struct zone *zone, struct section *section)
 	section->walkers--;
 	spin_unlock(&zone->lock);
 }
-/* ---- for zone compaction ---------------------------------------------- */
 
-/* Up to n free pages at the section's cursor and behind it. Return: false if
- * there are more, but the limit is in the way. */
-static bool take_at_cursor(struct section *section, unsigned int n,
-			   struct page **pages, unsigned int *got)
-{
-	struct zone *zone = section->zone;
-	bool fits = true;
-
-	*got = 0;
-	spin_lock(&zone->lock);
-	while (*got < n && section->nr_free &&
-	       section->cursor < zone->nr_pages) {
-		struct page *page =
-			uzs_section_page(zone, section, section->cursor);
-		bool cold_fits = uzs_fits_limit(zone, uzs_cold_bytes(zone));
-
-		/* Others may take and free pages here meanwhile; a block is
-		 * always seen by its head, or behind the cursor. */
-		if (!(page_flags(page) & PG_buddy)) {
-			section->cursor++;
-			continue;
-		}
-		fits = cold_fits || page->private;
-		if (!fits)
-			break;
-		page = uzs_split_block(zone, page, !cold_fits);
-		uzs_page_out(zone, page);
-		uzs_unpoison(page_address(zone, page),
-			     (size_t)1 << zone->page_shift);
-		pages[(*got)++] = page;
-	}
-	spin_unlock(&zone->lock);
-	return fits;
-}
-
-unsigned int uzs_zone_take_free(struct section *section, unsigned int n,
-				struct page **pages)
-{
-	unsigned int got;
-
-	/* What was moved away is free, but warm: that makes room. */
-	if (!take_at_cursor(section, n, pages, &got) && !got &&
-	    uzs_discard_free(section->zone, 0, true))
-		take_at_cursor(section, n, pages, &got);
-	return got;
-}
-
-void uzs_zone_set_type(struct section *section, enum migratetype type)
-{
-	struct zone *zone = section->zone;
-
-	spin_lock(&zone->lock);
-	WRITE_ONCE(section->type, (u32)type);
-	for (unsigned int i = zone->first; i < zone->nr_pages;) {
-		struct page *page = uzs_section_page(zone, section, i);
-
-		if (!(page_flags(page) & PG_buddy)) {
-			i++;
-			continue;
-		}
-		if (page->private)
-			list_move(&page->lru,
-				  uzs_free_list(zone, page->aux, type));
-		else
-			list_move_tail(&page->lru,
-				       uzs_free_list(zone, page->aux, type));
-		i += 1u << page->aux;
-	}
-	spin_unlock(&zone->lock);
-}
 /* ---- statistics, check, fork ------------------------------------------ */
 
 unsigned long uzs_pcp_pages(struct zone *zone)
@@ -649,6 +587,7 @@ void uzs_zone_stat(struct zone *zone, struct zone_stat *stat)
 	stat->pages_used = out - pcp;
 	stat->bytes_free += pcp << zone->page_shift;
 }
+
 void uzs_zone_lock_all(struct zone *zone)
 {
 	for (unsigned int i = 0; i < zone->slots.slots; i++) {
@@ -671,10 +610,10 @@ void uzs_zone_unlock_all(struct zone *zone)
 
 void uzs_zone_fork_child(struct zone *zone)
 {
-	/* What was queued needs another thread. */
+	/* The thread that would run it is not in the child. */
 	if (zone->reclaim == UZS_RECLAIM_QUEUED)
 		zone->reclaim = UZS_RECLAIM_WANTED;
-	/* Who trims is not here to leave his walk. */
+	/* Nor is the thread that would end this walk. */
 	if (zone->trimmed)
 		zone->trimmed->walkers--;
 	zone->trimmed = NULL;

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* zone.h - the page allocator: pages of one size, from sections of the OS's
- * memory.
+/* zone.h - the page allocator: pages of one size, in sections of memory from
+ * the OS.
  *
  * Kernel origin: mm/page_alloc.c, mm/compaction.c, linux/mmzone.h,
- * linux/page-flags.h. What it shares with the kernel: buddies with orders,
- * split and merge under zone->lock; per-CPU page lists with batches in front;
- * pages grouped by mobility, so that what cannot move does not pin memory
- * that could empty out; an ISOLATE type for memory that is being emptied.
- * Simpler: one zone for each pool, callers get single pages (orders are
- * internal), no reference counts: a page has one owner, and its page lock and
- * PG_movable say who may touch it. Ours: sections come from the OS and go
- * back to it, and a page remembers whether the OS has filled it (PG_warm).
+ * linux/page-flags.h. As in the kernel: free blocks with orders, which are
+ * split and merged under zone->lock; per-CPU lists of pages, filled and emptied
+ * in batches; pages grouped by mobility, so that pages that cannot move do not
+ * keep a section that could become empty; a type ISOLATE for memory that is
+ * being emptied.
+ * Simpler: each user has a zone of its own; callers get single pages (orders
+ * are internal); no reference counts: a page has one owner, and its page lock
+ * and PG_movable say who may touch it.
+ * Ours: sections come from the OS and go back to it, and a page remembers
+ * whether the OS has filled it (PG_warm): *warm*, else *cold*.
  *
  *   section, 4 MiB, aligned to 4 MiB
  *   +--------+---------------------+-------+-------+--- ... ---+
@@ -23,16 +25,15 @@
  *  Z1 address -> section -> descriptor -> PFN is arithmetic: no table.
  *  Z2 a section is unmapped only under zone->trim_lock, and not while a walk
  *     is in it.
- *  Z3 a page whose page lock is held and that has PG_movable set is neither
- *     freed nor reused until it is unlocked (its owner locks it to free it).
+ *  Z3 a page that is locked and has PG_movable is neither freed nor reused
+ *     until it is unlocked: its owner locks it to free it.
  *  Z4 bytes_resident is never less than what the OS has filled.
- *  Z5 nothing but growing needs memory: freeing, moving and giving back
- *     cannot fail for lack of it.
- *  Z6 while more is free than is to be retained, a reclaim is wanted or
- *     queued.
+ *  Z5 only growing needs memory: freeing, moving and giving back cannot fail
+ *     for lack of it.
+ *  Z6 while more is free than is to be retained, a reclaim is wanted or queued.
  *
- * Lock order: zone->trim_lock, gate, page lock above all of the user's; slot
- * lock, then zone->lock below all of them. Ranks: lockdep.h.
+ * Lock order: zone->trim_lock, gate and page lock before all locks of the user;
+ * slot lock, then zone->lock after all of them. Ranks: checked/lockdep.h.
  */
 #ifndef UZS_COMPAT_ZONE_H
 #define UZS_COMPAT_ZONE_H
@@ -52,15 +53,16 @@
 #define UZS_SECTION_HEADER 128
 /* Orders of a section of 4 KiB pages. */
 #define UZS_NR_ORDERS 11
-/* Bytes that a per-CPU list takes or gives at once; twice as many may lie
- * there. */
+/* Bytes of a batch, which a per-CPU list takes or gives at once. The list may
+ * hold two batches. */
 #ifndef UZS_PCP_BATCH_BYTES
 #define UZS_PCP_BATCH_BYTES (128u << 10)
 #endif
 
-/* Bits of page->flags. All changes are atomic: bits have different owners. */
+/* Bits of page->flags. All changes are atomic, as the bits have different
+ * guards. */
 #define PG_locked (1u << 0) /* page lock */
-#define PG_waiters (1u << 1) /* somebody sleeps for the page lock */
+#define PG_waiters (1u << 1) /* a thread sleeps for the page lock */
 #define PG_buddy (1u << 2) /* head of a free block; guard: zone->lock */
 #define PG_slab (1u << 3) /* a slab; guard: the cache's lock */
 #define PG_movable \
@@ -78,14 +80,14 @@
 #define UZS_PAGE_OWNER_BYTES 0
 #endif
 
-/* A page's descriptor. While the page is allocated, all but flags belongs to
- * its owner. 32 bytes on 64-bit. */
+/* A page's descriptor. While the page is allocated, all fields but flags belong
+ * to its owner. 32 bytes on 64-bit. */
 struct page {
 	u32 flags; /* atomic */
 	u32 aux; /* free block: order; guard: zone->lock */
 	struct list_head lru; /* free: free list, or per-CPU list */
 	unsigned long private; /* free block: number of warm pages in it */
-	/* Builds whose owners need a larger descriptor (kernel/): theirs while
+	/* For builds whose owners need more (kernel/). Theirs while the page is
 	 * allocated. */
 	unsigned char owner[UZS_PAGE_OWNER_BYTES];
 };
@@ -103,8 +105,8 @@ struct section {
 	struct zone *zone; /* const after creation */
 	u32 nr_free; /* pages in the buddy lists; guard: zone->lock */
 	u32 type; /* enum migratetype; written under zone->lock, atomic */
-	u32 cursor; /* free scanner's place; guard: trim_lock */
-	u32 walkers; /* walks that are in it; guard: zone->lock */
+	u32 cursor; /* of zone_compact.c; guard: trim_lock */
+	u32 walkers; /* how many walks are in it; guard: zone->lock */
 	struct list_head walk; /* youngest first; guard: zone->lock */
 };
 
@@ -112,22 +114,21 @@ struct free_area {
 	struct list_head free_list[MIGRATE_TYPES];
 };
 
-/* Kernel: struct movable_operations. The first three are called with the page
- * locked. */
+/* Kernel: the same name. The first three are called with the page locked. */
 struct movable_operations {
-	/* May this page be moved? It then stays as it is until migrate or
-	 * putback. */
+	/* Return: can this page be moved? If so, its owner leaves it as it is
+	 * until migrate_page or putback_page. */
 	bool (*isolate_page)(struct zone *zone, struct page *page);
-	/* Moves contents and identity of `src` to `dst` (locked too, fresh).
-	 * 0, or -EAGAIN/-EBUSY with nothing changed. */
+	/* Moves contents and role of `src` to `dst`, a new page that is locked
+	 * too. Return: 0, or -EAGAIN or -EBUSY, with nothing changed. */
 	int (*migrate_page)(struct zone *zone, struct page *dst,
 			    struct page *src);
-	/* isolate_page's opposite: the page was not moved. */
+	/* Undoes isolate_page: the page was not moved. */
 	void (*putback_page)(struct zone *zone, struct page *page);
-	/* For owners that count references to their pages; else both are
+	/* For owners that count references to their pages; for others both are
 	 * NULL. get_page is called before the page lock is tried (false: the
-	 * page is just being freed), put_page when all is done; a page that
-	 * was moved away is then freed by whoever has the last reference. */
+	 * page is being freed), put_page at the end. A page whose contents were
+	 * moved away is then freed with its last reference. */
 	bool (*get_page)(struct zone *zone, struct page *page);
 	void (*put_page)(struct zone *zone, struct page *page);
 };
@@ -135,22 +136,22 @@ struct movable_operations {
 struct zone_slot {
 	local_lock_t lock;
 	u32 count[MIGRATE_PCPTYPES]; /* guard: lock; read relaxed */
-	/* Pages that may lie here before somebody has to look whether more is
-	 * free than is to be retained. guard: lock and zone->lock to write, one
-	 * of them to read */
+	/* If there are more pages than this in the lists, it is checked whether
+	 * more is free than is to be retained. guard: lock and zone->lock to
+	 * write, one of them to read */
 	u32 ceiling;
 	struct list_head list[MIGRATE_PCPTYPES]; /* guard: lock */
 };
 
-/* What is known of whether more is free than is to be retained. */
+/* Is more free than is to be retained? */
 enum uzs_reclaim_state {
-	UZS_RECLAIM_NONE, /* it is not, or nobody has looked yet */
-	UZS_RECLAIM_WANTED, /* it may be: somebody should queue a reclaim */
-	UZS_RECLAIM_QUEUED, /* somebody has: nobody need look */
+	UZS_RECLAIM_NONE, /* no, as far as is known */
+	UZS_RECLAIM_WANTED, /* perhaps: a reclaim should be queued */
+	UZS_RECLAIM_QUEUED, /* a reclaim is queued: no need to check */
 };
 
-/* The set of kept sections: bits in leaves, for all addresses that a process
- * has on the machines we know. */
+/* The set of kept sections: a bit for each, in leaves, for all addresses that a
+ * process can have: 48 bits on 64-bit machines. */
 #define UZS_KEEP_LEAF_SHIFT 15
 #define UZS_KEEP_LEAF_BITS (1u << UZS_KEEP_LEAF_SHIFT)
 #if UINTPTR_MAX > UINT32_MAX
@@ -173,9 +174,10 @@ struct zone {
 	unsigned int nr_pages; /* page indices in a section */
 	unsigned int max_order;
 	unsigned int pcp_batch; /* pages */
-	ptrdiff_t desc_offset; /* section + this + index * sizeof(page) */
+	/* descriptor: section + desc_offset + index * sizeof(struct page) */
+	ptrdiff_t desc_offset;
 	size_t os_page;
-	size_t head_resident; /* bytes of a section's head */
+	size_t head_resident; /* bytes of a section's header and descriptors */
 	size_t limit;
 	size_t retained;
 	const struct movable_operations *movable;
@@ -190,53 +192,55 @@ struct zone {
 	spinlock_t lock __aligned(64);
 	struct free_area free_area[UZS_NR_ORDERS]; /* guard: lock */
 	struct list_head sections; /* guard: lock */
-	struct list_head walk; /* the same, in the order of walks; guard: lock */
+	struct list_head walk; /* the same, in order of walks; guard: lock */
 	/* Written under lock, read relaxed by statistics. */
 	unsigned long nr_sections;
 	unsigned long nr_out; /* pages not in the buddy lists: used + pcp */
 	unsigned long nr_free; /* pages in the buddy lists */
 	unsigned long nr_warm; /* of those, warm */
-	unsigned long ceilings; /* of all slots */
-	size_t charged; /* bytes of others that count against the limit */
+	unsigned long ceilings; /* sum of all slots' ceilings */
+	size_t charged; /* other memory that counts for the limit, bytes */
 	unsigned long bytes_given_back; /* atomic, relaxed */
 	unsigned long pages_migrated; /* guard: trim_lock; read relaxed */
 	unsigned long migrations_busy; /* same */
 
-	/* One that unmaps or moves at a time; for as long as that takes. Within
-	 * it, gate: held while sections, or pages of one, are out of the lists,
-	 * and dropped between two steps if somebody wants it. So whoever needs
-	 * a zone that is whole (fork, check) waits for one step only. */
+	/* trim_lock: for the one thread that unmaps or moves, as long as that
+	 * takes. It also takes gate while sections or pages are out of the
+	 * lists, and drops gate between two steps if another thread wants it.
+	 * So a thread that needs the whole zone (fork, check) waits for one
+	 * step only. */
 	struct mutex trim_lock;
 	struct mutex gate;
 	u32 gate_wanted; /* see turn.h; with gate */
-	struct section *trimmed; /* a walk of who trims is in it; guard: gate */
+	struct section *trimmed; /* the user's walk under trim_lock is in it;
+				  * guard: gate */
 	struct shrinker_list shrinkers;
 };
 
-/* Bytes that uzs_zone_init wants for the per-CPU lists. */
+/* Bytes that uzs_zone_init needs for the per-CPU lists. */
 size_t uzs_zone_bytes(void);
 
-/* A zone without pages. @mem: uzs_zone_bytes() of zeroed memory. Takes
- * nothing from the OS. */
+/* Makes a zone without pages. @mem: uzs_zone_bytes() of zeroed memory. Takes no
+ * memory from the OS. */
 void uzs_zone_init(struct zone *zone, void *mem,
 		   const struct zone_options *options);
 
-/* Unmaps everything. Return: pages that were still handed out. */
+/* Unmaps everything. Return: how many pages were still allocated. */
 unsigned long uzs_zone_destroy(struct zone *zone);
 
-/* Least bytes_resident of a zone that has handed out a page. */
+/* The least bytes_resident of a zone with an allocated page. */
 size_t uzs_zone_min_bytes(const struct zone_options *options);
 
-/* Takes `n` pages. GFP_NOWAIT: only what the zone has; GFP_GROW: may map a
- * section; GFP_KERNEL: also gives back what stands in the way of a limit, and
- * calls the shrinkers before it gives up (so: no locks of a shrinker held).
- * Contents undefined.
- * Return: true with all n, or false with none. */
+/* Allocates `n` pages; their contents are undefined. GFP_NOWAIT: only what the
+ * zone has. GFP_GROW: may map a section. GFP_KERNEL: also gives free memory
+ * back if the limit requires it, and calls the shrinkers before it fails; so
+ * the caller must not hold a lock that a shrinker takes.
+ * Return: true with all n pages, or false with none. */
 bool uzs_alloc_pages_bulk(struct zone *zone, gfp_t gfp, enum migratetype type,
 			  unsigned int n, struct page **pages) __must_check;
 
-/* Gives pages back; PG_movable clear, page lock not held. May be called
- * under any lock. */
+/* Frees pages. They must not be locked or have PG_movable. May be called under
+ * any lock. */
 void uzs_free_pages_bulk(struct zone *zone, unsigned int n,
 			 struct page **pages);
 
@@ -253,31 +257,32 @@ static inline void __free_page(struct zone *zone, struct page *page)
 	uzs_free_pages_bulk(zone, 1, &page);
 }
 
-/* Gives free memory above `target` bytes back to the OS, that of the per-CPU
- * lists included: empty sections first, then runs of free pages, largest
- * first. Takes trim_lock unless the caller has it (`locked`), and gate. Return:
- * bytes given back. */
+/* Gives free memory above `target` bytes back to the OS; the per-CPU lists
+ * count too. Empty sections go first, then runs of free pages, the largest
+ * first. Takes trim_lock unless the caller has it (`locked`), and gate.
+ * Return: bytes given back. */
 size_t uzs_zone_reclaim(struct zone *zone, size_t target, bool locked);
 
 /* Empties the per-CPU lists into the buddy lists. */
 void uzs_zone_drain_pcp(struct zone *zone);
 
-/* For walks over all sections: the one behind `section`, NULL at the end; NULL
- * gives the first. Sections mapped meanwhile are not seen. The one that it
- * gives stays (Z2) until the next call, or until uzs_zone_end_walk. No locks
- * are needed, or held between two calls. */
+/* Walks over all sections. Return: the section behind `section`, or the first
+ * if that is NULL; NULL at the end. Sections that are mapped meanwhile are not
+ * seen. The returned section stays (Z2) until the next call or
+ * uzs_zone_end_walk. Needs no lock, and holds none between two calls. */
 struct section *uzs_zone_next_section(struct zone *zone,
 				      struct section *section);
-/* Leaves a walk before its end. */
+/* Ends a walk early. */
 void uzs_zone_end_walk(struct zone *zone, struct section *section);
 
-/* For who needs the zone whole: waits for one step of who trims. */
+/* For a thread that needs the whole zone. Waits for one step of the thread that
+ * has trim_lock, at most. */
 static inline void uzs_zone_lock_gate(struct zone *zone)
 {
 	uzs_turn_lock(&zone->gate, &zone->gate_wanted);
 }
 
-/* Between two steps of somebody who holds gate: lets others have it. */
+/* For the holder of gate, between two steps: gives others their turn. */
 static inline bool uzs_zone_gate_is_wanted(const struct zone *zone)
 {
 	return unlikely(READ_ONCE(zone->gate_wanted));
@@ -301,19 +306,14 @@ static inline void uzs_zone_give_way_in(struct zone *zone,
 }
 
 /* zone_compact.c: moves pages from sparse sections to dense ones. Needs
- * trim_lock, takes gate. Return: pages moved. */
+ * trim_lock, takes gate. Return: how many pages were moved. */
 unsigned long uzs_zone_compact(struct zone *zone);
-/* For it: free pages of one section, straight out of the buddy lists; at
- * most n. A section's type, its free blocks following it. Both need
- * trim_lock and gate. */
-unsigned int uzs_zone_take_free(struct section *section, unsigned int n,
-				struct page **pages);
-void uzs_zone_set_type(struct section *section, enum migratetype type);
 
-/* May more be free than is to be retained? Then somebody should queue a call
- * of uzs_zone_reclaim(zone, zone->retained, false), with no lock held; first
- * he says that he does. (Again and again where it is not called soon: he may
- * want to look whether it is queued still.) */
+/* Should a call of uzs_zone_reclaim(zone, zone->retained, false) be queued, as
+ * more may be free than is to be retained? The thread that queues it first
+ * calls uzs_zone_reclaim_queued. If the reclaim does not run soon, this becomes
+ * true again, so that the user can check that it is still queued. The thread
+ * that calls uzs_zone_reclaim holds no other lock. */
 static inline bool uzs_zone_wants_reclaim(struct zone *zone)
 {
 	return unlikely(READ_ONCE(zone->reclaim) == UZS_RECLAIM_WANTED);
@@ -323,19 +323,19 @@ static inline void uzs_zone_reclaim_queued(struct zone *zone)
 	WRITE_ONCE(zone->reclaim, (u32)UZS_RECLAIM_QUEUED);
 }
 
-/* ---- zone_keep.c: sections that are never unmapped, so that an address in one
- * may be looked at without a lock, whoever it comes from. For zones that ask
- * for it, before their first section. */
+/* ---- zone_keep.c: kept sections, which are never unmapped. So any address can
+ * be tested, and one in such a section read, without a lock. Only in zones for
+ * which uzs_zone_keep_init is called before their first section. */
 
-/* Bytes of zeroed memory that the zone wants for it; bytes of a leaf, of which
- * most zones need one. */
+/* Bytes of zeroed memory that uzs_zone_keep_init needs. Bytes of a leaf; most
+ * zones need one leaf. */
 size_t uzs_zone_keep_bytes(void);
 size_t uzs_zone_keep_leaf_bytes(void);
 void uzs_zone_keep_init(struct zone *zone, void *mem);
 void uzs_zone_keep_destroy(struct zone *zone);
 bool uzs_zone_keep_prepare(struct zone *zone,
 			   const struct section *section) __must_check;
-/* Keeps the section of a page that the caller has, for good. */
+/* Keeps the section of an address in a page of the caller's, for ever. */
 void uzs_zone_keep(struct zone *zone, const void *addr);
 
 static inline bool uzs_keep_has_room(uintptr_t nr)
@@ -343,7 +343,7 @@ static inline bool uzs_keep_has_room(uintptr_t nr)
 	return nr < (uintptr_t)UZS_KEEP_LEAVES * UZS_KEEP_LEAF_BITS;
 }
 
-/* Is any address in a section that is kept? */
+/* Is this address in a kept section? It may be any address. */
 static inline bool uzs_zone_keeps(const struct zone *zone, const void *addr)
 {
 	uintptr_t nr = (uintptr_t)addr >> UZS_SECTION_SHIFT;
@@ -360,33 +360,34 @@ static inline bool uzs_zone_keeps(const struct zone *zone, const void *addr)
 	       1;
 }
 
-/* Counts memory that is not the zone's against its limit. False, and nothing
- * counted, if it does not fit. */
+/* Counts other memory for the zone's limit. Return: false, with nothing
+ * counted, if it exceeds the limit. */
 bool uzs_zone_charge(struct zone *zone, size_t bytes) __must_check;
 void uzs_zone_uncharge(struct zone *zone, size_t bytes);
-/* Memory from the OS, zeroed, that is counted so; bytes are whole OS pages.
- * NULL: there is none, or it does not fit. */
+/* Maps zeroed memory and counts it in this way. @bytes: whole OS pages. Return:
+ * NULL: the OS has none, or it exceeds the limit. */
 void *uzs_zone_map(struct zone *zone, size_t bytes) __must_check;
 void uzs_zone_unmap(struct zone *zone, void *mem, size_t bytes);
 
 struct zone_stat {
-	unsigned long pages_used; /* handed out */
+	unsigned long pages_used; /* allocated */
 	size_t bytes_mapped;
 	size_t bytes_resident;
 	size_t bytes_free; /* resident and free */
 };
-/* One moment's figures, but for pages just moving in or out of the per-CPU
- * lists. */
+/* Figures of one moment. Pages that are just moving into or out of the per-CPU
+ * lists may be counted in either place. */
 void uzs_zone_stat(struct zone *zone, struct zone_stat *stat);
 
-/* Counts violations of the zone's invariants, telling each through `report`.
- * Needs gate; takes every slot lock and zone->lock. */
+/* Checks the zone's invariants and reports each violation to `report`. Needs
+ * gate; takes every slot lock and zone->lock. Return: how many violations. */
 unsigned long uzs_zone_check(struct zone *zone,
 			     void (*report)(void *arg, const char *text),
 			     void *arg);
 
-/* Every lock but trim_lock and gate, for fork and whoever needs all of it at
- * one moment; in the child of a fork, they are made anew. */
+/* Takes and drops every lock but trim_lock and gate: for fork, and for a thread
+ * that needs the whole zone at one moment. In the child of a fork they are
+ * renewed. */
 void uzs_zone_lock_all(struct zone *zone);
 void uzs_zone_unlock_all(struct zone *zone);
 void uzs_zone_fork_child(struct zone *zone);

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* zone_compact.c - empties sparse sections of a zone by moving their pages
- * to dense ones. Owns no state of its own.
+/* zone_compact.c - empties sparse sections of a zone by moving their pages to
+ * dense ones. Owns no state.
  *
  * Kernel origin: mm/compaction.c, mm/migrate.c (migrate_pages for movable_ops
- * pages), mm/page_isolation.c; differs: whole sections are the unit, the
- * sparsest is emptied first; no retries, no modes (what is busy stays).
- * Callers: pool.c (zs_trim). Calls: zone.c, the movable operations.
+ * pages), mm/page_isolation.c; differs: works on whole sections, the sparsest
+ * first; no retries and no modes: a busy page stays where it is.
  * Locks: needs trim_lock; takes gate, and drops it between two sections if
- * somebody waits for it; takes page locks, zone->lock for moments. Sleeps: as
- * the movable operations do.
+ * another thread waits for it; takes page locks; takes zone->lock for short
+ * times. Sleeps: if the movable operations do.
  * Guarantees:
  *  E1 needs no memory beyond the zone's own free pages.
- *  E2 ends: a section is emptied once at most, or skipped; pages move only
- *     to sections that are denser than their own.
- *  E3 a page that its owner holds, or cannot move now, stays as it is.
+ *  E2 ends: each section is emptied at most once; pages move only to sections
+ *     that are denser than their own.
+ *  E3 a page that its owner has locked, or cannot move now, stays as it is.
  */
-#include "zone.h"
+#include "buddy.h"
+#include "os.h"
 
 #define BUCKETS 32
 #define BATCH 32
@@ -26,9 +26,9 @@ static unsigned long used_pages(const struct zone *zone,
 	return zone->nr_pages - zone->first - section->nr_free;
 }
 
-/* Sorts the zone's sections, sparsest first, roughly: in BUCKETS steps of
- * occupancy. In place, as there must be no need for memory. Locks:
- * trim_lock; takes zone->lock. */
+/* Sorts the zone's sections by how full they are, in BUCKETS steps, the
+ * sparsest first. Sorts the list itself, as that needs no memory (E1). Locks:
+ * needs trim_lock; takes zone->lock. */
 static void sort_sections(struct zone *zone)
 {
 	struct list_head buckets[BUCKETS];
@@ -49,15 +49,96 @@ static void sort_sections(struct zone *zone)
 	spin_unlock(&zone->lock);
 }
 
-/* One run: two fingers that walk the sorted sections towards each other. New
- * sections enter the list at its head, where neither looks again. */
+/* ---- a section as source and as target ------------------------------------ */
+
+/* Takes up to n free pages, from the section's cursor on. Return: false if
+ * there are more, but the limit does not allow them. */
+static bool take_at_cursor(struct section *section, unsigned int n,
+			   struct page **pages, unsigned int *got)
+{
+	struct zone *zone = section->zone;
+	bool fits = true;
+
+	*got = 0;
+	spin_lock(&zone->lock);
+	while (*got < n && section->nr_free &&
+	       section->cursor < zone->nr_pages) {
+		struct page *page =
+			uzs_section_page(zone, section, section->cursor);
+		bool cold_fits = uzs_fits_limit(zone, uzs_cold_bytes(zone));
+
+		/* Others may allocate and free pages here between two calls. A
+		 * block that then begins before the cursor is missed. */
+		if (!(page_flags(page) & PG_buddy)) {
+			section->cursor++;
+			continue;
+		}
+		fits = cold_fits || page->private;
+		if (!fits)
+			break;
+		page = uzs_split_block(zone, page, !cold_fits);
+		uzs_page_out(zone, page);
+		uzs_unpoison(page_address(zone, page),
+			     (size_t)1 << zone->page_shift);
+		pages[(*got)++] = page;
+	}
+	spin_unlock(&zone->lock);
+	return fits;
+}
+
+/* Takes up to n free pages of a section out of the free lists. Return: how many.
+ * Locks: needs trim_lock and gate; takes zone->lock. */
+static unsigned int take_free(struct section *section, unsigned int n,
+			      struct page **pages)
+{
+	unsigned int got;
+
+	/* Pages whose contents were moved away are free, but warm. Giving them
+	 * back makes room. */
+	if (!take_at_cursor(section, n, pages, &got) && !got &&
+	    uzs_discard_free(section->zone, 0, true))
+		take_at_cursor(section, n, pages, &got);
+	return got;
+}
+
+/* Sets the type of a section and of its free blocks. Locks: needs trim_lock and
+ * gate; takes zone->lock. */
+static void set_type(struct section *section, enum migratetype type)
+{
+	struct zone *zone = section->zone;
+
+	spin_lock(&zone->lock);
+	WRITE_ONCE(section->type, (u32)type);
+	for (unsigned int i = zone->first; i < zone->nr_pages;) {
+		struct page *page = uzs_section_page(zone, section, i);
+
+		if (!(page_flags(page) & PG_buddy)) {
+			i++;
+			continue;
+		}
+		if (page->private)
+			list_move(&page->lru,
+				  uzs_free_list(zone, page->aux, type));
+		else
+			list_move_tail(&page->lru,
+				       uzs_free_list(zone, page->aux, type));
+		i += 1u << page->aux;
+	}
+	spin_unlock(&zone->lock);
+}
+
+/* ---- the two ends of the sorted list -------------------------------------- */
+
+/* One call of uzs_zone_compact. `source` walks the sorted sections from the
+ * sparsest on, `target` from the densest, until they meet. New sections enter
+ * the list at its head, where neither comes again. */
 struct compact_control {
 	struct zone *zone;
 	struct section *source; /* NULL before the first */
 	struct section *target;
 	unsigned long room; /* free pages behind source; an estimate, as others
 			     * allocate and free meanwhile */
-	struct page *pages[BATCH]; /* taken there, not yet used */
+	struct page *pages[BATCH]; /* taken from target, not yet used */
 	unsigned int nr_pages;
 };
 
@@ -75,8 +156,9 @@ static void start(struct compact_control *cc)
 	spin_unlock(&zone->lock);
 }
 
-/* Steps to the next sparsest section in use. False: there is none before the
- * target whose pages fit into the free pages of those behind it. */
+/* Goes to the next section before the target that has allocated pages. Return:
+ * false if there is none, or its pages do not fit into the free pages of the
+ * sections behind it. */
 static bool next_source(struct compact_control *cc)
 {
 	struct zone *zone = cc->zone;
@@ -103,14 +185,13 @@ static bool next_source(struct compact_control *cc)
 	return found;
 }
 
-/* Takes free pages from the densest section that has any, behind the source,
- * if there are none left. Return: is there one? */
+/* If cc->pages is empty, takes free pages from the densest section behind the
+ * source that has any. Return: is there a page? */
 static bool have_target(struct compact_control *cc)
 {
 	while (!cc->nr_pages && cc->target != cc->source) {
 		if (cc->target->type == MIGRATE_MOVABLE)
-			cc->nr_pages = uzs_zone_take_free(cc->target, BATCH,
-							  cc->pages);
+			cc->nr_pages = take_free(cc->target, BATCH, cc->pages);
 		if (cc->nr_pages)
 			break;
 		spin_lock(&cc->zone->lock);
@@ -121,14 +202,15 @@ static bool have_target(struct compact_control *cc)
 	return cc->nr_pages > 0;
 }
 
-/* Moves one page that is held in place. Return: did it move? */
+/* Moves one page, to which the caller has a reference if its owner counts them.
+ * Return: did it move? */
 static bool migrate_held(struct zone *zone, struct page *dst, struct page *src)
 {
 	int rc;
 
 	if (!(page_flags(src) & PG_movable) || !trylock_page(src))
 		return false;
-	/* Z3: from here on the page is neither freed nor reused. */
+	/* From here on the page is neither freed nor reused (Z3). */
 	if (!(page_flags(src) & PG_movable) ||
 	    !zone->movable->isolate_page(zone, src)) {
 		unlock_page(src);
@@ -164,13 +246,13 @@ static bool migrate_one(struct zone *zone, struct page *dst, struct page *src)
 	return moved;
 }
 
-/* Moves the pages of the source away. Return: pages moved. */
+/* Moves the pages of the source away. Return: how many were moved. */
 static unsigned long empty_source(struct compact_control *cc)
 {
 	struct zone *zone = cc->zone;
 	unsigned long moved = 0, busy = 0;
 
-	uzs_zone_set_type(cc->source, MIGRATE_ISOLATE);
+	set_type(cc->source, MIGRATE_ISOLATE);
 	for (unsigned int i = zone->first; i < zone->nr_pages; i++) {
 		struct page *page = uzs_section_page(zone, cc->source, i);
 
@@ -185,14 +267,14 @@ static unsigned long empty_source(struct compact_control *cc)
 			busy++;
 		}
 	}
-	uzs_zone_set_type(cc->source, MIGRATE_MOVABLE);
+	set_type(cc->source, MIGRATE_MOVABLE);
 	cc->room -= min(cc->room, moved);
 	WRITE_ONCE(zone->pages_migrated, zone->pages_migrated + moved);
 	WRITE_ONCE(zone->migrations_busy, zone->migrations_busy + busy);
 	return moved;
 }
 
-/* Gives back what was taken to move pages to. */
+/* Frees the pages that were taken as targets and not used. */
 static void put_targets(struct compact_control *cc)
 {
 	while (cc->nr_pages)
@@ -206,8 +288,8 @@ unsigned long uzs_zone_compact(struct zone *zone)
 
 	if (!zone->movable || !READ_ONCE(zone->nr_sections))
 		return 0;
-	/* Free pages on per-CPU lists hide from the free scanner, and keep
-	 * their section from counting as empty. */
+	/* Free pages in per-CPU lists count as used: they cannot be targets,
+	 * and their section does not count as empty. */
 	uzs_zone_drain_pcp(zone);
 	mutex_lock(&zone->gate);
 	sort_sections(zone);
