@@ -21,6 +21,7 @@
 #define UZS_COMPAT_RCU_H
 
 #include "base.h"
+#include "checked/lockdep.h"
 #include "list.h"
 
 #ifdef UZS_BODY_RCU_H
@@ -72,6 +73,7 @@ static inline void rcu_read_unlock(void)
 /* Must not be called by a reader. Sleeps. */
 static inline void synchronize_rcu(void)
 {
+	might_sleep();
 	UZS_RCU_HAPPENS_BEFORE(uzs_rcu_writers_done);
 	urcu_bp_synchronize_rcu();
 	UZS_RCU_HAPPENS_AFTER(uzs_rcu_readers_done);
