@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* lab.c - owns the fibers of a run and the finding.
- *
- * Stands for fault.c, too. Callers: everyone, through lab.h. Calls: the
- * scheduler, lab_fiber.c, lab_os.c, lockdep.c.
- */
+/* lab.c - owns the fibers of a run and the finding. Stands for fault.c, too. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -27,8 +23,8 @@
 
 #define TEXT_BYTES 2048
 #define ALT_STACK_BYTES (64u << 10)
-/* A fiber that makes no step for two of these is caught in a loop. Of CPU time,
- * so that neither a busy machine nor a debugger looks like one. */
+/* A fiber that makes no step for two of these is in an endless loop. Seconds of
+ * CPU time, so that a busy machine or a debugger does not matter. */
 #define WATCH_SECONDS 1
 
 struct uzs_lab_fiber *uzs_lab_current;
@@ -47,10 +43,9 @@ static struct {
 	char text[TEXT_BYTES];
 } lab;
 
-/* ---- findings ---------------------------------------------------------------
- */
+/* ---- findings ------------------------------------------------------------ */
 
-/* Ends what runs: a run, or what uzs_lab_protect called. */
+/* Ends the run, or the call of uzs_lab_protect. */
 __attribute__((noreturn)) static void give_up(void)
 {
 	if (uzs_lab_current) {
@@ -86,7 +81,7 @@ void uzs_lab_found(enum uzs_lab_finding kind, const char *format, ...)
 		give_up();
 }
 
-/* As uzs_lab_found, for who returns to a scheduler that then ends the run. */
+/* As uzs_lab_found, but returns. For callers that then end the run. */
 __attribute__((format(printf, 2, 3))) static void
 remember(enum uzs_lab_finding kind, const char *format, ...)
 {
@@ -138,10 +133,9 @@ void uzs_lab_forget_lock_order(void)
 	uzs_lockdep_forget_order();
 }
 
-/* ---- crashes, and loops without steps
- * ----------------------------------------- */
+/* ---- crashes, and loops without steps ------------------------------------ */
 
-/* For a message: which fiber, and its last step. */
+/* Text for a message: which fiber runs, and its last step. */
 static const char *where_am_i(void)
 {
 	static char text[256];
@@ -161,7 +155,7 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	if (sig == SIGSEGV && uzs_lab_os_trap(info->si_addr))
 		return;
 	if (!lab.have_back) {
-		/* Not the lab's: as if nobody had asked for the signal. */
+		/* Not in the lab's code: as if there were no handler. */
 		signal(sig, SIG_DFL);
 		return;
 	}
@@ -185,8 +179,9 @@ static void on_alarm(int sig)
 	siglongjmp(lab.back, 1);
 }
 
-/* On a stack of their own: fibers have little, and it may be full. Not
- * blocked while they run, as they leave by a long jump. */
+/* The handlers have a stack of their own, as a fiber's stack is small and may
+ * be full. Their signals are not blocked meanwhile, as they end by a long jump.
+ */
 void uzs_lab_catch_faults(void)
 {
 	static char alt_stack[ALT_STACK_BYTES];
@@ -227,8 +222,7 @@ bool uzs_lab_protect(void (*fn)(void *arg), void *arg)
 	return lab.finding == before;
 }
 
-/* ---- fibers
- * -------------------------------------------------------------------- */
+/* ---- fibers -------------------------------------------------------------- */
 
 static void page_freed(void *arg, struct zone *zone, struct page *page)
 {
@@ -332,14 +326,15 @@ static void become(struct uzs_lab_fiber *f)
 	uzs_lockdep_switch(f ? f->lockdep : NULL);
 }
 
-/* Goes on with `next` (NULL: nobody). Returns when it is our turn again. */
+/* Switches to `next` (NULL: ends the run). Returns when it is this fiber's turn
+ * again. */
 static void hand_over(struct uzs_lab_fiber *me, struct uzs_lab_fiber *next)
 {
 	become(next);
 	uzs_fiber_switch(me->context, next ? next->context : NULL);
 }
 
-/* The scheduler has chosen `f`, and f runs. */
+/* The scheduler has chosen `f`, which now runs. */
 static void grant(struct uzs_lab_fiber *f)
 {
 	lab.steps++;
@@ -438,13 +433,12 @@ void uzs_lab_run(const struct uzs_lab_scheduler *scheduler)
 	uzs_lab_protect(run_fibers, NULL);
 	uzs_fiber_left();
 	become(NULL);
-	uzs_lockdep_drop_all(NULL); /* of a check that did not come back */
+	uzs_lockdep_drop_all(NULL); /* in case a check did not return */
 	uzs_hooks_leave();
 	lab.scheduler = NULL;
 }
 
-/* ---- steps
- * ---------------------------------------------------------------------- */
+/* ---- steps --------------------------------------------------------------- */
 
 void uzs_lab_point(enum uzs_lab_op op, enum uzs_lab_access access,
 		   const void *obj, const char *what,
@@ -491,7 +485,7 @@ void uzs_lab_access(enum uzs_lab_op op, const volatile void *obj, int order,
 		.place = &place->at,
 	};
 	step_here(me);
-	/* Others may have freed it before it was our turn. */
+	/* Others may have freed it before this fiber was chosen. */
 	uzs_lab_check_memory(obj, 1, &place->at);
 }
 
@@ -535,8 +529,7 @@ void uzs_lab_set_cpu(unsigned int cpu)
 	me->cpu = cpu;
 }
 
-/* ---- who waits for what
- * ------------------------------------------------------------ */
+/* ---- who waits for what -------------------------------------------------- */
 
 static bool is_asleep(const struct uzs_lab_fiber *f)
 {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* lab_env.c - what a virtual CPU sees of its machine: which CPU it is, the
- * clock, threads, RCU. Owns the number of the last grace period.
+/* lab_env.c - the machine of a virtual CPU: the CPU's number, the clock,
+ * threads, RCU. Owns the number of the last grace period.
  *
- * Stands for percpu.c, worker.c, rcu.h's liburcu and, with lab_force.h,
- * pthread_join and pthread_self.
- * Callers: everyone, through percpu.h, os.h, worker.h, rcu.h. Calls: lab.c.
+ * Stands for percpu.c, worker.c, liburcu and, with lab_force.h, pthread_join
+ * and pthread_self.
  */
 #include "lab.h"
 
@@ -14,9 +13,7 @@
 
 static u64 rcu_number; /* of the last synchronize_rcu */
 
-/* ---- percpu.h
- * ------------------------------------------------------------------------------
- */
+/* ---- percpu.h ------------------------------------------------------------ */
 
 unsigned int uzs_nr_cpu_slots(void)
 {
@@ -46,8 +43,7 @@ unsigned int uzs_cpu_slot(unsigned int slots)
 	return me->cpu % slots;
 }
 
-/* ---- os.h: the clock; threads
- * ----------------------------------------------------------------- */
+/* ---- os.h: the clock; threads -------------------------------------------- */
 
 u64 uzs_clock_ns(void)
 {
@@ -73,7 +69,7 @@ int uzs_worker_create(const struct uzs_worker_plan *plan, pthread_t *thread,
 	struct uzs_lab_fiber *f, *me = uzs_lab_current;
 
 	(void)plan;
-	/* Before a run there is nobody to run it; what is queued stays so. */
+	/* Outside of a run the thread could not run. Items stay queued. */
 	if (!me)
 		return EAGAIN;
 	uzs_lab_point(LAB_SPAWN, LAB_CHANGES, NULL, NULL, UZS_HERE);
@@ -102,10 +98,8 @@ unsigned long uzs_lab_thread_self(void)
 	return uzs_lab_current ? uzs_lab_current->id + 1ul : 0;
 }
 
-/* ---- RCU (rcu.h)
- * --------------------------------------------------------------------- */
+/* ---- RCU (rcu.h) --------------------------------------------------------- */
 
-/* Is a reader inside that was so before number `wait`? */
 bool uzs_lab_readers_before(const struct uzs_lab_fiber *self, u64 wait)
 {
 	for (unsigned int i = 0; i < uzs_lab_nr_fibers(); i++) {
@@ -139,8 +133,8 @@ void uzs_lab_rcu_read_unlock(const struct uzs_place *here)
 	me->rcu_depth--;
 }
 
-/* Two steps: from the first on new readers need not be waited for, at the
- * second the old ones are gone. */
+/* Two steps. From the first on, new readers need not be waited for. The second
+ * one waits until the old readers are gone. */
 void uzs_lab_synchronize_rcu(const struct uzs_place *here)
 {
 	struct uzs_lab_fiber *me = uzs_lab_current;

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* lab_fiber.c - owns the stacks of fibers.
- *
- * Callers: lab.c. Calls: the OS, for memory.
- */
+/* lab_fiber.c - owns the stacks of fibers. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -43,14 +40,14 @@ static struct uzs_fiber_context *all;
 static struct uzs_fiber_context *running; /* NULL: thread_context */
 
 #if UZS_FIBER_ASM
-/* Stores the stack pointer to *from and goes on where `to` was stored. */
+/* Stores the stack pointer in *from and continues where `to` was stored. */
 void uzs_fiber_swap(void **from, void *to);
-/* Where a fiber begins: calls the function that was laid on its stack. */
+/* Where a fiber begins: calls the function that is stored on its stack. */
 void uzs_fiber_begin(void);
 
 #if defined(__x86_64__)
-/* The six registers that a function has to keep; the rounding mode nobody
- * here changes. */
+/* Saves the six registers that a function has to preserve. The rounding mode is
+ * never changed here. */
 __asm__(".text\n"
 	".globl uzs_fiber_swap\n"
 	".hidden uzs_fiber_swap\n"
@@ -154,7 +151,7 @@ static void *first_frame(char *top, void (*entry)(void *arg), void *arg)
 #endif
 #endif
 
-/* What an earlier run left poisoned. */
+/* An earlier run may have left parts of the stack poisoned. */
 static void unpoison_stack(struct uzs_fiber_context *f)
 {
 #ifdef UZS_ASAN
@@ -183,7 +180,7 @@ struct uzs_fiber_context *uzs_fiber_new(size_t stack_bytes)
 		munmap(mem, stack_bytes + guard);
 		return NULL;
 	}
-	/* The head lies above the stack, away from where it overflows. */
+	/* The structure is above the stack: an overflow does not reach it. */
 	f = (struct uzs_fiber_context *)(mem + guard + stack_bytes - head);
 	f->stack = mem + guard;
 	f->size = stack_bytes - head;
@@ -232,7 +229,6 @@ static void asan_leave(struct uzs_fiber_context *from,
 	__sanitizer_start_switch_fiber(&from->fake, to->stack, to->size);
 }
 
-/* Where the thread's own stack is, ASan says when it is left. */
 static void asan_arrive(struct uzs_fiber_context *self)
 {
 	const void *bottom;
@@ -241,7 +237,7 @@ static void asan_arrive(struct uzs_fiber_context *self)
 	__sanitizer_finish_switch_fiber(self->fake, &bottom, &size);
 }
 
-/* Known once: from pthread, as nobody has switched yet. */
+/* Finds the thread's own stack, before the first switch. */
 static void asan_know_thread(void)
 {
 	pthread_attr_t attr;
@@ -305,7 +301,7 @@ void uzs_fiber_left(void)
 	running = NULL;
 #ifdef UZS_ASAN
 	{
-		/* The jump took the stack along, but not ASan's idea of it. */
+		/* After the jump ASan still believes in the fiber's stack. */
 		void *fake = NULL;
 
 		__sanitizer_start_switch_fiber(&fake, thread_context.stack,

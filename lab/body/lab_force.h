@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* lab_force.h - included before all else when the library is compiled for the
- * lab (-include): what the sources do with the compiler's and the system's
- * own words becomes a step, or goes to the lab.
+ * lab (-include). Replaces functions of the compiler and the system that the
+ * sources call:
  *
- *   __atomic_*           a step, with the place and the words of the source
+ *   __atomic_*           a step, with the place and the text of the source
  *   memcpy and the like  checks the memory and notes the bytes
  *   pthread_join ...     of a fiber
  *
- * A macro of a function's own name is not expanded again within itself, so
- * the access itself is the compiler's.
+ * A macro is not expanded again within itself. So a macro with the name of a
+ * builtin can call the builtin.
  */
 #ifndef UZS_LAB_BODY_FORCE_H
 #define UZS_LAB_BODY_FORCE_H
@@ -30,7 +30,7 @@
 				       UZS_LAB_PLACE(text)); \
 	} while (0)
 
-/* Relaxed adding is for counters: nobody looks at the answer. */
+/* Relaxed adding is for counters: its result is not used. */
 #define UZS_LAB_ADD_OP(order) ((order) == __ATOMIC_RELAXED ? LAB_ADD : LAB_RMW)
 
 #define __atomic_load_n(p, order)                            \

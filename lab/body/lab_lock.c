@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* lab_lock.c - the locks of checked.h, and sleeping on a word, in the lab.
- * Owns no state: a lock's word says who has it.
+/* lab_lock.c - the locks of checked.h, and sleeping on a word, in the lab. Owns
+ * no state: a lock's state is in its word.
  *
- * Kernel origin: as lock.h. Nobody spins or queues here: a fiber is chosen
- * only when the lock is free (F1 in lab.h), and which of several gets it is
- * for the scheduler to say; so every order that the real locks allow can be
- * had, and some that their fairness would delay.
- * Differs: a reader does not queue behind a writer that waits. That this could
- * lock up is lockdep's to find, which counts readers as writers.
- * Callers: everyone, through checked.h and lock.h. Calls: lab.c, lockdep.c.
+ * Kernel origin: as lock.h. No fiber spins or waits in a queue: a fiber is
+ * chosen only when its lock is free (F1 in lab.h), and the scheduler decides
+ * which of several gets it. So every order that the real locks allow is
+ * possible, and some that their fairness would delay.
+ * Differs: a new reader does not wait behind a waiting writer. lockdep finds
+ * the deadlocks that this could cause, as it counts readers as writers.
  *
- * word of a spinlock: 0 or UZS_SPIN_LOCKED; of the others as in lock.h, less
- * what is for waiting.
+ * A spinlock's word is 0 or UZS_SPIN_LOCKED. The other words are as in lock.h,
+ * without the bits for waiting.
  */
 #define UZS_LOCK_NATIVE
 #include "compat/checked/checked.h"
@@ -26,8 +25,8 @@ static const char *name_of(const struct uzs_lock_map *map,
 	return uzs_lock_class_name(uzs_lock_class_of(map, kind));
 }
 
-/* Does anybody wait for it? Nobody sleeps, but some may be at a step that they
- * cannot do. */
+/* Does a fiber wait for it? Fibers do not sleep for a lock, but are before a
+ * step that they cannot do. */
 static bool is_contended(const void *lock)
 {
 	for (unsigned int i = 0; i < uzs_lab_nr_fibers(); i++) {
@@ -95,7 +94,7 @@ static enum uzs_lab_access access_of(enum uzs_lock_kind kind)
 	return kind == UZS_LOCK_READ ? LAB_ADDS : LAB_CHANGES;
 }
 
-/* Outside of a run nobody else is there to give it back. */
+/* Outside of a run no other fiber could release the lock. */
 static void check_alone(const struct taking *t, enum uzs_lab_op op)
 {
 	struct uzs_lab_step step = { .op = op, .obj = t->lock };
@@ -114,7 +113,7 @@ static void point(const struct taking *t, enum uzs_lab_op op)
 		      uzs_lock_class_name(t->class), t->here);
 }
 
-/* Return: false if the fiber has it already. */
+/* Return: false if the fiber holds it already. */
 static bool wait_for(const struct taking *t, enum uzs_lab_op op)
 {
 	if (!uzs_lockdep_take(t->lock, t->class, t->order, t->kind, t->here))
@@ -232,7 +231,7 @@ void uzs_checked_mutex_unlock(struct mutex *lock, const struct uzs_place *here)
 	unlock_spin(&lock->spin, UZS_LOCK_MUTEX, here);
 }
 
-/* As the lock, whose order the caller answers for: it is not looked at. */
+/* As wait_for, but the order is not checked: the caller guarantees it. */
 static void wait_nested(const struct taking *t, enum uzs_lab_op op)
 {
 	point(t, op);
@@ -460,13 +459,12 @@ void uzs_checked_page_clear(struct page *page, u32 bits)
 	page->flags &= ~bits;
 }
 
-/* ---- sleeping on a word ----------------------------------------------------
- */
+/* ---- sleeping on a word -------------------------------------------------- */
 
 void uzs_lab_wait_on(u32 *word, u32 expected, u64 ns,
 		     const struct uzs_lab_place *here)
 {
-	/* Looking and going to sleep is one step, as futex does it. */
+	/* Checking the word and going to sleep is one step, as in a futex. */
 	uzs_lab_point(LAB_WAIT, LAB_CHANGES, word, here->what, &here->at);
 	if (!uzs_lab_current) {
 		if (*word == expected)

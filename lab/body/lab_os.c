@@ -8,12 +8,11 @@
  *
  * A snapshot write-protects the arena. The first write to a page traps: the
  * page is copied, made writable, and is "hot" from then on. Restoring copies
- * the hot pages back; as the runs from one snapshot write to much the same
- * pages, there are no more traps after the first few.
+ * the hot pages back. The runs from one snapshot write to almost the same
+ * pages, so after a few runs there are no more traps.
  *
- * Callers: zone.c, pool.c, deferred.c through os.h; lab.c. Calls: the OS.
- * Known limits: the arena has the size it was made with; memory given back is
- * used again for pieces of the same size only.
+ * Known limits: the arena does not grow; memory that was unmapped is used again
+ * only for the same size.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -26,11 +25,11 @@
 #include "lab.h"
 #include "lab_os.h"
 
-#define GRAIN sizeof(unsigned long) /* bytes to a byte of poison */
+#define GRAIN sizeof(unsigned long) /* bytes for each byte of poison */
 #define PAGE 4096u
 #define MAX_SPARE 256
 
-/* Of memory that was given back, by uzs_os_unmap. */
+/* Memory that was unmapped by uzs_os_unmap. */
 struct spare {
 	uintptr_t addr;
 	size_t size;
@@ -77,8 +76,9 @@ static void *map(size_t bytes, int prot)
 	return mem == MAP_FAILED ? NULL : mem;
 }
 
-/* The same place in each process, so that what is found is found again there,
- * even if it comes of using a wrong pointer. Somewhere else if it is taken. */
+/* At the same address in each process, so that a finding is found again, even
+ * if it comes from a wrong pointer. At another address if that one is in use.
+ */
 static char *map_arena(size_t bytes, size_t align)
 {
 	char *mem;
@@ -125,8 +125,7 @@ bool uzs_lab_os_init(size_t bytes, bool track)
 	return true;
 }
 
-/* ---- snapshot and restore --------------------------------------------------
- */
+/* ---- snapshot and restore ------------------------------------------------ */
 
 bool uzs_lab_keep(void *addr, size_t size)
 {
@@ -199,8 +198,8 @@ u64 uzs_lab_memory_print(void)
 		size_t at = (size_t)arena.hot[i] * PAGE;
 		u64 h = arena.hot[i] + 1, word;
 
-		/* A page that is as it was says nothing: it may not be hot in
-		 * the other run. */
+		/* Unchanged pages do not count, as they may not be hot in
+		 * another run. */
 		if (!memcmp(arena.base + at, arena.copy + at, PAGE))
 			continue;
 		for (size_t b = 0; b < PAGE; b += sizeof(word)) {
@@ -247,8 +246,7 @@ void uzs_lab_clear(void)
 	header()->mapped = 0;
 }
 
-/* ---- poison
- * ------------------------------------------------------------------ */
+/* ---- poison -------------------------------------------------------------- */
 
 static bool in_arena(const volatile void *addr, size_t size)
 {
@@ -290,8 +288,8 @@ void uzs_lab_poison(const volatile void *addr, size_t size)
 		return;
 	if (size >= PAGE && *poison == 2)
 		first = 2;
-	/* A slab cache lifts the poison of the first word before it gives an
-	 * object back; so here it is a user's. */
+	/* A slab cache clears the poison of an object's first word before it
+	 * poisons the object. So this object was freed twice by its user. */
 	if (size < PAGE && *poison)
 		uzs_lab_found(LAB_FOUND_DOUBLE_FREE,
 			      "%zu bytes at %p are freed twice", size,
@@ -300,13 +298,13 @@ void uzs_lab_poison(const volatile void *addr, size_t size)
 	*poison = first;
 }
 
-/* Has somebody written to a page since it was freed? Asked when it is handed
- * out again, and at the end of a run. */
+/* Was a page written to since it was freed? Called when it is allocated again,
+ * and at the end of a run. */
 static void check_fill(const volatile void *addr, size_t size)
 {
 	const u8 *mem = (const u8 *)addr;
 
-	/* The fast way to compare all of it with its first byte. */
+	/* A fast way to compare all bytes with the first one. */
 	if (likely(mem[0] == FILL && !memcmp(mem, mem + 1, size - 1)))
 		return;
 	for (size_t i = 0; i < size; i += sizeof(u64)) {
@@ -342,7 +340,7 @@ static void check_freed(size_t number)
 		check_fill(page, PAGE);
 }
 
-/* With a snapshot only pages that were written to since can be different. */
+/* After a snapshot, only hot pages can have changed. */
 void uzs_lab_check_freed(void)
 {
 	size_t all = arena.snapshot ? 0 : header()->used / PAGE;
@@ -353,7 +351,8 @@ void uzs_lab_check_freed(void)
 		check_freed(i);
 }
 
-/* Its contents change: nothing is known of them any more. */
+/* To be called when the contents change: pages are not filled with FILL then.
+ */
 static void forget_fill(const void *addr, size_t size)
 {
 	u8 *poison = poison_of(addr);
@@ -397,8 +396,7 @@ __attribute__((weak)) void uzs_lab_plain(const volatile void *addr, size_t size,
 	(void)write;
 }
 
-/* ---- os.h
- * ---------------------------------------------------------------------- */
+/* ---- os.h ---------------------------------------------------------------- */
 
 size_t uzs_os_page_size(void)
 {
@@ -448,7 +446,7 @@ bool uzs_os_unmap(void *addr, size_t size)
 	uzs_os_discard(addr, size);
 	uzs_lab_poison(addr, size);
 	h->mapped -= size;
-	/* What does not fit is lost until the arena is cleared. */
+	/* If there is no room, the piece is lost until the arena is cleared. */
 	if (h->nr_spare < MAX_SPARE)
 		h->spare[h->nr_spare++] =
 			(struct spare){ (uintptr_t)addr, size };
@@ -458,7 +456,7 @@ bool uzs_os_unmap(void *addr, size_t size)
 bool uzs_os_discard(void *addr, size_t size)
 {
 	forget_fill(addr, size);
-	/* Restoring is cheaper without system calls. */
+	/* Without a system call, restoring is cheaper. */
 	if (arena.snapshot || size < (size_t)1 << 20)
 		memset(addr, 0, size);
 	else
