@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* check.c - the invariants of a pool, numbered, as a function. Owns no state.
+/* check.c - checks the numbered invariants of a pool. Owns no state.
  *
- *  I1  a zspage is in the list of the group that its inuse puts it into
+ *  I1  a zspage is in the list of the group that belongs to its inuse
  *  I2  a class counts the zspages of each list
  *  I3  objs_capacity is zspages * objs_per_zspage
  *  I4  objs_inuse is the sum of inuse
- *  I5  a chain has pages_per_zspage pages, each of which knows its zspage,
+ *  I5  a chain has pages_per_zspage pages, each of which knows its zspage and
  *      its first object's offset, and may be migrated
  *  I6  the free list has objs - inuse entries, each free, none twice
  *  I7  inuse objects carry a handle, whose word leads back to the object
- *  I8  pages_allocated is the sum over the classes, at most peak_pages;
- *      where pages are freed after class->lock never less than the sum
+ *  I8  pages_allocated is the sum over the classes, at most peak_pages; where
+ *      pages are freed after class->lock never less than the sum
  *  I9  the zone's and the slab caches' own invariants
- *  I10 every page handed out is a zspage's or a slab's, or in the hands of
- *      an unfinished call: never fewer are out than these
+ *  I10 every page handed out is a zspage's or a slab's, or an unfinished call
+ *      has it: the zone never counts fewer than these
  *  I11 every drain callback of per-CPU buffers freed something
- *  I12 what is kept for reuse is live, of the class that it is kept for, no
+ *  I12 handles kept for reuse are live, of the class that they are kept for, no
  *      more than there is room for, none twice, and counted
  *
- * Locks: takes every lock of the pool down to class->lock, but the rights, for
- * its whole duration. Sleeps: yes.
+ * Locks: takes every lock of the pool down to class->lock, except the rights,
+ * and holds them to the end. Sleeps: yes.
  */
 #include "check.h"
 
@@ -37,8 +37,9 @@ struct check {
 	struct zs_pool *pool;
 	FILE *out;
 	unsigned long bad;
-	unsigned long pages; /* of all zspages seen */
-	/* sections of the zone, by a hash: handles lie in few of them */
+	unsigned long pages; /* of all zspages checked */
+	/* Sections of the zone, found by a hash. Handles lie in few
+	 * sections. */
 	const struct section *known[KNOWN_SECTIONS];
 };
 
@@ -59,7 +60,7 @@ violated(struct check *check, const char *format, ...)
 
 static void report_text(void *arg, const char *text)
 {
-	/* The caller adds up what the zone and slabs count. */
+	/* The caller adds up the counts of zone and slabs. */
 	struct check *check = arg;
 
 	if (check->out)
@@ -67,7 +68,7 @@ static void report_text(void *arg, const char *text)
 			check->pool->name, text);
 }
 
-/* I5. Return: is the chain fit to be walked? */
+/* I5. Return: can the chain be walked? */
 static bool check_chain(struct check *check, const struct size_class *class,
 			const struct zspage *zspage)
 {
@@ -115,7 +116,7 @@ static void check_free_list(struct check *check, const struct size_class *class,
 	unsigned int expected = class->objs_per_zspage - zspage->inuse, n = 0;
 	unsigned long idx = zspage->freeobj;
 
-	/* A list with an entry twice never ends: too many entries. */
+	/* A list that contains an entry twice never ends: count the entries. */
 	while (idx < class->objs_per_zspage && n <= expected) {
 		unsigned long head = uzs_read_head(
 			uzs_obj_head_at(check->pool, zspage, (unsigned)idx));
@@ -139,7 +140,7 @@ static void check_free_list(struct check *check, const struct size_class *class,
 			n > expected ? " or more" : "", expected);
 }
 
-/* Locks: gate, so that no section goes away. */
+/* Locks: needs gate, so that no section goes away. */
 static bool is_section(struct check *check, const struct section *addr)
 {
 	struct zone *zone = &check->pool->zone;
@@ -161,7 +162,7 @@ static bool is_section(struct check *check, const struct section *addr)
 }
 
 /* Is there a word of the handle cache at that address? A program that writes
- * behind an object's end leaves anything in the next one's first word. */
+ * past an object's end may leave any value in the next object's first word. */
 static bool is_handle(struct check *check, unsigned long handle)
 {
 	const struct kmem_cache *cache = &check->pool->handle_cache;
@@ -201,7 +202,7 @@ static void check_objects(struct check *check, const struct size_class *class,
 				handle);
 			continue;
 		}
-		/* It may be a dead one, and poisoned. */
+		/* It may be a dead word, which is poisoned. */
 		word = uzs_peek_word((const void *)handle);
 		if (word != obj)
 			violated(
@@ -280,14 +281,14 @@ void uzs_unlock_pool(struct zs_pool *pool)
 	uzs_reuse_unlock(pool);
 }
 
-/* Pages handed out. Exact, unlike uzs_zone_stat, which may count pages twice
- * that move between the lists while it looks. */
+/* Pages handed out. Exact. uzs_zone_stat may count a page twice that moves
+ * between the lists at that moment. */
 static unsigned long count_used_pages(struct zone *zone)
 {
 	unsigned long used;
 	unsigned int i;
 
-	uzs_zone_lock_all(zone); /* every lock */
+	uzs_zone_lock_all(zone); /* all of its locks */
 	used = zone->nr_out;
 	for_each_slot(i, &zone->slots)
 	{
@@ -300,7 +301,7 @@ static unsigned long count_used_pages(struct zone *zone)
 	return used;
 }
 
-/* Can pages be on their way back that no class has any more? */
+/* Can pages be on their way back to the zone that no class counts any more? */
 static bool frees_pages_late(const struct zs_pool *pool)
 {
 	return pool->scope->frees_late || pool->reuse.mem ||
@@ -328,7 +329,7 @@ static void check_used_pages(struct check *check)
 	struct zs_pool *pool = check->pool;
 	unsigned long slabs, used;
 
-	/* Slabs come and go only under their cache's lock. */
+	/* Slabs are added and removed only under their cache's lock. */
 	spin_lock(&pool->handle_cache.lock);
 	spin_lock(&pool->zspage_cache.lock);
 	slabs = pool->handle_cache.nr_slabs + pool->zspage_cache.nr_slabs;
@@ -342,10 +343,10 @@ static void check_used_pages(struct check *check)
 			used, check->pages, slabs);
 }
 
-/* Of any class, if it is only staged: nobody has looked at it yet. */
+/* Stands for any class: a staged handle has not been looked at yet. */
 #define STAGED_CLASS ZS_MAX_CLASSES
 
-/* In how many places a handle is kept. */
+/* Counts the places in which a handle is kept. */
 static unsigned int times_kept(struct zs_pool *pool, unsigned int index,
 			       unsigned long handle)
 {
@@ -376,7 +377,7 @@ static void check_kept_handle(struct check *check, unsigned int index,
 		violated(check, "I12: kept handle %#lx is none", handle);
 		return;
 	}
-	/* It may be a dead one, and poisoned. */
+	/* It may be a dead word, which is poisoned. */
 	obj = uzs_peek_word((const void *)handle);
 	if (!uzs_handle_word_live(pool, obj)) {
 		violated(check, "I12: kept handle %#lx is not live", handle);
@@ -391,7 +392,7 @@ static void check_kept_handle(struct check *check, unsigned int index,
 			 handle);
 }
 
-/* I12. Locks: needs those of all slots. */
+/* I12. Locks: needs those of all reuse slots. */
 static void check_kept(struct check *check)
 {
 	struct zs_pool *pool = check->pool;
@@ -476,7 +477,7 @@ unsigned long zs_pool_check(struct zs_pool *pool, FILE *out)
 	uzs_lock_pool(pool);
 	bad = uzs_check_pool(pool, &all, out);
 	uzs_unlock_pool(pool);
-	/* What lay in magazines may have been the last of its slab. */
+	/* Emptying the magazines may have freed the last object of a slab. */
 	uzs_kick_reclaim(pool);
 	return bad;
 }

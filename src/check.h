@@ -5,16 +5,16 @@
 
 #include "types.h"
 
-/* Every lock of the allocator but the rights and hand_lock, in order, for whom
- * must have all to himself. */
+/* Takes, in order, every lock of the allocator but the rights and hand_lock:
+ * for a caller that must have the pool to itself. */
 void uzs_lock_pool(struct zs_pool *pool);
 void uzs_unlock_pool(struct zs_pool *pool);
-/* What zs_pool_check looks at, for who keeps everybody else away without its
- * locks: the lab stops all CPUs. */
+/* What zs_pool_check looks at, for a caller that keeps all others away without
+ * the pool's locks: the lab stops all CPUs. */
 struct pool_check {
 	struct size_class *const *class; /* NULL: all of the pool's */
 	unsigned int nr_classes;
-	unsigned long other_pages; /* in zspages of those left out */
+	unsigned long other_pages; /* in zspages of the classes left out */
 	bool slabs, zone; /* I9 */
 	bool kept; /* I12 */
 	bool as_is; /* I9 of slabs without emptying the magazines */

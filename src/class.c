@@ -13,7 +13,7 @@
 
 struct class_builder {
 	struct zs_pool *pool;
-	struct size_class *next; /* one behind the last that was made */
+	struct size_class *next; /* behind the last one built */
 };
 
 static void build_class(const struct class_geometry *g, void *arg)
@@ -27,7 +27,8 @@ static void build_class(const struct class_geometry *g, void *arg)
 	}
 	spin_lock_init(&class->lock);
 	lock_set_rank(&class->lock, RANK_CLASS);
-	lock_set_order(&class->lock, g->index + 1); /* uzs_lock_pool */
+	lock_set_order(&class->lock, g->index + 1); /* uzs_lock_pool takes
+						     * several */
 	class->index = g->index;
 	class->size = g->size;
 	class->objs_per_zspage = g->objs;
@@ -35,8 +36,8 @@ static void build_class(const struct class_geometry *g, void *arg)
 	class->huge = g->objs == 1 && g->pages == 1;
 	for (int i = 0; i < NR_FULLNESS_GROUPS; i++)
 		INIT_LIST_HEAD(&class->fullness_list[i]);
-	/* The largest size that shares a zspage: what is larger than that,
-	 * handle word included, gets a page to itself. */
+	/* The largest size that shares a zspage, handle word included. An
+	 * object that is larger gets a page to itself. */
 	if (!b->pool->huge_class_size && g->pages != 1 && g->objs != 1)
 		b->pool->huge_class_size =
 			g->size - ((unsigned int)ZS_HANDLE_SIZE - 1);
@@ -79,8 +80,8 @@ void uzs_remove_zspage(struct size_class *class, struct zspage *zspage)
 	uzs_add(&class->zspages[zspage->fullness], -1);
 }
 
-/* Moves a zspage to the list of the group that its objects in use now put it
- * into. Return: that group. Locks: needs class->lock. */
+/* Moves a zspage to the list of the group that belongs to its inuse. Return:
+ * that group. Locks: needs class->lock. */
 unsigned int uzs_fix_fullness_group(struct size_class *class,
 				    struct zspage *zspage)
 {
@@ -93,8 +94,8 @@ unsigned int uzs_fix_fullness_group(struct size_class *class,
 	return group;
 }
 
-/* The zspage to allocate from: of the fullest group that has room, the
- * latest. Locks: needs class->lock. */
+/* The zspage to allocate from: the latest of the fullest group that has room.
+ * Locks: needs class->lock. */
 struct zspage *uzs_find_zspage(struct size_class *class)
 {
 	assert_spin_locked(&class->lock);
@@ -105,8 +106,8 @@ struct zspage *uzs_find_zspage(struct size_class *class)
 	return NULL;
 }
 
-/* Pages that moving objects together would free. Locks: none; an estimate
- * unless class->lock is held. */
+/* Pages that compaction would free. Locks: none needed; without class->lock it
+ * is an estimate. */
 unsigned long uzs_freeable_pages(struct size_class *class)
 {
 	unsigned long capacity = READ_ONCE(class->objs_capacity);

@@ -5,9 +5,11 @@
 
 #include "types.h"
 
-/* Builds the table in `mem`, zeroed, room for the distinct classes. */
+/* Builds the class table. `mem` is zeroed and has room for the distinct
+ * classes. */
 void uzs_init_classes(struct zs_pool *pool, struct size_class *mem);
-/* Is `index` the one that gives its class its number (not merged away)? */
+/* Does the class at `index` have this number itself (not merged into
+ * another)? */
 static inline bool uzs_class_is_own(const struct zs_pool *pool,
 				    unsigned int index)
 {

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* compact.c - moves objects together so that whole zspages empty out. Owns
+/* compact.c - moves objects together so that whole zspages become empty. Owns
  * the right to compact and the counters.
  *
  * Kernel origin: mm/zsmalloc.c zs_compact, __zs_compact, migrate_zspage,
  * isolate_src_zspage, isolate_dst_zspage, putback_zspage, zs_shrinker_count,
- * zs_shrinker_scan; differs: measures how long class->lock is held; for want
- * of memory it passes over what is being read (K5).
+ * zs_shrinker_scan; differs: measures how long class->lock is held;
+ * uzs_compact_for_memory passes over zspages that are being read (K5).
  * Locks: takes compact_lock, pool->lock (write), then class->lock; tries
- * zspage->lock. Sleeps: for these, never with them.
+ * zspage->lock. Sleeps: to wait for compact_lock, never under the others.
  * Guarantees:
  *  K1 needs no memory.
  *  K2 moves objects only while that frees at least one zspage.
- *  K3 holds the locks for the filling of one zspage at most; less if somebody
- *     waits for pool->lock: then for the emptying of one at most.
+ *  K3 holds the locks while it fills one zspage at most; if a thread waits for
+ *     pool->lock, while it empties one at most.
  *  K4 ends: every round empties a source, fills a destination, or is the last.
- *  K5 zs_compact leaves a class when the zspage whose turn it is as a source is
- *     being read, as the kernel's does; uzs_compact_for_memory goes on with
- *     the next one, so that one reader does not keep a class's memory.
+ *  K5 zs_compact leaves a class when its next source zspage is being read, as
+ *     the kernel's does. uzs_compact_for_memory goes on with the next zspage,
+ *     so that one reader does not keep the memory of a whole class.
  */
 #include "compact.h"
 
@@ -26,7 +26,7 @@
 #include "object.h"
 #include "zspage.h"
 
-/* The locks of one class's compaction, and since when. */
+/* The locks that the compaction of one class holds, and since when. */
 struct compaction {
 	struct zs_pool *pool;
 	struct size_class *class;
@@ -50,7 +50,7 @@ static void compaction_unlock(struct compaction *c)
 	uzs_atomic_max_long(&c->pool->stat.compact_hold_ns_max, held);
 }
 
-/* Takes the latest zspage of the fullest group that has one. Locks: needs
+/* Takes out the latest zspage of the fullest group that has one. Locks: needs
  * class->lock. */
 static struct zspage *isolate_dst_zspage(struct size_class *class)
 {
@@ -67,8 +67,8 @@ static struct zspage *isolate_dst_zspage(struct size_class *class)
 	return NULL;
 }
 
-/* Takes the latest zspage of the emptiest group that has one, locked for
- * writing; NULL if it is being read, or with pass_over the next one that is
+/* Takes out the latest zspage of the emptiest group that has one, locked for
+ * writing. If it is being read: NULL, or with pass_over the next zspage that is
  * not. Locks: needs class->lock. */
 static struct zspage *isolate_src_zspage(struct size_class *class,
 					 bool pass_over)
@@ -90,8 +90,8 @@ static struct zspage *isolate_src_zspage(struct size_class *class,
 	return NULL;
 }
 
-/* Takes a zspage that is being read, so that objects can only be moved into it:
- * the latest of the fullest group that has one. Locks: needs class->lock. */
+/* Takes out a zspage that is being read, the latest of the fullest group that
+ * has one. Objects can only be moved into it. Locks: needs class->lock. */
 static struct zspage *isolate_pinned_zspage(struct size_class *class)
 {
 	for (int group = ZS_INUSE_RATIO_99; group >= ZS_INUSE_RATIO_10;
@@ -109,8 +109,8 @@ static struct zspage *isolate_pinned_zspage(struct size_class *class)
 	return NULL;
 }
 
-/* Puts an isolated zspage into the list where it belongs. Return: its group.
- * Locks: needs class->lock. */
+/* Puts an isolated zspage into the list that belongs to its inuse. Return: its
+ * group. Locks: needs class->lock. */
 static unsigned int putback_zspage(struct size_class *class,
 				   struct zspage *zspage)
 {
@@ -120,11 +120,12 @@ static unsigned int putback_zspage(struct size_class *class,
 	return group;
 }
 
-/* So many objects ahead of its turn a handle's word is fetched: it lies
- * anywhere, and nothing but the object leads to it. */
+/* Prefetch distance: the handle word is fetched this many objects early. Handle
+ * words lie anywhere, and only the object's first word leads to its own. */
 #define AHEAD 8
 
-/* Return: is there another object? */
+/* Prefetches the handle word of the iterator's object. Return: is there another
+ * object? */
 static bool fetch_handle(struct obj_iter *it)
 {
 	__builtin_prefetch((void *)uzs_obj_iter_handle(it), 1);
@@ -180,8 +181,8 @@ static unsigned long compact_class(struct zs_pool *pool,
 			break;
 		src = isolate_src_zspage(class, pass_over);
 		if (!src && pass_over) {
-			/* Only what is read is left: it gets what dst has. (Or
-			 * it is not read any more.) */
+			/* All zspages left are being read: fill one of these
+			 * from dst. (Or their readers have ended.) */
 			putback_zspage(class, dst);
 			dst = isolate_pinned_zspage(class);
 			if (!dst)
@@ -227,7 +228,7 @@ static unsigned long compact_pool(struct zs_pool *pool, bool pass_over)
 	for (unsigned int i = pool->nr_classes; i-- > 0;) {
 		struct size_class *class = pool->size_class[i];
 
-		/* Nothing to free is the rule: no lock for that. */
+		/* Most classes have nothing to free: check without a lock. */
 		if (uzs_class_is_own(pool, i) && uzs_freeable_pages(class))
 			freed += compact_class(pool, class, pass_over);
 	}

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* compact.h - moves objects together. */
+/* compact.h - moves objects together, so that zspages become empty. */
 #ifndef UZS_COMPACT_H
 #define UZS_COMPACT_H
 
 #include "types.h"
 
-/* As zs_compact, passing over what is being read. Needs compact_lock. Return:
- * pages freed. */
+/* As zs_compact, but passes over zspages that are being read. Locks: needs
+ * compact_lock. Return: pages freed. */
 unsigned long uzs_compact_for_memory(struct zs_pool *pool);
 
 #endif

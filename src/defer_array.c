@@ -3,8 +3,9 @@
  *
  * Kernel origin: the series "mm/zsmalloc: reduce lock contention in zs_free",
  * v2 of April 2026; differs: the array is a ring, so that a flush knows when
- * what came before it is done.
- * Locks: its lock is only tried by who queues, and never held while freeing.
+ * all that was queued before it is freed.
+ * Locks: a thread that queues only tries the array's lock. It is never held
+ * while freeing.
  * Sleeps: no.
  */
 #include "defer_array.h"
@@ -29,7 +30,7 @@ static size_t ring_bytes(const struct zs_pool *pool)
 		     uzs_os_page_size());
 }
 
-/* The array, which is made if there is none yet; NULL without memory. */
+/* The array. Maps it if there is none yet; NULL without memory. */
 static unsigned long *get_ring(struct zs_pool *pool)
 {
 	struct deferred *d = &pool->deferred;
@@ -89,7 +90,7 @@ bool uzs_array_drain(struct zs_pool *pool, u64 until)
 		handles[n++] = ring[d->tail++ & (d->capacity - 1)];
 	spin_unlock(&d->lock);
 	uzs_fetch_objects(pool, handles, n);
-	/* One by one, each as its scope has it: so does the series of April. */
+	/* One by one, as the scope frees, like the series of April. */
 	for (unsigned int i = 0; i < n; i++)
 		uzs_free_one(pool, handles[i]);
 	uzs_defer_count_drained(pool, n);

@@ -3,9 +3,10 @@
  *
  * Kernel origin: the series "mm/zsmalloc: reduce lock contention in zs_free",
  * v3 of May 2026: per-CPU buffers with push and drain; differs: a slot has a
- * lock that is only tried, as a thread cannot keep others off its CPU.
- * Locks: slot locks and bufs_lock are leaves (but for the work queue's) and
- * never held while freeing, nor during a drain callback of the caller's.
+ * lock that is only tried, because a thread cannot keep others off its CPU.
+ * Locks: under slot locks and bufs_lock only the work queue's lock is taken.
+ * They are never held while freeing, nor during a drain callback of the
+ * caller's.
  * Sleeps: queue_all and drain do; push does not.
  */
 #include "defer_bufs.h"
@@ -20,7 +21,8 @@ static struct defer_buf *take_reserve(struct deferred *d)
 {
 	struct defer_buf *buf;
 
-	/* With nothing left each push comes here: it only reads then. */
+	/* While the reserve is empty each push comes here: then it only
+	 * reads. */
 	if (!READ_ONCE(d->nr_reserve))
 		return NULL;
 	spin_lock(&d->bufs_lock);
@@ -45,7 +47,7 @@ static void queue_buf(struct deferred *d, struct defer_slot *slot,
 	slot->buf = next;
 }
 
-/* The ready set of callbacks: a value is a handle. */
+/* The default callbacks: a value is a handle. */
 static enum zs_push_result push_handle(const struct zs_pool *pool, void *buf,
 				       unsigned int count, unsigned long handle)
 {
@@ -65,8 +67,8 @@ static enum zs_push_result push(const struct zs_pool *pool,
 	return ops->push(buf->mem, buf->count, value);
 }
 
-/* Locks: needs drain_lock and hand_lock, drops and retakes both: the callback
- * may wait for anything, also for somebody who wants them. */
+/* Locks: needs drain_lock and hand_lock, drops and retakes both, because the
+ * callback may wait for anything, also for a thread that wants them. */
 static void call_drain(struct zs_pool *pool, struct defer_buf *buf)
 {
 	struct deferred *d = &pool->deferred;
@@ -87,7 +89,7 @@ static void call_drain(struct zs_pool *pool, struct defer_buf *buf)
 }
 
 /* Stores a value in the slot's buffer, or in a fresh one. Locks: needs
- * slot->lock. Return: stored; *full tells that a buffer was queued. */
+ * slot->lock. Return: was it stored? *full is set if a buffer was queued. */
 static bool push_value(struct zs_pool *pool, struct defer_slot *slot,
 		       unsigned long value, bool *full)
 {
@@ -111,7 +113,8 @@ static bool push_value(struct zs_pool *pool, struct defer_slot *slot,
 			*full = true;
 			return true;
 		case ZS_PUSH_FULL:
-			/* An empty buffer that takes nothing never will. */
+			/* A value that an empty buffer does not take never
+			 * fits. */
 			next = slot->buf->count ? take_reserve(d) : NULL;
 			if (!next)
 				return false;
@@ -129,7 +132,7 @@ bool uzs_bufs_push(struct zs_pool *pool, unsigned long value)
 	bool stored, full = false;
 
 	slot = uzs_this_cpu(&d->slots);
-	/* Taken by a thread that lost its CPU, or by a flush. */
+	/* A thread that lost its CPU, or a flush, has the lock. */
 	if (unlikely(!spin_trylock(&slot->lock))) {
 		uzs_count(&d->nr_sync_busy, 1);
 		return false;
@@ -147,7 +150,7 @@ bool uzs_bufs_push(struct zs_pool *pool, unsigned long value)
 	return stored;
 }
 
-/* The values in it are done with. */
+/* Puts a buffer back whose values were freed. */
 static void put_drained(struct zs_pool *pool, struct defer_buf *buf)
 {
 	struct deferred *d = &pool->deferred;
@@ -214,8 +217,7 @@ u64 uzs_bufs_queued(struct deferred *d)
 
 /* ---- life, statistics, locks ----------------------------------------------- */
 
-/* The parts of the mapping that per-CPU buffers are in: slots, buffer heads,
- * pages. */
+/* The parts of the per-CPU buffers' mapping: slots, buffer heads, pages. */
 struct bufs_layout {
 	unsigned int reserve; /* buffers */
 	unsigned int nr; /* buffers in all */
@@ -275,13 +277,13 @@ int uzs_bufs_alloc(struct zs_pool *pool, size_t own_bytes)
 		list_add_tail(&bufs[i].list, &d->reserve);
 		d->nr_reserve++;
 	}
-	/* Each CPU has a buffer of its own from the start. */
+	/* Each CPU has a buffer from the start. */
 	for (unsigned int i = 0; i < d->slots.slots; i++) {
 		struct defer_slot *slot = uzs_per_cpu(&d->slots, i);
 
 		spin_lock_init(&slot->lock);
 		lock_set_rank(&slot->lock, RANK_DEFERRED);
-		lock_set_order(&slot->lock, i + 1); /* fork takes them all */
+		lock_set_order(&slot->lock, i + 1); /* a fork takes them all */
 		slot->buf = take_reserve(d);
 	}
 	return 0;

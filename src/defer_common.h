@@ -12,7 +12,7 @@ static inline void uzs_defer_schedule(struct zs_pool *pool)
 		uzs_count(&pool->deferred.nr_scheduled, 1);
 }
 
-/* Long due: asks again for a thread that could not be had. */
+/* The drain is overdue. If the worker could not be started, tries again. */
 static inline void uzs_defer_ask_again(struct zs_pool *pool)
 {
 	struct deferred *d = &pool->deferred;
@@ -21,15 +21,16 @@ static inline void uzs_defer_ask_again(struct zs_pool *pool)
 		queue_work(&pool->wq, &d->work);
 }
 
-/* How many handles were taken out of the queue and freed. */
+/* Counts handles that were taken out of the queue and freed. */
 static inline void uzs_defer_count_drained(struct zs_pool *pool, unsigned int n)
 {
 	uzs_count(&pool->deferred.nr_drained, n);
 	uzs_count(&pool->relieved, n);
 }
 
-/* A step of a drain begins and ends: what it takes out of the queue is in hand,
- * for which a fork waits. Locks: needs drain_lock; takes hand_lock. */
+/* One step of a drain begins and ends. What it takes out of the queue is in
+ * hand until then, and a fork waits for that. Locks: needs drain_lock; takes
+ * hand_lock. */
 static inline void uzs_defer_step_begin(struct deferred *d)
 {
 	uzs_assert_held(&d->drain_lock);
@@ -41,8 +42,8 @@ static inline void uzs_defer_step_end(struct deferred *d)
 	uzs_turn_give(&d->hand_wanted);
 }
 
-/* Could the pool still hold an object of any size, if so many bytes more were
- * not for objects? */
+/* Could the pool still hold an object of any size, if `bytes` more were not
+ * available for objects? */
 static inline bool uzs_defer_leaves_room(const struct zs_pool *pool,
 					 size_t own_bytes, size_t bytes)
 {

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* deferred.c - frees later: which way, and who drains. Owns the right to drain.
+/* deferred.c - frees later, in one of several ways, and controls who drains.
+ * Owns the right to drain.
  *
- * Kernel origin: the series "mm/zsmalloc: reduce lock contention in zs_free"
- * of 2026: zs_free_deferred, zs_free_deferred_flush; the queues are in
+ * Kernel origin: the series "mm/zsmalloc: reduce lock contention in zs_free" of
+ * 2026: zs_free_deferred, zs_free_deferred_flush; the queues are in
  * defer_array.c and defer_bufs.c.
  * Locks: takes drain_lock, hand_lock, then whatever freeing takes; none of them
  * is held during a drain callback of the caller's. Sleeps: flush and drain do;
  * zs_free_deferred and zs_defer_push only as zs_free does.
  * Guarantees:
- *  D1 what was queued is freed once, and what was not queued is freed (or left
- *     to the caller) at once: no handle is lost.
- *  D2 a queuer never waits for a drain: it tries, and frees by itself if that
- *     fails.
- *  D3 a flush returns when all that was queued before it is freed, also while
+ *  D1 a queued handle is freed once. A handle that was not queued is freed at
+ *     once, or left to the caller. No handle is lost.
+ *  D2 a thread that queues never waits for a drain: it tries, and frees the
+ *     handle itself if that fails.
+ *  D3 a flush returns when all that was queued before it is freed, even while
  *     others go on queueing.
  */
 #include "deferred.h"
@@ -28,8 +29,8 @@
 #include "scope.h"
 #include "words.h"
 
-/* For those who may run beside zs_pool_enable_deferred_free: what belongs to a
- * mode is there when the mode is seen. */
+/* For threads that may run beside zs_pool_enable_deferred_free: a thread that
+ * sees a mode also sees what belongs to it. */
 static enum zs_defer_mode mode_of(const struct deferred *d)
 {
 	return smp_load_acquire(&d->mode);
@@ -37,7 +38,7 @@ static enum zs_defer_mode mode_of(const struct deferred *d)
 
 /* ---- the right to drain -------------------------------------------------- */
 
-/* Also waits until nobody is in a callback. */
+/* Takes drain_lock while no thread is in a callback. */
 static void lock_drain(struct deferred *d)
 {
 	mutex_lock(&d->drain_lock);
@@ -68,7 +69,7 @@ bool zs_defer_push(struct zs_pool *pool, unsigned long value)
 		claimed = true;
 	}
 	stored = uzs_bufs_push(pool, value);
-	/* The caller has to free it, as if he had not tried. */
+	/* The caller has to free it, as if this call had not been made. */
 	if (unlikely(claimed && !stored))
 		uzs_harden_set(value, USE_LIVE);
 	return stored;
@@ -76,8 +77,8 @@ bool zs_defer_push(struct zs_pool *pool, unsigned long value)
 
 /* ---- both kinds --------------------------------------------------------- */
 
-/* For reuse. The handle word would have to be waited for: a hardened pool looks
- * at it when reuse does. */
+/* For reuse. A hardened pool checks the handle word later, when reuse reads it:
+ * here the thread would wait for the word to be loaded. */
 static bool keep_or_free(struct zs_pool *pool, unsigned long handle)
 {
 	static const char call[] = "zs_free_deferred";
@@ -128,8 +129,8 @@ static bool drain_some(struct zs_pool *pool, enum zs_defer_mode mode, u64 until)
 	return uzs_array_drain(pool, until);
 }
 
-/* The worker's part: until nothing is left, but of buffers at most half the
- * reserve in one run, so that other work gets its turn. */
+/* The worker's drain: until nothing is left. Of buffers, one run drains at most
+ * half the reserve, so that other work gets its turn. */
 static void drain_work(struct work_struct *work)
 {
 	struct zs_pool *pool =
@@ -153,8 +154,8 @@ static void drain_work(struct work_struct *work)
 	}
 }
 
-/* The number up to which all is queued now. Return: false if nothing ever
- * was. */
+/* The queueing number up to which all is queued now. Return: false if nothing
+ * was ever queued. */
 static bool note_queued(struct zs_pool *pool, enum zs_defer_mode mode,
 			u64 *until)
 {
@@ -181,8 +182,8 @@ void zs_free_deferred_flush(struct zs_pool *pool)
 	uzs_harden_tell_noted(pool);
 	if (!note_queued(pool, mode, &until))
 		return;
-	/* Having the lock with nothing left means that it is freed: others
-	 * free only under it. */
+	/* Others free only under drain_lock. So if it is held and nothing is
+	 * left, all is freed. */
 	while (more) {
 		lock_drain(d);
 		more = drain_some(pool, mode, until);
@@ -197,8 +198,9 @@ bool uzs_deferred_has_queued(struct zs_pool *pool)
 
 	if (mode_of(d) == ZS_DEFER_PERCPU && d->ops)
 		return false;
-	/* First what left: one that comes and one that goes meanwhile must not
-	 * look like none. */
+	/* Read the count of what left first. Otherwise one handle that is
+	 * queued and one that is freed meanwhile would look like an empty
+	 * queue. */
 	gone = uzs_deferred_nr_drained(pool) + uzs_reuse_nr_taken(pool);
 	return uzs_deferred_nr_queued(pool) != gone;
 }
@@ -211,8 +213,8 @@ bool uzs_deferred_drain_for_memory(struct zs_pool *pool)
 	u64 until;
 
 	uzs_assert_held(&d->drain_lock);
-	/* The caller may hold a lock that his callback takes; his values are
-	 * his. */
+	/* With own callbacks: the caller may hold a lock that his drain takes,
+	 * and his values are not handles. These are not drained here. */
 	if (!uzs_deferred_has_queued(pool))
 		return false;
 	if (mode == ZS_DEFER_REUSE)
@@ -231,7 +233,7 @@ unsigned long zs_drain(struct zs_pool *pool)
 	bool more = mode_of(d) == ZS_DEFER_PERCPU;
 	u64 until = uzs_bufs_queued(d);
 
-	/* What a run of the work leaves to the next. */
+	/* Buffers that one run of the work leaves to the next. */
 	while (more) {
 		lock_drain(d);
 		more = uzs_bufs_drain(pool, until);
@@ -249,7 +251,7 @@ size_t uzs_deferred_need(const struct zs_pool *pool, enum zs_defer_mode mode)
 		return uzs_bufs_need(pool);
 	case ZS_DEFER_REUSE:
 		return uzs_reuse_bytes(pool);
-	case ZS_DEFER_DEFAULT: /* the array only if there is room */
+	case ZS_DEFER_DEFAULT: /* the array, only if there is room for it */
 	case ZS_DEFER_NONE:
 		break;
 	}
@@ -269,7 +271,7 @@ int zs_pool_enable_deferred_free(struct zs_pool *pool,
 		return -EBUSY;
 	zs_free_deferred_flush(pool);
 	flush_work(&pool->wq, &d->work);
-	/* Another thread may be about to do the same. */
+	/* Another thread may call this at the same time. */
 	mutex_lock(&d->drain_lock);
 	if (d->mode != ZS_DEFER_PERCPU)
 		err = uzs_bufs_alloc(pool, uzs_deferred_bytes(pool));
@@ -294,7 +296,7 @@ int uzs_deferred_init(struct zs_pool *pool, enum zs_defer_mode mode)
 	uzs_array_init(pool);
 	uzs_bufs_init(d);
 	switch (mode) {
-	case ZS_DEFER_DEFAULT: /* the array, once it is needed */
+	case ZS_DEFER_DEFAULT: /* the array, mapped when first needed */
 		d->mode = uzs_defer_leaves_room(pool, 0, uzs_array_need(pool))
 				  ? ZS_DEFER_ARRAY
 				  : ZS_DEFER_NONE;
@@ -314,7 +316,7 @@ int uzs_deferred_init(struct zs_pool *pool, enum zs_defer_mode mode)
 	return 0;
 }
 
-/* A drain callback may push again. */
+/* A drain callback may push again, so flush until nothing is left. */
 void uzs_deferred_drain_all(struct zs_pool *pool)
 {
 	do
@@ -376,7 +378,8 @@ void uzs_deferred_fork_hand(struct zs_pool *pool)
 	u64 now = uzs_clock_ns(), end = now + FORK_PATIENCE_NS;
 
 	uzs_turn_lock(&d->hand_lock, &d->hand_wanted);
-	/* It may wait for the forking thread, or be what forks. */
+	/* The callback may wait for the forking thread, or be the one that
+	 * forks. */
 	while (d->calling && now < end &&
 	       !pthread_equal(d->caller, pthread_self())) {
 		mutex_unlock(&d->hand_lock);

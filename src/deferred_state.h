@@ -12,10 +12,10 @@
 #include "compat/workqueue.h"
 #include "uzsmalloc.h"
 
-/* What an array of handles has room for: as many as there are pages in 128
- * MiB. The pages of per-CPU buffers in reserve: 256 KiB. (The series of April
+/* Bytes of the array of handles: as many handles as there are pages in 128 MiB.
+ * Bytes of the per-CPU buffers' reserve: 256 KiB. (From the series of April
  * 2026, v2, and of May 2026, v3.) */
-#ifndef DEFER_ARRAY_BYTES /* the lab's are small */
+#ifndef DEFER_ARRAY_BYTES /* the lab has smaller ones */
 #define DEFER_ARRAY_BYTES ((size_t)128 << 20)
 #define DEFER_RESERVE_BYTES ((size_t)256 << 10)
 #endif
@@ -24,32 +24,34 @@
 struct defer_buf {
 	struct list_head list; /* reserve or queue; guard: bufs_lock */
 	void *mem; /* one page; const */
-	unsigned int count; /* values; guard: who has the buffer */
+	unsigned int count; /* values; guard: the buffer's current owner */
 };
 
 struct defer_slot {
-	spinlock_t lock; /* only tried, but by a flush */
+	spinlock_t lock; /* only tried, except by a flush */
 	struct defer_buf *buf; /* may be NULL; guard: lock */
 	unsigned long nr_queued; /* guard: lock; read relaxed */
-	unsigned long nr_full; /* found no room; guard: lock; read relaxed */
+	unsigned long nr_full; /* pushes without room; guard: lock; read
+				* relaxed */
 };
 
 struct deferred {
-	/* guard: drain_lock to write, atomic to read; const for those who
+	/* guard: drain_lock to write, atomic to read; const for threads that
 	 * queue */
 	enum zs_defer_mode mode;
 
-	/* One drains at a time: who has drain_lock, or who is in the caller's
-	 * callback. So whoever has the lock, and finds nobody there, knows that
-	 * what left the queue is freed. Within it, hand_lock: held while the
-	 * pool's own code has handles in hand that are in no queue; for fork,
-	 * which waits for no more than that. Order: above pool->lock. */
+	/* One thread drains at a time: the one that has drain_lock, or the one
+	 * that is in the caller's callback. So a thread that has the lock, and
+	 * finds nobody in the callback, knows that all that left the queue is
+	 * freed. hand_lock is taken within drain_lock. It is held while the
+	 * pool's own code has handles in hand that are in no queue. A fork
+	 * waits only for that. Order: above pool->lock. */
 	struct mutex drain_lock;
 	struct mutex hand_lock;
 	u32 hand_wanted; /* see compat/turn.h; with hand_lock */
-	u32 calling; /* 1: somebody is in the callback, without locks. guard:
-		      * drain_lock and hand_lock to write; slept on */
-	pthread_t caller; /* who; guard: as calling */
+	u32 calling; /* 1: a thread is in the callback, without locks. guard:
+		      * drain_lock and hand_lock to write; others sleep on it */
+	pthread_t caller; /* that thread; guard: as calling */
 	struct defer_buf *given; /* to the callback; guard: as calling */
 	struct work_struct work;
 

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* fork.c - takes the locks of a pool before a fork, and makes them new in the
- * child. Owns no state.
+/* fork.c - takes the locks of a pool before a fork, and initialises them again
+ * in the child. Owns no state.
  *
- * Locks: all but the rights (lock_order.h), from prepare to parent or child.
- * Those who have a right may have it for long, and wait inside for locks that
- * are taken here; so it is made new in the child, and what they do must be
- * whole whenever nobody has the other locks. Sleeps: yes, in prepare, for a step
- * of others' work.
+ * Locks: all but the rights (lock_order.h), from prepare to parent or child. A
+ * thread may have a right for long, and wait with it for locks that are taken
+ * here. So the child initialises the rights again, and the state that a right
+ * guards must be consistent whenever nobody has the other locks. Sleeps: yes,
+ * in prepare, for one step of another thread's work.
  * Several pools: while one is prepared, a callback of another may wait for it.
- * So no lock is held during callbacks, and prepare does not wait for their end,
- * but for a moment (FORK_PATIENCE_NS) for that of a drain.
+ * So no lock is held during callbacks, and prepare does not wait for their end.
+ * Only for the end of a drain callback it waits up to FORK_PATIENCE_NS.
  * Known limits: what an unfinished zs_malloc or zs_free of another thread had
- * in hand without a lock (at most one zspage and one handle word each) is
- * lost to the child until the pool is destroyed there.
+ * in hand without a lock (at most one zspage and one handle word each) is lost
+ * in the child until it destroys the pool.
  */
 #include "check.h"
 #include "class.h"
@@ -29,7 +29,8 @@ void zs_fork_prepare(struct zs_pool *pool)
 	uzs_zone_lock_all(&pool->zone);
 	uzs_deferred_fork_prepare(pool);
 	uzs_workqueue_fork_hold(&pool->wq);
-	/* Next may come another pool, whose order is the user's matter. */
+	/* Another pool may come next, and the order of pools is the user's
+	 * choice. */
 	uzs_park_locks();
 }
 
@@ -47,7 +48,7 @@ void zs_fork_child(struct zs_pool *pool)
 {
 	uzs_reuse_fork_child(pool);
 	uzs_harden_fork_child(pool);
-	/* Lock words count sleepers that do not exist here. */
+	/* Lock words count sleepers that do not exist in the child. */
 	uzs_zone_fork_child(&pool->zone);
 	uzs_slab_fork_child(&pool->zspage_cache);
 	uzs_slab_fork_child(&pool->handle_cache);
@@ -56,7 +57,7 @@ void zs_fork_child(struct zs_pool *pool)
 			spin_lock_renew(&pool->size_class[i]->lock);
 	rwlock_renew(&pool->lock);
 	mutex_renew(&pool->free_work_lock);
-	/* Who had these is not here. */
+	/* The threads that had these do not exist in the child. */
 	mutex_renew(&pool->compact_lock);
 	pool->trim_in_progress = false;
 	pool->forked = true;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* free_many.c - frees many objects at once: sorted by class, fetched ahead,
- * class->lock held over several. Owns no state.
+/* free_many.c - frees many objects at once: sorted by class, prefetched,
+ * several under one hold of class->lock. Owns no state.
  *
- * Kernel origin: none; after the drain of deferred frees in the 2026 series.
- * Locks: takes pool->lock (read) where the scope looks the class up so, then
+ * Kernel origin: none; modelled on the drain of deferred frees in the 2026
+ * series.
+ * Locks: takes pool->lock (read) if the scope needs it to find the class, then
  * class->lock. No page is freed under class->lock, in any scope. Sleeps: no.
  */
 #include "free_many.h"
@@ -13,10 +14,10 @@
 #include "lock_order.h"
 #include "scope.h"
 
-/* Bytes that a fetch brings in, at least. */
+/* Bytes that one prefetch brings in, at least. */
 #define FETCH_STEP 64u
 
-/* So many handles ahead of its turn a handle's word is fetched. */
+/* Prefetch distance: the handle word is fetched this many handles early. */
 #define AHEAD 16u
 
 void uzs_fetch_objects(struct zs_pool *pool, const unsigned long *handles,
@@ -30,7 +31,8 @@ void uzs_fetch_objects(struct zs_pool *pool, const unsigned long *handles,
 			__builtin_prefetch((void *)handles[i], 1);
 		if (i < AHEAD)
 			continue;
-		/* The object may move now; then the wrong thing is fetched. */
+		/* The object may move at any time; then the wrong memory is
+		 * fetched. */
 		obj = handle_to_obj(handles[i - AHEAD]);
 		zpdesc = obj_to_zpdesc(pool, obj);
 		__builtin_prefetch(zpdesc, 1);
@@ -43,7 +45,7 @@ void uzs_fetch_objects(struct zs_pool *pool, const unsigned long *handles,
 void uzs_fetch_object(struct zs_pool *pool, const struct size_class *class,
 		      unsigned long handle, unsigned int bytes)
 {
-	/* It may move now; then the wrong thing is fetched. */
+	/* The object may move at any time; then the wrong memory is fetched. */
 	unsigned long obj = handle_to_obj(handle);
 	struct zpdesc *zpdesc = obj_to_zpdesc(pool, obj);
 	unsigned int offset =
@@ -59,8 +61,9 @@ void uzs_fetch_object(struct zs_pool *pool, const struct size_class *class,
 /* Handles sorted at once. */
 #define BATCH 256u
 
-/* By class, and within a class as they came: so each zspage is left as if they
- * had been freed one by one. Only where the obj word has the class. */
+/* Sorts by class, and keeps the order within a class, so that each zspage is
+ * left as if its objects had been freed one by one. Only where the obj has the
+ * class index. */
 static void sort_by_class(struct zs_pool *pool, const unsigned long *handles,
 			  unsigned int n, unsigned long *sorted)
 {
@@ -76,7 +79,7 @@ static void sort_by_class(struct zs_pool *pool, const unsigned long *handles,
 		sorted[place[class[i]]++] = handles[i];
 }
 
-/* Handles freed under one hold of class->lock: bounds it. */
+/* Handles freed under one hold of class->lock, at most. */
 #define RUN_MAX 64u
 
 /* Frees the handles at the front that are of the same class. Return: how
@@ -91,13 +94,13 @@ static unsigned int free_run(struct zs_pool *pool, const unsigned long *handles,
 	unsigned int nr;
 
 	uzs_forbid_page_free(RANK_CLASS); /* in every scope */
-	/* The order of locks forbids to take pool->lock for the next lookup
-	 * when class->lock is held. So it is held over the run. */
+	/* Under class->lock the lock order forbids taking pool->lock for the
+	 * next lookup. So it is held over the run. */
 	if (lookup_locked)
 		read_lock(&pool->lock);
 	class = uzs_handle_class(pool, handles[0]);
-	spin_lock(&class->lock); /* from here on they stay where they are: L1 */
-	/* All zspages are on their way before the first is waited for. */
+	spin_lock(&class->lock); /* from here on the objects cannot move: L1 */
+	/* Start all prefetches before the first zspage is needed. */
 	for (nr = 0; nr < min(n, RUN_MAX); nr++) {
 		if (uzs_handle_class(pool, handles[nr]) != class)
 			break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* geometry.c - which sizes share a class, and of how many pages its zspages are:
+/* geometry.c - which sizes share a class, and how many pages its zspages have:
  * arithmetic on page size and chain size. Owns no state.
  *
  * Kernel origin: mm/zsmalloc.c calculate_zspage_chain_size,

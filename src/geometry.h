@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* geometry.h - which sizes share a class, and of how many pages its zspages
- * are. Arithmetic: no state, no locks. */
+/* geometry.h - which sizes share a class, and how many pages its zspages have.
+ * Arithmetic: no state, no locks. */
 #ifndef UZS_GEOMETRY_H
 #define UZS_GEOMETRY_H
 
 #include "types.h"
 
-/* Pages of a zspage of objects of that size: those for which the rest of the
- * zspage is least. */
+/* Pages of a zspage of objects of that size: the number that leaves the least
+ * rest in the zspage. */
 unsigned int uzs_pages_per_zspage(unsigned int size, unsigned int page_size,
 				  unsigned int chain_size);
-/* Walks the class indices of a geometry, largest first, and calls fn for each
- * with whether it shares the class of the index before. */
+/* Walks the class indices of a geometry, largest first. Calls fn for each, and
+ * says whether it shares the class of the index before. */
 struct class_geometry {
 	unsigned int index;
 	unsigned int size;

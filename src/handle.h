@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* handle.h - handles: memory for their words. */
+/* handle.h - allocates and frees handle words. */
 #ifndef UZS_HANDLE_H
 #define UZS_HANDLE_H
 

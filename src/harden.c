@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* harden.c - finds calls with a handle that they must not be given, and tells
- * of them. Owns the second words of wide handles.
+/* harden.c - finds calls with a wrong handle, and tells of them. Owns the
+ * second words of wide handles.
  *
- * Kernel origin: none; what CONFIG_SLUB_DEBUG does for slabs.
+ * Kernel origin: none; similar to CONFIG_SLUB_DEBUG for slabs.
  * Locks: none; a wide handle's second word is atomic. No lock is held when
  * misuse is told. Sleeps: no, but the user's callback may.
  *
@@ -12,13 +12,14 @@
  *   freed     live, not read    zs_free; deferred when its turn comes
  *
  * Guarantees:
- *  W1 of two calls that free a handle, one finds it live.
+ *  W1 of two calls that free the same handle, only one finds it live.
  *  W2 while a read is not ended, the handle is live and the obj word is right.
- *  W3 no address makes a call touch memory that is not there: handles lie in
- *     sections that are kept.
- * Known limits: a handle that was freed and given out again is taken for the
- * new one. That takes UZS_SLAB_DELAY frees on a CPU, or with reuse few. Two ends
- * at the same moment of one read may unpin the zspage twice.
+ *  W3 no wrong handle makes a call touch unmapped memory: handles lie in
+ *     sections that stay mapped.
+ * Known limits: a handle that was freed and given out again looks like the new
+ * one. Between these come UZS_SLAB_DELAY frees on a CPU; with reuse it may be
+ * few. If two threads end one read at the same moment, the zspage may be
+ * unpinned twice.
  */
 #include "harden_check.h"
 
@@ -27,7 +28,7 @@
 
 #include "lock_order.h"
 
-/* Of forgotten ends so many are told one by one, without a callback. */
+/* Without a callback at most so many forgotten ends are told one by one. */
 #define TOLD_ENDS 10u
 
 __attribute__((cold, noinline)) void uzs_tell_misuse(const struct zs_pool *pool,
@@ -58,12 +59,12 @@ __attribute__((cold, noinline)) void uzs_tell_misuse(const struct zs_pool *pool,
 	}
 	fprintf(stderr, "uzsmalloc: pool %s: %s: handle %#lx: %s\n",
 		misuse.pool_name, misuse.call, misuse.handle, misuse.text);
-	if (what != ZS_MISUSE_NOT_ENDED) /* there may be more */
+	if (what != ZS_MISUSE_NOT_ENDED) /* more may follow */
 		abort();
 }
 
-/* A live handle becomes `state`, if nobody reads. Return: 0, or what is
- * wrong. */
+/* Sets the state of a live handle to `state`, if nobody reads it. Return: 0, or
+ * what is wrong. */
 __no_asan static unsigned int claim(const struct zs_pool *pool,
 				    unsigned long handle, u32 state)
 {
@@ -74,14 +75,14 @@ __no_asan static unsigned int claim(const struct zs_pool *pool,
 	while (unlikely(!__atomic_compare_exchange_n(
 		use_of(handle), &use, state, false, __ATOMIC_ACQ_REL,
 		__ATOMIC_ACQUIRE)))
-		/* In a child the pins of reads that others had begun in the
-		 * parent stay for ever. */
+		/* In a child, reads that the parent's other threads had begun
+		 * stay pinned for ever. */
 		if ((use & USE_STATE) != USE_LIVE || !pool->forked)
 			return why(use);
 	if (likely(uzs_handle_word_live(pool,
 					uzs_peek_word((const void *)handle))))
 		return 0;
-	/* Freed, and just being allocated by another thread. */
+	/* It was freed, and another thread is just allocating it. */
 	smp_store_release(use_of(handle), use);
 	return ZS_MISUSE_FREED;
 }
@@ -176,7 +177,7 @@ void uzs_harden_init(struct zs_pool *pool, const struct zs_pool_options *o)
 
 void uzs_harden_fork_child(struct zs_pool *pool)
 {
-	/* The parent tells. */
+	/* The parent tells these. */
 	pool->harden.nr_noted = 0;
 	spin_lock_renew(&pool->harden.notes_lock);
 #if UZS_POISONS_OBJECTS
@@ -211,7 +212,7 @@ void uzs_harden_tell_unended(struct zs_pool *pool, const char *call)
 {
 	struct unended unended = { pool, call, 0 };
 
-	/* Those of the parent's other threads never end in a child. */
+	/* In a child the reads of the parent's other threads never end. */
 	if (pool->forked)
 		return;
 	mutex_lock(&pool->zone.trim_lock);

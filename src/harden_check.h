@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* harden_check.h - looks at wide handles, inline: a call at each begin and end
- * of a read would cost as much as the look. For harden.c and object.c.
+/* harden_check.h - checks wide handles, inline: a call at each begin and end of
+ * a read would cost as much as the check. For harden.c and object.c.
  */
 #ifndef UZS_HARDEN_CHECK_H
 #define UZS_HARDEN_CHECK_H
@@ -19,7 +19,7 @@ static inline u32 *use_of(unsigned long handle)
 	return &((struct wide_handle *)handle)->use;
 }
 
-/* Why a handle that is a word of this pool is not to be used. */
+/* Says why a handle, whose word is one of this pool's, must not be used. */
 static inline enum zs_misuse_kind why(u32 use)
 {
 	return (use & USE_STATE) == USE_LIVE ? ZS_MISUSE_READ : ZS_MISUSE_FREED;
@@ -30,16 +30,17 @@ static inline u32 mark_of(const struct zs_pool *pool, unsigned long handle)
 	return pool->harden.mark ^ (u32)(handle / sizeof(struct wide_handle));
 }
 
-/* Can a handle lie there? Does not touch it. */
+/* Can a handle lie at this address? Does not touch it. */
 static inline bool is_place(const struct zs_pool *pool, unsigned long handle)
 {
 	return likely(!(handle % sizeof(struct wide_handle))) &&
 	       likely(uzs_zone_keeps(&pool->zone, (const void *)handle));
 }
 
-/* Has the word its mark? Then it is a handle, or was one when the page was a
- * slab, and says so; what else lies in the same sections has no marks. (The
- * page's descriptor knows as well, but has to be waited for.) */
+/* Has the word its mark? Then it is a handle, or was one while the page was a
+ * slab, and its state tells which. Other data in the same sections has no
+ * marks. (The page descriptor would tell as well, but that load takes
+ * longer.) */
 static __always_inline bool is_word(const struct zs_pool *pool,
 				    unsigned long handle)
 {
@@ -48,9 +49,9 @@ static __always_inline bool is_word(const struct zs_pool *pool,
 		      mark_of(pool, handle));
 }
 
-/* Starts fetching what the caller looks at next: that makes up for most of what
- * a look at the handle costs. The obj may be anything yet, so nothing but
- * addresses are made of it. */
+/* Prefetches what the caller looks at next. That saves most of what the check
+ * costs. The obj is not checked yet and may be any number, so only addresses
+ * are computed from it. */
 static __always_inline void fetch(const struct zs_pool *pool,
 				  unsigned long handle)
 {
@@ -60,7 +61,7 @@ static __always_inline void fetch(const struct zs_pool *pool,
 			      pool->obj_class_mask;
 
 	__builtin_prefetch(zpdesc);
-	/* Not known in other scopes. */
+	/* Other scopes do not have the class in the obj. */
 	if (!pool->obj_class_mask || class >= pool->nr_classes)
 		return;
 	__builtin_prefetch((char *)zpdesc_address(pool, zpdesc) +
@@ -105,7 +106,8 @@ UZS_CHECK unsigned int check_end(const struct zs_pool *pool,
 	return likely(use & USE_PINS) ? 0 : ZS_MISUSE_NOT_BEGUN;
 }
 
-/* A read ends. False if none goes on: then another thread has just ended it. */
+/* A read ends. False if no read is open: then another thread has just ended
+ * it. */
 static inline bool unpin_handle(unsigned long handle)
 {
 	u32 use = __atomic_fetch_sub(use_of(handle), 1, __ATOMIC_RELEASE);

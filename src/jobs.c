@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* jobs.c - the worker's own jobs: frees zspages that could not be freed at once,
- * and gives back memory beyond what is retained. Owns no state.
+/* jobs.c - the worker's own jobs: frees zspages that could not be freed at
+ * once, and gives back memory beyond what is retained. Owns no state.
  *
  * Kernel origin: mm/zsmalloc.c async_free_zspage, kick_deferred_free; the rest
  * is ours.
- * Locks: takes free_work_lock, page locks, class->lock; the right to give
- * memory back. Sleeps: the jobs do; those who ask for them do not.
+ * Locks: takes free_work_lock, page locks, class->lock; trim_lock. Sleeps: the
+ * jobs do; asking for them does not.
  */
 #include "jobs.h"
 
 #include "class.h"
 #include "zspage.h"
 
-/* Memory that becomes free is wanted again soon, or the rest around it becomes
- * free too: a little later there is less to give back, in larger pieces, and
- * each piece costs a system call that interrupts all threads. */
+/* Delay of the reclaim job. Memory that becomes free is often wanted again
+ * soon, or its neighbours become free too. So a little later there is less to
+ * give back, in larger pieces. Each piece costs a system call that interrupts
+ * all threads. */
 #define RECLAIM_DELAY_NS (100 * 1000000u)
 
 void uzs_kick_free(struct zs_pool *pool)
@@ -22,9 +23,9 @@ void uzs_kick_free(struct zs_pool *pool)
 	queue_work(&pool->wq, &pool->free_work);
 }
 
-/* On every allocation and free: one load of a flag that is nearly always false.
- * Work that is queued already may be queued again: that asks once more for a
- * thread that could not be had. */
+/* Runs on every allocation and free: one load of a flag that is nearly always
+ * false. Queued work may be queued again: that tries again to start the worker,
+ * if it could not be started. */
 void uzs_kick_reclaim(struct zs_pool *pool)
 {
 	if (!uzs_zone_wants_reclaim(&pool->zone))
@@ -33,8 +34,9 @@ void uzs_kick_reclaim(struct zs_pool *pool)
 	queue_delayed_work(&pool->wq, &pool->reclaim_work, RECLAIM_DELAY_NS);
 }
 
-/* Frees the zspages of one class that wait for it. The class is not asked of a
- * zspage: its first page may just be replaced. Locks: needs free_work_lock. */
+/* Frees the zspages of one class that wait in group 0. The class is a
+ * parameter, because it cannot be read from a zspage: migration may just
+ * replace its first page. Locks: needs free_work_lock. */
 static unsigned long free_empty_of_class(struct zs_pool *pool,
 					 struct size_class *class)
 {
@@ -69,7 +71,8 @@ unsigned long uzs_free_empty_zspages(struct zs_pool *pool)
 			n += free_empty_of_class(pool, class);
 	}
 	uzs_count(&pool->stat.zspages_async_freed, n);
-	/* Before somebody who waits for the lock looks. */
+	/* Count before the lock is dropped: a thread that waits for it reads
+	 * this. */
 	uzs_count(&pool->relieved, n);
 	mutex_unlock(&pool->free_work_lock);
 	return n;
@@ -81,7 +84,8 @@ static void reclaim_free_pages(struct work_struct *work)
 
 	mutex_lock(&pool->zone.trim_lock);
 	uzs_zone_reclaim(&pool->zone, pool->zone.retained, true);
-	/* Before somebody who waits for the lock looks. */
+	/* Count before the lock is dropped: a thread that waits for it reads
+	 * this. */
 	uzs_count(&pool->trims, 1);
 	mutex_unlock(&pool->zone.trim_lock);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* migrate.c - moves one page of a zspage to another page, and a zspage's
- * structure to another place. Owns no state.
+/* migrate.c - moves one page of a zspage to another page, and a zspage
+ * structure to another slab. Owns no state.
  *
  * Kernel origin: mm/zsmalloc.c zs_page_isolate, zs_page_migrate,
  * zs_page_putback, replace_sub_page; differs: the chain is changed in place
- * (its other pages keep their links) instead of being built anew. Moving the
- * structures is ours: when most of a pool has been freed, the zspages that are
- * left would otherwise keep nearly all slabs in use.
+ * (its other pages keep their links) instead of being built anew. Moving zspage
+ * structures is ours: without it, when most of a pool has been freed, the few
+ * that are left would keep nearly all slabs in use.
  * Locks: needs the page locks; takes pool->lock (write), class->lock; tries
  * zspage->lock. Sleeps: no.
  * Guarantees:
@@ -26,7 +26,7 @@ static struct zs_pool *zone_pool(struct zone *zone)
 	return container_of(zone, struct zs_pool, zone);
 }
 
-/* The page lock, which the caller has, keeps the zspage from being freed. */
+/* The caller's page lock keeps the zspage from being freed. */
 static bool zs_page_isolate(struct zone *zone, struct page *page)
 {
 	(void)zone;
@@ -39,7 +39,7 @@ static void zs_page_putback(struct zone *zone, struct page *page)
 	(void)page;
 }
 
-/* Puts `dst` into the chain in the place of `src`. */
+/* Replaces `src` by `dst` in the chain. */
 static void replace_sub_page(struct zspage *zspage, struct zpdesc *dst,
 			     struct zpdesc *src)
 {
@@ -48,7 +48,7 @@ static void replace_sub_page(struct zspage *zspage, struct zpdesc *dst,
 	while (*link != src)
 		link = &(*link)->next;
 	*link = dst;
-	dst->next = src->next; /* of a huge page: the handle */
+	dst->next = src->next; /* in a huge page: the handle */
 	dst->first_obj_offset = src->first_obj_offset;
 	dst->zspage = zspage;
 	dst->class = src->class;
@@ -56,7 +56,7 @@ static void replace_sub_page(struct zspage *zspage, struct zpdesc *dst,
 	page_set(zpdesc_page(dst), PG_movable);
 }
 
-/* Points the handles of all objects that start in the page to `dst`. */
+/* Makes the handle words of all objects that start in `src` point to `dst`. */
 static void rewrite_handles(struct zs_pool *pool, struct zspage *zspage,
 			    struct zpdesc *dst, struct zpdesc *src)
 {
@@ -64,8 +64,8 @@ static void rewrite_handles(struct zs_pool *pool, struct zspage *zspage,
 	unsigned int offset = src->first_obj_offset;
 	unsigned int end = pool->page_size;
 
-	/* What is left over at the end of a zspage is no object, and holds
-	 * whatever the page held before. It is less than an object. */
+	/* The rest at the end of a zspage is smaller than an object. It is no
+	 * object, and still holds whatever the page held before. */
 	if (!get_next_zpdesc(src))
 		end -= class->pages_per_zspage * pool->page_size -
 		       class->objs_per_zspage * class->size;
@@ -98,7 +98,7 @@ static int zs_page_migrate(struct zone *zone, struct page *newpage,
 		write_unlock(&pool->lock);
 		return -EAGAIN;
 	}
-	/* Nobody reads: all of it is poisoned, and stays so. */
+	/* Nobody reads, so the whole page is poisoned, and stays so. */
 	if (UZS_POISONS_OBJECTS)
 		uzs_unpoison(zpdesc_address(pool, src), pool->page_size);
 	memcpy(zpdesc_address(pool, dst), zpdesc_address(pool, src),
@@ -107,11 +107,13 @@ static int zs_page_migrate(struct zone *zone, struct page *newpage,
 		uzs_poison(zpdesc_address(pool, src), pool->page_size);
 		uzs_poison(zpdesc_address(pool, dst), pool->page_size);
 	}
-	/* First: an obj may carry the class, which dst has from here on. */
+	/* Replace the page first: rewrite_handles may take the class from
+	 * dst. */
 	replace_sub_page(zspage, dst, src);
 	rewrite_handles(pool, zspage, dst, src);
-	/* Once the handles are right, objects may be found and freed again,
-	 * but nothing may be moved until the page is replaced: both are. */
+	/* Once the handles are right, objects may be found and freed again. But
+	 * nothing may be moved until the page is replaced. Both are done
+	 * here. */
 	write_unlock(&pool->lock);
 	spin_unlock(&class->lock);
 	pin_write_unlock(&zspage->lock);
@@ -122,8 +124,8 @@ static int zs_page_migrate(struct zone *zone, struct page *newpage,
 	return 0;
 }
 
-/* Moves the structure of the zspage that begins with this page, if it lies in
- * a sparse slab. False when there is no memory for that. Locks: needs
+/* Moves the structure of the zspage that begins with this page, if it lies in a
+ * sparse slab. False if there is no memory for the move. Locks: needs
  * trim_lock, and the page's lock, which keeps the zspage from being freed. */
 static bool relocate_zspage(struct zs_pool *pool, struct zpdesc *zpdesc)
 {
@@ -131,7 +133,7 @@ static bool relocate_zspage(struct zs_pool *pool, struct zpdesc *zpdesc)
 	struct zspage *zspage = zpdesc->zspage, *moved;
 	struct size_class *class = zpdesc_class(pool, zpdesc);
 
-	/* Chains change under trim_lock only. */
+	/* Chains change only under trim_lock. */
 	if (zspage->first_zpdesc != zpdesc ||
 	    !uzs_slab_is_sparse(cache, zspage))
 		return true;
@@ -140,7 +142,7 @@ static bool relocate_zspage(struct zs_pool *pool, struct zpdesc *zpdesc)
 		return false;
 	write_lock(&pool->lock);
 	spin_lock(&class->lock);
-	/* An empty zspage may be on its way through the async free work. */
+	/* The async free work may have an empty zspage in hand. */
 	if (zspage->inuse && pin_write_trylock(&zspage->lock)) {
 		*moved = *zspage;
 		pinlock_init(&moved->lock);
@@ -153,8 +155,8 @@ static bool relocate_zspage(struct zs_pool *pool, struct zpdesc *zpdesc)
 	}
 	spin_unlock(&class->lock);
 	write_unlock(&pool->lock);
-	/* Whoever looks at the zspage has come through the handle, under
-	 * pool->lock: nobody knows the old place any more. */
+	/* A thread finds a zspage only through a handle, under pool->lock. So
+	 * none knows the old address any more. */
 	uzs_slab_put_moved(cache, zspage);
 	return true;
 }
@@ -170,7 +172,8 @@ void uzs_compact_zspage_slabs(struct zs_pool *pool)
 		mutex_unlock(&zone->gate);
 		return;
 	}
-	/* A child that is forked on the way takes the slabs into use again. */
+	/* If the process forks meanwhile, the child takes these slabs into use
+	 * again. */
 	while (room && (section = uzs_zone_next_section(zone, section))) {
 		for (unsigned int i = zone->first; room && i < zone->nr_pages;
 		     i++) {

@@ -2,10 +2,11 @@
 /* object.c - reads and writes the contents of objects. Owns no state.
  *
  * Kernel origin: mm/zsmalloc.c zs_obj_read_begin, _end, _sg_begin, _sg_end,
- * zs_obj_write, zs_object_copy (v6.15 and later); differs: bad lengths and
- * handles are answered, not trusted.
+ * zs_obj_write, zs_object_copy (v6.15 and later); differs: wrong lengths and
+ * handles return an error.
  * Locks: takes pool->lock (read) and zspage->lock (read); the latter spans
- * begin to end. Sleeps: only to wait for a mover, for the time of one zspage.
+ * begin to end. Sleeps: only to wait for a mover, which has the lock for one
+ * zspage at a time.
  * Guarantees:
  *  O1 between begin and end neither the object nor its pages move.
  *  O2 an object's data begins behind its handle word, except in a huge class.
@@ -18,14 +19,14 @@
 #include "harden_check.h"
 #include "zspage.h"
 
-/* Where the data of a pinned object lies: one piece, or two. */
+/* Where the data of a pinned object lies: in one piece or two. */
 struct span {
 	struct zspage *zspage;
 	char *part[2];
 	size_t len[2]; /* bytes; len[1] may be 0 */
 };
 
-/* Lets the user at the data, until nobody reads the object any more. */
+/* Unpoisons the data for the user, until nobody reads the object any more. */
 static void reveal(struct zs_pool *pool, const struct span *span)
 {
 	uzs_lock_poison(pool);
@@ -34,15 +35,15 @@ static void reveal(struct zs_pool *pool, const struct span *span)
 	uzs_unlock_poison(pool);
 }
 
-/* A read with a wide handle begins, or ends: -EINVAL, and told where misuse is,
- * when it must not. */
+/* Begins or ends a read with a wide handle. Return: 0, or -EINVAL if that is
+ * wrong; where misuse is looked for, it is told. */
 static __always_inline int begin_wide(struct zs_pool *pool,
 				      unsigned long handle, const char *call)
 {
 	unsigned int what;
 
 	if (UZS_POISONS_OBJECTS && !pool->hardened) {
-		/* AddressSanitizer tells if it is freed. */
+		/* AddressSanitizer reports a freed handle here. */
 		__atomic_fetch_add(use_of(handle), 1, __ATOMIC_ACQUIRE);
 		return 0;
 	}
@@ -67,15 +68,15 @@ static __always_inline int end_wide(struct zs_pool *pool, unsigned long handle,
 	return -EINVAL;
 }
 
-/* Before the last pin goes, and with it what keeps the object in its place. */
+/* Runs before the last pin is dropped, which keeps the object in its place. */
 static void conceal(struct zs_pool *pool, unsigned long handle)
 {
 	if (UZS_POISONS_OBJECTS && (READ_ONCE(*use_of(handle)) & USE_PINS) == 1)
 		uzs_poison_object(pool, handle_to_obj(handle));
 }
 
-/* Unpins, where nobody but the caller can have done it. The zspage first: it is
- * not freed before the handle can be. */
+/* Unpins, where only the caller can have done so. The zspage's pin is dropped
+ * first: then no thread can free the handle before that. */
 static __always_inline void
 unpin_own(struct zs_pool *pool, unsigned long handle, struct zspage *zspage)
 {
@@ -90,9 +91,9 @@ unpin_own(struct zs_pool *pool, unsigned long handle, struct zspage *zspage)
 	uzs_unlock_poison(pool);
 }
 
-/* Pins the object's zspage and finds its first `len` bytes. Return: 0, or with
- * nothing pinned -EINVAL when it is no handle to be used, -ERANGE when the
- * object has not that many. */
+/* Pins the object's zspage and finds the object's first `len` bytes. Return: 0;
+ * or, with nothing pinned, -EINVAL if the handle must not be used, -ERANGE if
+ * the object is shorter than `len`. */
 static __always_inline int pin_object(struct zs_pool *pool,
 				      unsigned long handle, size_t len,
 				      struct span *span, const char *call)
@@ -108,7 +109,7 @@ static __always_inline int pin_object(struct zs_pool *pool,
 		return -EINVAL;
 	if (unlikely(pool->wide) && begin_wide(pool, handle, call))
 		return -EINVAL;
-	/* The obj is right only until pool->lock is dropped, unless its zspage
+	/* The obj is right only until pool->lock is dropped, unless the zspage
 	 * is pinned by then. */
 	read_lock(&pool->lock);
 	obj = handle_to_obj(handle);
@@ -116,7 +117,7 @@ static __always_inline int pin_object(struct zs_pool *pool,
 	class = zpdesc_class(pool, zpdesc);
 	offset = obj_page_offset(pool, class, obj_to_index(pool, obj));
 	data = (char *)zpdesc_address(pool, zpdesc) + offset;
-	/* The data is as far away as the zspage: fetch both at once. */
+	/* Data and zspage both miss the cache: fetch both at once. */
 	__builtin_prefetch(data);
 	zspage = zpdesc->zspage;
 	pin_read_lock(&zspage->lock);
@@ -224,7 +225,7 @@ int zs_obj_write(struct zs_pool *pool, unsigned long handle,
 	return 0;
 }
 
-/* Of what nobody reads, so that it is poisoned and stays so. */
+/* Copies data that nobody reads: it is poisoned, and stays so. */
 static void copy_concealed(char *to, char *from, size_t n)
 {
 	if (UZS_POISONS_OBJECTS) {
@@ -238,7 +239,8 @@ static void copy_concealed(char *to, char *from, size_t n)
 	}
 }
 
-/* Locks: both zspages are out of others' reach (class->lock, pool->lock). */
+/* Locks: needs class->lock and pool->lock (write), so that nobody else gets at
+ * the two zspages. */
 void uzs_obj_copy(const struct zs_pool *pool, const struct size_class *class,
 		  unsigned long dst, unsigned long src)
 {

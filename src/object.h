@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* object.h - the contents of objects. */
+/* object.h - reads and writes the contents of objects. */
 #ifndef UZS_OBJECT_H
 #define UZS_OBJECT_H
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* pool.c - owns the life of a pool, and the two paths one reads first:
- * zs_malloc and zs_free.
+/* pool.c - owns the life of a pool, and zs_malloc. (zs_free is in scope.c.)
  *
- * Kernel origin: mm/zsmalloc.c zs_create_pool, zs_destroy_pool, zs_malloc,
- * zs_free, async_free_zspage; differs: options, a pool's memory is one
- * mapping, destroying a pool frees what is live.
+ * Kernel origin: mm/zsmalloc.c zs_create_pool, zs_destroy_pool, zs_malloc;
+ * differs: options, a pool's memory is one mapping, destroying a pool frees
+ * what is live.
  * Locks: by function. Sleeps: yes, never under pool->lock or class->lock.
  * Guarantees:
  *  A1 a failed zs_malloc leaves the pool as it was.
@@ -42,8 +41,8 @@ const char *zs_version(void)
 
 /* ---- life --------------------------------------------------------------- */
 
-/* Copies the caller's options, which may be of an older or a newer version.
- * Return: 0 or an errno. */
+/* Copies the caller's options, whose version may be older or newer. Return: 0
+ * or an errno. */
 static int read_options(const struct zs_pool_options *theirs,
 			struct zs_pool_options *o)
 {
@@ -81,13 +80,13 @@ static int read_options(const struct zs_pool_options *theirs,
 	return 0;
 }
 
-/* What lies in a pool's own mapping, one behind the other. */
+/* The parts of a pool's own mapping, in order. */
 struct layout {
 	size_t classes;
 	size_t zone_slots;
 	size_t handle_magazines;
 	size_t zspage_magazines;
-	size_t keep; /* hardened */
+	size_t keep; /* hardened pools only */
 	size_t end;
 };
 
@@ -127,7 +126,7 @@ static void init_handles(struct zs_pool *pool, const struct layout *l)
 	}
 }
 
-/* Fills in a pool: nothing here can fail. */
+/* Fills in a pool. Nothing here can fail. */
 static void init_pool(struct zs_pool *pool, const struct layout *l,
 		      const struct zs_pool_options *o)
 {
@@ -159,10 +158,10 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 			   pool->name);
 }
 
-/* Memory with which one object of any size can be stored: the pool's mapping,
- * a section of each kind, the longest zspage (on whole pages of the OS), a slab
+/* Bytes that suffice to store one object of any size: the pool's mapping, a
+ * section of each kind, the longest zspage (in whole pages of the OS), a slab
  * of each kind. What caches, per-CPU lists and the deferred queue hold besides
- * is given up for want of memory. */
+ * is freed when there is no memory. */
 static size_t least_bytes(const struct zs_pool *pool, const struct layout *l)
 {
 	struct zone_options zo = { .page_shift = pool->page_shift };
@@ -220,8 +219,8 @@ struct zs_pool *zs_create_pool(const char *name)
 	return zs_create_pool_with(name, NULL);
 }
 
-/* Frees every zspage of a class, whatever is live in it. Return: objects that
- * were. Nobody else uses the pool. */
+/* Frees every zspage of a class, with all live objects. Return: how many were
+ * live. Nobody else may use the pool. */
 static unsigned long destroy_class(struct zs_pool *pool,
 				   struct size_class *class)
 {
@@ -293,8 +292,8 @@ static unsigned long try_malloc(struct zs_pool *pool, size_t size, gfp_t gfp)
 	}
 	spin_unlock(&class->lock);
 
-	/* There is no second look for a zspage that others free or make
-	 * meanwhile. */
+	/* Does not look again for a zspage, although others may have freed or
+	 * made one meanwhile. */
 	zspage = uzs_alloc_zspage(pool, class, gfp);
 	if (unlikely(!zspage)) {
 		uzs_free_handle(pool, handle);
@@ -308,7 +307,7 @@ static unsigned long try_malloc(struct zs_pool *pool, size_t size, gfp_t gfp)
 	return handle;
 }
 
-/* relieved, trims: the pool's, before the try that failed. */
+/* relieved, trims: the pool's counters before the try that failed. */
 static __attribute__((noinline, cold)) unsigned long
 malloc_for_want(struct zs_pool *pool, size_t size, unsigned long relieved,
 		unsigned long trims)
@@ -336,13 +335,13 @@ unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp, int nid)
 	trims = READ_ONCE(pool->trims);
 	handle = try_malloc(pool, size, gfp == GFP_NOWAIT ? gfp : GFP_GROW);
 	if (unlikely(handle == (unsigned long)-ENOMEM)) {
-		/* What it had in hand another may have needed. */
+		/* Another thread may have needed what this call had in hand. */
 		uzs_count(&pool->trims, 1);
 		if (gfp == GFP_KERNEL)
 			handle = malloc_for_want(pool, size, relieved,
 						 trims + 1);
 	}
-	/* A CPU's list may have got more pages than were taken. */
+	/* A CPU's page list may have got more pages than were taken from it. */
 	uzs_kick_reclaim(pool);
 	return handle;
 }

@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* relief.c - what zs_malloc does before it says that there is no memory. Owns
- * the pool's counters relieved, trims and trimmed_at.
+/* relief.c - what zs_malloc does before it returns -ENOMEM. Owns the pool's
+ * counters relieved, trims and trimmed_at.
  *
  * Kernel origin: none; direct reclaim in mm/page_alloc.c has the same purpose.
- * There shrinkers are asked once, and who finds another at it goes away.
+ * There shrinkers are called once, and a thread that finds another one at work
+ * does not wait.
  * Locks: takes drain_lock from start to end; trim_lock and compact_lock from
  * the first step that needs them to the end of a round; free_work_lock and gate
- * for moments. Sleeps: yes.
+ * for a short time. Sleeps: yes.
  *
- * A round is: free the handles that wait for it; free the zspages that wait for
- * the async free work; give back empty slabs; compact; move pages together, so
- * that sections empty out. After each step that freed anything zs_malloc tries
- * again.
+ * A round has these steps: free the handles that are queued; free the zspages
+ * that wait for the async free work; shrink the slab caches; compact; trim, so
+ * that sections become empty. After each step that freed anything zs_malloc
+ * tries again.
  * Guarantees:
- *  R1 a call that says no has held all three rights (nobody else drains,
- *     compacts or gives back) and found nothing left to do; and since before
- *     its last try nobody has freed or given back anything, nor had any in hand
- *     that he could not use; and nothing is queued to be freed.
- *  R2 it waits for rights only. Who has one calls nobody back, and needs
- *     nothing that the caller of zs_malloc may hold: so it ends.
+ *  R1 a call that returns -ENOMEM has held all three rights, so that nobody
+ *     else drained, compacted or gave back, and found nothing left to do. Since
+ *     before its last try no other thread has freed or given back memory, or
+ *     put back memory that was not enough for it. No handle is queued to be
+ *     freed.
+ *  R2 it waits for rights only. A thread that has a right calls no callback,
+ *     and needs nothing that the caller of zs_malloc may hold. So the wait
+ *     ends.
  *  R3 it goes on only after something was freed, by itself or (counted in
  *     relieved) by others. What is only given back to the OS does not count:
- *     it was free before. So two that fail do not keep each other going. And
- *     it ends after MOST_ROUNDS.
+ *     it was free before. So two calls that fail do not keep each other going.
+ *     And it ends after MOST_ROUNDS.
  */
 #include "relief.h"
 
@@ -45,9 +48,9 @@ static bool relieve_empty(struct relief *r)
 	return uzs_free_empty_zspages(r->pool) != 0;
 }
 
-/* What was given back may just be what the last try took and the next will
- * take again. At a limit it may also be what was in the way: that is worth one
- * try for each call. */
+/* The memory given back may be just what the last try took and the next will
+ * take again. But with a limit it may also be what the try needed. That is
+ * worth one more try for each call. */
 static bool worth_one(struct relief *r, bool *tried)
 {
 	bool worth = r->pool->memory_limit && !*tried;
@@ -56,8 +59,8 @@ static bool worth_one(struct relief *r, bool *tried)
 	return worth;
 }
 
-/* A slab without which nothing is left in the cache is one that the next try
- * takes again. */
+/* If the last free slab was returned, the next try only takes it again: that is
+ * no gain. */
 static unsigned int shrink_slabs(struct kmem_cache *cache, bool *gain)
 {
 	unsigned int pages = kmem_cache_shrink(cache);
@@ -80,13 +83,13 @@ static bool relieve_compact(struct relief *r)
 	return uzs_compact_for_memory(r->pool) != 0;
 }
 
-/* In a pool of so many sections (4 GiB) and more the next step is not worth
- * while for each object that is freed. */
+/* In a pool of more sections than this (4 GiB) the next step is not worth its
+ * time after each single free. */
 #define SECTIONS_PER_FREE 1024
 
-/* Sections and slabs that are nearly empty: each takes a page or a head that
- * can be had by moving what is in it. That is little, and to look for it takes
- * time in proportion to the pool. Locks: needs trim_lock. */
+/* Trims. Sections and slabs that are nearly empty can be emptied by moving what
+ * is in them: that frees a page or a head each. It is little, and finding them
+ * takes time in proportion to the pool. Locks: needs trim_lock. */
 static bool relieve_sections(struct relief *r)
 {
 	struct zs_pool *pool = r->pool;
@@ -104,13 +107,14 @@ static bool relieve_sections(struct relief *r)
 	if (READ_ONCE(pool->zspage_cache.nr_slabs) < slabs)
 		return true;
 	fewer = READ_ONCE(zone->nr_sections) < sections;
-	/* A section's head is room if the next try maps no other. */
+	/* The head of a section is a gain only if the next try maps no new
+	 * section. */
 	return fewer && (READ_ONCE(zone->nr_free) >= pool->chain_size + 2 ||
 			 worth_one(r, &r->sections_tried));
 }
 
 static const struct {
-	bool rights; /* to give back and to compact are needed */
+	bool rights; /* the step needs trim_lock and compact_lock */
 	bool (*relieve)(struct relief *r);
 } steps[] = {
 	{ false, relieve_queue },   { true, relieve_empty },
@@ -137,13 +141,13 @@ static void drop_rights(struct relief *r)
 	r->rights = false;
 }
 
-/* So many rounds, in each of which something was freed that did not help, are
- * enough: others may free and allocate for ever. */
+/* Ends after so many rounds that freed something which did not help: others may
+ * free and allocate for ever. */
 #define MOST_ROUNDS 100
-/* Tries at the end of a round, as others had memory in hand before. */
+/* Extra tries at the end of a round, because others had memory in hand. */
 #define MOST_LAST 100u
 
-/* The caller tries again now. */
+/* Notes the counters for the caller's next try. */
 static bool try_again(struct relief *r)
 {
 	r->relieved = READ_ONCE(r->pool->relieved);
@@ -175,7 +179,8 @@ bool uzs_relief_next(struct relief *r)
 				take_rights(r);
 			trims = READ_ONCE(pool->trims);
 			freed = steps[step].relieve(r);
-			/* Its own are no news; others are kept out. */
+			/* Its own trims do not count as news; the rights keep
+			 * others out. */
 			if (r->rights)
 				r->trims += READ_ONCE(pool->trims) - trims;
 			if (!freed)
@@ -183,9 +188,10 @@ bool uzs_relief_next(struct relief *r)
 			r->any = true;
 			return try_again(r);
 		}
-		/* A round is over. Others may have freed something, or had
-		 * memory in hand, while the last try was made. (Who fails
-		 * has, for a moment; then he waits, too.) */
+		/* The round is over. Others may have freed something, or had
+		 * memory in hand, while the last try was made. (A try that
+		 * fails has memory in hand for a moment. Its call then waits
+		 * here, too.) */
 		if (!r->any && r->last < MOST_LAST &&
 		    (READ_ONCE(pool->relieved) != r->relieved ||
 		     READ_ONCE(pool->trims) != r->trims)) {
@@ -197,7 +203,8 @@ bool uzs_relief_next(struct relief *r)
 			return false;
 		if (++r->rounds == MOST_ROUNDS)
 			return false;
-		/* The queue's locks come before the rights. */
+		/* The next round's drain takes locks that come before these
+		 * rights. */
 		drop_rights(r);
 		r->step = 0;
 		r->any = false;
@@ -209,6 +216,7 @@ void uzs_relief_end(struct relief *r)
 {
 	drop_rights(r);
 	mutex_unlock(&r->pool->deferred.drain_lock);
-	/* Of what was kept. It calls the user back: not with the rights. */
+	/* Misuse noted by reuse. This calls the user's callback, so not with
+	 * the rights. */
 	uzs_harden_tell_noted(r->pool);
 }

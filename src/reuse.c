@@ -2,24 +2,24 @@
 /* reuse.c - owns the objects that were freed and are kept, with their handles,
  * for the next allocation of their class.
  *
- * Kernel origin: none. Stacks by CPU that shrink to what is in use, after
- * J. Bonwick and J. Adams, "Magazines and Vmem" (USENIX 2001); differs: what
- * is kept is an object like any other, so that compaction moves it, too.
- * Locks: takes a slot's lock, then whatever freeing takes. Sleeps: those who
- * look at all slots do; keeping and taking only as zs_free does.
+ * Kernel origin: none. Per-CPU stacks that shrink to what is in use, after J.
+ * Bonwick and J. Adams, "Magazines and Vmem" (USENIX 2001); differs: what is
+ * kept is an object like any other, and compaction moves it, too.
+ * Locks: takes a slot's lock, then whatever freeing takes. Sleeps: functions
+ * that look at all slots do; keeping and taking only as zs_free does.
  *
  * Why: an object freed at random costs a cache miss for its handle word, one
- * for its page descriptor and itself, one for its zspage, each known only from
- * the one before. A handle that is kept waits for none of them. Its word is
- * asked for, and looked at some frees later; then descriptor and object are
- * asked for, and used when the object is taken, later still.
+ * for its page descriptor and itself, one for its zspage, and each address is
+ * known only from the one before. A handle that is kept waits for none of them.
+ * Its word is prefetched, and read some frees later. Then descriptor and object
+ * are prefetched, and used later still, when the object is taken.
  * Guarantees:
- *  K1 a handle is in one place of one slot, and leaves it once: allocated
+ *  G1 a handle is in one place of one slot, and leaves it once: allocated
  *     again, or freed.
- *  K2 keeping and taking never wait for a slot: they try.
- *  K3 what leaves a slot to be freed is freed before the slot's lock is
- *     dropped: who has had all the locks knows that what was kept before is
- *     freed or allocated again.
+ *  G2 keeping and taking never wait for a slot: they try.
+ *  G3 what leaves a slot to be freed is freed before the slot's lock is
+ *     dropped. So a thread that has had every slot's lock knows that all that
+ *     was kept before is freed or allocated again.
  */
 #include "reuse.h"
 
@@ -32,30 +32,31 @@
 #include "lock_order.h"
 #include "scope.h"
 
-/* Of each class at most so many pages are kept for a CPU. */
+/* Pages of objects of one class that are kept for a CPU, at most. */
 #define KEPT_PAGES 4u
 
-/* What nobody needed for so long is freed. */
+/* What was not needed for so long is freed. */
 #define AGE_NS (100 * 1000000u)
 
-/* Where so much memory lies in gaps nothing is given out again: the object
- * would stay in its half empty zspage, while one that is freed comes back in a
- * fuller one, and the pool gets dense. Keeping goes on, as frees by the class
- * are the cheaper ones. */
+/* If the free objects take more than these bytes, and more than 1 / SPARSE_PART
+ * of the pool, nothing is given out again. A kept object would stay in its half
+ * empty zspage. After a free, the next object comes from a fuller one, and the
+ * pool gets dense. Keeping goes on, because freeing many objects of a class at
+ * once is cheaper. */
 #define SPARSE_BYTES ((size_t)4 << 20)
 #define SPARSE_PART 8u
-/* A slot's stacks overflow so often between two looks at that. */
+/* note_sparse runs each time a slot's stacks were full this often. */
 #define SPARSE_EVERY 64u
 
-/* Bytes of an object that are fetched when it is taken. */
+/* Bytes of an object that are prefetched when it is taken. */
 #define FETCH_BYTES 4096u
 
-/* Who gave us what is found not to be live only here. */
+/* The call to name when a kept handle turns out not to be live. */
 #define KEPT_BY "zs_free_deferred"
 
-/* Asks for a look at what is kept, if none is due. seldom: the caller does
- * not come here for each object, so he may ask again for a thread that could
- * not be had. */
+/* Queues the aging of what is kept, if it is not queued. seldom: the caller
+ * does not come here for each object, so it may also try again to start the
+ * worker, if it could not be started. */
 static void schedule(struct zs_pool *pool, bool seldom)
 {
 	struct work_struct *work = &pool->reuse.age_work;
@@ -81,7 +82,7 @@ unsigned int uzs_reuse_room(const struct zs_pool *pool,
 	return min(REUSE_KEPT, KEPT_PAGES * pool->page_size / class->size);
 }
 
-/* Frees the n oldest. Locks: needs slot->lock. */
+/* Frees the n oldest handles of a stack. Locks: needs slot->lock. */
 static void free_oldest(struct zs_pool *pool, struct reuse_slot *slot,
 			struct reuse_stack *stack, unsigned int n)
 {
@@ -98,7 +99,7 @@ static void free_oldest(struct zs_pool *pool, struct reuse_slot *slot,
 		stack->nr * sizeof(stack->handles[0]));
 }
 
-/* Locks: needs slot->lock. Return: did others have to go? */
+/* Locks: needs slot->lock. Return: did older handles have to be freed? */
 static bool put_on_stack(struct zs_pool *pool, struct reuse_slot *slot,
 			 unsigned long handle)
 {
@@ -116,8 +117,9 @@ static bool put_on_stack(struct zs_pool *pool, struct reuse_slot *slot,
 	uzs_assert_held(&slot->lock);
 	stack = &slot->stacks[class->index];
 	full = stack->nr == uzs_reuse_room(pool, class);
-	/* Half of them: frees of one class at once cost less than so many
-	 * frees, and as many can come, or go, before the next time. */
+	/* Frees half of them: to free many of one class at once costs less than
+	 * one by one. After that as many can come, or go, before the next
+	 * time. */
 	if (unlikely(full))
 		free_oldest(pool, slot, stack, (stack->nr + 1u) / 2);
 	if (unlikely(full && !(++slot->overflows % SPARSE_EVERY)))
@@ -142,10 +144,10 @@ static void unstage_all(struct zs_pool *pool, struct reuse_slot *slot)
 
 /* ---- keeping and taking -------------------------------------------------- */
 
-/* Was it freed just now? Locks: needs slot->lock. */
+/* Was the handle kept just now? Locks: needs slot->lock. */
 static bool is_staged(const struct reuse_slot *slot, unsigned long handle)
 {
-	/* One by one: vectors would wait for what was stored just now. */
+	/* No vector loads: they would wait for the stores made just before. */
 	for (unsigned int i = 0; i < REUSE_STAGED; i++)
 		if (slot->staged[i] == handle)
 			return true;
@@ -159,7 +161,8 @@ enum reuse_kept uzs_reuse_keep(struct zs_pool *pool, unsigned long handle)
 	unsigned long oldest;
 	bool full;
 
-	/* Taken by a thread that lost its CPU, or by one that looks at all. */
+	/* A thread that lost its CPU, or one that looks at all slots, has
+	 * it. */
 	if (unlikely(!mutex_trylock(&slot->lock))) {
 		uzs_count(&pool->reuse.nr_busy, 1);
 		return REUSE_BUSY;
@@ -177,7 +180,7 @@ enum reuse_kept uzs_reuse_keep(struct zs_pool *pool, unsigned long handle)
 	uzs_add(&slot->nr_kept, 1);
 	full = oldest && put_on_stack(pool, slot, oldest);
 	mutex_unlock(&slot->lock);
-	/* In a child of a fork a look may be due and its thread is gone. */
+	/* In a child of a fork the work may be queued without a worker. */
 	schedule(pool, full || pool->forked);
 	uzs_harden_tell_noted(pool);
 	return REUSE_IS_KEPT;
@@ -203,7 +206,7 @@ unsigned long uzs_reuse_take(struct zs_pool *pool,
 	mutex_unlock(&slot->lock);
 	if (unlikely(pool->hardened) && handle)
 		uzs_harden_set(handle, USE_LIVE);
-	/* It is written next, all of it. */
+	/* The user writes the whole object next. */
 	if (likely(handle))
 		uzs_fetch_object(pool, class, handle,
 				 min(class->size, FETCH_BYTES));
@@ -238,8 +241,8 @@ bool uzs_reuse_flush(struct zs_pool *pool)
 	return any;
 }
 
-/* Frees what lay below the least that a stack had since the last look: nobody
- * would have missed it. */
+/* Frees the part of each stack that was not used since the last aging: the
+ * handles below its lowest level. */
 static void age(struct work_struct *work)
 {
 	struct zs_pool *pool =

@@ -4,7 +4,7 @@
  *
  * Kernel origin: mm/zsmalloc.c zs_free of v7.0 (held) and of the 2026 series
  * that reduces lock contention there (unlocked, class-idx).
- * Locks: that is what the file is about. Sleeps: no.
+ * Locks: see below. Sleeps: no.
  *
  *              pool->lock   class->lock   page locks of an emptied zspage
  *  held        |rrrr|
@@ -17,11 +17,11 @@
  *                          |pppppppppp|    same, and no pool->lock
  *
  * Guarantees:
- *  L1 the object freed is the one that the handle names at the moment when its
- *     class is locked: it moves only under that lock.
- *  L2 a zspage that is being freed is in no list, and its pages' locks are
- *     held from before class->lock is dropped until each page is reset: that
- *     keeps page migration away.
+ *  L1 the object freed is the one that the handle names when class->lock is
+ *     taken. It moves only under that lock.
+ *  L2 a zspage that is being freed is in no list, and its pages' locks are held
+ *     from before class->lock is dropped until each page is reset: that keeps
+ *     page migration away.
  *
  * A new scope is one function and one entry of the table at the end.
  */
@@ -53,14 +53,14 @@ static bool free_held(struct zs_pool *pool, unsigned long handle)
 	unsigned long obj;
 	bool kick = false;
 
-	read_lock(&pool->lock); /* the object stays in its zspage */
+	read_lock(&pool->lock); /* now the object stays in its zspage */
 	obj = handle_to_obj(handle);
 	zpdesc = obj_to_zpdesc(pool, obj);
 	class = zpdesc_class(pool, zpdesc);
 	zspage = zpdesc->zspage;
 	__builtin_prefetch(zspage, 1);
 	uzs_prefetch_object(pool, class, zpdesc, obj);
-	spin_lock(&class->lock); /* from here on this keeps it there: L1 */
+	spin_lock(&class->lock); /* from here on this lock keeps it there: L1 */
 	read_unlock(&pool->lock);
 
 	if (uzs_free_locked(pool, class, zspage, handle, obj))
@@ -103,14 +103,14 @@ static bool free_class_idx(struct zs_pool *pool, unsigned long handle)
 	unsigned long obj;
 	bool empty, detached;
 
-	/* The object may move now, but not to another class. */
+	/* The object may still move, but not to another class. */
 	obj = handle_to_obj(handle);
 	class = obj_to_class(pool, obj);
 	zpdesc = obj_to_zpdesc(pool, obj);
 	__builtin_prefetch(zpdesc, 1);
 	uzs_prefetch_object(pool, class, zpdesc, obj);
 	spin_lock(&class->lock);
-	obj = handle_to_obj(handle); /* now it cannot: L1 */
+	obj = handle_to_obj(handle); /* now it cannot move: L1 */
 	zspage = obj_to_zpdesc(pool, obj)->zspage;
 
 	empty = uzs_free_locked(pool, class, zspage, handle, obj);
@@ -140,8 +140,8 @@ static const struct lock_scope scopes[] = {
 	{ ZS_SCOPE_CLASS_IDX, true, true, free_class_idx },
 };
 
-/* Bits of an object index in the densest zspage: objects of 32 bytes in the
- * longest chain. */
+/* Bits of an object index in the zspage with the most objects: 32 bytes each,
+ * in the longest chain. */
 static unsigned int dense_index_bits(const struct zs_pool *pool)
 {
 	return ilog2(pool->chain_size - 1) + 1 + pool->page_shift -
@@ -150,7 +150,7 @@ static unsigned int dense_index_bits(const struct zs_pool *pool)
 
 #define CLASS_BITS 9
 
-/* Never on 32-bit, where the compiler sees that 12 to 16 bits are too few. */
+/* Never on 32-bit: the compiler sees that 12 to 16 bits are too few. */
 static bool class_fits_obj(const struct zs_pool *pool)
 {
 	return BITS_PER_LONG == 64 &&
@@ -196,7 +196,7 @@ void uzs_free_one(struct zs_pool *pool, unsigned long handle)
 {
 	bool kick;
 
-	/* What a scope says of itself holds for all that it calls. */
+	/* What a scope promises holds for all that it calls. */
 	uzs_forbid_page_free(pool->scope->frees_late ? RANK_CLASS : 0);
 	kick = pool->scope->free(pool, handle);
 	uzs_forbid_page_free(0);

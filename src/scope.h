@@ -7,23 +7,24 @@
 #include "words.h"
 #include "zspage.h"
 
-/* The scope for an option; one that falls back if the obj word has no room. */
+/* The scope for an option. Where the obj word has no room for the class index,
+ * another scope than the one asked for. */
 const struct lock_scope *uzs_find_scope(const struct zs_pool *pool,
 					enum zs_lock_scope id);
-/* Is it one that a user may ask for? */
+/* May a user ask for this scope? */
 bool uzs_is_scope(enum zs_lock_scope id);
 /* Lays out the obj word. */
 void uzs_set_scope(struct zs_pool *pool, const struct lock_scope *scope);
-/* zs_free, of a handle that is the caller's to free: in hardened pools he has
- * claimed it. */
+/* zs_free, for a handle that is the caller's to free. In hardened pools the
+ * caller has claimed it. */
 void uzs_free_one(struct zs_pool *pool, unsigned long handle);
-/* The class of a live handle. Takes pool->lock where the scope needs it. */
+/* The class of a live handle. Takes pool->lock if the scope needs it. */
 struct size_class *uzs_class_of(struct zs_pool *pool, unsigned long handle);
 
 /* ---- what the variants share, and freeing many does, too ------------------ */
 
-/* Starts fetching what a free will write. (gcc takes a function that only
- * prefetches for one without effect, and its calls go unless it is inlined.) */
+/* Prefetches what a free will write. (Always inline: gcc removes calls of a
+ * function that only prefetches, as if it had no effect.) */
 static __always_inline void uzs_prefetch_object(struct zs_pool *pool,
 						struct size_class *class,
 						struct zpdesc *zpdesc,
@@ -35,15 +36,15 @@ static __always_inline void uzs_prefetch_object(struct zs_pool *pool,
 	__builtin_prefetch((char *)zpdesc_address(pool, zpdesc) + offset, 1);
 }
 
-/* What all variants do under class->lock: puts the object back. The handle
- * word dies with it, so that no walk over live handles, and no child of a
- * fork, finds one that leads to a freed object. Return: is its zspage empty
- * now? */
+/* What all variants do under class->lock: puts the object back, and makes the
+ * handle word dead at the same time. So no walk over live handles, and no child
+ * of a fork, finds one that leads to a freed object. Return: is the zspage
+ * empty now? */
 bool uzs_free_locked(struct zs_pool *pool, struct size_class *class,
 		     struct zspage *zspage, unsigned long handle,
 		     unsigned long obj);
 
-/* The class of a live handle; in scopes other than class-idx only while
+/* The class of a live handle. In scopes other than class-idx only valid while
  * pool->lock is held. */
 static inline struct size_class *uzs_handle_class(struct zs_pool *pool,
 						  unsigned long handle)

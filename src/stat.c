@@ -3,8 +3,8 @@
  *
  * Kernel origin: mm/zsmalloc.c zs_get_total_pages, zs_pool_stats,
  * zs_stats_size_show (the `classes` table); the rest is ours.
- * Locks: takes class->lock for a class at a time, zone->lock for moments; none
- * during a callback. Sleeps: only on output.
+ * Locks: takes class->lock, one class at a time, and zone->lock for a short
+ * time; none during a callback. Sleeps: only on output.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +49,7 @@ enum zs_lock_scope zs_pool_scope(const struct zs_pool *pool)
 	return pool->scope->id;
 }
 
-/* Copies a structure to a caller whose idea of it may be older. */
+/* Copies a structure to a caller whose version of it may be older. */
 static void copy_sized(void *to, const void *from, size_t size,
 		       size_t their_size)
 {
@@ -148,7 +148,7 @@ int zs_class_info(struct zs_pool *pool, unsigned int index,
 	return 0;
 }
 
-/* The columns of one line of the `classes` table behind class and size; the
+/* The columns of one line of the `classes` table after class and size. The
  * widths are the kernel's. */
 static void print_figures(FILE *out, const struct zs_class_info *i,
 			  bool with_chain)
@@ -265,7 +265,7 @@ static void copy_zspage(const struct zs_pool *pool, struct class_copy *copy,
 	}
 }
 
-/* False when the class has grown beyond the room. Locks: takes class->lock. */
+/* False if the class has grown beyond the room. Locks: takes class->lock. */
 static bool copy_class(const struct zs_pool *pool, struct size_class *class,
 		       struct class_copy *copy)
 {
@@ -298,7 +298,8 @@ int zs_for_each_zspage(struct zs_pool *pool, unsigned int index,
 		unsigned int objs = class->objs_per_zspage;
 		void *mem;
 
-		/* Some more than now, as others may add zspages meanwhile. */
+		/* A few more than now, because others may add zspages
+		 * meanwhile. */
 		copy.room = READ_ONCE(class->objs_capacity) / objs + 2 +
 			    copy.room / 8;
 		mem = uzs_should_fail(UZS_FAULT_OS)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* trim.c - gives back to the OS all memory that can be had without the user's
+/* trim.c - gives back to the OS all memory that it can free without the user's
  * help. Owns the right to trim (trim_in_progress).
  *
  * Kernel origin: none.
@@ -22,7 +22,7 @@ size_t uzs_trim_locked(struct zs_pool *pool)
 	uzs_zone_compact(zone);
 	uzs_zone_reclaim(zone, 0, true);
 	uzs_count(&pool->trims, 1);
-	/* Moving pages at a limit gives some back on the way. */
+	/* At a limit, moving pages already gives some back. */
 	return READ_ONCE(zone->bytes_given_back) - before;
 }
 
@@ -33,9 +33,10 @@ size_t zs_trim(struct zs_pool *pool)
 	if (__atomic_exchange_n(&pool->trim_in_progress, true,
 				__ATOMIC_ACQUIRE))
 		return 0;
-	/* The worker may have it, or somebody without memory: they end. */
+	/* The worker, or a thread that found no memory, may have it. Both
+	 * end. */
 	mutex_lock(&pool->zone.trim_lock);
-	/* Without a worker nobody else might do it. */
+	/* If there is no worker, nobody else may do it. */
 	uzs_free_empty_zspages(pool);
 	given = uzs_trim_locked(pool);
 	mutex_unlock(&pool->zone.trim_lock);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* types.h - the structures of the allocator, with the guard of every field.
  *
- * Kernel origin: mm/zsmalloc.c, mm/zpdesc.h (Linux 6.12 to 7.0): struct
- * zspage, size_class, zs_pool, zpdesc; differs: a zspage has no pointer to
- * its pool (its pages' zone knows), zpdesc has no movable_ops (the zone has
- * them), statistics are relaxed atomics.
+ * Kernel origin: mm/zsmalloc.c, mm/zpdesc.h (Linux 6.12 to 7.0): struct zspage,
+ * size_class, zs_pool, zpdesc; differs: a zspage has no pointer to its pool
+ * (the zone of its pages does), zpdesc has no movable_ops (the zone has them),
+ * statistics are relaxed atomics.
  */
 #ifndef UZS_TYPES_H
 #define UZS_TYPES_H
@@ -21,7 +21,7 @@
 #include "reuse_state.h"
 #include "uzsmalloc.h"
 
-/* Bytes of a handle word, which every object but a huge one begins with. */
+/* Bytes of a handle word. Every object but a huge one begins with one. */
 #define ZS_HANDLE_SIZE sizeof(unsigned long)
 
 /* obj word:              | PFN                  | object index            |
@@ -36,14 +36,14 @@
 #define MAX_ADDRESS_BITS 32
 #endif
 
-/* First word of an object: bit 0 tells allocated (handle | 1) from free
- * (index of the next free object << 1; none: -1 << 1). */
+/* First word of an object. Bit 0 is set in an allocated one: handle | 1. In a
+ * free one: index of the next free object << 1, or -1 << 1 in the last. */
 #define OBJ_ALLOCATED_TAG 1UL
 #define OBJ_TAG_BITS 1
 
-/* An object's index in its zspage takes 12 bits at most: 3640 objects are the
- * most a zspage can hold (64 KiB pages, chain size 16, objects of 288 bytes).
- * All ones stand for none. */
+/* An object's index in its zspage takes 12 bits at most: a zspage holds at most
+ * 3640 objects (64 KiB pages, chain size 16, objects of 288 bytes). All ones
+ * stand for none. */
 #define OBJ_BITS 12
 #define OBJ_NONE ((1u << OBJ_BITS) - 1)
 
@@ -59,13 +59,13 @@
 enum fullness_group {
 	ZS_INUSE_RATIO_0,
 	ZS_INUSE_RATIO_10,
-	/* 20 to 90 are the numbers between */
+	/* 20 to 90 lie between */
 	ZS_INUSE_RATIO_99 = 10,
 	ZS_INUSE_RATIO_100 = 11,
 	NR_FULLNESS_GROUPS = ZS_NR_FULLNESS_GROUPS
 };
 
-/* A page of a zspage: struct page by its owner's names. */
+/* A page of a zspage: struct page, with the names that its zspage uses. */
 struct zpdesc {
 	u32 flags; /* of struct page */
 	u32 first_obj_offset; /* bytes to the first object that starts in this
@@ -78,8 +78,8 @@ struct zpdesc {
 		/* huge: the handle | 1; guard: class->lock */
 		unsigned long handle;
 	};
-	/* const while it belongs to a zspage; so that the class, and with it
-	 * the object's place, is known before the zspage is looked at */
+	/* const while the page belongs to a zspage. So the class, and with it
+	 * the object's place, is known before the zspage is read */
 	u16 class;
 	bool huge; /* of the class */
 	struct zspage *zspage; /* guard: as next */
@@ -101,8 +101,8 @@ _Static_assert(offsetof(struct zpdesc, zspage) ==
 #define ZSPAGE_BYTES 20
 #endif
 
-/* A chain of pages cut into equal objects. Small, as it is counted for every
- * zspage, and two to a cache line: 32 bytes on 64-bit. */
+/* A chain of pages cut into equal objects. Small, because every zspage costs
+ * one, and so that two fit into a cache line: 32 bytes on 64-bit. */
 struct zspage {
 	struct list_head list; /* fullness list; guard: class->lock */
 	struct zpdesc *first_zpdesc; /* guard: as zpdesc->next */
@@ -117,8 +117,8 @@ _Static_assert(sizeof(struct zspage) == ZSPAGE_BYTES,
 	       "counted in the overhead");
 
 struct size_class {
-	/* constant after creation; read before the lock is taken, hence on
-	 * cache lines of their own */
+	/* constant after creation. Read before the lock is taken, so they are
+	 * on cache lines of their own */
 	unsigned int index;
 	unsigned int size; /* bytes */
 	unsigned int objs_per_zspage;
@@ -128,18 +128,19 @@ struct size_class {
 	/* guard: lock to write; read relaxed by the shrinker and statistics */
 	unsigned long objs_capacity;
 	unsigned long objs_inuse;
-	unsigned long objs_freed; /* so far, by zs_free and the like */
+	unsigned long objs_freed; /* so far, by zs_free, zs_free_deferred and
+				   * drains */
 	unsigned long zspages[NR_FULLNESS_GROUPS];
 	struct list_head fullness_list[NR_FULLNESS_GROUPS]; /* guard: lock */
 } __aligned(64);
 
-/* A variant of where zs_free's locks begin and end; see scope.c. */
+/* A variant of zs_free: where its locks begin and end. See scope.c. */
 struct lock_scope {
 	enum zs_lock_scope id;
 	bool class_in_obj; /* the obj word carries the class index */
 	bool frees_late; /* pages go back after class->lock is dropped */
 	/* handle is one of the pool's. Return: was the zspage emptied, but
-	 * could not be freed as one of its pages is locked? */
+	 * could not be freed because one of its pages is locked? */
 	bool (*free)(struct zs_pool *pool, unsigned long handle);
 };
 
@@ -149,26 +150,26 @@ struct zs_pool {
 	unsigned int page_size; /* bytes */
 	unsigned int page_shift;
 	unsigned int chain_size; /* pages */
-	unsigned int obj_index_bits; /* below the PFN */
+	unsigned int obj_index_bits; /* bits below the PFN */
 	unsigned int obj_class_shift; /* bits of the object index alone */
-	unsigned int obj_class_mask; /* 0: the class is not in the word */
+	unsigned int obj_class_mask; /* 0: the obj has no class index */
 	unsigned int min_alloc_size; /* bytes */
 	unsigned int class_delta_shift; /* log2 of bytes between classes */
-	unsigned int nr_classes; /* indices */
+	unsigned int nr_classes; /* class indices */
 	unsigned int huge_class_size; /* bytes */
-	bool hardened; /* misuse is looked for */
+	bool hardened; /* looks for misuse */
 	bool wide; /* handles are struct wide_handle */
 	const struct lock_scope *scope;
-	struct reuse reuse; /* but its age_work, seldom changed */
+	struct reuse reuse; /* seldom changed, except age_work */
 	size_t memory_limit; /* bytes */
 	size_t meta_bytes; /* of this mapping */
-	size_t least_bytes; /* to hold an object of any size, without what
-			     * deferral takes */
+	size_t least_bytes; /* needed to hold an object of any size, without
+			     * what deferral takes */
 	struct harden harden;
 	struct size_class *size_class[ZS_MAX_CLASSES];
 
 	/* handle -> obj. rd: the object stays where it is until its zspage is
-	 * pinned or its class locked; wr: objects or pages move. */
+	 * pinned or its class is locked; wr: objects or pages move. */
 	rwlock_t lock __aligned(64);
 
 	struct kmem_cache handle_cache __aligned(64);
@@ -185,23 +186,25 @@ struct zs_pool {
 		long compact_hold_ns_max;
 		unsigned long zspages_async_freed;
 	} stat;
-	/* What became free by draining, compaction and the async free work, in
-	 * handles, pages and zspages; how often somebody gave memory back, or
-	 * put back what was not enough for him. Both only tell that something changed. atomic, relaxed */
+	/* atomic, relaxed; each only tells that something changed. relieved:
+	 * handles, pages and zspages freed by draining, compaction and the
+	 * async free work. trims: how often a thread gave memory back, or put
+	 * back memory that was not enough for it */
 	unsigned long relieved;
 	unsigned long trims;
-	unsigned long trimmed_at; /* objects freed by then, when for want of
-				   * memory pages were last moved; guard:
+	unsigned long trimmed_at; /* objects freed so far, plus 1, when relief
+				   * last trimmed; 0: never; guard:
 				   * zone.trim_lock */
 	struct mutex compact_lock; /* one compaction at a time */
 	bool trim_in_progress; /* atomic: one zs_trim at a time */
-	/* In a child: what calls of the parent's threads had in hand is lost
-	 * until the pool is destroyed. guard: nobody else runs then */
+	/* In the child of a fork: what calls of the parent's other threads had
+	 * in hand is lost until the pool is destroyed. guard: no other thread
+	 * runs when it is set */
 	bool forked;
 
 	/* Held while the async free work runs, so that a check or a fork can
-	 * wait for it: it has zspages in hand that no list shows. Order: below
-	 * compact_lock, above gate and the page locks. */
+	 * wait for it: the work has zspages in hand that are in no list. Order:
+	 * below compact_lock, above gate and the page locks. */
 	struct mutex free_work_lock;
 	struct work_struct free_work; /* frees zspages left in group 0 */
 	struct work_struct reclaim_work; /* gives memory back to the OS */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* words.h - the three words that lead from one to the other: the handle's word
- * (where is the object?), the obj word (page, class, index) and the object's
- * first word (whose handle is it?). types.h has their bits.
+/* words.h - three words: the handle word (where is the object?), the obj (PFN,
+ * class index, object index) and the object's first word (which handle has
+ * it?). types.h has their bits.
  */
 #ifndef UZS_WORDS_H
 #define UZS_WORDS_H
@@ -18,17 +18,18 @@ static inline unsigned long handle_to_obj(unsigned long handle)
 {
 	return READ_ONCE(*(unsigned long *)handle);
 }
-/* Who finds the obj finds the object, and in a wide handle that it is live. */
+/* Release: a thread that sees the obj also sees the object, and that a wide
+ * handle is live. */
 static inline void record_obj(unsigned long handle, unsigned long obj)
 {
 	smp_store_release((unsigned long *)handle, obj);
 }
-/* Is this first word of a slab object a live handle's? */
+/* Is `word`, the first word of a slab object, that of a live handle? */
 static inline bool uzs_handle_word_live(const struct zs_pool *pool,
 					unsigned long word)
 {
-	/* No page lies in the first 64 KiB of the address space, so an obj is
-	 * above any link, on 32-bit too. */
+	/* No page lies in the first 64 KiB of the address space. So an obj is
+	 * greater than any link, on 32-bit too. */
 	(void)pool;
 	return word > UZS_SLAB_MAX_LINK;
 }
@@ -84,7 +85,8 @@ static inline unsigned int obj_to_index(const struct zs_pool *pool,
 {
 	return (unsigned int)(obj & ((1UL << pool->obj_class_shift) - 1));
 }
-/* Only in scopes whose obj word carries it. It never changes for an object. */
+/* Only in scopes that have the class index in the obj. An object never changes
+ * its class. */
 static inline struct size_class *obj_to_class(const struct zs_pool *pool,
 					      unsigned long obj)
 {
@@ -110,12 +112,12 @@ static inline unsigned long *uzs_obj_head(const struct zs_pool *pool,
 		return &zpdesc->handle;
 	return (unsigned long *)((char *)zpdesc_address(pool, zpdesc) + offset);
 }
-/* The word behind such a pointer: what lies in zspages may be poisoned. */
+/* Reads the word at such a pointer. The memory of zspages may be poisoned. */
 #if UZS_POISONS_OBJECTS
 __no_asan __maybe_unused static unsigned long
 uzs_read_head(const unsigned long *head)
 {
-	return READ_ONCE(*head); /* or gcc reads it in the caller */
+	return READ_ONCE(*head); /* else gcc moves the read into the caller */
 }
 __no_asan __maybe_unused static void uzs_write_head(unsigned long *head,
 						    unsigned long value)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* zspage.c - owns the chain of pages of a zspage and the objects' free list
- * in it.
+/* zspage.c - owns the chain of pages of a zspage and the objects' free list in
+ * it.
  *
  * Kernel origin: mm/zsmalloc.c alloc_zspage, create_page_chain, init_zspage,
  * trylock_zspage, lock_zspage, __free_zspage, free_zspage, obj_malloc,
- * obj_free, obj_allocated; differs: lock_zspage pins the zspage while it
- * waits, which keeps page migration from replacing pages, so it needs no
- * retries; pages are taken and freed all at once.
+ * obj_free, obj_allocated; differs: lock_zspage pins the zspage while it waits.
+ * This keeps page migration from replacing pages, so it needs no retries; pages
+ * are taken and freed all at once.
  * Locks: by function. Sleeps: uzs_alloc_zspage (GFP_KERNEL), uzs_lock_zspage.
  *
  *   zspage -> first page -> page -> page        objects by index:
@@ -14,11 +14,12 @@
  *             +-----------+-----------+          page and end in the next
  *
  * Guarantees:
- *  P1 object index i of a new zspage is handed out as the i-th; a freed object
- *     is the next to be handed out.
+ *  P1 a new zspage hands out its objects in order of index; a freed object is
+ *     the next to be handed out.
  *  P2 an object's first word never straddles pages (sizes and pages are
  *     multiples of its size).
- *  P3 page locks taken by trylock or lock are held until each page is reset.
+ *  P3 page locks taken by uzs_trylock_zspage or uzs_lock_zspage are held until
+ *     each page is reset.
  */
 #include "zspage.h"
 
@@ -47,8 +48,8 @@ unsigned long *uzs_obj_head_at(const struct zs_pool *pool,
 			    obj_page_offset(pool, class, idx));
 }
 
-/* Links all objects into the free list, in order of index. The pages are
- * nobody else's yet. */
+/* Links all objects into the free list, in order of index. Nobody else has the
+ * pages yet. */
 static void init_zspage(struct zs_pool *pool, struct size_class *class,
 			struct zspage *zspage)
 {
@@ -69,7 +70,7 @@ static void init_zspage(struct zs_pool *pool, struct size_class *class,
 }
 
 #if UZS_POISONS_OBJECTS
-/* What lies in a zspage is poisoned but while it is read. */
+/* The memory of a zspage is poisoned, except while it is read. */
 static void poison_pages(const struct zs_pool *pool,
 			 const struct zspage *zspage)
 {
@@ -101,7 +102,7 @@ static void poison_pages(const struct zs_pool *pool,
 }
 #endif
 
-/* Chains the pages. */
+/* Links the pages to a chain. */
 static void create_page_chain(struct zs_pool *pool, struct size_class *class,
 			      struct zspage *zspage, struct page **pages)
 {
@@ -116,8 +117,8 @@ static void create_page_chain(struct zs_pool *pool, struct size_class *class,
 		zpdesc->class = (u16) class->index;
 		zpdesc->huge = class->huge;
 		zpdesc->next = NULL;
-		/* In the last page no object may start: then the offset lies
-		 * behind its end. */
+		/* In the last page perhaps no object starts: then the offset
+		 * lies behind the page's end. */
 		zpdesc->first_obj_offset = first * class->size - start;
 		if (prev)
 			prev->next = zpdesc;
@@ -127,8 +128,8 @@ static void create_page_chain(struct zs_pool *pool, struct size_class *class,
 	}
 }
 
-/* A zspage without objects, in no list; NULL without memory. Locks: none may
- * be held. May sleep with GFP_KERNEL. */
+/* Return: a zspage without objects, in no list; NULL without memory. Locks:
+ * none may be held. May sleep with GFP_KERNEL. */
 struct zspage *uzs_alloc_zspage(struct zs_pool *pool, struct size_class *class,
 				gfp_t gfp)
 {
@@ -168,15 +169,14 @@ bool uzs_trylock_zspage(struct zspage *zspage)
 	return false;
 }
 
-/* Locks: none held but the async work's; the zspage is in no list, so nobody
- * else frees it. */
+/* Locks: none may be held but free_work_lock. The zspage is in no list, so
+ * nobody else frees it. */
 void uzs_lock_zspage(struct zspage *zspage)
 {
 	struct zpdesc *zpdesc;
 
-	/* A migration that has a page locked gives up when it finds the
-	 * zspage pinned, so each wait ends, and with the same page in the
-	 * chain. */
+	/* A migration that has a page locked gives up when it finds the zspage
+	 * pinned. So each wait ends, and the page is still in the chain. */
 	pin_read_lock(&zspage->lock);
 	for (zpdesc = zspage->first_zpdesc; zpdesc;
 	     zpdesc = get_next_zpdesc(zpdesc))
@@ -211,7 +211,7 @@ void uzs_withdraw_zspage(struct size_class *class, struct zspage *zspage)
 	uzs_add(&class->objs_capacity, -(long)class->objs_per_zspage);
 }
 
-/* Locks: the pages' locks; drops them. */
+/* Locks: needs the pages' locks; drops them. */
 void uzs_release_zspage(struct zs_pool *pool, const struct size_class *class,
 			struct zspage *zspage)
 {
@@ -260,7 +260,7 @@ bool uzs_free_zspage(struct zs_pool *pool, struct size_class *class,
 /* ---- objects --------------------------------------------------------------- */
 
 /* Takes the head of the free list for `handle`. Return: the obj. Locks: needs
- * class->lock (or a zspage that nobody knows yet). */
+ * class->lock, or a zspage that nobody else knows yet. */
 unsigned long uzs_obj_malloc(struct zs_pool *pool, struct size_class *class,
 			     struct zspage *zspage, unsigned long handle)
 {
@@ -280,9 +280,9 @@ unsigned long uzs_obj_malloc(struct zs_pool *pool, struct size_class *class,
 }
 
 /* Objects are often freed in the order in which they were allocated, which is
- * that of their indices. Starts fetching the word that this zspage's next free
- * will then write, long before that: the stores of a free wait for nothing
- * else as long. Locks: the chain must be stable. */
+ * that of their indices. So this prefetches, early, the word that the zspage's
+ * next free will probably write: nothing else delays the stores of a free as
+ * much. Locks: the chain must be stable. */
 static __always_inline void prefetch_next(const struct zs_pool *pool,
 					  const struct size_class *class,
 					  const struct zpdesc *zpdesc,
@@ -299,8 +299,8 @@ static __always_inline void prefetch_next(const struct zs_pool *pool,
 	__builtin_prefetch((char *)zpdesc_address(pool, zpdesc) + offset, 1);
 }
 
-/* Freed so shortly behind the last one, an object is taken for one of many
- * that are freed in order. */
+/* An object freed at most so many indices after the last one is taken for one
+ * of many that are freed in order. */
 #define IN_ORDER_OBJS 4u
 
 void uzs_obj_free(struct zs_pool *pool, struct size_class *class,
@@ -312,9 +312,9 @@ void uzs_obj_free(struct zs_pool *pool, struct size_class *class,
 	unsigned long *head = uzs_obj_head(pool, zpdesc, offset);
 
 	VM_BUG_ON(!(uzs_read_head(head) & OBJ_ALLOCATED_TAG));
-	/* Somebody may have read it until now. */
+	/* A thread may have read the object until now. */
 	uzs_poison_object(pool, obj);
-	/* the head of the free list is what was freed last */
+	/* the head of the free list is the object freed last */
 	if (fetch && (!idx || idx - zspage->freeobj <= IN_ORDER_OBJS))
 		prefetch_next(pool, class, zpdesc, offset);
 	if (class->huge)
