@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* calibrate.c - the program uzs-lab-calibrate, which `uzs lab calibrate` calls:
- * measures with real threads what things cost on this machine, and writes the
- * table for uzs lab simulate.
+ * measures costs on this machine with real threads, and writes the table for
+ * uzs lab simulate.
  *
  * Callers: users. Calls: calibrate_memory.c, calibrate_os.c, the library as its
- * user. Known limits: two CPUs stand for all of them, where some are further
- * apart than others; the least of many rounds is taken, as other programs
- * only ever add to it.
+ * user. Known limits: two CPUs stand for all, although some are further apart
+ * than others. The least of many rounds is taken, because other programs only
+ * add to it.
  */
 #include "calibrate.h"
 
@@ -74,7 +74,7 @@ static double value(enum sim_cost_id id)
 #define HOT_OBJECTS 400u
 #define HOT_SIZE 256u
 
-/* As sim_work_price() does it in virtual time. */
+/* As sim_work_price() does in virtual time. */
 static double measure_free(unsigned int rounds)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
@@ -133,8 +133,9 @@ static void measure_all(unsigned int rounds)
 	    calibrate_more(0, m.line_atomic - m.line - m.atomic));
 	set(SIM_line_gap, m.gap, "measured",
 	    "two CPUs add to one word: %.1f ns each time", m.contended_add);
-	/* Of the three moves there, the lock's word makes two anyway: to who
-	 * gives it back, and to who takes it. In between it is looked at. */
+	/* The measurement has three moves of the line. Two of them happen in
+	 * any case: to the CPU that gives the lock back, and to the one that
+	 * takes it. The third is the waiter's look in between. */
 	set(SIM_contended,
 	    calibrate_more(0, m.handover - m.line / CALIBRATE_OVERLAP),
 	    "measured", "%.1f ns from CPU to CPU by turns, less a line",

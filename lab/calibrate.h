@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* calibrate.h - what the parts of uzs-lab-calibrate measure. All times are
- * nanoseconds, the least of several rounds. What fails ends the program.
+ * nanoseconds, the least of several rounds. Any failure ends the program.
  */
 #ifndef UZS_LAB_CALIBRATE_H
 #define UZS_LAB_CALIBRATE_H
@@ -14,23 +14,25 @@
 #define CALIBRATE_NEAR_MIB 16u
 #define CALIBRATE_FAR_MIB 256u
 #define CALIBRATE_ROUNDS 100u
-/* Lines from another CPU that one waits for at once: what a chain of loads
- * cannot tell. */
+/* Lines from another CPU that one CPU waits for at the same time. A chain of
+ * loads cannot measure this. */
 #define CALIBRATE_OVERLAP 5.0
-/* An atomic access waits longer for such a line, by so much of its latency. */
+/* An atomic access waits longer for such a line, by this part of its
+ * latency. */
 #define CALIBRATE_ATOMIC_SHARE 0.3
 
 /* calibrate_memory.c */
 struct calibrate_memory {
-	double atomic; /* a word at hand */
-	double line; /* that the other CPU wrote to, loaded */
-	double line_atomic; /* the same, added to */
-	double contended_add; /* two CPUs add to one word, each addition */
-	double gap; /* so long a CPU keeps a line that both want */
-	double handover; /* from CPU to CPU through a word that both look at */
+	double atomic; /* on a word in the own cache */
+	double line; /* a load of a line that the other CPU wrote to */
+	double line_atomic; /* an atomic addition to such a line */
+	double contended_add; /* one addition, while two CPUs add to one word */
+	double gap; /* how long a CPU keeps a line that both want */
+	double handover; /* from CPU to CPU through a word that both read again
+			  * and again */
 	double near, ahead, miss, tlb;
-	double bus; /* a line, both CPUs at once */
-	double misses, walks; /* a CPU has under way */
+	double bus; /* one line, while both CPUs load */
+	double misses, walks; /* that a CPU has under way at once */
 	double memcpy_kib;
 };
 void calibrate_memory(struct calibrate_memory *m, unsigned int rounds);
@@ -44,14 +46,15 @@ void calibrate_os(struct calibrate_os *os, unsigned int rounds);
 void calibrate_cpu_name(char *name, size_t size);
 /* Finds two CPUs. Return: 0 or an exit status after a message. */
 int calibrate_two_cpus(void);
-/* The calling thread runs on the first or second of them from now on. */
+/* From now on the calling thread runs on the first or second of them. */
 void calibrate_pin(unsigned int which);
-/* Runs fn(arg) on the second CPU while the caller, on the first, runs main_fn;
- * both begin at once. */
+/* Runs fn(arg) on the second CPU while the caller, on the first, runs main_fn.
+ * Both begin at the same time. */
 void calibrate_pair(void (*main_fn)(void *arg), void (*fn)(void *arg),
 		    void *arg);
 
-/* The middle one of n values, which are sorted: where the least is luck. */
+/* The middle one of n values, which must be sorted. For measurements whose
+ * least value is luck. */
 double calibrate_middle(double *values, unsigned int n);
 
 static inline double calibrate_less(double a, double b)

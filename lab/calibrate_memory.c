@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* calibrate_memory.c - what cache lines and memory cost, by loads that depend
- * on each other; see calibrate.h. Owns its buffers.
+/* calibrate_memory.c - measures cache lines and memory by loads that depend on
+ * each other; see calibrate.h. Owns its buffers.
  */
 #include "calibrate.h"
 
@@ -14,9 +14,9 @@
 #define ADDS 200000u
 #define TURNS 20000u
 #define CHAINS 24u
-#define CHAIN_LINKS 16000u /* of each of several followed at once */
+#define CHAIN_LINKS 16000u /* in each of several chains */
 
-/* A line that says which one comes next. */
+/* A line that points to the next one. */
 struct link {
 	struct link *next;
 	uint64_t count;
@@ -25,8 +25,8 @@ struct link {
 
 static uint64_t rng = 1;
 
-/* Places in the last chain made, CHAIN_LINKS apart. They are noted as it is made:
- * who follows it to find them has it in the cache. */
+/* Places in the last chain made, CHAIN_LINKS apart. They are noted while it is
+ * made, because following it to find them would bring it into the cache. */
 static struct link *places[2 * CHAINS];
 static size_t links;
 
@@ -57,7 +57,7 @@ static void shuffle(uint32_t *order, size_t n)
 	}
 }
 
-/* The pages of memory in random order. */
+/* The numbers of the pages in random order. */
 static uint32_t *shuffled_pages(size_t pages)
 {
 	uint32_t *order = harness_alloc(pages * sizeof(*order));
@@ -68,7 +68,7 @@ static uint32_t *shuffled_pages(size_t pages)
 	return order;
 }
 
-/* Links the lines of memory in random order: `run` of them in one page, then the
+/* Links the lines of memory in random order: `run` lines of one page, then the
  * next page. Return: the first. */
 static struct link *make_chain(char *mem, size_t bytes, unsigned int run)
 {
@@ -79,7 +79,7 @@ static struct link *make_chain(char *mem, size_t bytes, unsigned int run)
 	for (size_t i = 0; i < pages; i++) {
 		uint32_t at[PAGE / LINE];
 
-		/* In no order that a prefetcher takes for a stream. */
+		/* In an order that no prefetcher takes for a stream. */
 		for (unsigned int k = 0; k < PAGE / LINE; k++)
 			at[k] = k;
 		shuffle(at, PAGE / LINE);
@@ -95,9 +95,9 @@ static struct link *make_chain(char *mem, size_t bytes, unsigned int run)
 	return first;
 }
 
-/* Links all lines of memory, no two of a page behind each other: one of each
- * page, then another one of each, and so on. (One of each alone would be few
- * enough for a shared cache to hold.) Return: the first. */
+/* Links all lines of memory so that no two of a page follow each other: one
+ * line of each page, then another one of each, and so on. (Only one of each
+ * page would be so few that a shared cache holds them.) Return: the first. */
 static struct link *make_scattered(char *mem, size_t bytes)
 {
 	size_t pages = bytes / PAGE;
@@ -121,7 +121,7 @@ static struct link *make_scattered(char *mem, size_t bytes)
 	return first;
 }
 
-/* The same in their order. */
+/* The same in order of address. */
 static struct link *make_row(char *mem, size_t bytes)
 {
 	struct link *lines = (void *)mem;
@@ -132,7 +132,7 @@ static struct link *make_row(char *mem, size_t bytes)
 	return lines;
 }
 
-/* The value is used, as far as the compiler knows. */
+/* Uses the value, so that the compiler keeps the loads. */
 static struct link *follow(struct link *link, size_t n)
 {
 	while (n--)
@@ -154,8 +154,8 @@ static double chase(struct link **at, size_t n)
 static char *far;
 static const size_t far_bytes = (size_t)CALIBRATE_FAR_MIB << 20;
 
-/* Several chains at once, from `places` on, each through links that nobody has
- * been to. Return: of a link, ns. */
+/* Follows several chains at the same time, from `places` on, through links that
+ * were not loaded before. Return: ns for each link. */
 static double chase_many(unsigned int from)
 {
 	struct link *at[CHAINS];
@@ -186,7 +186,7 @@ static void chase_second(void *arg)
 	((struct both *)arg)->ns[1] = chase_many(CHAINS);
 }
 
-/* What was just followed leaves the caches. */
+/* Pushes out of the caches what was just followed. */
 static void forget(void)
 {
 	struct link *lines = (void *)far;
@@ -248,7 +248,7 @@ static struct {
 	bool add;
 } s;
 
-/* The second CPU writes to all lines, then the first looks at them. */
+/* The second CPU writes to all lines, then the first loads them. */
 static void take_lines(void *arg)
 {
 	struct link *link = s.lines;
@@ -292,7 +292,7 @@ static double measure_lines(bool add, unsigned int rounds)
 	return best;
 }
 
-/* The first CPU adds while the second one does. */
+/* The first CPU adds while the second one adds, too. */
 static void add_first(void *arg)
 {
 	uint64_t begin;
@@ -315,7 +315,8 @@ static void add_second(void *arg)
 			__atomic_fetch_add(&s.word, 1, __ATOMIC_SEQ_CST);
 }
 
-/* By turns: each waits for the other's number, as a lock's waiter does. */
+/* In turns: each CPU waits for the other's number, like a thread that waits for
+ * a lock. */
 static void ping(void *arg)
 {
 	uint64_t begin = now_ns();
@@ -365,7 +366,8 @@ static double measure_memcpy(void)
 
 static void measure_sharing(struct calibrate_memory *m, unsigned int rounds)
 {
-	/* Few of a page, so that none comes with its neighbours. */
+	/* Few lines of each page, so that none is fetched with its
+	 * neighbours. */
 	const unsigned int run = 8;
 	size_t bytes = (size_t)CALIBRATE_LINES / run * PAGE;
 	double moves, adds[CALIBRATE_ROUNDS];
@@ -384,7 +386,7 @@ static void measure_sharing(struct calibrate_memory *m, unsigned int rounds)
 		calibrate_pair(ping, pong, NULL);
 		m->handover = calibrate_less(m->handover, s.ns[0]);
 	}
-	/* The least would be one where the other CPU was away. */
+	/* Not the least: that is a round in which the other CPU was away. */
 	m->contended_add = calibrate_middle(adds, rounds);
 	/* additions = moves * line + the additions themselves, and each CPU
 	 * has the line for as many as it does between two moves */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* calibrate_os.c - what the OS's part costs: threads, sleeping and waking, and
- * what it tells of the caches; see calibrate.h. Owns which CPUs are used.
+/* calibrate_os.c - measures the OS: threads, sleeping and waking; and asks it
+ * about the caches; see calibrate.h. Owns which CPUs are used.
  */
 #include "calibrate.h"
 
@@ -61,7 +61,8 @@ static void *second(void *arg)
 
 	calibrate_pin(pair->which);
 	__atomic_store_n(&pair->ready, 1, __ATOMIC_RELEASE);
-	/* On one CPU, with a real-time priority, the other must get a turn. */
+	/* On one CPU, with a real-time priority, the other thread needs a
+	 * turn. */
 	while (__atomic_load_n(&pair->ready, __ATOMIC_ACQUIRE) != 2)
 		if (!pair->which)
 			sched_yield();
@@ -122,7 +123,7 @@ static void waker(void *arg)
 	(void)arg;
 	while (!__atomic_load_n(&f.asleep, __ATOMIC_ACQUIRE))
 		sched_yield();
-	/* Until it sleeps, and its CPU with it. */
+	/* Waits until the thread sleeps, and its CPU with it. */
 	usleep(500);
 	begin = now_ns();
 	__atomic_store_n(&f.word, 1, __ATOMIC_RELEASE);
@@ -226,8 +227,8 @@ static double measure_getcpu(void)
 	return (double)(now_ns() - begin) / 10000;
 }
 
-/* As the first CPU's cache of that level is listed; what sysconf says of the
- * third is on some machines the sum of all there are. */
+/* From the list of the first CPU's caches. On some machines sysconf reports the
+ * sum of all third-level caches. */
 static double lines_of(unsigned int level, double otherwise)
 {
 	char path[96];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* cmd_explore.c - uzs lab run and uzs lab explore: does the rows of a plan, and
- * prints what is found, with its table. Owns whether somebody interrupted it.
+/* cmd_explore.c - uzs lab run and uzs lab explore: runs the rows of a plan, and
+ * prints what is found, with its table. Owns the flag that a signal interrupted
+ * it.
  */
 #include "plan.h"
 
@@ -15,12 +16,12 @@
 struct outcome {
 	struct lab_plan *plan;
 	struct uzs_json json;
-	unsigned int row; /* the one that is being done */
+	unsigned int row; /* the row being run */
 	unsigned int findings, incomplete;
 	u64 runs, steps, looks;
 	double seconds;
 	struct uzs_progress progress;
-	char label[LAB_ROW_TEXT + 32]; /* of the progress */
+	char label[LAB_ROW_TEXT + 32]; /* of the progress bar */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -37,8 +38,8 @@ static const char *words(const struct lab_result *r)
 	return r->complete ? "nothing" : "nothing so far";
 }
 
-/* The command that shows a finding again: what is checked, and what counts as
- * a livelock, is no part of a schedule. */
+/* Makes the command that shows a finding again. What is checked, and how many
+ * steps are a livelock, is not part of a schedule. */
 static void print_again(const struct lab_plan *p, const struct lab_config *c,
 			const struct lab_schedule *s, char *text, size_t size)
 {
@@ -49,7 +50,7 @@ static void print_again(const struct lab_plan *p, const struct lab_config *c,
 		snprintf(steps, sizeof(steps), "--max-steps %u ",
 			 p->options.max_steps);
 	lab_print_schedule(c, s, schedule, sizeof(schedule));
-	/* "uzs lab" is two words, a path is one. */
+	/* Quote a path as one word. "uzs lab" is two words. */
 	if (strchr(lab_program(), '/'))
 		uzs_shell_word(lab_program(), program, sizeof(program));
 	else

@@ -49,7 +49,7 @@ static void print_json_step(struct uzs_json *json, const struct lab_trace *t,
 	uzs_json_close(json, '}');
 }
 
-/* t: NULL without the steps. */
+/* t: NULL leaves out the steps. */
 static void print_json(const char *schedule, const struct lab_config *c,
 		       const struct lab_result *r, const struct lab_trace *t,
 		       bool all)

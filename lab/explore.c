@@ -1,32 +1,33 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* explore.c - the search: which fiber goes on at each step of each run. Owns
- * the path that is being tried.
+/* explore.c - the search: chooses the fiber that goes on at each step of each
+ * run. Owns the path that is being tried.
  *
  * Depth first. A *node* is a step at which there is a choice:
  *   - the fiber that runs is at a step whose order matters (order.h), and
- *     another one could run: a preemption, of which a run may have so many;
+ *     another one could run. A switch here is a preemption, and their number in
+ *     a run is bounded;
  *   - or it offers to switch (cond_resched), sleeps, waits for a lock, or has
- *     ended: whoever can run may go on, for free.
- * Anywhere else a preemption would give a run that is equivalent to one in
- * which it comes later, at such a step; so those are not tried. That holds for
- * what comes of a run, not for what can be seen in the middle of it: with
- * `every_step` all steps are nodes.
+ *     ended: any fiber that can run may go on, and this counts as no
+ *     preemption. A preemption at another step would give a run that is
+ *     equivalent to one with the preemption later, at such a step. So those are
+ *     not tried. This holds for the result of a run, not for what can be seen
+ *     in the middle of it. With `every_step` all steps are nodes.
  *
- * With `reduce` a run ends at a node whose state was reached before, by another
+ * With `reduce` a run ends at a node whose state was reached before by another
  * order of the same steps, with the same fiber running and at least as many
- * preemptions left: all that can come of it has been tried (as Musuvathi and
+ * preemptions left. Everything that can follow has been tried (Musuvathi and
  * Qadeer, "Partial-order reduction for context-bounded state exploration",
  * 2007). Unlike sleep sets this loses nothing under a bound of preemptions.
  *
- * Bounds are tried from 0 up, so that what is found needs few preemptions.
- * Which objects' order matters is learned on the way; when there is a new
- * one, the search under this bound begins anew.
+ * Bounds are tried from 0 up, so that a finding needs few preemptions. The
+ * search learns during its runs for which objects the order matters. When it
+ * finds a new one, the search with this bound starts again.
  *
  * With `between` the consistency check is made at every quiet point (quiet.c)
- * of every run; it is no step, and the search goes as without it. What a run
- * does again to get to its last node was looked at before.
+ * of every run. It is no step and does not change the search. The steps that a
+ * run repeats to get to its last node were checked before.
  *
- * Random instead of all: pct.h.
+ * Random runs in place of all: pct.h.
  */
 #include "explore.h"
 
@@ -40,15 +41,15 @@
 #include "seen.h"
 
 #define MAX_NODES 4096
-#define NOBODY 7 /* place of "nobody runs" among fibers */
+#define NOBODY 7 /* stands for "no fiber runs" */
 
 struct node {
-	u8 current; /* that ran, or NOBODY */
+	u8 current; /* fiber that ran, or NOBODY */
 	u8 enabled; /* fibers that can run, as bits */
-	u8 tried; /* as bits, with `chosen` */
+	u8 tried; /* fibers as bits, `chosen` included */
 	u8 chosen;
-	u8 left; /* preemptions, before the choice */
-	bool is_free; /* a switch costs none */
+	u8 left; /* preemptions left, before the choice */
+	bool is_free; /* a switch is no preemption */
 };
 
 static struct {
@@ -58,19 +59,20 @@ static struct {
 
 	/* the search */
 	struct node path[MAX_NODES];
-	u32 nr_nodes; /* of the path: what is to be done again */
+	u32 nr_nodes; /* nodes of the path, which the next run repeats */
 	u32 at; /* the next node of this run */
-	u8 bound; /* preemptions */
+	u8 bound; /* most preemptions */
 
 	/* this run */
-	u32 step; /* number of the next one */
+	u32 step; /* number of the next step */
 	bool pruned;
 	bool too_deep;
-	struct lab_schedule schedule; /* where it left the default */
-	bool cut; /* and at more places than that holds */
+	struct lab_schedule schedule; /* where this run left the default */
+	bool cut; /* it left it more often than that holds */
 	const struct lab_schedule *replay; /* NULL: search */
 	u32 next_deviation;
-	bool used[LAB_MAX_DEVIATIONS]; /* of the replay's deviations */
+	bool used[LAB_MAX_DEVIATIONS]; /* [i]: was deviation i of the replay
+					* applied? */
 	struct lab_trace *trace;
 } ex;
 
@@ -92,7 +94,7 @@ static u8 first_of(u8 fibers)
 	return (u8)__builtin_ctz(fibers);
 }
 
-/* What goes on unless somebody says otherwise. */
+/* The fiber that goes on if nothing else is chosen. */
 static u8 default_choice(u8 current, u8 enabled)
 {
 	if (current != NOBODY && (enabled & (1u << current)))
@@ -112,8 +114,8 @@ static void note_choice(u8 current, u8 enabled, u8 chosen)
 		ex.cut = true;
 }
 
-/* The choice at a node that the path does not have yet: the default, and the
- * others later. */
+/* The choice at a node that is not yet on the path: the default. The others are
+ * tried later. */
 static u8 new_node(u8 current, u8 enabled, bool is_free)
 {
 	const struct node *last = ex.at ? &ex.path[ex.at - 1] : NULL;
@@ -174,7 +176,7 @@ static u8 choose_by_replay(u8 current, u8 enabled)
 	return choice;
 }
 
-/* Is a fiber that could go on at a place where others may instead? */
+/* Is a fiber that could go on at a place where another may run instead? */
 static bool is_choice(const struct uzs_lab_fiber *current)
 {
 	return ex.options->every_step || current->step.op == LAB_RESCHED ||
@@ -288,7 +290,7 @@ static bool next_path(void)
 	return false;
 }
 
-/* Of CPU time: what else the machine does is not the search's. */
+/* CPU time, so that other programs on the machine do not count. */
 static double now_seconds(void)
 {
 	struct timespec ts;
@@ -323,8 +325,8 @@ static void keep_finding(void)
 	r->found_steps = ex.step;
 }
 
-/* All paths with at most `bound` preemptions. Return: none found anything, and
- * no bound was met. */
+/* Tries all paths with at most `bound` preemptions. Return: true if none found
+ * anything and no bound was reached. */
 static bool search(u8 bound, double began)
 {
 	struct lab_result *r = ex.result;
@@ -373,8 +375,8 @@ static bool search_randomly(double began)
 
 /* ---- shrinking, replay ---------------------------------------------------------- */
 
-/* Runs a schedule. What it finds does not depend on runs before: no state was
- * looked at yet. */
+/* Runs a schedule. The result does not depend on earlier runs: it forgets which
+ * states were checked. */
 static void run_schedule(const struct lab_schedule *s)
 {
 	ex.replay = s;
@@ -382,7 +384,7 @@ static void run_schedule(const struct lab_schedule *s)
 	run_once();
 }
 
-/* Does the schedule still find that? */
+/* Does the schedule still give that finding? */
 static bool still_finds(const struct lab_schedule *s,
 			enum uzs_lab_finding finding)
 {
@@ -391,15 +393,14 @@ static bool still_finds(const struct lab_schedule *s,
 	return uzs_lab_finding() == finding;
 }
 
-/* Leaves out deviations, one after the other, as long as what was found is
- * found without them. */
+/* Leaves out deviations, one after the other, as long as the finding stays. */
 static void shrink(void)
 {
 	struct lab_result *r = ex.result;
 	bool shorter = true;
 
-	/* The search leaves out checks of what it has looked at; so the run
-	 * by itself may end earlier. */
+	/* The search does not check again what it has checked. So this run
+	 * alone may end earlier. */
 	run_schedule(&r->schedule);
 	if (uzs_lab_finding() != LAB_FOUND_NOTHING)
 		r->finding = uzs_lab_finding();
@@ -418,7 +419,7 @@ static void shrink(void)
 			break;
 		}
 	}
-	/* What is told is what this very schedule says, from a fresh start. */
+	/* Report what exactly this schedule gives, from a fresh start. */
 	uzs_lab_forget_lock_order();
 	if (!still_finds(&r->schedule, r->finding)) {
 		r->unconfirmed = true;
@@ -493,7 +494,8 @@ void lab_replay(const struct lab_config *c, const struct lab_schedule *s,
 		if (!trace->step)
 			abort();
 	}
-	/* One run needs no snapshot: no traps to step through in a debugger. */
+	/* One run needs no snapshot. Without it a debugger does not stop at its
+	 * traps. */
 	if (!begin(c, o, r, false))
 		return;
 	ex.trace = trace;

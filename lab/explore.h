@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* explore.h - runs a scenario in one order of steps after the other. */
+/* explore.h - runs a scenario again and again, each time in another order of
+ * steps. */
 #ifndef UZS_LAB_EXPLORE_H
 #define UZS_LAB_EXPLORE_H
 
@@ -7,9 +8,9 @@
 
 #define LAB_MAX_DEVIATIONS 64
 
-/* A schedule is told by where it leaves the default, which is: the fiber that
- * runs goes on; when it cannot, the first that can. At step `step` of the run
- * `fiber` goes on instead. */
+/* A schedule lists where it deviates from the default. The default is: the
+ * fiber that runs goes on; when it cannot, the first that can. A deviation: at
+ * step `step` of the run `fiber` goes on instead. */
 struct lab_deviation {
 	u32 step;
 	u32 fiber;
@@ -20,7 +21,7 @@ struct lab_schedule {
 	struct lab_deviation at[LAB_MAX_DEVIATIONS];
 };
 
-/* Text of a schedule and what it is of:
+/* The text of a schedule and its configuration:
  * SCENARIO/SCOPE/DEFER/CPUS/17b.23a or, without deviations, .../- */
 #define LAB_SCHEDULE_TEXT 512
 void lab_print_schedule(const struct lab_config *c,
@@ -30,21 +31,21 @@ bool lab_parse_schedule(const char *text, struct lab_config *c,
 			struct lab_schedule *s, const char **error);
 
 struct lab_explore_options {
-	unsigned int preemptions; /* at most so many, from 0 up */
-	bool at_once; /* not first with fewer */
-	bool reduce; /* leave out what is equivalent */
-	bool verify; /* that equal fingerprints are equal memory */
+	unsigned int preemptions; /* at most; tried from 0 up */
+	bool at_once; /* try all at once, not from 0 up */
+	bool reduce; /* leave out equivalent orders */
+	bool verify; /* check that equal fingerprints mean equal memory */
 	bool every_step; /* preempt also where the order does not matter */
-	bool between; /* the consistency check also between two steps */
+	bool between; /* make the consistency check also between two steps */
 	u64 max_runs; /* 0: no bound */
 	double max_seconds; /* of CPU time; 0: no bound */
-	unsigned int max_steps; /* of a run; more is a livelock */
-	/* Instead of all: random priorities (PCT). */
+	unsigned int max_steps; /* of a run; with more it is a livelock */
+	/* In place of the full search: random priorities (PCT). */
 	bool random;
-	unsigned int depth; /* 1 and more: of the bugs looked for */
+	unsigned int depth; /* 1 and more: depth of the bugs looked for */
 	u64 seed;
-	u64 runs; /* of random */
-	/* Called now and then: false ends the search, which then is not
+	u64 runs; /* number of random runs */
+	/* Called now and then. False ends the search, which then is not
 	 * complete. May be NULL. */
 	bool (*go_on)(void *arg, u64 runs);
 	void *arg;
@@ -56,26 +57,28 @@ struct lab_explore_options {
 	}
 
 struct lab_result {
-	u64 runs; /* schedules executed, to the end or until known */
-	u64 pruned; /* of those, left at a state that was seen before */
-	u64 states; /* distinct ones at which there was a choice */
+	u64 runs; /* schedules run, to the end or until pruned */
+	u64 pruned; /* of these, ended at a state that was seen before */
+	u64 states; /* distinct states at which there was a choice */
 	u64 looks; /* consistency checks between two steps */
 	u64 steps; /* of all runs */
 	u32 longest; /* steps of the longest run */
 	u32 conflicts; /* objects at which an order can matter */
-	u32 restarts; /* because a new one of those turned up */
+	u32 restarts; /* because a new one of these objects was found */
 	double seconds; /* of CPU time */
-	bool complete; /* no bound but that of preemptions was met */
-	/* of what was found, after shrinking */
+	bool complete; /* no bound but that of preemptions was reached */
+	/* the finding, after shrinking */
 	enum uzs_lab_finding finding;
 	char text[2048];
 	struct lab_schedule schedule;
 	u64 found_at; /* number of the run */
 	u32 found_steps; /* of the shrunk run */
 	u64 shrink_runs;
-	bool cut; /* as found it had more deviations than a schedule holds */
-	bool unconfirmed; /* the schedule alone does not show it */
-	/* of a replay: deviations that the run had no use for, and the first */
+	bool cut; /* before shrinking it had more deviations than a schedule
+		   * holds */
+	bool unconfirmed; /* the schedule alone does not show it again */
+	/* of a replay: deviations that could not be applied, and the first
+	 * one */
 	unsigned int unused;
 	struct lab_deviation first_unused;
 };
@@ -83,30 +86,31 @@ struct lab_result {
 void lab_explore(const struct lab_config *c,
 		 const struct lab_explore_options *o, struct lab_result *r);
 
-/* A step of a run, for a table. */
+/* One step of a run, for a table. */
 struct lab_trace_step {
 	u32 fiber;
 	struct uzs_lab_step step;
-	const struct uzs_place *from; /* uzs_lab_from; NULL: nowhere */
-	char words[48]; /* what it does, to what */
+	const struct uzs_place *from; /* uzs_lab_from; NULL: none */
+	char words[48]; /* what the step does, to which object */
 };
 struct lab_trace {
 	u32 nr, room;
 	struct lab_trace_step *step;
 	u32 nr_fibers;
-	const char *name[8]; /* of the fibers */
+	const char *name[8]; /* names of the fibers */
 };
 
-/* Runs one schedule; of the options, `max_steps` and `between` count. *trace,
- * if not NULL, gets its steps; to be freed with lab_free_trace. */
+/* Runs one schedule. Of the options it uses `max_steps` and `between`. *trace,
+ * if not NULL, gets the steps; free it with lab_free_trace. */
 void lab_replay(const struct lab_config *c, const struct lab_schedule *s,
 		const struct lab_explore_options *o, struct lab_result *r,
 		struct lab_trace *trace);
-/* Fills in the words, from what lies in memory after the run. */
+/* Fills in `words` from the memory that the run left. */
 void lab_name_steps(const struct lab_config *c, struct lab_trace *trace);
 void lab_free_trace(struct lab_trace *trace);
 /* A column for each fiber, a row for each step. `all`: also steps on objects
- * that one fiber alone uses. lab_is_shared_step: another one uses it, too. */
+ * that only one fiber uses. lab_is_shared_step: does another fiber use the
+ * object, too? */
 bool lab_is_shared_step(const struct lab_trace *trace, u32 n);
 void lab_print_table(const struct lab_trace *trace, bool all, FILE *out);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* names.c - what an address in the arena is, in words for a table: the word of
+/* names.c - describes an address in the arena in words for a table: the word of
  * a known handle, a field of the pool or of a class, a page. Owns no state.
  */
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include "compat/zone.h"
 #include "pool.h"
 
-/* By the last digits of its PFN. */
+/* Names a page by the last digits of its PFN. */
 static bool name_page(const struct zone *zone, uintptr_t addr, char *buf,
 		      size_t size)
 {

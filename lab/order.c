@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* order.c - owns what is known of the objects that steps touch.
  *
- * Objects are known by address: memory has the same addresses in each run.
- * The table is open, never shrinks, and is emptied by a new scenario.
+ * An object is identified by its address: memory has the same addresses in each
+ * run. The table is a hash with open addressing. It never shrinks, and a new
+ * scenario empties it.
  */
 #include "order.h"
 
@@ -14,18 +15,18 @@ struct clock {
 };
 
 struct object {
-	const void *addr; /* NULL: an unused place */
-	u32 run; /* the rest below is of this run */
-	/* of all runs: which fibers, as bits */
+	const void *addr; /* NULL: an unused entry */
+	u32 run; /* the fields below `of this run` belong to it */
+	/* of all runs: which fibers did it, as bits */
 	u8 looked, added, changed;
-	bool conflict; /* frozen */
+	bool conflict; /* the order matters; set by lab_order_freeze */
 	/* of this run */
 	u64 change; /* fingerprint of the last step that changed it */
-	u64 adds; /* sum of those that added since */
-	u64 looks; /* and of those that looked */
+	u64 adds; /* sum of the additions since then */
+	u64 looks; /* sum of the looks since then */
 	struct clock released;
-	u8 store_fiber; /* of the last store, + 1; 0: none */
-	u8 store_seen; /* fibers that have changed it since, as bits */
+	u8 store_fiber; /* fiber of the last store, + 1; 0: none */
+	u8 store_seen; /* fibers that have changed the object since, as bits */
 	u32 store_clock;
 	const struct uzs_place *store_place;
 };
@@ -37,7 +38,7 @@ static struct {
 	u32 run;
 	bool news; /* a conflict that is not frozen yet */
 	unsigned int conflicts;
-	u64 print[LAB_FIBERS + 1]; /* of each fiber */
+	u64 print[LAB_FIBERS + 1]; /* fingerprint of each fiber */
 	struct clock clock[LAB_FIBERS + 1];
 	u64 state;
 } order;
@@ -121,7 +122,7 @@ void lab_order_forget(void)
 
 	free(order.table);
 	memset(&order, 0, sizeof(order));
-	order.run = run; /* others remember by its number */
+	order.run = run; /* watch.c remembers this number */
 	grow();
 }
 
@@ -174,7 +175,7 @@ static bool several(u8 fibers)
 	return (fibers & (fibers - 1)) != 0;
 }
 
-/* Some two of its steps, by different fibers, cannot change places. */
+/* Are there two steps on it, by different fibers, that cannot change places? */
 static bool is_conflict(const struct object *o)
 {
 	u8 all = o->looked | o->added | o->changed;
@@ -220,7 +221,7 @@ static void join(struct clock *a, const struct clock *b)
 		a->at[i] = max(a->at[i], b->at[i]);
 }
 
-/* Fingerprint of the step, and of the object after it. */
+/* The fingerprint of the step, and of the object after it. */
 static u64 fingerprint(struct object *o, const struct uzs_lab_step *s,
 		       unsigned int id)
 {
@@ -253,10 +254,10 @@ static void set_print(unsigned int id, u64 print)
 	order.state += mix(id, print);
 }
 
-/* Right after an unlock: no step on the lock, but the plain accesses that
- * follow happen with it. They can meet what others do with the lock held, and
- * what they do right after giving it back; so its place among all of these is
- * part of the state. */
+/* Called right after an unlock. This is no step on the lock, but the plain
+ * accesses that follow happen here. They can conflict with what others do with
+ * the lock held, and with what they do right after giving it back. So its place
+ * among all of these is part of the state. */
 static void note_released(const struct uzs_lab_step *s, unsigned int id)
 {
 	struct object *o = get(s->obj);
@@ -267,9 +268,9 @@ static void note_released(const struct uzs_lab_step *s, unsigned int id)
 	set_print(id, h);
 }
 
-/* A store that replaces what another fiber stored without having seen it, nor
- * anything that came after it. Who changes a word atomically sees what is
- * there. */
+/* Reports a store that replaces what another fiber stored, if its fiber has
+ * seen neither that nor anything after it. A fiber that changes a word
+ * atomically sees its value. */
 static void check_race(struct object *o, const struct uzs_lab_fiber *f,
 		       unsigned int id)
 {
@@ -294,8 +295,8 @@ static void check_race(struct object *o, const struct uzs_lab_fiber *f,
 	o->store_place = s->place;
 }
 
-/* A fiber makes the next one, which comes after all that its maker has done or
- * seen up to here. */
+/* A fiber makes the next one. The new one comes after all that its maker has
+ * done or seen so far. */
 static void begin_child(unsigned int id)
 {
 	unsigned int child = min(uzs_lab_nr_fibers(), (unsigned int)LAB_FIBERS);
@@ -305,8 +306,8 @@ static void begin_child(unsigned int id)
 	order.clock[id].at[id]++;
 }
 
-/* The last fiber comes after all that there was, and who waits for another one's
- * end after that. */
+/* The last fiber comes after everything before. A fiber that waits for another
+ * one's end comes after that end. */
 static void come_after(const struct uzs_lab_fiber *f, unsigned int id)
 {
 	const struct uzs_lab_fiber *ended = f->step.obj;

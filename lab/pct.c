@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* pct.c - owns the priorities of a random run, and where they change.
  *
- * The fiber that would do a step at which there is a change gets a priority
- * below all others first; the next change one that is lower or higher than
- * that by its number, not by when it comes.
+ * A priority changes when a fiber is about to do a step with a change: the
+ * fiber then gets a priority below all first ones. Among the new priorities the
+ * number of the change decides, not the time at which it comes.
  */
 #include "pct.h"
 
@@ -13,7 +13,7 @@ static struct {
 	u64 rng;
 	unsigned int depth, fibers;
 	u64 priority[MAX_FIBERS];
-	u32 change_at[LAB_PCT_DEPTH]; /* steps */
+	u32 change_at[LAB_PCT_DEPTH]; /* steps with a change */
 } pct;
 
 static u64 random_u64(void)

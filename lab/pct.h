@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* pct.h - who goes on in a random run: priorities that change a few times.
+/* pct.h - which fiber goes on in a random run: priorities that change a few
+ * times.
  *
  * Burckhardt, Kothari, Musuvathi, Nagarakatte, "A randomized scheduler with
  * probabilistic guarantees of finding bugs", 2010. Of n fibers and k steps, a
- * run finds a bug of depth d (d orders of two steps make it happen) with
- * a probability of at least 1 / (n * k^(d - 1)).
+ * run finds a bug of depth d (d orders of two steps make it happen) with a
+ * probability of at least 1 / (n * k^(d - 1)).
  */
 #ifndef UZS_LAB_PCT_H
 #define UZS_LAB_PCT_H
 
 #include "compat/base.h"
 
-#define LAB_PCT_DEPTH 32 /* at most */
+#define LAB_PCT_DEPTH 32 /* the most allowed */
 
-/* `fibers`: at most so many, with numbers from 0. */
+/* `fibers`: how many at most; their numbers start at 0. */
 void lab_pct_begin(u64 seed, unsigned int depth, unsigned int fibers);
-/* The next run, of about so many steps. */
+/* Draws the next run, which has about so many steps. */
 void lab_pct_draw(u32 steps);
-/* Of those that can run (as bits, not none), who does that step of the run? */
+/* Which of the fibers that can run does that step? `enabled` has their bits, at
+ * least one. */
 u8 lab_pct_choose(u32 step, u8 enabled);
 
 #endif

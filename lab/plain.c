@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* plain.c - every plain load and store of what is under test, told to watch.c:
- * its sources are compiled with -fsanitize=thread, and these are the functions
- * that the compiler calls; nothing else of ThreadSanitizer is linked. (Not
- * with kernel-address, as for the simulator: that tells only the load of an
- * x += 1.) Owns no state.
+/* plain.c - tells watch.c every plain load and store of the code under test.
+ * Its sources are compiled with -fsanitize=thread, and the compiler calls these
+ * functions. Nothing else of ThreadSanitizer is linked. (The simulator uses
+ * kernel-address. That does not fit here: of x += 1 it reports only the load.)
+ * Owns no state.
  *
- * Atomic accesses come here too; they are done, and not told: they are steps.
+ * Atomic accesses come here, too. They are done, but not told: they are steps.
  * Callers: the object files of the library, or of a kernel's file. Calls:
  * watch.c.
  */
 #include "body/lab.h"
 
-/* gcc knows these names in builds with some sanitizer, with other types of the
- * same size. */
+/* With a sanitizer gcc knows these names, with other types of the same size. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wbuiltin-declaration-mismatch"
 #endif
@@ -65,7 +64,7 @@ void __tsan_func_exit(void)
 {
 }
 
-/* One thread does all, so any order will do. */
+/* Only one thread runs, so any memory order is right. */
 #define FETCH(bits, name, builtin)                                  \
 	uint##bits##_t __tsan_atomic##bits##_##name(                \
 		uint##bits##_t *addr, uint##bits##_t v, int order); \

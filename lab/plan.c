@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* plan.c - the command line of uzs lab run and explore, and the rows that it
- * asks for. Owns no state.
+ * selects. Owns no state.
  */
 #include "plan.h"
 
@@ -230,7 +230,7 @@ static int take_number(struct lab_plan *p, int option, const char *text)
 	return status;
 }
 
-/* Options of explore alone. */
+/* Options that only explore has. */
 static int take_rows(struct lab_plan *p, int option, const char *text)
 {
 	if (!strcmp(p->command, "run"))
@@ -257,7 +257,7 @@ static const char *option_name(int option)
 	return long_options[i].name;
 }
 
-/* An option that would do nothing is a slip of the pen. `given`: a bit for
+/* An option without any effect is a mistake of the user. `given`: a bit for
  * each. */
 static int check_search(const struct lab_plan *p, unsigned int given)
 {
@@ -344,7 +344,7 @@ void lab_print_config(const struct lab_config *c, char *text, size_t size)
 		 lab_scope_name(c->scope), lab_defer_name(c->defer), c->cpus);
 }
 
-/* A pattern without a slash is of the scenario alone. */
+/* A pattern without a slash is matched with the scenario alone. */
 static bool matches(const struct lab_row *row, const char *pattern)
 {
 	char text[LAB_ROW_TEXT];
@@ -400,7 +400,7 @@ static void add_scenario(struct lab_plan *p, const struct lab_scenario *s)
 			}
 }
 
-/* A pattern that matches nothing is a slip of the pen. */
+/* A pattern that matches nothing is a mistake of the user. */
 static int check_patterns(const struct lab_plan *p, const char *option,
 			  const struct lab_patterns *patterns)
 {
@@ -416,7 +416,7 @@ static int check_patterns(const struct lab_plan *p, const char *option,
 	return 0;
 }
 
-/* Tells what the scenario goes with. */
+/* Tells what the scenario can be combined with. */
 static int no_rows(const struct lab_plan *p)
 {
 	const struct lab_scenario *s = p->scenario;

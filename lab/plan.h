@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* plan.h - what uzs lab run and explore were told to do: options, and a list
- * of rows.
+/* plan.h - what uzs lab run and explore are asked to do: options, and a list of
+ * rows.
  */
 #ifndef UZS_LAB_PLAN_H
 #define UZS_LAB_PLAN_H
@@ -16,7 +16,7 @@ struct lab_patterns {
 	const char *text[LAB_MAX_PATTERNS];
 };
 
-/* A row, and how many preemptions it is explored to. */
+/* A row, and the number of preemptions up to which it is explored. */
 struct lab_row {
 	struct lab_config config;
 	unsigned int preemptions;
@@ -24,29 +24,30 @@ struct lab_row {
 
 struct lab_plan {
 	const char *command;
-	const struct lab_scenario *scenario; /* of run; NULL: all */
-	/* that with the number i + 1? */
+	const struct lab_scenario *scenario; /* for `run`; NULL: all */
+	/* [i]: was the one with number i + 1 asked for? */
 	bool scope[VARIANT_NR_SCOPES], defer[VARIANT_NR_DEFERS];
 	unsigned int cpus; /* 0: both */
 	bool deep;
-	int preemptions; /* -1: 2 with 2 CPUs, 1 with 3 */
+	int preemptions; /* -1: 2 preemptions with 2 CPUs, 1 with 3 */
 	struct lab_patterns only, skip;
-	const char *from; /* a row's text; NULL: the first */
+	const char *from; /* text of the first row to do; NULL: the first of
+			   * all */
 	struct lab_explore_options options;
-	bool bound_ok; /* not to the end is no failure */
+	bool bound_ok; /* an unfinished search is no failure */
 	bool json, table;
 	/* the rows */
 	struct lab_row *row;
 	unsigned int nr_rows;
 };
 
-/* Takes a command line apart and lists the rows. Return: 0, an exit status, or
- * -1: help was printed. */
+/* Parses a command line and lists the rows. Return: 0, an exit status, or -1:
+ * help was printed. */
 int lab_make_plan(struct lab_plan *p, const char *command, int argc,
 		  char **argv);
 void lab_free_plan(struct lab_plan *p);
 
-/* SCENARIO/SCOPE/DEFER/CPUS, as at the front of schedules. */
+/* SCENARIO/SCOPE/DEFER/CPUS, as at the beginning of schedules. */
 void lab_print_config(const struct lab_config *c, char *text, size_t size);
 
 #endif

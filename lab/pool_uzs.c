@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* pool_uzs.c - ours as the allocator under test: its calls, and its internals
- * for what a user cannot see (leaked pages, names of fields). Owns no state.
+/* pool_uzs.c - our library as the allocator under test: its calls, and its
+ * internals for what a user cannot see (leaked pages, names of fields). Owns no
+ * state.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -21,7 +22,8 @@
 
 const char *const uzs_program = "uzs lab";
 
-/* What replays a schedule is what found it: not only uzs lab has this file. */
+/* A schedule is replayed by the program that found it: not only uzs lab has
+ * this file. */
 const char *lab_program(void)
 {
 	if (!strcmp(program_invocation_short_name, "uzs-lab"))
@@ -165,7 +167,7 @@ void lab_make_sparse(struct lab_world *w, unsigned int slot)
 	unsigned long handle[4 * UZS_SECTION_SIZE / 4096];
 	unsigned int n = 0, beyond = 0, kept = 0;
 
-	/* Pages of their own, until five lie in another section. */
+	/* Allocates whole pages until five lie in another section. */
 	while (beyond < 5 && n < NR(handle)) {
 		lab_alloc(w, LAB_FILLERS, w->pool->page_size);
 		handle[n++] = w->object[LAB_FILLERS].handle;
@@ -199,7 +201,7 @@ void lab_migrate_pages(struct lab_world *w)
 
 /* ---- checks ------------------------------------------------------------------- */
 
-/* Every page handed out belongs to somebody. */
+/* Every page handed out must belong to a zspage or a slab. */
 static void check_leaks(struct zs_pool *pool)
 {
 	unsigned long slabs =
@@ -216,7 +218,7 @@ static void check_leaks(struct zs_pool *pool)
 			stat.pages_used, pages, slabs);
 }
 
-/* A pool that is gone has given everything back. */
+/* A destroyed pool must have given everything back. */
 void lab_pool_check_gone(struct lab_world *w, size_t own)
 {
 	(void)w;
@@ -226,7 +228,7 @@ void lab_pool_check_gone(struct lab_world *w, size_t own)
 			      uzs_lab_mapped_bytes() - own);
 }
 
-/* Nobody leaves an empty zspage without work that will free it. */
+/* An empty zspage must have work queued that will free it. */
 static void check_empty(struct zs_pool *pool)
 {
 	if (work_pending(&pool->free_work))
@@ -309,7 +311,7 @@ static const char *field_at(const struct field *fields, size_t n, size_t offset)
 	return NULL;
 }
 
-/* A class lies behind the pool, all of them in a row. */
+/* The classes lie behind the pool in a row. */
 static bool name_in_class(const struct zs_pool *pool, uintptr_t addr, char *buf,
 			  size_t size)
 {

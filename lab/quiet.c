@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* quiet.c - the consistency check between two steps of a run, and at its end.
- * Owns which states were looked at, and which classes can have changed.
+ * Owns which states were checked, and which classes can have changed.
  *
- * A *quiet point* is a place between two steps at which the check could have
- * its locks: nobody has pool->lock for writing, a class->lock, the zone's lock
- * or the async free work's. (Others may be held: of pages, of queues, the
- * drain's, trim_lock; all of pool->lock's readers may go on.) The
- * allocator's own promise is that the invariants then hold. What lies below,
- * slabs and free pages, and above, what is kept for reuse, is looked at if its
- * locks are free, too. All CPUs
- * stand still meanwhile; memory is left as it was, so that the run goes on as
- * if nobody had looked.
+ * A *quiet point* is a place between two steps at which the check could take
+ * its locks: no fiber has pool->lock for writing, a class->lock, the zone's
+ * lock or free_work_lock. (Other locks may be held: page locks, those of
+ * queues, drain_lock, trim_lock, and pool->lock for reading.) The allocator
+ * promises that the invariants hold at quiet points. Slabs and free pages
+ * below, and objects kept for reuse above, are checked if their locks are free,
+ * too. All CPUs stand still meanwhile. The check does not change memory, so the
+ * run goes on as without it.
  *
- * What is left out is what cannot have changed: classes on memory that nobody
- * has written to in any run; states that were looked at before, by their
- * fingerprint (order.h); slabs and free pages while nobody takes their locks.
- * (If somebody changes those without, the check at the end sees it.)
+ * What cannot have changed is left out: classes whose memory was written to in
+ * no run; states that were checked before, by their fingerprint (order.h);
+ * slabs and free pages while their locks are not taken. (If a fiber changes
+ * those without the locks, the check at the end sees it.)
  *
  * Callers: world.c, pool_uzs.c. Calls: check.c of the library.
  */
@@ -29,13 +28,15 @@
 #include "pool.h"
 
 #define TEXT_BYTES 1024
-#define STATES (1u << 19) /* remembered; others are looked at again */
+#define STATES (1u << 19) /* remembered; others are checked again */
 
 static struct {
 	u64 looked_at[STATES];
-	u64 search; /* number; the states of others mean nothing */
-	const struct zs_pool *pool; /* NULL: the rest is not known */
-	size_t written; /* bytes, when it was found out: it only grows */
+	u64 search; /* number of this search; entries of other searches do not
+		     * count */
+	const struct zs_pool *pool; /* NULL: the fields below are not known */
+	size_t written; /* bytes written to when these were found; it only
+			 * grows */
 	struct size_class *class[ZS_MAX_CLASSES];
 	unsigned int nr_classes;
 	unsigned long other_pages;
@@ -122,7 +123,7 @@ static void check(struct zs_pool *pool, const struct pool_check *what,
 	char text[TEXT_BYTES] = "";
 	FILE *out;
 
-	/* The rule is that there is nothing to print. */
+	/* Usually there is nothing to print. */
 	if (!uzs_check_pool(pool, what, NULL))
 		return;
 	out = fmemopen(text, sizeof(text), "w");
@@ -141,7 +142,7 @@ void lab_check_pool(struct zs_pool *pool)
 	check(pool, &all, "");
 }
 
-/* Was what has that key looked at? From now on it is. */
+/* Was the state with that key checked? From now on it counts as checked. */
 static bool is_known(u64 key)
 {
 	u64 *place;
@@ -154,8 +155,8 @@ static bool is_known(u64 key)
 	return known;
 }
 
-/* Slabs and free pages are looked at once for each history of their locks.
- * Before these have one, too, the two must not be taken for each other. */
+/* Slabs and free pages are checked once for each history of their locks. The
+ * two keys also distinguish them before their locks have a history. */
 #define SLABS 0x8000000000000003u
 #define ZONE 0x8000000000000005u
 

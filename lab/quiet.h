@@ -5,7 +5,7 @@
 
 struct zs_pool;
 
-/* All of zs_pool_check, outside of a run: without its locks. */
+/* The whole zs_pool_check, outside of a run: without its locks. */
 void lab_check_pool(struct zs_pool *pool);
 
 #endif

@@ -2,7 +2,7 @@
 /* scenario.h - what the explorer runs: a pool set up in some state, a few
  * virtual CPUs that each call something, and what must be true afterwards.
  *
- * docs/lab.md says how to write one. All that the functions here touch lies
+ * docs/lab.md says how to write one. All memory that these functions touch lies
  * in the lab's arena, so each run begins with the same memory.
  */
 #ifndef UZS_LAB_SCENARIO_H
@@ -18,18 +18,18 @@
 /* An object that the scenario knows of. */
 struct lab_object {
 	unsigned long handle; /* 0: none */
-	u32 size; /* bytes; 0: contents are not looked at */
+	u32 size; /* bytes; 0: contents are not checked */
 	u8 fill; /* value of its bytes */
 	bool freed; /* or queued to be freed */
 };
 
 /* What a scenario's functions get. */
 struct lab_world {
-	struct zs_pool *pool; /* NULL: of a kernel's file */
+	struct zs_pool *pool; /* NULL: the pool of a kernel's file */
 	enum zs_lock_scope scope;
 	enum zs_defer_mode defer;
 	struct lab_object object[LAB_SLOTS];
-	unsigned long word[8]; /* the scenario's own */
+	unsigned long word[8]; /* for the scenario's own use */
 	struct work_struct work;
 	spinlock_t lock[2];
 	struct mutex mutex[2];
@@ -39,48 +39,51 @@ struct lab_world {
 struct lab_scenario {
 	const char *name;
 	const char *summary;
-	/* Fills the pool. Alone: no steps. */
+	/* Fills the pool. Runs alone: makes no steps. */
 	void (*setup)(struct lab_world *w);
 	/* What each CPU does; the third may be NULL. */
 	void (*cpu[LAB_MAX_CPUS])(struct lab_world *w);
-	/* When they are done, before the check: may sleep. May be NULL. */
+	/* Runs when the CPUs are done, before the check. May sleep. May be
+	 * NULL. */
 	void (*after)(struct lab_world *w);
-	/* Before what is checked after every run. May be NULL. Alone. */
+	/* Runs before the checks of every run, alone. May be NULL. */
 	void (*check)(struct lab_world *w);
-	/* Whenever the consistency check is made between two steps, after it.
-	 * Alone, and it must not change anything. May be NULL. */
+	/* Runs after each consistency check between two steps, alone. It must
+	 * not change anything. May be NULL. */
 	void (*quiet)(struct lab_world *w);
-	/* Deferrals it is meant for, as bits; 0: all. */
+	/* Deferrals that the scenario is meant for, as bits; 0: all. */
 	unsigned int defers;
 	unsigned int flags;
 };
 #define LAB_NO_WORKER 1u
-/* `after` destroys the pool: nothing but leaks is checked. */
+/* `after` destroys the pool: only leaks are checked. */
 #define LAB_DESTROYS 2u
-/* Belongs to the runs of CI; the others only to the deep ones. */
+/* Part of CI's runs. The others are only in the deep runs. */
 #define LAB_QUICK 4u
 #define LAB_DEFER(mode) (1u << (mode))
 
-/* Ends with a name that is NULL. */
+/* Ends with NULL. */
 extern const struct lab_scenario *const lab_scenarios[];
 const struct lab_scenario *lab_find_scenario(const char *name);
 
 /* ---- for scenarios ------------------------------------------------------------ */
 
-/* Allocates object `slot` of that many bytes. Setting up also fills it. */
+/* Allocates object `slot` with that many bytes. During setup it also fills
+ * it. */
 void lab_alloc(struct lab_world *w, unsigned int slot, size_t size);
-/* With a deferral: zs_free_deferred and a flush, so that the deferral's way of
- * freeing meets what the other CPUs do. */
+/* With a deferral: zs_free_deferred and a flush. So the deferral's way of
+ * freeing runs beside what the other CPUs do. */
 void lab_free(struct lab_world *w, unsigned int slot);
 /* zs_free_deferred */
 void lab_free_later(struct lab_world *w, unsigned int slot);
-/* Writes all of it, with a new value; reads all of it, and looks at it. */
+/* Writes the whole object with a new value; reads and checks the whole
+ * object. */
 void lab_write(struct lab_world *w, unsigned int slot, u8 fill);
 void lab_read(struct lab_world *w, unsigned int slot);
-/* Sees to it that lab_migrate_pages will move the page in which that object
- * begins. Ours: makes its section of pages the sparsest but one, and a denser
- * one with room. Takes the slots from LAB_FILLERS on. To be called when all
- * else is allocated. */
+/* Prepares that lab_migrate_pages moves the page in which that object begins.
+ * Ours: makes the section of that page the sparsest but one, and a denser one
+ * with room. Uses the slots from LAB_FILLERS on. Call it when all else is
+ * allocated. */
 #define LAB_FILLERS 24
 void lab_make_sparse(struct lab_world *w, unsigned int slot);
 /* Ours: moves pages from sparse sections to dense ones, the middle of zs_trim.
@@ -89,9 +92,9 @@ void lab_migrate_pages(struct lab_world *w);
 /* The page in which the object begins. */
 struct page *lab_page(struct lab_world *w, unsigned int slot);
 
-/* The allocator's own (pool.h): zs_compact; all of zs_trim; zs_drain; the
- * shrinker (ours: its two calls, a kernel's: as the zone asks it when it has no
- * memory); zs_shrink_count. */
+/* Calls of the allocator (pool.h): zs_compact; the whole of zs_trim; zs_drain;
+ * the shrinker (ours: its two calls; a kernel's: as the zone calls it when it
+ * has no memory); zs_shrink_count. */
 void lab_compact(struct lab_world *w);
 void lab_trim(struct lab_world *w);
 void lab_drain(struct lab_world *w);
@@ -107,37 +110,38 @@ struct lab_config {
 	unsigned int cpus; /* 2 or 3 */
 };
 
-/* NULL: the allocator under test has no such. */
+/* NULL: the allocator under test does not have it. */
 const char *lab_scope_name(enum zs_lock_scope scope);
 const char *lab_defer_name(enum zs_defer_mode defer);
-/* How a user calls the program; what it runs; is that ours? */
+/* The command by which a user calls the program; the name of the allocator
+ * under test; is that ours? */
 const char *lab_program(void);
 const char *lab_what(void);
 bool lab_is_ours(void);
-/* Is the scenario explored without being asked for? */
+/* Is the scenario explored by default? */
 bool lab_is_quick(const struct lab_scenario *s);
 bool lab_parse_scope(const char *name, enum zs_lock_scope *scope);
 bool lab_parse_defer(const char *name, enum zs_defer_mode *defer);
-/* Does the scenario go with that? */
+/* Does the scenario fit the configuration? */
 bool lab_config_fits(const struct lab_config *c);
 
-/* Makes the pool. `again`: and takes a snapshot, for more than one run.
- * False: a finding. */
+/* Makes the pool. `again`: also takes a snapshot, so that more than one run is
+ * possible. False: there was a finding. */
 bool lab_begin(const struct lab_config *c, bool again);
-/* Puts everything back and makes the fibers. */
+/* Restores the snapshot and makes the fibers. */
 void lab_rewind(const struct lab_config *c);
-/* What lies at that address after a run, in a word or two. False: who knows.
- * (names.c) */
+/* Describes what lies at that address after a run, in a word or two. False: not
+ * known. (names.c) */
 bool lab_name_object(struct lab_world *w, const void *obj, char *buf,
 		     size_t size);
-/* The same, of the run that was last; not when its pool is gone. */
+/* The same for the last run; not after its pool was destroyed. */
 bool lab_name_step(const struct lab_config *c, const void *obj, char *buf,
 		   size_t size);
-/* The checks after a run that ended by itself. */
+/* Makes the checks after a run that ended by itself. */
 void lab_check_end(const struct lab_config *c);
-/* Those between two steps of it, if that is a quiet point. `state` is the
- * state's fingerprint: unless `again`, each state is looked at once. Return:
- * was it looked at? */
+/* Makes the checks between two steps, if this is a quiet point. `state` is the
+ * state's fingerprint. Unless `again`, each state is checked only once. Return:
+ * was it checked? */
 bool lab_check_between(const struct lab_config *c, u64 state, bool again);
 
 #endif

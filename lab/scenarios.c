@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* scenarios.c - the list of scenarios, for ours. */
+/* scenarios.c - the list of scenarios for our library. */
 #include "scenario.h"
 
 #include <stddef.h>

@@ -38,17 +38,17 @@ LAB_LIMIT_SCENARIOS(LAB_DECLARE)
 
 /* ---- scenarios_defer.c, for ours ---------------------------------------------- */
 
-/* Handles that were queued or kept and are freed now, or taken. */
+/* Handles that were queued or kept, and by now are freed or taken. */
 unsigned long lab_deferred_done(struct lab_world *w);
-/* Flushes; alone: nothing may be left. */
+/* Flushes. If no other fiber runs, nothing may be left. */
 void lab_flush_and_look(struct lab_world *w);
-/* Frees object 0 later, and flushes: of what was queued before that nothing may
- * be left. */
+/* Frees object 0 with zs_free_deferred, and flushes. Nothing that was queued
+ * before may be left. */
 void lab_later_then_flush(struct lab_world *w);
 
 /* ---- scenarios_reuse.c, for ours ---------------------------------------------- */
 
-/* zs_pool_check, as one of the calls. */
+/* Calls zs_pool_check. */
 void lab_call_check(struct lab_world *w);
 
 #endif

@@ -8,7 +8,7 @@
 #include "reuse.h"
 
 #define HALF 2040
-/* With something to flush. */
+/* Deferrals that have something to flush. */
 #define QUEUED                                                    \
 	(LAB_DEFER(ZS_DEFER_ARRAY) | LAB_DEFER(ZS_DEFER_PERCPU) | \
 	 LAB_DEFER(ZS_DEFER_REUSE))
@@ -110,7 +110,7 @@ const struct lab_scenario lab_scenario_push_drain_destroy = {
 	.flags = LAB_QUICK | LAB_DESTROYS,
 };
 
-/* The array has one place left when the run begins. */
+/* When the run begins, the array has room for one more handle. */
 static void nearly_full(struct lab_world *w)
 {
 	for (unsigned int i = 0; i < 6; i++)
@@ -136,7 +136,7 @@ const struct lab_scenario lab_scenario_array_full = {
 
 /* ---- per-CPU buffers that change, on CPUs that change --------------------------- */
 
-/* Two values fill a buffer. */
+/* A buffer is full with two values. */
 static enum zs_push_result push_of_two(void *buf, unsigned int count,
 				       unsigned long value)
 {
@@ -229,7 +229,7 @@ const struct lab_scenario lab_scenario_flush_compact = {
 
 /* ---- waking the worker ---------------------------------------------------------- */
 
-/* An array that is half full or more does not wait for somebody to flush. */
+/* An array that is half full or more must be scheduled without a flush. */
 static void check_scheduled(struct lab_world *w)
 {
 	struct deferred *d = &w->pool->deferred;
@@ -240,7 +240,7 @@ static void check_scheduled(struct lab_world *w)
 		uzs_lab_found(LAB_FOUND_LOST_WAKEUP,
 			      "%lu handles are queued, and the worker sleeps",
 			      left);
-	zs_free_deferred_flush(w->pool); /* what is rightly left */
+	zs_free_deferred_flush(w->pool); /* handles that may be left */
 }
 
 const struct lab_scenario lab_scenario_push_schedule = {
@@ -272,7 +272,7 @@ static void queue_and_flush(struct lab_world *w)
 	unsigned long before = READ_ONCE(w->word[0]);
 
 	if (!queue_work(&w->pool->wq, &w->work))
-		before = 0; /* an earlier queueing is waited for */
+		before = 0; /* that queueing was waited for, too */
 	flush_work(&w->pool->wq, &w->work);
 	if (READ_ONCE(w->word[0]) <= before)
 		uzs_lab_found(LAB_FOUND_INVARIANT,

@@ -6,9 +6,9 @@
 
 #include "compat/rcu.h"
 
-/* Two objects to a zspage of one page. */
+/* Two objects in a zspage of one page. */
 #define HALF 2040
-/* Four objects to a zspage of three pages. */
+/* Four objects in a zspage of three pages. */
 #define CHAIN 3064
 
 static void free_0(struct lab_world *w)
@@ -100,7 +100,7 @@ const struct lab_scenario lab_scenario_malloc_malloc = {
 
 /* ---- counting while others allocate ------------------------------------------- */
 
-/* Objects in use and places for objects grow at once, but are read one after
+/* Objects in use and capacity change at the same time, but are read one after
  * the other. */
 static void count_freeable(struct lab_world *w)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* scenarios_limit.c - scenarios of a pool at its memory limit, in which there is
- * room for one more page if somebody makes it. Whoever asks must get it, in
- * whatever order the others, who are at it, get on.
+/* scenarios_limit.c - scenarios of a pool at its memory limit. There is room
+ * for one more page if a thread makes it. The allocation must succeed, in
+ * whatever order the other threads, which work on it, go on.
  */
 #include "scenarios.h"
 
@@ -16,8 +16,8 @@ static unsigned long malloc_page(struct lab_world *w)
 	return zs_malloc(w->pool, w->pool->page_size, GFP_KERNEL, NUMA_NO_NODE);
 }
 
-/* Objects 0 to 3 fill two pages. No page is left, and there will be no other
- * section. */
+/* Objects 0 to 3 fill two pages. No page is left, and no other section can be
+ * mapped. */
 static void at_the_limit(struct lab_world *w)
 {
 	struct zone *zone = &w->pool->zone;
@@ -35,12 +35,12 @@ static void at_the_limit(struct lab_world *w)
 	}
 	if (!zs_is_err(handle))
 		uzs_lab_found(LAB_FOUND_INVARIANT, "no limit is reached");
-	/* What goes back to the OS may be had from there again. */
+	/* Memory that goes back to the OS can be mapped again. */
 	uzs_zone_stat(zone, &stat);
 	zone->limit = stat.bytes_resident + zone->charged;
 }
 
-/* There is room for one. */
+/* Must succeed: there is room for one page. */
 static void malloc_a_page(struct lab_world *w)
 {
 	unsigned long handle;
@@ -95,7 +95,7 @@ static void later_2_on_cpu_0(struct lab_world *w)
 
 /* ---- what is queued or kept ------------------------------------------------- */
 
-/* A page of objects waits to be freed. */
+/* A page full of objects waits to be freed. */
 static void one_page_later(struct lab_world *w)
 {
 	at_the_limit(w);
@@ -134,7 +134,7 @@ const struct lab_scenario lab_scenario_relieve_check = {
 
 /* ---- what lies in gaps, or goes back to the OS --------------------------------- */
 
-/* Two half empty pages make one. */
+/* Two half empty pages: compaction frees one. */
 static void one_page_in_gaps(struct lab_world *w)
 {
 	at_the_limit(w);
@@ -169,7 +169,7 @@ const struct lab_scenario lab_scenario_limit_trim = {
 	.flags = LAB_QUICK,
 };
 
-/* The zspage whose turn it is as a source is being read. */
+/* The same, but the next source zspage is being read. */
 static void one_page_in_gaps_pinned(struct lab_world *w)
 {
 	at_the_limit(w);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* scenarios_look.c - scenarios in which somebody looks on: statistics, the
+/* scenarios_look.c - scenarios in which one CPU only looks: statistics, the
  * consistency check, a walk over live handles.
  */
 #include "scenarios.h"
 
-/* Two objects to a zspage of one page. */
+/* Two objects in a zspage of one page. */
 #define HALF 2040
 
 static void malloc_10(struct lab_world *w)
@@ -82,7 +82,7 @@ static int read_if_known(unsigned long handle, void *arg)
 {
 	struct lab_world *w = arg;
 
-	/* Object 1 is never freed, so it must be seen. */
+	/* Object 1 is never freed, so the walk must find it. */
 	w->word[0] += handle == w->object[1].handle;
 	return 0;
 }

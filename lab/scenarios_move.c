@@ -92,7 +92,8 @@ const struct lab_scenario lab_scenario_write_migrate = {
 
 /* ---- compaction ---------------------------------------------------------------- */
 
-/* Two zspages of two objects, each with one: one of them can be emptied. */
+/* Two zspages with room for two objects and one object each: one of them can be
+ * emptied. */
 static void two_of_four(struct lab_world *w)
 {
 	for (unsigned int i = 0; i < 4; i++)
@@ -156,8 +157,8 @@ const struct lab_scenario lab_scenario_shrink_free = {
 
 /* ---- the async free work ---------------------------------------------------------- */
 
-/* An empty zspage in group 0: it was freed while a page of it was locked, as
- * migration does, and the work is queued. */
+/* An empty zspage in group 0: it was emptied while one of its pages was locked,
+ * as migration does, and the free work is queued. */
 static void left_in_group_0(struct lab_world *w)
 {
 	struct page *page;
@@ -177,7 +178,7 @@ const struct lab_scenario lab_scenario_async_malloc = {
 	.flags = LAB_QUICK | LAB_NO_WORKER,
 };
 
-/* As left_in_group_0, of three pages that migration wants to move. */
+/* As left_in_group_0, with three pages that migration wants to move. */
 static void sparse_in_group_0(struct lab_world *w)
 {
 	struct page *page;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* scenarios_reuse.c - scenarios of objects that are kept for the next
- * allocation. In the lab a CPU has one handle staged, and two on the stack of a
- * class; what a setup frees is CPU 0's. Those who act "on CPU 0" are threads
- * that were moved there: they find its slot, and it may be taken.
+ * allocation. In the lab a CPU keeps one handle staged, and two on the stack of
+ * a class. What a setup frees is kept by CPU 0. Functions "on CPU 0" stand for
+ * threads that were moved there: they use its slot, and it may be busy.
  */
 #include "scenarios.h"
 
@@ -18,8 +18,8 @@ static void alloc_halves(struct lab_world *w, unsigned int n)
 		lab_alloc(w, i, HALF);
 }
 
-/* A new object, written to: if it is another's, too, one of them is found
- * changed. */
+/* Allocates and writes an object. If two CPUs get the same one, one of them
+ * finds it changed. */
 static void alloc_and_write(struct lab_world *w, unsigned int slot)
 {
 	lab_alloc(w, slot, HALF);
@@ -64,7 +64,7 @@ void lab_call_check(struct lab_world *w)
 
 /* ---- keeping and taking ----------------------------------------------------- */
 
-/* On the stack of CPU 0: object 0; staged: 1. */
+/* The stack of CPU 0 has object 0; staged: 1. */
 static void one_on_stack(struct lab_world *w)
 {
 	alloc_halves(w, 4);
@@ -72,8 +72,7 @@ static void one_on_stack(struct lab_world *w)
 	lab_free_later(w, 1);
 }
 
-/* On the stack of CPU 0: objects 0 and 1, and there is room for no more;
- * staged: 2. */
+/* The stack of CPU 0 has objects 0 and 1, and is full; staged: 2. */
 static void full_stack(struct lab_world *w)
 {
 	alloc_halves(w, 4);
@@ -109,7 +108,7 @@ const struct lab_scenario lab_scenario_evict_take = {
 
 /* ---- flushes ---------------------------------------------------------------- */
 
-/* lab_later_then_flush frees object 0. */
+/* Without object 0, which lab_later_then_flush frees. */
 static void two_but_0(struct lab_world *w)
 {
 	alloc_halves(w, 4);
@@ -117,7 +116,8 @@ static void two_but_0(struct lab_world *w)
 	lab_free_later(w, 2);
 }
 
-/* What was taken is kept again, and taken: the same handle, most likely. */
+/* Takes a kept handle, keeps it again, and takes again: most likely the same
+ * one. */
 static void take_and_keep_on_cpu_0(struct lab_world *w)
 {
 	uzs_lab_set_cpu(0);
@@ -136,8 +136,7 @@ const struct lab_scenario lab_scenario_flush_take = {
 	.flags = LAB_QUICK,
 };
 
-/* On the stack of CPU 0: objects 1 and 2, and there is room for no more;
- * staged: 4. */
+/* The stack of CPU 0 has objects 1 and 2, and is full; staged: 4. */
 static void full_but_0(struct lab_world *w)
 {
 	alloc_halves(w, 5);
@@ -158,8 +157,8 @@ const struct lab_scenario lab_scenario_flush_evict = {
 
 /* ---- age -------------------------------------------------------------------- */
 
-/* The work looked once: what lies on the stack now, objects 0 and 1, goes if
- * nobody needs it. */
+/* The aging work ran once. Objects 0 and 1 on the stack are freed next time, if
+ * they are not taken before. */
 static void looked_at_once(struct lab_world *w)
 {
 	alloc_halves(w, 4);
@@ -168,7 +167,7 @@ static void looked_at_once(struct lab_world *w)
 	zs_drain(w->pool);
 }
 
-/* The clock stands still, but zs_drain does not wait until the work is due. */
+/* The clock stands still, but zs_drain does not wait until work is due. */
 static void time_goes_by(struct lab_world *w)
 {
 	zs_drain(w->pool);
@@ -202,7 +201,7 @@ const struct lab_scenario lab_scenario_age_destroy = {
 
 /* ---- what is kept moves ----------------------------------------------------------- */
 
-/* Two zspages, each with one object; compaction can empty one of them. One of
+/* Two zspages with one object each: compaction can empty one of them. One of
  * the objects, 2, is staged. */
 static void kept_can_move(struct lab_world *w)
 {
@@ -213,7 +212,8 @@ static void kept_can_move(struct lab_world *w)
 	lab_free_later(w, 2);
 }
 
-/* Puts on the stack what is staged, and takes it off. */
+/* Keeps object 4, so that the staged handle comes onto the stack, and takes
+ * from the stack. */
 static void keep_4_and_take(struct lab_world *w)
 {
 	lab_free_later(w, 4);
@@ -276,7 +276,7 @@ static void enable_buffers(struct lab_world *w)
 		uzs_lab_found(LAB_FOUND_INVARIANT, "no per-CPU buffers");
 }
 
-/* Nothing is kept any more. */
+/* Nothing may be kept any more. */
 static void look_at_buffers(struct lab_world *w)
 {
 	unsigned long kept = uzs_reuse_nr_kept(w->pool);

@@ -21,7 +21,8 @@ void lab_print_schedule(const struct lab_config *c,
 				'a' + (int)s->at[i].fiber);
 }
 
-/* The part of *text up to the next slash, which it steps over. */
+/* Copies the part of *text up to the next slash, and moves *text behind
+ * that. */
 static bool next_part(const char **text, char *part, size_t size)
 {
 	const char *slash = strchr(*text, '/');
@@ -163,7 +164,8 @@ static void print_place(const struct lab_trace_step *s, FILE *out)
 {
 	const struct uzs_place *at = s->step.place;
 
-	/* What a reader knows comes first: the call that it is a part of. */
+	/* First the place that a reader knows: the call that this step is a
+	 * part of. */
 	if (s->from && strcmp(s->from->file, at->file) != 0) {
 		const char *slash = strrchr(at->file, '/');
 

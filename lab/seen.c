@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* seen.c - owns the states that the search has been at, and with how many
- * preemptions left. An open table, which never shrinks within a search.
+/* seen.c - owns the states that the search has seen, and how many preemptions
+ * were left there. A hash with open addressing, which never shrinks within a
+ * search.
  */
 #include "seen.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* How many preemptions were left, + 1, by the fiber that ran. */
+/* For each fiber that ran: how many preemptions were left, + 1. */
 struct seen {
-	u64 state; /* 0: an unused place */
+	u64 state; /* 0: an unused entry */
 	u8 left[8];
 };
 
 #define MEMORIES (1u << 18)
 
 struct memory {
-	u64 state; /* 0: an unused place */
+	u64 state; /* 0: an unused entry */
 	u64 print;
 };
 
@@ -24,7 +25,7 @@ static struct {
 	struct seen *table;
 	size_t room; /* a power of two */
 	size_t nr;
-	struct memory *memory; /* NULL: nobody asks for it */
+	struct memory *memory; /* NULL: not asked for */
 } seen;
 
 void lab_seen_forget(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* seen.h - states that a search has been at. */
+/* seen.h - the states that a search has seen. */
 #ifndef UZS_LAB_SEEN_H
 #define UZS_LAB_SEEN_H
 
@@ -7,13 +7,13 @@
 
 /* A search begins. */
 void lab_seen_forget(void);
-/* The search is at a state, `current` (below 8) ran, and `left` preemptions
- * are left. Return: was it there before, with at least as many? */
+/* The search is at a state. `current` (below 8) ran, and `left` preemptions are
+ * left. Return: was it there before, with at least as many left? */
 bool lab_seen_visit(u64 state, u8 current, u8 left);
-/* Remembers a state's memory, by its fingerprint. Return: false if the state was
- * there before with another one. Some are forgotten. */
+/* Remembers a state's memory under its fingerprint. Return: false if the state
+ * was seen before with other memory. Some states are forgotten. */
 bool lab_seen_same_memory(u64 state, u64 memory);
-/* Distinct ones. */
+/* Number of distinct states. */
 size_t lab_seen_states(void);
 
 #endif

@@ -60,7 +60,7 @@ static bool is_origin(const char *word)
 	return false;
 }
 
-/* False: it is no number, or out of bounds. */
+/* False: not a number, or out of bounds. */
 static bool parse_value(int id, const char *text, double *value)
 {
 	char *end;
@@ -72,7 +72,7 @@ static bool parse_value(int id, const char *text, double *value)
 	       *value <= costs_known[id].most;
 }
 
-/* Cuts the next word off *rest. */
+/* Cuts the next word off the front of *rest. */
 static char *next_word(char **rest)
 {
 	char *word = *rest + strspn(*rest, " \t"), *end;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* sim_cost.h - what things cost in virtual time: a table of named numbers from
- * a file, each with its origin.
+/* sim_cost.h - costs in virtual time: a table of named numbers from a file,
+ * each with its origin.
  *
- *	NAME VALUE ORIGIN words...
+ * 	NAME VALUE ORIGIN words...
  *
  * ORIGIN is measured, published, fitted or assumed; the words say how. A line
  * that begins with # is a comment. Every name must be there, once.
@@ -75,7 +75,7 @@ enum sim_cost_id {
 };
 
 struct sim_costs {
-	char name[64]; /* the file's, without .txt */
+	char name[64]; /* name of the file, without .txt */
 	char platform[128]; /* first comment line of the file */
 	double value[SIM_NR_COSTS];
 	char origin[SIM_NR_COSTS][16]; /* measured, ... */
@@ -86,12 +86,12 @@ const char *sim_cost_name(enum sim_cost_id id);
 const char *sim_cost_unit(enum sim_cost_id id);
 const char *sim_cost_meaning(enum sim_cost_id id);
 
-/* One of them, in picoseconds: see sim_line.h. */
+/* One cost in picoseconds: see sim_line.h. */
 u64 sim_cost_ps(const struct sim_costs *costs, enum sim_cost_id id);
 
 /* Reads a table. Return: 0, or an exit status after a line on stderr. */
 int sim_costs_load(struct sim_costs *costs, const char *path);
-/* "NAME=VALUE": one number replaced, for trying out. */
+/* Replaces one number, given as "NAME=VALUE". */
 int sim_costs_set(struct sim_costs *costs, const char *assignment);
 
 #endif

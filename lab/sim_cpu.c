@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* sim_cpu.c - owns who has which CPU, and the order of those who can go on.
+/* sim_cpu.c - owns which task has which CPU, and the order of the tasks that
+ * can go on.
  *
  * Callers: sim_sched.c. Calls: nobody.
  * Guarantees:
- *  U1 first is who has the least clock; of equal ones who asked first, then
- *     who has the lower number.
- *  U2 a CPU that several want goes to who has had least of CPUs so far.
- * Known limits: a task that waits stays with no CPU in particular: moving to
- * another one costs what it finds in no cache there, and nothing else.
+ *  U1 the first task is the one with the earliest clock. Among equal ones it is
+ *     the one that asked first, then the one with the lower number.
+ *  U2 a CPU that several tasks want goes to the one that had least CPU time so
+ *     far.
+ * Known limits: a task that waits belongs to no CPU. Moving to another one
+ * costs only the cache misses there.
  */
 #include "sim_task.h"
 
@@ -16,7 +18,7 @@
 static struct {
 	struct sim_task *heap[SIM_MAX_TASKS];
 	unsigned int in_heap;
-	unsigned int no_cpu; /* tasks that wait for one */
+	unsigned int no_cpu; /* tasks that wait for a CPU */
 	struct sim_task *on_cpu[SIM_MAX_CPUS];
 	unsigned int cpus;
 	u64 slice_ps, switch_ps;
@@ -95,7 +97,7 @@ static void get_cpu_at(struct sim_task *t, unsigned int cpu, u64 at)
 	t->slice_end = t->clock + c.slice_ps;
 }
 
-/* A CPU that nobody has: the task's last one, or the first. */
+/* A free CPU: the task's last one if it is free, else the first. */
 static int idle_cpu(const struct sim_task *t)
 {
 	unsigned int last = t->fiber->cpu;
@@ -129,7 +131,7 @@ void sim_make_ready(struct sim_task *t)
 	sim_push(t);
 }
 
-/* Who waits for a CPU and has had least of them so far: U2. */
+/* The task that waits for a CPU and had least CPU time so far: U2. */
 static struct sim_task *next_for_cpu(void)
 {
 	struct sim_task *best = NULL;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* sim_force.h - included before all else, after lab_force.h, when the library
- * is compiled for the simulator: what it fetches ahead costs there as well,
- * and how many handles it can keep is an option. Its loads and stores are told by the compiler (sim_mem.c).
+ * is compiled for the simulator. Here its prefetches cost time, too, and the
+ * size of the reserve is an option. The compiler calls sim_mem.c for its loads
+ * and stores.
  */
 #ifndef UZS_LAB_SIM_FORCE_H
 #define UZS_LAB_SIM_FORCE_H
 
 #include <stddef.h>
 
-/* As in src/deferred.h, but what per-CPU buffers have in reserve can be set
+/* As in src/deferred_state.h, but the reserve of per-CPU buffers can be set
  * (sim_work.c). */
 #define DEFER_ARRAY_BYTES ((size_t)128 << 20)
 #define DEFER_RESERVE_BYTES sim_reserve_bytes

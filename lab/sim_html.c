@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* sim_html.c - a report of a simulated table in one HTML file, which needs no
- * network: the curves, a timeline of who has which lock, the bugs that the
+ * network: the curves, a timeline of the holders of locks, the bugs that the
  * explorer found, the costs. Owns no state.
  *
- * The curves are drawn here; timeline and bugs by the page's own script, from
- * data that stands in the page.
+ * The curves are drawn here. The page's own script draws timeline and bugs,
+ * from data in the page.
  */
 #include "tools/uzs.h"
 
@@ -111,7 +111,7 @@ static void put_costs(const struct sim_costs *costs, FILE *out)
 	fputs("</tbody></table>\n", out);
 }
 
-/* A script cannot contain the end of one. */
+/* A script must not contain its own end tag. */
 static void put_script_text(const char *text, FILE *out)
 {
 	for (; *text; text++) {
@@ -122,7 +122,7 @@ static void put_script_text(const char *text, FILE *out)
 	}
 }
 
-/* [begin ns, end ns, lock, waits] by CPU. */
+/* [begin ns, end ns, lock, waits] for each CPU. */
 static void put_timeline(const struct sim_timeline *line, FILE *out)
 {
 	u64 first = UINT64_MAX, last = 0;
@@ -221,7 +221,7 @@ static const char script[] =
 	"document.body.dataset.ready='yes';\n"
 	"</script>\n";
 
-/* The whole file, with a zero behind it; NULL after a message. */
+/* The whole file, terminated by 0; NULL after a message. */
 static char *read_file(const char *path)
 {
 	FILE *in = fopen(path, "r");
@@ -266,8 +266,8 @@ int sim_read_files(struct sim_files *files)
 	return 0;
 }
 
-/* The name of a file without directory and .json: whose result it is, if that
- * does not say so itself. */
+/* A file's name without directory and .json. It names a result that does not
+ * name itself. */
 static void put_file_name(const char *path, FILE *out)
 {
 	const char *base = strrchr(path, '/');

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* sim_line.c - owns the state of every cache line of the simulated machine;
- * see sim_line.h.
+/* sim_line.c - owns the state of every cache line of the simulated machine; see
+ * sim_line.h.
  *
  * Callers: sim_sched.c, sim_mem.c. Calls: the OS.
- * Known limits: caches have no sets, and drop what was not used for longest
- * by the clock algorithm; the line behind one that was just missed is taken
- * for foreseen by the CPU, as a stream, and no other pattern is; a load waits
- * at once, not where its value is needed.
+ * Known limits: caches have no sets, and drop the line that the clock algorithm
+ * finds unused for longest. The hardware prefetcher only foresees the line
+ * behind one that was just missed (a stream). A load waits at once, not where
+ * its value is needed.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -24,33 +24,34 @@
 #define MAX_WALKS 16
 
 struct line {
-	u64 have[2]; /* CPUs in whose cache it is: bits */
-	u64 used[2]; /* of those, since the clock's hand last passed */
-	u64 listed[2]; /* CPUs in whose ring it is, also after losing it */
-	u64 moves_at; /* may move on from then on */
-	u64 leaves_at; /* prev: to the CPU that has it, from then on */
-	u64 ready_at; /* for ready_cpu: fetched by then */
-	u64 free_at; /* a lock in it */
-	u32 left; /* when it last left a CPU's cache; 0: never */
-	u8 owner; /* has written to it, or had it first and alone */
+	u64 have[2]; /* bits of the CPUs whose cache has it */
+	u64 used[2]; /* of these, used since the clock's hand last passed */
+	u64 listed[2]; /* CPUs whose ring lists it, also after losing it */
+	u64 moves_at; /* time from which it may move again */
+	u64 leaves_at; /* time at which it leaves `prev` for the next CPU */
+	u64 ready_at; /* for ready_cpu: time at which it is fetched */
+	u64 free_at; /* time at which a lock in it was given back */
+	u32 left; /* when it last left a CPU's cache (m.left); 0: never */
+	u8 owner; /* CPU that wrote to it, or had it first and alone */
 	u8 ready_cpu;
-	u8 prev; /* whose it was */
-	u8 spinner; /* 1 + a CPU that looks at it all the time; 0: none */
+	u8 prev; /* owner before that */
+	u8 spinner; /* 1 + a CPU that reads it all the time; 0: none */
 };
 
 struct cpu {
 	u32 *cache; /* numbers of lines + 1, 0: empty; a ring */
 	u32 hand;
-	u32 *pages; /* of the translations, by hash */
+	u32 *pages; /* pages whose translation is cached, by hash */
 	u32 stream[NR_STREAMS]; /* 1 + the lines behind those missed lately */
 	u32 next_stream;
-	u64 miss[MAX_MISSES]; /* when each that is under way will be there */
+	u64 miss[MAX_MISSES]; /* for each miss under way: when it ends */
 	u32 next_miss;
-	u64 store[MAX_MISSES]; /* the same of stores that nobody waits for */
+	u64 store[MAX_MISSES]; /* for each store under way: when it ends; nobody
+				* waits for it */
 	u32 next_store;
-	u64 walk[MAX_WALKS]; /* when each translation under way is done */
+	u64 walk[MAX_WALKS]; /* for each translation under way: when it ends */
 	u32 next_walk;
-	u64 stored_at; /* all stores are done by then */
+	u64 stored_at; /* all stores are done at that time */
 	struct sim_line_stat stat;
 };
 
@@ -62,7 +63,7 @@ static struct {
 	struct cpu cpu[SIM_MAX_CPUS];
 	unsigned int cpus;
 	u32 cache_lines, shared_lines, pages, misses, walks;
-	u32 left; /* lines that left a CPU's cache so far */
+	u32 left; /* lines that left any CPU's cache so far */
 	u64 bus_free;
 	u64 line_ps, gap_ps, near_ps, miss_ps, tlb_ps, bus_ps, atomic_ps,
 		retry_ps, ahead_ps;
@@ -182,7 +183,7 @@ static bool is_alone(const struct line *line, unsigned int cpu)
 	return !other[0] && !other[1];
 }
 
-/* A new line's own zeroes mean: nobody. */
+/* A new line is all zero: it has no owner. */
 static unsigned int owner_of(const struct line *line)
 {
 	return line->have[0] | line->have[1] ? line->owner : NOBODY;
@@ -194,7 +195,7 @@ static void drop(unsigned int cpu, u32 number)
 
 	clear(line->listed, cpu);
 	if (!test(line->have, cpu))
-		return; /* another CPU took it long ago */
+		return; /* another CPU took it before */
 	clear(line->have, cpu);
 	if (line->owner == cpu)
 		line->owner = NOBODY;
@@ -202,7 +203,7 @@ static void drop(unsigned int cpu, u32 number)
 		line->left = ++m.left;
 }
 
-/* A line enters the CPU's cache, and another one leaves. */
+/* Puts a line into the CPU's cache, and drops another one. */
 static void insert(unsigned int cpu, u32 number)
 {
 	struct cpu *c = &m.cpu[cpu];
@@ -229,7 +230,7 @@ static void insert(unsigned int cpu, u32 number)
 
 /* ---- from where it comes --------------------------------------------------------- */
 
-/* Return: when the address is known. */
+/* Return: when the address is translated. */
 static u64 translate(struct cpu *c, u32 number, u64 now)
 {
 	u32 page = number >> (PAGE_SHIFT - SIM_LINE_SHIFT);
@@ -244,7 +245,7 @@ static u64 translate(struct cpu *c, u32 number, u64 now)
 	return *slot;
 }
 
-/* Is it the next line of a stream? Notes it as missed. */
+/* Is it the next line of a stream? Also notes the line as missed. */
 static bool is_foreseen(struct cpu *c, u32 number)
 {
 	for (unsigned int i = 0; i < NR_STREAMS; i++) {
@@ -262,14 +263,15 @@ static u64 from_memory(struct cpu *c, u64 now)
 	u64 *slot = &c->miss[c->next_miss++ % m.misses];
 	u64 start = max(max(now, *slot), m.bus_free);
 
-	/* Not from `start` on: another CPU may come before that. */
+	/* Count from `now`, not from `start`: another CPU may use the bus
+	 * before that. */
 	m.bus_free = max(now, m.bus_free) + m.bus_ps;
 	*slot = start + m.miss_ps;
 	c->stat.misses++;
 	return *slot;
 }
 
-/* `atomic`: that takes longer, also for those who come behind it. */
+/* `atomic`: takes longer, also for CPUs that want the line next. */
 static u64 from_cpu(struct cpu *c, struct line *line, unsigned int owner,
 		    bool atomic, u64 now)
 {
@@ -289,8 +291,8 @@ static bool in_shared_cache(const struct line *line)
 	return line->left && m.left - line->left < m.shared_lines;
 }
 
-/* Brings a line into the CPU's cache; `alone`: into no other's. `moved` says
- * if another CPU had written to it. Return: when it is there. */
+/* Brings a line into the CPU's cache. `alone`: removes it from all others.
+ * *moved is set if another CPU had written to it. Return: when it is there. */
 static u64 fetch(unsigned int cpu, u32 number, bool alone, bool atomic,
 		 bool *moved, u64 now)
 {
@@ -301,8 +303,9 @@ static u64 fetch(unsigned int cpu, u32 number, bool alone, bool atomic,
 	u64 done = now;
 
 	*moved = false;
-	/* Promised to another CPU, but not gone yet: what comes first in time
-	 * may come second here. */
+	/* The line will move to another CPU, but has not left yet. This access
+	 * may be simulated later than the move, although its time is
+	 * earlier. */
 	if (line->prev == cpu && now < line->leaves_at && owner != cpu)
 		return now;
 	if (have) {
@@ -315,7 +318,7 @@ static u64 fetch(unsigned int cpu, u32 number, bool alone, bool atomic,
 			line->owner = (u8)cpu;
 			return done;
 		}
-		/* others must drop it */
+		/* the other CPUs must drop it */
 		done = from_cpu(c, line, NOBODY, atomic, done);
 		*moved = true;
 	} else {
@@ -367,7 +370,7 @@ u64 sim_load(unsigned int cpu, const volatile void *addr, u64 now)
 	return done;
 }
 
-/* Was written to by `cpu`, and is looked at at once. */
+/* `cpu` wrote to the line, and the spinner reads it at once. */
 static void show_spinner(unsigned int cpu, struct line *line)
 {
 	if (likely(!line->spinner) || line->spinner == cpu + 1)
@@ -376,8 +379,8 @@ static void show_spinner(unsigned int cpu, struct line *line)
 	line->owner = NOBODY;
 }
 
-/* A store whose line is there at `done`. Return: when the CPU can go on: when no
- * more are under way than it can have. */
+/* Queues a store whose line is there at `done`. Return: when the CPU can go on,
+ * that is, when it has room for another store. */
 static u64 queue_store(struct cpu *c, u64 done, u64 now)
 {
 	u64 *slot = &c->store[c->next_store++ % m.misses];
@@ -421,7 +424,7 @@ u64 sim_unlock(unsigned int cpu, const volatile void *addr, u64 *seen, u64 now)
 		*seen = sim_atomic(cpu, addr, now);
 		return *seen;
 	}
-	/* All stores before it are seen before it is. */
+	/* An unlock is seen only after all stores before it. */
 	sim_store(cpu, addr, now);
 	*seen = max(now, m.cpu[cpu].stored_at);
 	return now;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* sim_main.c - the program uzs-lab-simulate, which `uzs lab simulate` calls:
- * reads the command line, has each cell of the table simulated, and prints.
+ * reads the command line, simulates each cell of the table, and prints.
  */
 #include "tools/uzs.h"
 
@@ -71,10 +71,10 @@ struct list {
 
 struct request {
 	struct list cpus, processes, scopes, defers;
-	struct sim_cell cell; /* of all cells */
+	struct sim_cell cell; /* the part that all cells share */
 	struct sim_costs costs;
 	const char *costs_name;
-	const char *set[MAX_SETS]; /* for when the table is known */
+	const char *set[MAX_SETS]; /* applied when the table is known */
 	unsigned int nr_sets;
 	const char *sizes_path;
 	const char *svg, *html;
@@ -117,7 +117,7 @@ static int add_numbers(struct list *list, const char *option, char *item)
 	return status ? status : add(list, option, (unsigned int)to);
 }
 
-/* Names of what is simulated; NULL behind the last one. */
+/* Names that can be simulated. The last entry is NULL. */
 static const char *const scope_names[] = { VARIANT_SCOPES(VARIANT_NAME) NULL };
 static const char *const defer_names[] = { "none",
 					   VARIANT_QUEUES(VARIANT_NAME) NULL };
@@ -150,7 +150,7 @@ static int add_name(struct list *list, const char *option, char *item,
 				 option, item, known);
 }
 
-/* names: NULL for numbers. */
+/* names: NULL for a list of numbers. */
 static int parse_list(struct list *list, const char *option, const char *text,
 		      const char *const *names)
 {
@@ -172,7 +172,8 @@ static int parse_list(struct list *list, const char *option, const char *text,
 	return status;
 }
 
-/* The table, and what replaces some of it, wherever that was told. */
+/* Loads the table, and then applies --set, in whatever order they were
+ * given. */
 static int load_costs(struct request *r)
 {
 	int status = sim_tables_load(&r->costs, r->costs_name);
@@ -236,7 +237,7 @@ static int number(const char *name, uint64_t min, uint64_t max, uint64_t *to)
 	return uzs_parse_number("simulate", name, optarg, min, max, to);
 }
 
-/* One of two words. Return: 0 or 1, or -1 after a message. */
+/* Parses one of two words. Return: 0 or 1, or -1 after a message. */
 static int word(const char *name, const char *zero, const char *one)
 {
 	if (!strcmp(optarg, zero))
@@ -321,7 +322,7 @@ static int parse_option(struct request *r, int option)
 		r->seeded.path[r->seeded.nr++] = optarg;
 		return 0;
 	default:
-		/* getopt has said what is wrong */
+		/* getopt has printed what is wrong */
 		return UZS_USAGE;
 	}
 }
@@ -428,8 +429,8 @@ static int make_cells(const struct request *r, struct sim_table *t)
 	return 0;
 }
 
-/* For the timelines: the group with most CPUs, but no more than a reader can
- * look at. */
+/* Chooses the group for the timelines: the one with most CPUs, but no more than
+ * a reader can look at. */
 static void choose_recorded(struct sim_table *t)
 {
 	unsigned int best = 0;
@@ -493,7 +494,7 @@ static int simulate(const struct request *r, struct sim_table *t)
 		if (cell->record)
 			status = keep_timeline(t, cell, result);
 		done += cell->callers;
-		/* Cells are long: the clock is looked at each time. */
+		/* A cell takes long: look at the clock each time. */
 		progress.calls = 0;
 		uzs_progress_update(&progress, done);
 	}
@@ -519,7 +520,7 @@ static int print(const struct request *r, const struct sim_table *t)
 	return status;
 }
 
-/* What could fail after the simulation, before it. */
+/* Checks, before the simulation, what could fail after it. */
 static int open_files(struct request *r)
 {
 	int status = sim_read_files(&r->seeded);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* sim_mem.c - every plain load and store of the library, as the compiler
- * tells them: its sources are compiled with -fsanitize=kernel-address and all
- * checks as calls, and these are the calls. They check nothing; they take
- * virtual time. Owns no state.
+/* sim_mem.c - gives every plain load and store of the library its virtual time.
+ * The library's sources are compiled with -fsanitize=kernel-address and all
+ * checks as calls, and these are the called functions. They check nothing. Owns
+ * no state.
  *
  * Callers: the library's object files. Calls: sim_price.c.
  */

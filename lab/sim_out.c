@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* sim_out.c - a simulated table for the reader, as CSV and as JSON, and into
- * files; see sim_out.h. Owns no state.
+/* sim_out.c - prints a simulated table for readers, as CSV and as JSON, and
+ * into files; see sim_out.h. Owns no state.
  */
 #include "tools/uzs.h"
 
@@ -31,7 +31,7 @@ double sim_share(const struct sim_table *t, unsigned int i, u64 ps)
 	return (double)ps / all;
 }
 
-/* Counts of the queue that took more than a hundredth of the time. */
+/* Prints the locks whose wait took more than a hundredth of the time. */
 static void print_locks(const struct sim_table *t, unsigned int i, FILE *out)
 {
 	const struct sim_run *r = &t->outcomes[i].run;
@@ -188,7 +188,8 @@ int sim_try_file(const char *path)
 	int fd;
 
 	if (!stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-		return 0; /* a pipe or device: opening it does something */
+		return 0; /* do not try a pipe or device: opening it has
+			   * effects */
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd >= 0)
 		unlink(path);
@@ -200,7 +201,7 @@ int sim_try_file(const char *path)
 	return 0;
 }
 
-/* No half of a report is left where a reader would take it for one. */
+/* Removes half a report, which a reader could take for a whole one. */
 static void remove_half(const char *path)
 {
 	struct stat st;

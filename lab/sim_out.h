@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* sim_out.h - a simulated table of cells, and the forms it is told in. */
+/* sim_out.h - a simulated table of cells, and its output forms. */
 #ifndef UZS_LAB_SIM_OUT_H
 #define UZS_LAB_SIM_OUT_H
 
@@ -7,7 +7,7 @@
 
 #include "sim_work.h"
 
-/* What is kept of a cell's result. */
+/* The part of a cell's result that is kept. */
 struct sim_outcome {
 	u64 call_ps, back_ps, ops;
 	struct sim_run run;
@@ -24,7 +24,7 @@ struct sim_timeline {
 struct sim_table {
 	const struct sim_costs *costs;
 	const char *sizes_name;
-	struct sim_cell *cells; /* variants of one group side by side */
+	struct sim_cell *cells; /* the variants of a group lie side by side */
 	struct sim_outcome *outcomes;
 	unsigned int nr;
 	unsigned int variants; /* cells of a group; the first is the base */
@@ -38,9 +38,9 @@ static inline double sim_ms(u64 ps)
 {
 	return (double)ps * 1e-9;
 }
-/* Time of the group's first cell over this one's; 1 for that itself. */
+/* Time of the group's first cell divided by this one's. 1 for the first. */
 double sim_ratio(const struct sim_table *t, unsigned int i);
-/* CPU time of which so many ps were waits, as a share of all callers' time. */
+/* A wait of `ps` CPU time as a share of all callers' time. */
 double sim_share(const struct sim_table *t, unsigned int i, u64 ps);
 
 void sim_print_table(const struct sim_table *t, FILE *out);
@@ -48,26 +48,26 @@ void sim_print_csv(const struct sim_table *t, FILE *out);
 void sim_print_json(const struct sim_table *t, FILE *out);
 /* sim_svg.c: time by CPUs, and lock wait by CPUs. */
 void sim_print_svg(const struct sim_table *t, FILE *out);
-/* Names of files, on the command line. */
+/* File names from the command line. */
 #define SIM_MAX_FILES 64u
 struct sim_files {
 	const char *path[SIM_MAX_FILES];
-	char *text[SIM_MAX_FILES]; /* once they are read */
+	char *text[SIM_MAX_FILES]; /* contents, once read */
 	unsigned int nr;
 };
 
 /* sim_html.c. Reads results of the explorer (JSON texts). Return: 0, or an exit
  * status after a line on stderr. */
 int sim_read_files(struct sim_files *files);
-/* seeded: those, if any. */
+/* seeded: results to show, if any. */
 void sim_print_html(const struct sim_table *t, const struct sim_files *seeded,
 		    FILE *out);
 
-/* Can the file be written to? To be asked before what takes long. One that was
- * not there is not there afterwards, and one that was is as it was. Both
- * return 0, or an exit status after a line on stderr. */
+/* Can the file be written to? Ask before long work. Does not change the file,
+ * nor leave a new one. Both return 0, or an exit status after a line on
+ * stderr. */
 int sim_try_file(const char *path);
-/* Without seeded: the drawing alone. No half of a file is left. */
+/* Without seeded: only the drawing. Never leaves half a file. */
 int sim_print_to_file(const struct sim_table *t, const char *path,
 		      const struct sim_files *seeded);
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* sim_price.c - what each step and each plain access costs who does it. Owns
- * the prices.
+/* sim_price.c - the cost of each step and each plain access. Owns the prices.
  *
  * Callers: the lab's body (sim_granted, sim_note), sim_mem.c, the fibers.
  * Calls: sim_line.c, sim_sched.c, sim_trace.c.
- * Known limits: between two steps a fiber's plain accesses happen at once, so
- * that they may be seen out of order by what that takes; a try that another's
- * unlock would just miss can succeed.
+ * Known limits: between two steps a fiber's plain accesses happen all at once,
+ * so others may see them out of order by that time; a trylock can succeed that
+ * would just come before another fiber's unlock.
  */
 #include "sim_task.h"
 
@@ -15,7 +14,7 @@
 static struct {
 	struct sim_run *run;
 	u64 ps[SIM_NR_COSTS];
-	u64 work_ps; /* of a plain access */
+	u64 work_ps; /* of one plain access */
 	bool drain;
 } p;
 
@@ -49,8 +48,8 @@ static void atomic(struct sim_task *t, const void *obj)
 		t->clock += p.ps[SIM_atomic];
 }
 
-/* Nobody looks at what was there: where stores need not be waited for, this
- * need not either. */
+/* The old value is not used. So where stores are not waited for, this is not
+ * waited for either. */
 static void add(struct sim_task *t, const void *obj)
 {
 	if (p.drain || !sim_is_memory(obj)) {
@@ -82,7 +81,8 @@ static void give_back(struct sim_task *t, const struct uzs_lab_step *step)
 		t->clock =
 			sim_unlock(t->fiber->cpu, step->obj, &seen, t->clock);
 	} else {
-		/* Readers are counted, and a page has several flags. */
+		/* A change of a word that others change, too: readers are
+		 * counted, and a page has several flags. */
 		atomic(t, step->obj);
 		seen = t->clock;
 	}
@@ -212,7 +212,7 @@ void sim_freed(void)
 		work(sim_task_of(uzs_lab_current), p.ps[SIM_free_more]);
 }
 
-/* The linker has the library call this one (-Wl,--wrap). */
+/* The linker makes the library call this one (-Wl,--wrap). */
 struct zs_pool;
 void __real_uzs_free_handle(struct zs_pool *pool, unsigned long handle);
 void __wrap_uzs_free_handle(struct zs_pool *pool, unsigned long handle);

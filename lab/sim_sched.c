@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* sim_sched.c - owns the clocks of the fibers, and who waits for what; says
- * whose step is next. See sim_sched.h.
+/* sim_sched.c - owns the clocks of the fibers, and which fiber waits for what;
+ * chooses the fiber whose step is next. See sim_sched.h.
  *
  * Callers: sim_work.c; the lab's body (pick). Calls: sim_cpu.c, sim_price.c,
  * sim_line.c.
  * Guarantees:
- *  V1 a step is granted to the fiber with the least clock of those that can do
- *     theirs (U1 in sim_cpu.c).
+ *  V1 a step is granted to the fiber with the earliest clock of those whose
+ *     step is possible (U1 in sim_cpu.c).
  *  V2 a spinlock, mutex or rwlock held for writing is not granted before the
  *     time at which others can see that it was given back. Readers, pins and
- *     page locks are given back at the time at which that begins: another may
- *     have them earlier by what it costs.
+ *     page locks count as given back when the unlock begins: another fiber may
+ *     get them earlier, by the cost of the unlock.
  *  V3 the same input gives the same times.
  */
 #include "sim_task.h"
@@ -19,9 +19,9 @@
 
 static struct {
 	struct sim_task task[SIM_MAX_TASKS];
-	unsigned int nr; /* tasks known */
-	unsigned int parked; /* how many */
-	bool woke; /* somebody was, at the last step */
+	unsigned int nr; /* tasks that are known */
+	unsigned int parked; /* tasks that are parked */
+	bool woke; /* the last step woke a task */
 	u64 woke_at;
 	u64 wake_delay_ps, spin_ps;
 	struct sim_run *run;
@@ -63,8 +63,8 @@ static void park(struct sim_task *t)
 		sim_leave_cpu(t, t->clock);
 		return;
 	}
-	/* Spins on its CPU first: give_up_spinning(). To see that the lock is
-	 * taken it must have its line, which the holder then lacks. */
+	/* Spins on its CPU first: see give_up_spinning(). To see that the lock
+	 * is taken, the task needs its line, and takes it from the holder. */
 	if (!t->waited && sim_is_memory(step->obj))
 		sim_atomic(t->fiber->cpu, step->obj, t->clock);
 	sim_set_spinner(step->obj, t->fiber->cpu);
@@ -78,8 +78,8 @@ static void unpark(struct sim_task *t, u64 at)
 	sim_make_ready(t);
 }
 
-/* What waits for a change of obj, made at that time: one, if only one can have
- * it, the longest. */
+/* `obj` changed at that time. Wakes the tasks that wait for it. If only one can
+ * have it: the one that has waited longest. */
 void sim_changed(const void *obj, bool all, u64 at)
 {
 	struct sim_task *first = NULL;
@@ -109,7 +109,7 @@ void sim_woke(u64 at)
 	s.woke_at = at;
 }
 
-/* Those that the last step woke. */
+/* Makes the tasks ready that the last step woke. */
 static void admit_woken(void)
 {
 	u64 at = s.woke_at + s.wake_delay_ps;
@@ -124,7 +124,7 @@ static void admit_woken(void)
 	}
 }
 
-/* Fibers that were spawned since: they begin at that time. */
+/* Adds the fibers that were spawned since; their clocks start at that time. */
 static void admit_new(u64 at)
 {
 	for (; s.nr < uzs_lab_nr_fibers(); s.nr++) {
@@ -142,7 +142,8 @@ static void admit_new(u64 at)
 	}
 }
 
-/* The end of a fiber: for who joins it, or begins last. */
+/* A fiber has ended: makes those ready that join it, and the one that begins
+ * last. */
 static void admit_after_end(u64 at)
 {
 	for (unsigned int i = 0; s.parked && i < s.nr; i++) {
@@ -156,7 +157,7 @@ static void admit_after_end(u64 at)
 	}
 }
 
-/* A sleep with a timeout: in virtual time that is an appointment. */
+/* The earliest end of a sleep with a timeout. */
 static struct sim_task *next_timeout(void)
 {
 	struct sim_task *next = NULL;
@@ -181,8 +182,8 @@ static void wake_late(struct sim_task *t)
 	unpark(t, due);
 }
 
-/* Who has spun for long enough by then sleeps, if others want its CPU; at the
- * end of its time slice it is made to. */
+/* Puts tasks to sleep that have spun for long enough by then, if others want
+ * their CPUs. At the end of its time slice a task must stop. */
 static void give_up_spinning(u64 now)
 {
 	u64 until;
@@ -200,7 +201,7 @@ static void give_up_spinning(u64 now)
 
 /* ---- pick -------------------------------------------------------------------------- */
 
-/* Everybody waits. */
+/* All tasks wait. */
 static struct uzs_lab_fiber *stuck(void)
 {
 	struct sim_task *late = next_timeout();
@@ -220,7 +221,8 @@ static struct uzs_lab_fiber *stuck(void)
 	return uzs_lab_stuck();
 }
 
-/* Its step, if it can be done now and is the next; it is in no heap. */
+/* Can the task do its step now, and is it the next? It must not be in the
+ * heap. */
 static bool is_next(struct sim_task *t)
 {
 	const struct uzs_lab_step *step = &t->fiber->step;
@@ -261,7 +263,7 @@ static struct uzs_lab_fiber *pick(void *arg, struct uzs_lab_fiber *current)
 		else if (is_next(t))
 			return current;
 	} else if (uzs_lab_current) {
-		t = sim_task_of(uzs_lab_current); /* has ended */
+		t = sim_task_of(uzs_lab_current); /* this fiber has ended */
 		t->where = GONE;
 		s.run->end_ps = max(s.run->end_ps, t->clock);
 		sim_leave_cpu(t, t->clock);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* sim_sched.h - the lab's scheduler that keeps virtual time: each fiber has a
- * clock, and the one that is behind does its step next. Locks are granted in
- * the order of the clocks.
+/* sim_sched.h - the lab's scheduler that keeps virtual time. Each fiber has a
+ * clock, and the fiber with the earliest clock does its step next. Locks are
+ * granted in the order of the clocks.
  *
- * CPUs are fewer than fibers, perhaps: who has none waits for one, as threads
+ * There may be fewer CPUs than fibers. Then a fiber waits for a CPU, as threads
  * do. Times are picoseconds (see sim_line.h).
  */
 #ifndef UZS_LAB_SIM_SCHED_H
@@ -12,27 +12,27 @@
 #include "body/lab.h"
 #include "sim_line.h"
 
-#define SIM_MAX_LOCKS 24 /* names */
+#define SIM_MAX_LOCKS 24 /* names of locks */
 
 /* Where a fiber's time went. */
 struct sim_time {
-	u64 work_ps; /* the code's own, and what tables say beside */
-	u64 lock_ps; /* waiting for a lock that somebody had */
+	u64 work_ps; /* the code itself, and what cost tables add */
+	u64 lock_ps; /* waiting for a lock that another fiber had */
 	u64 queue_ps; /* waiting for a CPU */
-	u64 os_ps; /* sleeping, waking, changing threads: the price */
+	u64 os_ps; /* sleeping, waking, changing threads: their costs */
 };
 
-/* Of all locks of one name. */
+/* All locks of one name together. */
 struct sim_lock_stat {
 	char name[28];
 	u64 taken, waited; /* times */
 	u64 wait_ps;
 };
 
-/* For a timeline: from begin to end, somebody waited for or had a lock. */
+/* For a timeline: from begin to end, a fiber waited for a lock or had it. */
 struct sim_span {
 	u64 begin_ps, end_ps;
-	u16 lock; /* in sim_run.lock */
+	u16 lock; /* index in sim_run.lock */
 	u16 cpu;
 	u16 fiber;
 	bool wait;
@@ -48,34 +48,34 @@ struct sim_run {
 	u64 end_ps; /* clock of the fiber that ended last */
 };
 
-/* Runs the fibers that were spawned on `cpus` CPUs until all are done, the
- * clocks starting at 0. `work_ps`: cost of a plain load or store. `run` is set
- * to what was spent. Return: false if something was found (a deadlock). */
+/* Runs the fibers that were spawned on `cpus` CPUs until all are done. The
+ * clocks start at 0. `work_ps`: cost of a plain load or store. Sets `run` to
+ * what was spent. Return: false if there was a finding (a deadlock). */
 bool sim_run(const struct sim_costs *costs, unsigned int cpus, u64 work_ps,
 	     struct sim_run *run);
 
 /* ---- for sim_mem.c --------------------------------------------------------------- */
 
-/* A plain access. */
+/* A plain access was made. */
 void sim_plain(const volatile void *addr, bool write);
-/* Fetched ahead, to have it alone or not; sim_force.h says the same. */
+/* A prefetch; `alone`: for writing. sim_force.h declares it, too. */
 void sim_plain_prefetch(const volatile void *addr, int alone);
 /* An object has been freed. */
 void sim_freed(void);
 
 /* ---- for the fibers ------------------------------------------------------------- */
 
-u64 sim_now(void); /* of the fiber that runs */
-/* Work of its own. */
+u64 sim_now(void); /* clock of the running fiber */
+/* Spends time on work of the fiber's own. */
 void sim_spend(u64 ps);
-/* Changes a counter that all share: a step. */
+/* Changes a counter that all fibers share: a step. */
 void sim_shared_count(unsigned long *counter);
-/* Begins at the other's time, if that is later. */
+/* Sets the fiber's clock to that time, if it is earlier. */
 void sim_wait_until(u64 ps);
 
 /* ---- the timeline ----------------------------------------------------------------- */
 
-/* From now on, until there is no room. */
+/* Records from now on, until there is no room. */
 void sim_record(struct sim_span *spans, unsigned int room);
 unsigned int sim_recorded(void);
 

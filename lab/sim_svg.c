@@ -17,7 +17,7 @@
 #define PLOT_H 300.0
 #define PLOT_Y 70.0
 
-/* Which of the three. */
+/* The three charts. */
 enum chart { CHART_TIME, CHART_RATIO, CHART_WAIT, NR_CHARTS };
 
 static const struct {
@@ -38,7 +38,7 @@ static const char *colour(enum zs_lock_scope scope)
 	static const char *const colours[] = { "#000", "#c0392b", "#b8860b",
 					       "#1f6fb2" };
 
-	/* As many scopes as there are colours are told apart. */
+	/* Only as many scopes as there are colours look different. */
 	return colours[scope % NR(colours)];
 }
 
@@ -66,7 +66,7 @@ static double value_of(const struct sim_table *t, enum chart chart,
 	}
 }
 
-/* What the groups differ in. */
+/* The quantity in which the groups differ. */
 static unsigned int x_of(const struct sim_table *t, unsigned int i)
 {
 	bool cpus = t->cells[0].cpus != t->cells[t->nr - 1].cpus;
@@ -77,7 +77,7 @@ static unsigned int x_of(const struct sim_table *t, unsigned int i)
 struct axes {
 	enum chart chart;
 	double x0, x1; /* log2 */
-	double y0, y1; /* log10 where the chart is */
+	double y0, y1; /* log10, where the chart uses it */
 };
 
 static struct axes axes_of(const struct sim_table *t, enum chart chart)

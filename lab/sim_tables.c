@@ -14,8 +14,9 @@
 #define PATH_BYTES 4096
 #define SUFFIX ".txt"
 
-/* The first that has a table of that name counts. As seen from where this
- * program lies: an installed one may have been moved, with all beside it. */
+/* Directories of tables. The first one that has a table of that name counts.
+ * They are relative to the program: an installed one may have been moved, with
+ * all beside it. */
 static const char *const dirs[] = { UZS_SIM_COSTS_DIRS };
 
 static void dir_path(const char *dir, char path[PATH_BYTES])
@@ -78,7 +79,7 @@ static int is_table(const struct dirent *entry)
 	       !strcmp(entry->d_name + len - strlen(SUFFIX), SUFFIX);
 }
 
-/* Return: 0, or 1 after a line on stderr: it cannot be read, or is none. */
+/* Return: 0, or 1 after a line on stderr: it cannot be read, or is no table. */
 static int list_table(const char *path, unsigned int *listed, FILE *out)
 {
 	char first[PATH_BYTES];
@@ -92,7 +93,8 @@ static int list_table(const char *path, unsigned int *listed, FILE *out)
 	return 0;
 }
 
-/* Those of one directory; one that cannot be read does not hide the others. */
+/* Lists the tables of one directory. One that cannot be read does not hide the
+ * others. */
 static int list_dir(const char *dir, unsigned int *listed, FILE *out)
 {
 	char path[PATH_BYTES];

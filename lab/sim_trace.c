@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* sim_trace.c - owns the statistics of the locks, and the timeline of who has
- * or waits for which.
+/* sim_trace.c - owns the statistics of the locks, and the timeline: which CPU
+ * has which lock, or waits for it.
  *
  * Callers: sim_price.c, sim_work.c. Calls: nobody.
  */
@@ -34,7 +34,7 @@ unsigned int sim_recorded(void)
 	return r.nr_spans;
 }
 
-/* The number of a name, which is the same pointer each time. */
+/* The number of a lock name. A name is the same pointer each time. */
 static unsigned int lock_of(const char *name)
 {
 	struct sim_run *run = r.run;
@@ -81,7 +81,7 @@ bool sim_trace_taken(struct sim_task *t, const struct uzs_lab_step *step)
 	return true;
 }
 
-/* Begins a hold: it ends with the unlock. */
+/* A hold begins; it ends with the unlock. */
 void sim_trace_held(const struct sim_task *t, const struct uzs_lab_step *step)
 {
 	if (r.nr_spans < r.room)

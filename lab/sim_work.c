@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* sim_work.c - sets up the pool of a cell, runs its callers in virtual time and
- * tells what it took; see sim_work.h. Owns the pool and the handles.
+ * reports the result; see sim_work.h. Owns the pool and the handles.
  *
  * Callers: sim_main.c. Calls: the library, as its user; sim_sched.c.
  * Guarantees:
- *  C1 all handles are freed in the end, and the pool knows it: else there is
- *     no result.
+ *  C1 there is a result only if all handles are freed in the end, and the pool
+ *     counts no objects.
  */
 #include "tools/uzs.h"
 
@@ -32,14 +32,14 @@ static struct {
 	struct sim_result *result;
 	struct zs_pool *pool;
 	unsigned long *handles; /* [caller * objects + i] */
-	u32 *bytes; /* same */
-	unsigned long *counter; /* the caller's own, in the arena */
-	char *scrap; /* memory of the callers' own, in the arena */
+	u32 *bytes; /* the same */
+	unsigned long *counter; /* each caller's own counter, in the arena */
+	char *scrap; /* the callers' own memory, in the arena */
 	u64 done[SIM_MAX_CALLERS];
 	u64 freed; /* calls so far */
 } w;
 
-/* In the child: there will be no result. */
+/* Runs in the child: there will be no result. */
 __attribute__((format(printf, 1, 2), noreturn)) static void
 give_up(const char *format, ...)
 {
@@ -67,7 +67,7 @@ static void draw_sizes(void)
 		w.bytes[i] = c->sizes[random_below(&rng, c->nr_sizes)];
 }
 
-/* For each caller the next smaller class. */
+/* Gives each caller the next smaller class. */
 static void set_own_classes(void)
 {
 	const struct sim_cell *c = w.cell;
@@ -135,7 +135,7 @@ static void fill(void *arg)
 			fill_one(t);
 }
 
-/* What a process does around the call: pages, swap entries, the device. */
+/* What a process does before the call: pages, swap entries, the device. */
 static void around_call(unsigned int t, size_t i)
 {
 	const double *v = w.costs->value;
@@ -143,7 +143,8 @@ static void around_call(unsigned int t, size_t i)
 
 	sim_spend((u64)(v[SIM_caller] * 1000));
 	for (unsigned int n = 0; n < lines; n++) {
-		/* Far from each other: nobody foresees the next one. */
+		/* Far from each other, so that no prefetcher foresees the next
+		 * one. */
 		size_t at = (i * 4096 + n * 1024 + (size_t)t * 64) %
 			    ((size_t)16 << 20);
 
@@ -154,7 +155,7 @@ static void around_call(unsigned int t, size_t i)
 		sim_shared_count(w.counter);
 }
 
-/* And after it: the first of its counters is changed before. */
+/* What it does after the call. The first of its counters is changed before. */
 static void after_call(void)
 {
 	const double *v = w.costs->value;
@@ -229,8 +230,8 @@ static void run_all(const char *name, void (*fn)(void *arg),
 			uzs_lab_finding_text());
 }
 
-/* Address space for all objects, with room to spare: zspages of many classes
- * are partly filled. */
+/* Address space for all objects, and more, because zspages of many classes are
+ * partly filled. */
 static size_t arena_bytes(void)
 {
 	const struct sim_cell *c = w.cell;
@@ -257,7 +258,7 @@ static void open_machine(void)
 	if (!uzs_lab_init(&options))
 		give_up("no memory for an arena of %zu MiB",
 			options.arena_bytes >> 20);
-	/* The callers' own: beside the pool in the same memory. */
+	/* Memory of the callers, beside the pool in the same arena. */
 	mem = uzs_os_map((size_t)16 << 20, align);
 	w.counter = uzs_os_map(4096, 4096);
 	if (!mem || !w.counter)
@@ -269,7 +270,7 @@ static void open_machine(void)
 			options.arena_bytes >> 20);
 }
 
-size_t sim_reserve_bytes; /* sim_force.h */
+size_t sim_reserve_bytes; /* see sim_force.h */
 
 static void open_pool(void)
 {
@@ -322,7 +323,7 @@ static void measure(void)
 	run_all("fill", fill, &filling);
 	if (w.cell->random_order)
 		shuffle();
-	/* It was long ago: nothing of it is in a cache. */
+	/* The filling was long ago: nothing of it is in a cache. */
 	sim_lines_clear();
 	run_all("caller", release, &r->run);
 	for (unsigned int t = 0; t < w.cell->callers; t++)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* watch.c - looks at every plain load and store of the library in a run of the
- * explorer, as the compiler tells them (plain.c), and at the bytes of each memcpy
- * and memset (lab_force.h): is the memory free, and
- * does anything order it with what other CPUs did there? Owns what was last
- * done to each word.
+/* watch.c - checks every plain load and store of the library in a run of the
+ * explorer, as the compiler reports them (plain.c), and the bytes of each
+ * memcpy and memset (lab_force.h). Is the memory free? And does anything order
+ * the access with what other CPUs did there? Owns the last accesses to each
+ * word.
  *
- * In the program uzs-lab-watch only: it is some times slower. What is ordered
- * is order.c's: locks, and accesses that acquire and release. Accesses of the
- * steps themselves (READ_ONCE and the like) are not told.
+ * Only in the program uzs-lab-watch, because it is several times slower.
+ * order.c knows what is ordered: by locks, and by accesses that acquire and
+ * release. Accesses of the steps themselves (READ_ONCE and the like) are not
+ * reported here.
  * Callers: plain.c, lab_force.h, world.c. Calls: order.c, lab.h.
  */
 #include <stdlib.h>
@@ -15,11 +16,11 @@
 
 #include "order.h"
 
-#define WORD 4 /* bytes that are told apart */
+#define WORD 4 /* bytes of a word: the unit that is watched */
 #define PLACES (1u << 17)
 
 struct word {
-	uintptr_t addr; /* 0: an unused place */
+	uintptr_t addr; /* 0: an unused entry */
 	u32 run;
 	u32 wrote_clock, read_clock[LAB_FIBERS + 1]; /* 0: never */
 	u8 wrote; /* fiber */
@@ -48,10 +49,11 @@ static struct word *word_at(uintptr_t addr)
 	}
 	uzs_lab_found(LAB_FOUND_INVARIANT,
 		      "the watch has room for %u words in a run", PLACES);
-	abort(); /* not reached: there is a run to end */
+	abort(); /* not reached: a run is under way, and it ends */
 }
 
-/* Of its last step; better where the file under test made that. */
+/* The place of the fiber's last step; if known, the place in the file under
+ * test. */
 static const struct uzs_place *place_of(const struct uzs_lab_fiber *f)
 {
 	return f->from ? f->from : f->step.place;

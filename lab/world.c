@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* world.c - the frame of a scenario's run: makes the pool, remembers it, and
- * looks afterwards if it is as it must be. Owns the world.
+/* world.c - the frame of a scenario's run: makes the pool, takes a snapshot,
+ * and checks the pool afterwards. Owns the world.
  *
- * Callers: explore.c, scenarios. Calls: the allocator under test, by pool.h.
+ * Callers: explore.c, scenarios. Calls: the allocator under test, through
+ * pool.h.
  */
 #include "pool.h"
 
@@ -10,9 +11,10 @@
 
 #include "compat/os.h"
 
-static struct lab_world *world; /* in the arena */
-static const struct uzs_lab_fiber *after; /* of this run; NULL: none */
-static bool in_ruins; /* what the run left cannot be looked at */
+static struct lab_world *world; /* lies in the arena */
+static const struct uzs_lab_fiber *after; /* the fiber of scenario->after in
+					   * this run; NULL: none */
+static bool in_ruins; /* the run left memory that cannot be checked */
 
 /* ---- names -------------------------------------------------------------------- */
 
@@ -88,7 +90,7 @@ void lab_alloc(struct lab_world *w, unsigned int slot, size_t size)
 	o->freed = false;
 	o->size = (u32)size;
 	if (uzs_lab_current)
-		o->size = 0; /* nothing is in it yet */
+		o->size = 0; /* it has no contents yet */
 	else
 		lab_write(w, slot, (u8)(slot + 1));
 }
@@ -143,7 +145,7 @@ void lab_read(struct lab_world *w, unsigned int slot)
 			      data[i], o->fill);
 		break;
 	}
-	uzs_lab_plain(data, o->size, false); /* for who looks at races */
+	uzs_lab_plain(data, o->size, false); /* tells watch.c */
 	lab_pool_read_end(w, o->handle, o->size, data);
 }
 
@@ -215,7 +217,7 @@ void lab_rewind(const struct lab_config *c)
 	after = f;
 }
 
-/* Handles the scenario does not know of, or that it has freed. */
+/* Counts handles that the scenario does not know, or has freed. */
 struct live {
 	const struct lab_world *w;
 	unsigned int n;
@@ -302,7 +304,7 @@ bool lab_name_step(const struct lab_config *c, const void *obj, char *buf,
 bool lab_check_between(const struct lab_config *c, u64 state, bool again)
 {
 	if ((c->scenario->flags & LAB_DESTROYS) && after && after->steps)
-		return false; /* the pool is being taken down, or gone */
+		return false; /* the pool is being destroyed, or gone */
 	return lab_pool_check_between(world, c->scenario, state, again);
 }
 
