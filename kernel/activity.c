@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* activity.c - see activity.h. Owns: which activity is this thread's, and the
+/* activity.c - see activity.h. Owns the activity of each thread, and the
  * handlers of fatal signals.
  *
  * Callers: uzs-kernel-stress.c. Locks: none.
- * Limits: a handler may interrupt malloc and stdio, so it uses neither; names
- * of functions are found by whoever reads the report (scripts/kernel_crash.py,
- * addr2line), as those of a kernel's file are not exported.
+ * Limits: a handler may interrupt malloc and stdio, so it uses neither. A
+ * kernel file's functions are not exported, so the reader of the report finds
+ * their names (scripts/kernel_crash.py, addr2line).
  */
 #include "activity.h"
 
@@ -23,7 +23,7 @@ static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
 static const char *program;
 static struct activity *activities;
 static unsigned int nr_activities;
-static bool reported; /* atomic: by one thread only */
+static bool reported; /* atomic: only one thread reports */
 static __thread struct activity *self;
 
 void activity_enter(struct activity *activity)
@@ -64,7 +64,7 @@ static void add_number(struct line *line, unsigned long n)
 static void end(struct line *line)
 {
 	line->text[line->len++] = '\n';
-	/* What cannot be written cannot be told either. */
+	/* If writing fails, nothing else can be reported. */
 	if (write(STDERR_FILENO, line->text, line->len) < 0)
 		return;
 	line->len = 0;
@@ -103,7 +103,7 @@ static void report(int number)
 	struct line line = { 0 };
 	int nr;
 
-	/* Another thread is at it, and ends the process when it is done. */
+	/* Another thread reports, and ends the process when it is done. */
 	if (__atomic_exchange_n(&reported, true, __ATOMIC_RELAXED))
 		for (;;)
 			pause();
@@ -116,7 +116,7 @@ static void report(int number)
 	for (unsigned int i = 0; i < nr_activities; i++)
 		tell(&activities[i]);
 	nr = backtrace(frames, FRAMES);
-	/* Without this function, and what the system calls it from. */
+	/* Skips this function and its caller in the system. */
 	if (nr > 2)
 		backtrace_symbols_fd(frames + 2, nr - 2, STDERR_FILENO);
 	signal(number, SIG_DFL);
@@ -132,7 +132,7 @@ void activity_report_signals(const char *name, struct activity *all,
 	program = name;
 	activities = all;
 	nr_activities = nr;
-	/* The first call loads a library, which a handler must not. */
+	/* The first call loads a library. A handler must not do that. */
 	backtrace(&frame, 1);
 	for (size_t i = 0; i < sizeof(fatal) / sizeof(*fatal); i++)
 		if (!sigaction(fatal[i], NULL, &old) &&

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* debugfs.c - owns the tree of directories and files that the kernel file
- * makes in debugfs, kept in memory.
+/* debugfs.c - owns the tree of directories and files that the kernel file makes
+ * in debugfs. It is kept in memory.
  *
  * Kernel origin: fs/debugfs, fs/seq_file.c; differs: a file is written to a
- * stream as a whole; no modes, no file operations but show.
+ * stream as a whole; no modes; show is the only file operation.
  * Callers: the kernel file through linux/debugfs.h; subject.c.
- * Locks: tree_lock; held while a file's show runs, so that its directory is
- * not removed meanwhile.
+ * Locks: tree_lock. It is held while a file's show runs, so that its directory
+ * is not removed meanwhile.
  */
 #include "kernel.h"
 
@@ -14,7 +14,7 @@
 #include <linux/slab.h>
 
 struct dentry {
-	struct list_head siblings; /* guard, for all: tree_lock */
+	struct list_head siblings; /* guard of all fields: tree_lock */
 	struct list_head inside;
 	char *name;
 	void *data;
@@ -25,7 +25,7 @@ struct dentry {
 static struct mutex tree_lock;
 static LIST_HEAD(root);
 
-/* For its name in lock statistics. */
+/* Gives the lock a name in lock statistics. */
 static __attribute__((constructor)) void name_lock(void)
 {
 	mutex_init(&tree_lock);
@@ -56,7 +56,7 @@ struct dentry *uzs_k_debugfs_add(const char *name, struct dentry *parent,
 	return d;
 }
 
-/* Locks: tree_lock. */
+/* Locks: needs tree_lock. */
 static void remove_locked(struct dentry *d)
 {
 	struct dentry *child, *next;
@@ -77,7 +77,7 @@ void uzs_k_debugfs_remove(struct dentry *d)
 	mutex_unlock(&tree_lock);
 }
 
-/* Locks: tree_lock. */
+/* Locks: needs tree_lock. */
 static unsigned long left_in(struct list_head *entries, unsigned long id)
 {
 	unsigned long left = 0;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* lab_memory.c - owns the memory that a kernel file has in the lab besides
- * pages: kmalloc()'s, in the lab's arena; its variables and this folder's,
- * which are put back with the arena; what is each thread's elsewhere.
+ * pages: that of kmalloc(), in the lab's arena; the variables of the file and
+ * of this folder, which are restored with the arena; and what belongs to each
+ * thread elsewhere.
  *
- * Pieces are never used again, so that whoever still uses one that was freed
- * finds it poisoned.
+ * Pieces are never used again. So code that uses a freed piece finds it
+ * poisoned.
  * Callers: slab.c and others, through linux/slab.h, percpu.h, printk.h;
  * lab_pool.c. Calls: the lab.
  */
@@ -18,13 +19,13 @@
 #define CHUNK ((size_t)64 << 10)
 #define LINE ((size_t)64) /* alignment of a piece */
 
-/* Before each piece, a line away from others. */
+/* Before each piece, on a cache line of its own. */
 struct head {
 	size_t size; /* of the piece: bytes, a multiple of LINE */
 };
 
 static struct {
-	char *next; /* of the newest chunk: what is not handed out */
+	char *next; /* start of the unused part of the newest chunk */
 	size_t left;
 	size_t mapped;
 	unsigned long pieces;
@@ -73,7 +74,9 @@ void uzs_k_free(const void *ptr)
 
 /* ---- what is each thread's elsewhere ---------------------------------------- */
 
-static struct uzs_k_slot_pin pins[UZS_LAB_MAX_FIBERS + 1]; /* last: no run */
+static struct uzs_k_slot_pin pins[UZS_LAB_MAX_FIBERS + 1]; /* the last one is
+							    * for code outside a
+							    * run */
 
 struct uzs_k_slot_pin *uzs_k_pin_of_fiber(void)
 {
@@ -82,7 +85,7 @@ struct uzs_k_slot_pin *uzs_k_pin_of_fiber(void)
 
 /* ---- messages ----------------------------------------------------------------- */
 
-/* Of thousands of runs nobody reads them; but an error is one. */
+/* Messages of thousands of runs are not printed, but an error is a finding. */
 void uzs_k_printk(int level, const char *fmt, ...)
 {
 	char text[256];
@@ -102,12 +105,12 @@ void uzs_k_printk(int level, const char *fmt, ...)
 
 /* ---- variables ------------------------------------------------------------------ */
 
-/* lab.ld: all of this folder and of the file. */
+/* From lab.ld: the variables of this folder and of the file. */
 extern char uzs_kernel_data_start[], uzs_kernel_data_end[];
 
 bool uzs_k_lab_init(void)
 {
-	/* Did the linker see to it? */
+	/* Did the linker put them there? */
 	BUG_ON((char *)&heap < uzs_kernel_data_start ||
 	       (char *)&heap >= uzs_kernel_data_end ||
 	       (char *)uzs_k_zone() < uzs_kernel_data_start ||

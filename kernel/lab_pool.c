@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* lab_pool.c - a kernel tree's mm/zsmalloc.c as the lab's allocator under test
- * (lab/pool.h): its calls as a subject, and what lab_kernel.h tells of it. Owns
- * the pool.
+ * (lab/pool.h). Uses its calls as a subject, and what lab_kernel.h knows of it.
+ * Owns the pool.
  *
  * Compiled among the lab's sources, with their headers.
  */
@@ -23,7 +23,7 @@
 #define TEXT_BYTES 1024
 
 static const struct subject *subject;
-static struct subject_pool *pool; /* const in a run */
+static struct subject_pool *pool; /* const during a run */
 
 /* ---- what there is ---------------------------------------------------------- */
 
@@ -44,14 +44,14 @@ bool lab_is_ours(void)
 	return false;
 }
 
-/* All but what takes minutes: compaction goes through each of its 170 classes
- * or so with both locks, whether there is anything in it or not. */
+/* All scenarios but those that take minutes: compaction takes both locks for
+ * each of about 170 classes, even if a class is empty. */
 bool lab_is_quick(const struct lab_scenario *s)
 {
 	return s != &lab_scenario_compact_migrate;
 }
 
-/* One scope, the file's own. */
+/* There is only the file's own scope. */
 const char *lab_scope_name(enum zs_lock_scope scope)
 {
 	return scope == ZS_SCOPE_HELD ? "kernel" : NULL;
@@ -220,8 +220,8 @@ void lab_destroy(void)
 
 /* ---- migration ---------------------------------------------------------------- */
 
-/* The page that is to move is told by its place, as memory compaction has it:
- * it may be another's, or free, by then. */
+/* The page to move is identified by its place, as in memory compaction: by then
+ * it may belong to another object, or be free. */
 void lab_make_sparse(struct lab_world *w, unsigned int slot)
 {
 	w->word[LAB_MOVES] = (unsigned long)lab_page(w, slot);
@@ -244,7 +244,7 @@ static void check_invariants(void)
 	char text[TEXT_BYTES] = "";
 	FILE *out;
 
-	/* The rule is that there is nothing to print. */
+	/* Usually there is nothing to print. */
 	if (!subject->check(pool, NULL))
 		return;
 	out = fmemopen(text, sizeof(text), "w");
@@ -313,7 +313,7 @@ void lab_pool_check_gone(struct lab_world *w, size_t own)
 			      uzs_lab_mapped_bytes() - own - use.heap_bytes);
 }
 
-/* Which locks would have to be free is each version's own. */
+/* Which locks must be free differs between versions. */
 void lab_pool_new_search(void)
 {
 }

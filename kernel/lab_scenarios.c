@@ -6,7 +6,7 @@
 
 #include "lab/scenarios.h"
 
-/* Two objects to a zspage of one page; four to one of three pages. */
+/* Two objects in a zspage of one page; four in one of three pages. */
 #define HALF 2040
 #define CHAIN 3064
 
@@ -49,7 +49,7 @@ static void malloc_11(struct lab_world *w)
 
 /* ---- page migration --------------------------------------------------------- */
 
-/* Objects 0 to 2 of a zspage of three pages: 1 lies in the first two pages, 2
+/* Objects 0 to 2 in a zspage of three pages: 1 lies in the first two pages, 2
  * in the last two. The first and the second page move. */
 static void chain(struct lab_world *w)
 {
@@ -87,7 +87,8 @@ static const struct lab_scenario migrate_migrate = {
 	.cpu = { lab_migrate_pages, lab_migrate_second, free_1 },
 };
 
-/* One object is left in it: a free empties it while two pages move. */
+/* One object is left in the zspage: a free makes it empty while two pages
+ * move. */
 static void last_of_chain(struct lab_world *w)
 {
 	chain(w);
@@ -153,7 +154,7 @@ static const struct lab_scenario free_destroy = {
 	.flags = LAB_DESTROYS,
 };
 
-/* Those of zs_trim are left out: here it only moves pages, which others do. */
+/* Without those of zs_trim: here it would only move pages, which others do. */
 #define ENTRY(name) &lab_scenario_##name,
 const struct lab_scenario *const lab_scenarios[] = {
 	LAB_FREE_SCENARIOS(ENTRY) & lab_scenario_free_migrate,

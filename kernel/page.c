@@ -4,20 +4,20 @@
  *
  * Kernel origin: mm/page_alloc.c, mm/swap.c (__folio_put), mm/migrate.c
  * (isolate_movable_ops_page, migrate_movable_ops_page); differs: one zone for
- * all pools of the process, nothing but movable_ops pages is migrated; compat's
- * compaction keeps a page locked from isolation to putback, uzs_k_move_pages
- * does not, as the kernel.
+ * all pools of the process; only movable_ops pages are migrated; compat's
+ * compaction keeps a page locked from isolation to putback (uzs_k_move_pages
+ * does not, like the kernel).
  * Callers: the kernel file through linux/gfp.h, page_ref.h, migrate.h; compat's
  * zone_compact.c; subject.c. Calls: compat's zone.
  * Locks: takes trim_lock, page locks. Sleeps: in migration.
  * Guarantees:
- *  K1 who has a reference to a page finds it neither freed nor reused, also
- *     when it was moved away meanwhile.
- *  K2 a page goes back to the zone without flags, type and references: in
+ *  N1 a page with a reference is neither freed nor reused, even if it was moved
+ *     away meanwhile.
+ *  N2 a page goes back to the zone without flags, type and references: in
  *     builds that test, the process ends if the file left it locked, typed,
- *     private, mapped or charged, as the kernel calls it a bad page.
- *  K3 a new page has only those fields cleared that the kernel clears, and
- *     what is in it is not 0 (K_FILL) unless that is asked for.
+ *     private, mapped or charged. (The kernel calls that a bad page.)
+ *  N3 in a new page only those fields are cleared that the kernel clears, and
+ *     its contents are not 0 (K_FILL) unless that is asked for.
  */
 #include "kernel.h"
 #include "lab_kernel.h"
@@ -25,13 +25,13 @@
 #include <linux/migrate.h>
 #include <linux/slab.h>
 
-/* All that pages may take where tests run: a file that loses pages is found
- * out of memory before the machine is. */
+/* All the memory that pages may take in builds that test: a file that loses
+ * pages runs out of memory before the machine does. */
 #define UZS_K_TEST_BYTES ((size_t)1 << 30)
 
 static struct zone zone;
 static void *zone_memory;
-/* Of pages whose type has operations, rather than each page. */
+/* Operations by page type, in trees that have them so, not by page. */
 static const struct movable_operations *type_ops;
 
 struct zone *uzs_k_zone(void)
@@ -47,7 +47,7 @@ static void reset(struct page *page)
 	page->private = 0;
 	page->page_type = ~0u;
 	page->memcg_data = 0;
-	/* Whatever its last owner had there. */
+	/* Any value: what the last owner left there. */
 	uzs_k_fill(&page->index, sizeof(page->index));
 }
 
@@ -66,22 +66,22 @@ struct page *uzs_k_alloc_page(gfp_t gfp)
 		memset(page_address(page), 0, PAGE_SIZE);
 	else
 		uzs_k_fill(page_address(page), PAGE_SIZE);
-	/* Seen by get_page_unless_zero of who walks the section. */
+	/* A walk over the section sees it in get_page_unless_zero. */
 	__atomic_store_n(&page->_refcount.counter, 1, __ATOMIC_RELEASE);
 	return page;
 }
 
-/* The last reference is gone. */
+/* Called when the last reference is gone. */
 void uzs_k_put_last(struct page *page)
 {
 	VM_BUG_ON(PagePrivate(page));
 	VM_BUG_ON(PagePrivate2(page));
 	VM_BUG_ON(page->memcg_data);
-	/* With a mark in it, as of movable pages, it is cleared. */
+	/* With a mark in it, as movable pages have, it is cleared. */
 	VM_BUG_ON(page->mapping &&
 		  !((unsigned long)page->mapping & UZS_K_MAPPING_MARKS));
-	VM_BUG_ON(page->uzs_flags & PG_locked); /* nobody else has it */
-	/* Where operations go by type, the type stays until here. */
+	VM_BUG_ON(page->uzs_flags & PG_locked); /* no other thread has it */
+	/* Where operations go by type, the page has its type until now. */
 	VM_BUG_ON(!type_ops && ~page->page_type);
 	page_clear(uzs_page_of(page), PG_movable | UZS_K_OWNER_PRIV_1);
 	uzs_zone_free_page(page_zone(page), uzs_page_of(page));
@@ -98,7 +98,7 @@ void uzs_k_wait_on_page_locked(struct page *page)
 	u32 flags;
 
 	while ((flags = page_flags(uzs_page_of(page))) & PG_locked) {
-		/* Unlocking wakes whoever it sees waiting. */
+		/* Unlocking wakes the waiters only if it sees PG_waiters. */
 		if (!(flags & PG_waiters) &&
 		    !__atomic_compare_exchange_n(
 			    &page->uzs_flags, &flags, flags | PG_waiters, false,
@@ -139,8 +139,8 @@ static bool isolate(struct zone *z, struct uzs_page *p)
 	return ops && ops->isolate_page(page, 0);
 }
 
-/* 0: the caller has a reference to `to`, to be put when that is unlocked: it
- * may be the only one, if nobody wanted the page any more. */
+/* Return 0: the caller has a reference to `to`, and puts it when `to` is
+ * unlocked. It may be the only one, if the page was not wanted any more. */
 static int migrate_to(struct uzs_page *to, struct uzs_page *from)
 {
 	struct page *dst = uzs_page_as_kernel(to);
@@ -148,7 +148,7 @@ static int migrate_to(struct uzs_page *to, struct uzs_page *from)
 	int rc;
 
 	reset(dst);
-	/* The migrator's reference; the owner takes one of its own. */
+	/* The migrator's reference; the owner takes its own. */
 	__atomic_store_n(&dst->_refcount.counter, 1, __ATOMIC_RELEASE);
 	rc = ops_of(src)->migrate_page(dst, src, MIGRATE_SYNC);
 	if (!rc) {
@@ -160,8 +160,8 @@ static int migrate_to(struct uzs_page *to, struct uzs_page *from)
 	return rc;
 }
 
-/* For compat's compaction, which kept `from` locked since it was isolated: its
- * zspage is there, and takes the new page. */
+/* For compat's compaction, which has kept `from` locked since it was isolated:
+ * its zspage still exists, and takes the new page. */
 static int migrate(struct zone *z, struct uzs_page *to, struct uzs_page *from)
 {
 	int rc = migrate_to(to, from);
@@ -200,7 +200,8 @@ static const struct uzs_movable_operations zone_ops = {
 	.put_page = put,
 };
 
-/* As the kernel isolates a page: it stays so when its lock is dropped. */
+/* Isolates a page as the kernel does: it stays isolated when its lock is
+ * dropped. */
 static bool isolate_held(struct zs_pool *pool, struct page *src)
 {
 	struct uzs_page *from = uzs_page_of(src);
@@ -216,10 +217,10 @@ static bool isolate_held(struct zs_pool *pool, struct page *src)
 	return done;
 }
 
-/* Moves one page to a fresh one, as the kernel does: isolated under its lock,
- * which is dropped meanwhile; so its zspage may be freed then. `src` is held by
- * a reference. pool NULL: whoever's it is. Return: 1 if it moved, 0 if not,
- * -ENOMEM. */
+/* Moves one page to a new one, as the kernel does: it is isolated under its
+ * lock, and the lock is dropped meanwhile, so its zspage may be freed then. The
+ * caller has a reference to `src`. pool NULL: of any pool. Return: 1 if it
+ * moved, 0 if not, -ENOMEM. */
 static int move_held(struct zs_pool *pool, struct page *src)
 {
 	struct uzs_page *from = uzs_page_of(src), *to;
@@ -307,7 +308,7 @@ unsigned long uzs_k_compact_zone(void)
 
 bool uzs_k_zone_init(void)
 {
-	/* Nothing runs in the background to give memory back. */
+	/* No worker gives memory back in the background. */
 	struct zone_options options = {
 		.page_shift = PAGE_SHIFT,
 		.limit = UZS_DEBUG ? UZS_K_TEST_BYTES : 0,

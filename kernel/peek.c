@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* peek.c - the kernel tree's mm/zsmalloc.c, and a look into its structures.
  *
- * The file is compiled as a part of this one, unchanged, from where it was
- * extracted to (UZS_K_SOURCE): what it has is static. uzs-tree.h is written by
- * scripts/kernel-test from what it found in that tree: names and arguments
- * that differ from version to version.
- * Callers: subject.c, page.c. Locks: none; whoever looks sees to it that
- * nothing else runs in the pool.
+ * The file is compiled as a part of this one, unchanged, from its extracted
+ * copy (UZS_K_SOURCE), because its functions are static. scripts/kernel-test
+ * writes uzs-tree.h: the names and arguments that differ from version to
+ * version.
+ * Callers: subject.c, page.c. Locks: none; the caller makes sure that nothing
+ * else runs in the pool.
  */
 #if UZS_LAB
 #include <uzs/places.h>
@@ -42,7 +42,7 @@ unsigned int uzs_k_class_count(void)
 	return ZS_SIZE_CLASSES;
 }
 
-/* Another thread may be at them; the figures are exact only without. */
+/* Other threads may change them: exact only if none runs. */
 static unsigned long stat_of(struct size_class *class, int type)
 {
 	return READ_ONCE(class->stats.objs[type]);
@@ -92,8 +92,8 @@ struct dentry *uzs_k_pool_dentry(struct zs_pool *pool)
 
 struct zs_pool *uzs_k_page_owner(struct page *page)
 {
-	/* Trees whose pages stay movable until they are freed: it may just
-	 * be. */
+	/* In some trees pages stay movable until they are freed. This one may
+	 * just be on its way. */
 	if (!page_private(page))
 		return NULL;
 	return get_zspage(DESC_OF(page))->pool;
@@ -110,7 +110,7 @@ struct page *uzs_k_page_of(unsigned long handle)
 
 /* ---- zspages -------------------------------------------------------------- */
 
-/* Where the object with that number begins: page, and address. */
+/* The page and address at which the object with that index begins. */
 static desc_t *find_obj(struct zspage *zspage, const struct size_class *class,
 			unsigned int index, void **addr)
 {
@@ -129,7 +129,8 @@ struct look {
 	unsigned int *free_list;
 };
 
-/* Return: entries of the free list; more than there may be: it is broken. */
+/* Return: entries of the free list. More than there may be: the list is
+ * broken. */
 static unsigned int look_at(struct zspage *zspage,
 			    const struct size_class *class, struct look *look)
 {
@@ -145,7 +146,7 @@ static unsigned int look_at(struct zspage *zspage,
 		if (!obj_allocated(desc, addr, &look->handles[i]))
 			look->handles[i] = 0;
 	}
-	/* A huge class's object has no link in it. */
+	/* The object of a huge class has no link. */
 	if (huge && look->handles[0])
 		next = objs;
 	while (next < objs && n < objs) {
@@ -291,8 +292,8 @@ static unsigned long check_class(struct check *c, struct zs_pool *pool,
 			inuse += look.out.inuse;
 			n++;
 		}
-		/* What the async free work of some versions frees stays
-		 * counted in group 0. */
+		/* In some versions a zspage that the async free work frees
+		 * stays counted in group 0. */
 		if (n != stat_of(class, (int)g) && (UZS_K_ASYNC_COUNTS || g))
 			complain(c,
 				 "class %u: %lu zspages in group %u, "

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* slab.c - owns the kernel file's caches and its other memory.
  *
- * Kernel origin: mm/slub.c, mm/slab_common.c; differs: a cache has a zone of
- * its own (compat numbers the caches of a zone, up to 255 ever, while a kernel
- * file makes some for each pool), kmalloc() is the C library's.
+ * Kernel origin: mm/slub.c, mm/slab_common.c; differs: a cache has its own
+ * zone, because compat allows only 255 caches in the life of a zone, and a
+ * kernel file makes some for each pool; kmalloc() is the C library's.
  * Callers: the kernel file through linux/slab.h, string.h, sprintf.h.
  * Calls: compat's slab and zone.
  * Locks: none of its own. Sleeps: as compat's allocation.
@@ -15,7 +15,8 @@
 #include <linux/slab.h>
 #include <linux/sprintf.h>
 
-/* The alignment of larger pieces, as of the kernel's caches for kmalloc(). */
+/* The alignment of larger pieces, like that of the kernel's kmalloc()
+ * caches. */
 #define LINE 64
 
 struct kmem_cache {
@@ -29,7 +30,7 @@ struct kmem_cache {
 
 static atomic_long_t lost_slabs;
 
-#if UZS_LAB /* one thread, so a plain count will do */
+#if UZS_LAB /* only one thread runs, so no atomics */
 long uzs_k_live_objects;
 #define uzs_k_count_object(obj, n) (uzs_k_live_objects += (obj) ? (n) : 0)
 #else
@@ -106,12 +107,12 @@ void *uzs_k_cache_zalloc(struct kmem_cache *cache, gfp_t gfp)
 
 void uzs_k_cache_free(struct kmem_cache *cache, void *obj)
 {
-	VM_BUG_ON(!obj); /* the kernel looks for its slab */
+	VM_BUG_ON(!obj); /* the kernel looks up its slab here */
 	uzs_k_count_object(obj, -1);
 	uzs_slab_free(&cache->cache, obj);
 }
 
-#if !UZS_LAB /* whose memory is lab_memory.c's */
+#if !UZS_LAB /* in the lab: lab_memory.c */
 void *uzs_k_malloc(size_t size)
 {
 	void *ptr;

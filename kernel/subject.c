@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* subject.c - a kernel tree's mm/zsmalloc.c as a subject of the tests
- * (tests/conformance/subject.h), in whatever generation of its interface.
+ * (tests/conformance/subject.h), for all generations of its interface.
  *
- * Compiled into a shared object for one page size and one chain size, which
- * exports uzs_kernel_subject() alone. uzs-tree.h, written by
+ * Compiled into a shared object for one page size and one chain size. It
+ * exports only uzs_kernel_subject(). uzs-tree.h, written by
  * scripts/kernel-test, has the calls whose arguments differ.
  */
 #include "kernel.h"
@@ -46,7 +46,7 @@ static struct subject_pool *create(unsigned int page_size,
 		unsigned long left = uzs_k_leave(&pool->env);
 
 		uzs_k_free(pool);
-		/* Nobody else could tell. */
+		/* No caller could report it. */
 		VM_BUG_ON(left);
 		errno = ENOMEM;
 		return NULL;
@@ -54,8 +54,8 @@ static struct subject_pool *create(unsigned int page_size,
 	return pool;
 }
 
-/* Live objects show in what they leave behind. Work in flight is the file's to
- * see to. */
+/* Live objects are found by what they leave behind. Work in flight is the
+ * file's own task. */
 static unsigned long destroy(struct subject_pool *pool)
 {
 	unsigned long left;
@@ -70,7 +70,7 @@ static unsigned long destroy(struct subject_pool *pool)
 
 static unsigned long subject_malloc(struct subject_pool *pool, size_t size)
 {
-	/* As zram asks for it. */
+	/* With the flags that zram uses. */
 	return UZS_K_MALLOC(pool->zs, size,
 			    GFP_KERNEL | __GFP_HIGHMEM | __GFP_MOVABLE);
 }
@@ -131,8 +131,8 @@ static void subject_write(struct subject_pool *pool, unsigned long handle,
 }
 #else
 #if UZS_K_READ_WHOLE
-/* It asks for no length: where an object lies in two pages it copies all of
- * its room, and the handle before it. */
+/* The call has no length: for an object in two pages it copies the whole
+ * object, with the handle before it. */
 static const void *read_begin(struct subject_pool *pool, unsigned long handle,
 			      size_t len, void *copy)
 {

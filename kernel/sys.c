@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* sys.c - owns the life of the machine that a kernel file believes to run on:
- * its module, copies of per-CPU variables, shrinkers, messages.
+/* sys.c - owns the machine that a kernel file believes to run on: its module,
+ * copies of per-CPU variables, shrinkers, messages.
  *
  * Kernel origin: kernel/module, mm/percpu.c, kernel/cpu.c, mm/shrinker.c,
  * kernel/printk; differs: see the table in README.md.
  * Callers: subject.c; the kernel file through linux/module.h, percpu.h,
  * cpuhotplug.h, shrinker.h, printk.h. Calls: page.c, compat.
- * Locks: life_lock, taken when a pool comes or goes, above all others.
+ * Locks: life_lock, taken when a pool is made or destroyed, before all others.
  */
 #include "kernel.h"
 
@@ -23,9 +23,9 @@ static pthread_mutex_t life_lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned long pools; /* guard: life_lock */
 static unsigned long last_id; /* of a pool; guard: life_lock */
 
-/* Whose surroundings this thread makes a pool in. */
+/* The environment for which this thread makes a pool. */
 static __thread struct uzs_k_env *entering;
-/* It is up, and this thread makes a pool in it, not the module. */
+/* The machine runs, and this thread makes a pool in it, not the module. */
 static __thread bool entering_pool;
 
 struct uzs_k_env *uzs_k_entering(void)
@@ -40,7 +40,7 @@ unsigned long uzs_k_entering_id(void)
 
 /* ---- messages ------------------------------------------------------------ */
 
-#if !UZS_LAB /* where an error is a finding: lab_memory.c */
+#if !UZS_LAB /* in the lab an error is a finding: lab_memory.c */
 void uzs_k_printk(int level, const char *fmt, ...)
 {
 	va_list ap;
@@ -56,7 +56,7 @@ void uzs_k_printk(int level, const char *fmt, ...)
 
 void uzs_k_warn(const char *file, int line, const char *what)
 {
-	/* As with panic_on_warn: what a test does not stop at nobody sees. */
+	/* As with panic_on_warn: a warning that stops no test is overlooked. */
 	if (UZS_DEBUG)
 		uzs_bug(file, line, what);
 	fprintf(stderr, "kernel: WARNING: %s:%d: %s\n", file, line, what);
@@ -88,7 +88,7 @@ static bool percpu_init(void)
 {
 	uzs_k_slots = uzs_nr_cpu_slots();
 	for (unsigned int i = 0; i < uzs_k_slots; i++) {
-		/* No slot shares a cache line with another. */
+		/* Slots do not share cache lines. */
 		uzs_k_percpu[i] =
 			uzs_k_malloc(percpu_bytes() + UZS_PERCPU_ALIGN);
 		if (!uzs_k_percpu[i]) {
@@ -102,7 +102,7 @@ static bool percpu_init(void)
 	return true;
 }
 
-/* The states that are set up; a file has a few. */
+/* The hotplug states that are set up; a file has only a few. */
 static struct cpuhp {
 	bool used;
 	int (*teardown)(unsigned int cpu);
@@ -179,7 +179,7 @@ struct shrinker *uzs_k_shrinker_alloc(unsigned int flags)
 	return shrinker;
 }
 
-static atomic_long_t shrinkers; /* that are registered */
+static atomic_long_t shrinkers; /* registered */
 
 static void count_shrinker(struct uzs_k_env *env, long n)
 {
@@ -288,7 +288,7 @@ static bool machine_up(void)
 	return true;
 }
 
-/* Says what of a kind is left. Return: n. */
+/* Prints what is left of a kind. Return: n. */
 static unsigned long left_behind(unsigned long n, const char *what)
 {
 	if (n)
@@ -307,7 +307,7 @@ static unsigned long states_left(void)
 	return left;
 }
 
-/* Return: what is left behind. */
+/* Return: how much is left behind. */
 static unsigned long machine_down(void)
 {
 	unsigned long left;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* uzs-kernel-stress.c - everything that may run at once in a kernel, at once:
- * threads that allocate, write, read back and free, one that migrates pages
- * and gives memory back, one that compacts, shrinks and reads `classes`. Then
- * the pool's invariants, and that nothing is left of it.
+/* uzs-kernel-stress.c - runs at the same time all that may do so in a kernel:
+ * threads that allocate, write, read back and free; one that migrates pages and
+ * gives memory back; one that compacts, shrinks and reads `classes`. Then it
+ * checks the pool's invariants, and that the pool leaves nothing behind.
  *
- * With --churn two threads only allocate and free, batch by batch, so that
- * zs_free gives many pages back while the other thread wants the same class's
- * lock: for lock statistics, which a subject built with compat's checked body
- * writes to the file that UZS_KERNEL_LOCKSTAT names when its last pool goes.
- * One that is not writes none, and the program fails.
+ * With --churn two threads only allocate and free, batch by batch. So zs_free
+ * gives many pages back while the other thread wants the same class's lock.
+ * This is for lock statistics. A subject built with compat's checked body
+ * writes them to the file named by UZS_KERNEL_LOCKSTAT when its last pool is
+ * destroyed. Another subject writes none, and the program fails.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -22,10 +22,10 @@
 #include "tests/conformance/subject_load.h"
 
 #define WORKERS 3
-#define THREADS (WORKERS + 2) /* and those beside them */
-#define SLOTS 1000 /* objects of a worker */
-#define STEPS 400000l /* of a worker; fewer with larger pages */
-#define EMPTYINGS 500000l /* of a worker */
+#define THREADS (WORKERS + 2) /* workers and the two other threads */
+#define SLOTS 1000 /* objects for each worker */
+#define STEPS 400000l /* for each worker; fewer with larger pages */
+#define EMPTYINGS 500000l /* for each worker */
 #define CHURNERS 2
 #define BATCH 2000
 #define ROUNDS 40
@@ -77,13 +77,14 @@ struct worker {
 	unsigned int size[SLOTS];
 };
 
-/* What object k of that size is filled with. */
+/* The byte that object k of that size is filled with. */
 static int fill(unsigned int k, unsigned int size)
 {
 	return (int)((k * 31 + size) & 0xff);
 }
 
-/* Into the worker's buffer: as segments, if it can be, else with a copy. */
+/* Reads into the worker's buffer: by segments if the subject has them, else
+ * with a copy. */
 static void read_object(struct worker *w, unsigned int k)
 {
 	struct subject_segment at[2];
@@ -147,7 +148,7 @@ static void step(struct worker *w)
 	subject->write(pool, w->handle[k], w->buf, w->size[k]);
 }
 
-/* UZS_TEST_SCALE: percent of the work. */
+/* UZS_TEST_SCALE: percent of the work to do. */
 static long scaled(long n)
 {
 	const char *text = getenv("UZS_TEST_SCALE");
@@ -172,9 +173,9 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* Each free empties a zspage, and each malloc would rather have an empty one
- * than make a new one: whoever frees an empty zspage without being alone with
- * it meets the others here. */
+/* Each free empties a zspage, and each malloc takes an empty one rather than
+ * make a new one. So a thread that frees an empty zspage while others can still
+ * reach it meets them here. */
 static void *empty(void *arg)
 {
 	struct worker *w = arg;
@@ -299,7 +300,7 @@ static void stress(uint32_t seed)
 
 static void *churn_some(void *arg)
 {
-	static const uint32_t seed = 12345; /* the same sizes in both */
+	static const uint32_t seed = 12345; /* the same sizes in both threads */
 	unsigned long *handles = calloc(BATCH, sizeof(*handles));
 	uint32_t state = seed;
 
@@ -333,7 +334,7 @@ static void churn(void)
 
 /* ---- lock statistics -------------------------------------------------------- */
 
-/* The file for them is there and empty afterwards, if one is wanted. */
+/* Makes the file for lock statistics, empty, if one is wanted. */
 static bool prepare_statistics(const char *path)
 {
 	FILE *out = path ? fopen(path, "w") : NULL;
@@ -347,7 +348,7 @@ static bool prepare_statistics(const char *path)
 	return !path;
 }
 
-/* The subject has written them when its pool was destroyed. */
+/* The subject wrote the statistics when its pool was destroyed. */
 static void check_statistics(const char *path)
 {
 	struct stat st;
@@ -433,7 +434,7 @@ int main(int argc, char **argv)
 	else
 		stress(seed);
 	if (failures)
-		return 1; /* threads may be gone with objects */
+		return 1; /* other threads may have objects left */
 	subject->drain(pool);
 	if (subject->check(pool, stdout))
 		fail("the pool is not sound");

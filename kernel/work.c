@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* work.c - owns what is known of the kernel file's work items: which there are,
- * and which of them run.
+/* work.c - owns the list of the kernel file's work items, and which of them
+ * run.
  *
  * Kernel origin: kernel/workqueue.c, and lib/debugobjects.c for memory that is
  * freed with an item in it; differs: an item runs in the queue of the pool in
@@ -10,10 +10,10 @@
  * Locks: work_lock, a leaf; nothing that makes a step of the lab is called
  * under it.
  * Guarantees:
- *  K1 nobody waits for a pool's work, or runs it, but the file itself.
- *  K2 in builds that test, the process ends when memory is freed in which an
- *     item is queued, or runs in another thread. (One that runs may free its
- *     own.)
+ *  J1 only the file itself waits for a pool's work, or runs it.
+ *  J2 in builds that test, the process ends when memory is freed with an item
+ *     in it that is queued, or runs in another thread. (An item that runs may
+ *     free itself.)
  */
 #include "kernel.h"
 
@@ -22,7 +22,7 @@
 static pthread_mutex_t work_lock = PTHREAD_MUTEX_INITIALIZER;
 static LIST_HEAD(items); /* work_struct.entry; guard: work_lock */
 
-/* An item that runs, on the stack of who runs it. */
+/* A running item, on the stack of the thread that runs it. */
 struct run {
 	struct list_head entry; /* guard: work_lock */
 	const struct work_struct *work; /* compared only: it may be freed */
@@ -49,7 +49,7 @@ void uzs_k_init_work(struct work_struct *work, uzs_k_work_fn func)
 	struct uzs_k_env *env = uzs_k_entering();
 	struct work_struct *w;
 
-	/* Items are made with their pool, by the thread that makes it. */
+	/* Items are made with their pool, by the same thread. */
 	BUG_ON(!env);
 	uzs_INIT_WORK(&work->uzs, run_work);
 	work->func = func;
@@ -57,13 +57,14 @@ void uzs_k_init_work(struct work_struct *work, uzs_k_work_fn func)
 	pthread_mutex_lock(&work_lock);
 	list_for_each_entry(w, &items, entry)
 		if (w == work)
-			goto known; /* a variable, of an earlier pool */
+			goto known; /* a static item, made for an earlier
+				     * pool */
 	list_add(&work->entry, &items);
 known:
 	pthread_mutex_unlock(&work_lock);
 }
 
-/* Locks: work_lock. */
+/* Locks: needs work_lock. */
 static bool runs_elsewhere(const struct work_struct *work)
 {
 	struct run *run;
@@ -75,7 +76,8 @@ static bool runs_elsewhere(const struct work_struct *work)
 	return false;
 }
 
-/* Forgets an item in that memory. Return: it, or NULL: there is none. */
+/* Forgets an item in that memory. Return: the item, or NULL if there is
+ * none. */
 static struct work_struct *take_item(const void *ptr, size_t size, bool *runs)
 {
 	struct work_struct *work;

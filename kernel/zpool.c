@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* zpool.c - owns the list of zpool drivers: what a tree that has zpool (until
- * 6.17) registers.
+/* zpool.c - owns the list of zpool drivers, which trees with zpool (until 6.17)
+ * register.
  *
- * Kernel origin: mm/zpool.c; differs: drivers are only kept, nobody makes
- * pools through them.
+ * Kernel origin: mm/zpool.c; differs: drivers are only kept; no pools are made
+ * through them.
  */
 #include "kernel.h"
 

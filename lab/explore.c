@@ -8,10 +8,11 @@
  *     a run is bounded;
  *   - or it offers to switch (cond_resched), sleeps, waits for a lock, or has
  *     ended: any fiber that can run may go on, and this counts as no
- *     preemption. A preemption at another step would give a run that is
- *     equivalent to one with the preemption later, at such a step. So those are
- *     not tried. This holds for the result of a run, not for what can be seen
- *     in the middle of it. With `every_step` all steps are nodes.
+ *     preemption.
+ * A preemption at another step would give a run that is equivalent to one with
+ * the preemption later, at such a step. So those are not tried. This holds for
+ * the result of a run, not for what can be seen in the middle of it. With
+ * `every_step` all steps are nodes.
  *
  * With `reduce` a run ends at a node whose state was reached before by another
  * order of the same steps, with the same fiber running and at least as many

@@ -2,7 +2,7 @@
 /* sim_cost.h - costs in virtual time: a table of named numbers from a file,
  * each with its origin.
  *
- * 	NAME VALUE ORIGIN words...
+ *	NAME VALUE ORIGIN words...
  *
  * ORIGIN is measured, published, fitted or assumed; the words say how. A line
  * that begins with # is a comment. Every name must be there, once.

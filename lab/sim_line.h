@@ -13,7 +13,7 @@
  *   store     starts to fetch it and goes on; an atomic access later waits
  *             for it, on machines where it does (`drain`)
  *   atomic    waits for its line, to have it alone
- *   prefetch starts to fetch it, to have it alone or not
+ *   prefetch  starts to fetch it, to have it alone or not
  */
 #ifndef UZS_LAB_SIM_LINE_H
 #define UZS_LAB_SIM_LINE_H

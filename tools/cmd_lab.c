@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* cmd_lab.c - uzs lab: hands over to the program uzs-lab, which has the library
- * in another body and so cannot be a part of this one. It lies beside uzs.
+/* cmd_lab.c - uzs lab: runs the program uzs-lab. That has the library with
+ * another body of compat, so it cannot be a part of this program. It lies
+ * beside uzs.
  */
 #include "uzs.h"
 
@@ -10,9 +11,8 @@
 
 #define PROGRAM "uzs-lab"
 
-/* Virtual time, what is measured for it, and the explorer that looks at plain
- * accesses too are programs of their own: the library is compiled in yet
- * another way there. */
+/* The simulator, the calibration and the explorer that watches plain accesses
+ * are programs of their own: each compiles the library in another way. */
 static const char *program_of(const char *command)
 {
 	if (!strcmp(command, "simulate"))
@@ -29,14 +29,14 @@ int uzs_cmd_lab(int argc, char **argv)
 	const char *program;
 	char path[4096];
 
-	/* uzs lab help [COMMAND]: as they take it. */
+	/* uzs lab help [COMMAND]: in the form that these programs take. */
 	if (argc > 1 && argc < 4 && !strcmp(argv[1], "help")) {
 		if (argc == 3)
 			argv[1] = argv[2];
 		argv[argc - 1] = (char *)"--help";
 	}
 	program = program_of(argc > 1 ? argv[1] : "");
-	/* Their names are no commands of theirs. */
+	/* These programs have one command, so its name is left out. */
 	if (strcmp(program, PROGRAM))
 		argv++;
 	argv[0] = (char *)program;

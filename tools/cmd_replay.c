@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* cmd_replay.c - `uzs replay`: does what a trace says, keeps a pattern in
- * every object, and prints what becomes of the pool.
+/* cmd_replay.c - `uzs replay`: does the operations of a trace, keeps a pattern
+ * in every object, and prints the state of the pool.
  */
 #include "replay.h"
 
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPS_PER_PROGRESS 256 /* it takes a system call */
+#define OPS_PER_PROGRESS 256 /* an update takes a system call */
 
 static const char help[] =
 	"usage: uzs replay [OPTION...] FILE\n"
@@ -34,7 +34,7 @@ static const char help[] =
 	"\n" UZS_GEOMETRY_HELP "\n"
 	"Example: printf 'a 1 100\\na 2 3000\\nf 1\\nc\\n' | uzs replay -\n";
 
-/* Spreads all bits of a number over all bits of another. */
+/* Mixes a number, so that each bit of it changes all bits of the result. */
 static uint64_t mix(uint64_t value)
 {
 	value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9u;
@@ -42,9 +42,9 @@ static uint64_t mix(uint64_t value)
 	return value ^ value >> 31;
 }
 
-/* The object's contents: an arithmetic sequence of words, of which begin and
- * step are the object's own; so a byte that comes from another object, an
- * earlier object of this ID or another place of this object shows. */
+/* The contents of an object are an arithmetic sequence of words. Its begin and
+ * step are the object's own. So a byte from another object, from an earlier
+ * object of this ID, or from another place in this object is found. */
 static void make_pattern(struct uzs_replay *replay,
 			 const struct uzs_object *object)
 {
@@ -57,7 +57,7 @@ static void make_pattern(struct uzs_replay *replay,
 		replay->expected[i] = word;
 }
 
-/* @line: of the operation, 0 for the end. */
+/* @line: line number of the operation, 0 at the end. */
 static void verify(struct uzs_replay *replay, const struct uzs_object *object,
 		   uint64_t line)
 {
@@ -104,7 +104,8 @@ static int allocate(struct uzs_replay *replay, const struct uzs_op *op)
 	object.handle =
 		zs_malloc(replay->pool, object.size, GFP_KERNEL, NUMA_NO_NODE);
 	if (zs_err(object.handle) == -ENOMEM) {
-		/* The trace may free it later: known, but without object. */
+		/* The trace may free the ID later: keep it, without an
+		 * object. */
 		object.handle = 0;
 		replay->failed_allocs++;
 	} else if (zs_is_err(object.handle)) {
@@ -176,8 +177,8 @@ static int run_trace(struct uzs_replay *replay)
 	uzs_progress_start(&progress, "replay", uzs_trace_bytes(replay->trace));
 	while ((more = uzs_trace_next(replay->trace, &op)) > 0) {
 		status = run_op(replay, &op);
-		/* A full disk must not wait for the end of a long trace, nor
-		 * a reader that follows it. */
+		/* Report a full disk now, not at the end of a long trace. And a
+		 * reader may follow the output. */
 		if (!status && op.kind == 'c')
 			status = uzs_flush_output();
 		if (status)
@@ -216,7 +217,7 @@ static int data_is_bad(const struct uzs_replay *replay)
 		replay->first_bad_id, where);
 }
 
-/* Frees everything that is left, and the pool, and prints the last line. */
+/* Frees all that is left, and the pool, and prints the last line. */
 static int finish(struct uzs_replay *replay)
 {
 	struct zs_pool_info info = ZS_POOL_INFO_INIT;
@@ -251,8 +252,8 @@ static int finish(struct uzs_replay *replay)
 		objects, violations);
 }
 
-/* Return: 0, or an exit status; what was made so far is then destroyed by
- * replay_destroy() too. */
+/* Return: 0, or an exit status. Also after an error replay_destroy() frees what
+ * was made. */
 static int replay_init(struct uzs_replay *replay, const char *path,
 		       const struct uzs_geometry *geometry)
 {
@@ -262,8 +263,8 @@ static int replay_init(struct uzs_replay *replay, const char *path,
 	replay->trace = uzs_trace_open(path);
 	if (!replay->trace)
 		return UZS_FAILED;
-	/* No worker: a page that it were just moving would keep an empty
-	 * zspage alive, and the layout would depend on time. */
+	/* No worker: a page that it just moves would keep an empty zspage
+	 * alive, and the layout would depend on time. */
 	replay->pool = uzs_open_pool("replay", geometry, ZS_POOL_NO_WORKER, 0,
 				     "", &status);
 	if (!replay->pool)

@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Read at a time; a multiple of every page size. */
+/* Bytes read at a time; a multiple of every page size. */
 #define BUFFER_BYTES (1024 * 1024)
-/* Of the machine's libraries, so that the first try is a matter of seconds. */
+/* Bytes taken of the machine's libraries: so few that the first try takes
+ * seconds. */
 #define LIBRARIES_MAX_BYTES (256ull * 1024 * 1024)
 
 static const char help[] =
@@ -58,7 +59,7 @@ struct store {
 	bool json;
 };
 
-/* "8 MiB": in the largest unit that needs no fraction. */
+/* "8 MiB": uses the largest unit that needs no fraction. */
 static const char *size_text(uint64_t bytes, char text[32])
 {
 	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB",
@@ -73,7 +74,7 @@ static const char *size_text(uint64_t bytes, char text[32])
 	return text;
 }
 
-/* uzs_take_page: stores a page. */
+/* Called for each page of the input: stores it. */
 static int take_page(void *arg, const void *page, const struct uzs_file *file)
 {
 	struct store *store = arg;
@@ -118,7 +119,7 @@ static void measure(struct store *store, enum uzs_stage_name name)
 	uint64_t before = store->rss_before + store->pages.record_bytes;
 	uint64_t now = 0;
 
-	/* The worker may still be giving memory back. */
+	/* The worker may still give memory back. */
 	zs_drain(store->pool);
 	zs_pool_info(store->pool, &info);
 	store->report.has_rss = uzs_rss_bytes(&now);
@@ -203,7 +204,7 @@ static void trim(struct store *store)
 	measure(store, UZS_TRIMMED);
 }
 
-/* The pool itself must be sound too, and know how much it holds. */
+/* The pool must also be sound, and count what it holds. */
 static int check_pool(struct store *store)
 {
 	unsigned long violations = zs_pool_check(store->pool, NULL);
@@ -220,8 +221,7 @@ static int check_pool(struct store *store)
 	return 0;
 }
 
-/* Everything that takes memory and is not the pool comes before the first
- * look at the RSS. */
+/* Allocates all memory that is not the pool's before the RSS is first read. */
 static int prepare(struct store *store)
 {
 	struct uzs_pages *pages = &store->pages;

@@ -122,6 +122,6 @@ bool uzs_codec_decompress(const struct uzs_codec *codec, const void *from,
 					    page_bytes, from, from_bytes);
 		return !ZSTD_isError(bytes) && bytes == page_bytes;
 	default:
-		return false; /* pages that are not compressed are kept raw */
+		return false; /* a page that does not get smaller is kept raw */
 	}
 }

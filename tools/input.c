@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* input.c - see input.h. First everything is found and checked, then it is
- * read: so a wrong path is told before an hour of work, not after. What was
- * found in a directory and cannot be read, or not any more, is no reason to
- * throw the hour away: it is told, counted and left out.
+/* input.c - see input.h. First all files are found and checked, then they are
+ * read. So a wrong path is reported before an hour of work, not after. A file
+ * that was found in a directory and cannot be read, or not any more, does not
+ * stop the work: it is reported, counted and left out.
  */
 #include "uzs.h"
 #include "input.h"
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What the walk does with a file. */
+/* How the walk handles a file. */
 enum walk { WALK_ALL, WALK_LIBRARIES };
 
 struct names {
@@ -36,7 +36,7 @@ static int no_memory(void)
 	return uzs_fail("out of memory for the list of files");
 }
 
-/* With a byte more, by which to tell whether anything is cut off. */
+/* Counts one byte more, to know whether anything is cut off. */
 static bool has_enough(const struct uzs_input *input)
 {
 	return input->max_bytes && input->expected_bytes > input->max_bytes;
@@ -139,7 +139,8 @@ static int read_names(const char *path, struct names *names)
 	return error;
 }
 
-/* Leaves out what cannot be read; told, but for the machine's libraries. */
+/* Leaves out a file that cannot be read. Reports it, unless it is one of the
+ * machine's libraries. */
 static void skip(struct uzs_input *input, const char *path, const char *why)
 {
 	input->skipped_unreadable++;
@@ -147,8 +148,8 @@ static void skip(struct uzs_input *input, const char *path, const char *why)
 		input->failed = uzs_fail("cannot read %s: %s", path, why);
 }
 
-/* The directory is closed before its entries are walked: depth costs memory,
- * not file descriptors. @named: by the user, so it has to be readable. */
+/* The directory is closed before its entries are walked: so depth costs memory,
+ * not file descriptors. @named: the user named it, so it must be readable. */
 static int walk_directory(struct uzs_input *input, const char *path,
 			  enum walk walk, bool named)
 {
@@ -166,7 +167,7 @@ static int walk_directory(struct uzs_input *input, const char *path,
 		skip(input, path, strerror(error));
 	while (slash && path[slash - 1] == '/')
 		slash--;
-	/* After an error: those that were told before it. */
+	/* After an error: the names that were read before it. */
 	for (i = 0; !status && i < names.count; i++) {
 		size_t bytes = slash + strlen(names.name[i]) + 2;
 		char *child = malloc(bytes);
@@ -252,7 +253,7 @@ int uzs_input_add_libraries(struct uzs_input *input)
 
 	input->libraries = true;
 	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		/* On most machines some of them are links to others. */
+		/* On most machines some of the paths are links to others. */
 		if (stat(paths[i], &seen[count]))
 			continue;
 		for (k = 0; k < count; k++) {
@@ -294,8 +295,8 @@ static ssize_t read_fully(int fd, char *buffer, size_t bytes)
 	return (ssize_t)done;
 }
 
-/* Return: 0 or an exit status; a file that cannot be read to its end is told,
- * and no reason to stop. */
+/* Return: 0 or an exit status. A file that cannot be read to its end is
+ * reported, but is no error. */
 static int read_file(struct uzs_input *input, struct uzs_file *file, int fd,
 		     size_t page_bytes, char *buffer, size_t buffer_bytes,
 		     uzs_take_page *take, void *arg)
@@ -310,7 +311,7 @@ static int read_file(struct uzs_input *input, struct uzs_file *file, int fd,
 		if (input->max_bytes && want > input->max_bytes - input->bytes)
 			want = (size_t)(input->max_bytes - input->bytes);
 		if (!want) {
-			/* Is there a byte that is left out? */
+			/* Is there a byte that is cut off? */
 			full = true;
 			want = 1;
 		}
@@ -338,11 +339,11 @@ static int read_file(struct uzs_input *input, struct uzs_file *file, int fd,
 	}
 }
 
-/* Return: a descriptor, or -1 and it is told. */
+/* Return: a descriptor, or -1 after a message. */
 static int open_file(struct uzs_input *input, const struct uzs_file *file)
 {
-	/* One that was found may be something else by now, with which nobody
-	 * must be kept waiting. */
+	/* The file may have been replaced since it was found, for example by a
+	 * pipe. Opening it must not wait. */
 	int flags = file->named ? 0 : O_NONBLOCK | O_NOFOLLOW;
 	struct stat stat;
 	int fd;
@@ -395,8 +396,8 @@ const struct uzs_file *uzs_input_file(const struct uzs_input *input,
 	size_t low = 0;
 	size_t high = input->begun;
 
-	/* The last file that begins at or before the page; those without a
-	 * page begin where the next one does, and come before it. */
+	/* The last file that begins at or before the page. A file without a
+	 * page begins where the next one does, and comes before it. */
 	while (high - low > 1) {
 		size_t middle = low + (high - low) / 2;
 

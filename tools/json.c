@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* json.c - see json.h. Errors of writing stay in the stream. */
+/* json.c - see json.h. Write errors stay in the stream. */
 #include "json.h"
 
 #include <inttypes.h>
 #include <math.h>
 
 /* Bytes of the UTF-8 sequence at @s, which ends in NUL: 1 to 4, or 0 if it is
- * none (also for what UTF-8 forbids: overlong forms, surrogates). */
+ * invalid (also overlong forms and surrogates). */
 static unsigned int utf8_bytes(const unsigned char *s)
 {
 	static const struct {
@@ -69,7 +69,7 @@ static void new_line(struct uzs_json *json)
 		fputs("  ", json->out);
 }
 
-/* Everything that stands before a value. */
+/* Prints all that comes before a value. */
 static void begin_value(struct uzs_json *json, const char *key)
 {
 	if (json->follows)

@@ -116,12 +116,13 @@ int main(int argc, char **argv)
 	int status;
 
 	uzs_start();
-	/* One large buffer: when it cannot be written the reason is still at
-	 * hand, which is lost when stdio flushes by itself halfway. */
+	/* One large buffer: stdio flushes by itself otherwise, and if that
+	 * fails the reason is lost. */
 	setvbuf(stdout, output, _IOFBF, sizeof(output));
 	status = run(argc, argv);
 	uzs_progress_clear();
-	/* After an error the output is partial anyway; one line is enough. */
+	/* After an error the output is incomplete anyway; one message is
+	 * enough. */
 	if (status) {
 		fflush(stdout);
 		return status;

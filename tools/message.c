@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* message.c - one line on stderr for everything that goes wrong. */
+/* message.c - prints one line on stderr for each error. */
 #include "uzs.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
-/* Longer than any path, so that a message says where. */
+/* Longer than any path, so that a message names the whole path. */
 #define MESSAGE_BYTES 8192
 
 static void print_line(const char *format, va_list args, const char *tail)

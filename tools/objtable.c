@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* objtable.c - see objtable.h. Hash indices with open addressing and linear
- * probing; removal moves entries back, so that there are no tombstones to
- * clean up after millions of operations.
+ * probing. Removal moves entries back, so there are no tombstones to clean up
+ * after millions of operations.
  */
 #include "objtable.h"
 
@@ -37,7 +37,7 @@ static void index_add(const struct uzs_objtable *table, struct uzs_index *index,
 	index->entries[i] = entry;
 }
 
-/* Where the probing for @key ends, given where it begins. */
+/* The entry at which the probing for @key ends, from where it begins. */
 static uint32_t index_find(const struct uzs_objtable *table,
 			   const struct uzs_index *index, uint64_t key,
 			   uint32_t i)
@@ -68,14 +68,15 @@ static void index_remove(const struct uzs_objtable *table,
 				return;
 			home = bucket(index,
 				      key_of(table, index, index->entries[i]));
-			/* It may stay if its home lies between hole and i. */
+			/* The entry may stay if its home lies between hole and
+			 * i. */
 		} while (((i - home) & mask) < ((i - hole) & mask));
 		index->entries[hole] = index->entries[i];
 		hole = i;
 	}
 }
 
-/* Twice the entries. */
+/* Doubles the entries. */
 static bool index_grow(const struct uzs_objtable *table,
 		       struct uzs_index *index)
 {
@@ -131,7 +132,7 @@ struct uzs_object *uzs_objtable_find(const struct uzs_objtable *table,
 	return entry ? &table->objects[entry - 1] : NULL;
 }
 
-/* Room for one more object, in all three arrays. */
+/* Makes room for one more object in all three arrays. */
 static bool make_room(struct uzs_objtable *table)
 {
 	struct uzs_index *indices[] = { &table->by_id, &table->by_handle };

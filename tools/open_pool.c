@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* open_pool.c - the pool of a command, made from its options, and the classes
- * it has.
+/* open_pool.c - makes a command's pool from its options, and lists its classes.
  */
 #include "uzs.h"
 
@@ -23,7 +22,8 @@ struct zs_pool *uzs_open_pool(const char *command,
 	pool = zs_create_pool_with("uzs", &options);
 	if (pool)
 		return pool;
-	/* Page and chain size are in range: only the limit can be invalid. */
+	/* Page and chain size were checked, so only the limit can be
+	 * invalid. */
 	if (limit && errno == EINVAL)
 		*status = uzs_usage(
 			command,
@@ -48,7 +48,8 @@ unsigned int uzs_class_indices(struct zs_pool *pool, unsigned int **indices)
 	for (index = 0; index < slots; index++) {
 		struct zs_class_info info = ZS_CLASS_INFO_INIT;
 
-		/* A merged index answers with the class that serves it. */
+		/* For a merged index, zs_class_info returns the class that
+		 * serves it. */
 		if (!zs_class_info(pool, index, &info) && info.index == index)
 			(*indices)[count++] = index;
 	}

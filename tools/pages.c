@@ -15,16 +15,16 @@ static struct uzs_page *page_at(const struct uzs_pages *pages, uint64_t number)
 			     [number % UZS_PAGES_PER_CHUNK];
 }
 
-/* 64 bits of two checksums of different kind: CRC-32 sees every damage of up
- * to 32 bits in a row, Adler-32 is a sum. Two CRCs with different start
- * values would tell no more than one: they differ by a constant. */
+/* 64 bits from two different checksums: CRC-32 finds every error burst of up to
+ * 32 bits, Adler-32 is a sum. Two CRCs with different start values would find
+ * no more than one: they differ by a constant. */
 static uint64_t checksum(const void *data, size_t bytes)
 {
 	return (uint64_t)crc32(0, data, (uInt)bytes) << 32 |
 	       adler32(1, data, (uInt)bytes);
 }
 
-/* Is the page one word over and over? */
+/* Does the page repeat a single word? */
 static bool is_same_filled(const void *data, size_t bytes, uint64_t *fill)
 {
 	memcpy(fill, data, sizeof(*fill));
@@ -55,9 +55,9 @@ void uzs_pages_destroy(struct uzs_pages *pages)
 	uzs_unmap_bytes(pages->copy, pages->page_bytes);
 }
 
-/* The record of a new page, NULL when there is no memory. Chunks are mapped
- * and touched whole, so that their memory is known to the byte and can be
- * taken out of what the process grows by. */
+/* The record of a new page, NULL if there is no memory. Chunks are mapped and
+ * touched as a whole. So their memory is known exactly and can be subtracted
+ * from the growth of the process. */
 static struct uzs_page *new_page(struct uzs_pages *pages)
 {
 	struct uzs_page **chunks;
@@ -78,7 +78,7 @@ static struct uzs_page *new_page(struct uzs_pages *pages)
 	return page_at(pages, pages->count);
 }
 
-/* Adds the time since *start, and starts anew. */
+/* Adds the time since *start to the sum, and restarts. */
 static void lap(uint64_t *sum_ns, uint64_t *start)
 {
 	uint64_t now = uzs_now_ns();

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* process.c - what the program asks the OS about itself: the time, its
- * memory, where it lies.
+/* process.c - asks the OS about the process: time, memory, the program's path.
  */
 #include "uzs.h"
 
@@ -19,7 +18,7 @@ void uzs_start(void)
 	int fd;
 
 	for (fd = 0; fd < 3; fd++) {
-		/* The lowest number that is free is this one. */
+		/* open returns the lowest free number, which is this one. */
 		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
 			(void)!open("/dev/null", wrong_way[fd]);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* progress.c - a progress bar that stays out of the way: only when stderr is
- * a terminal, and only after two seconds.
+/* progress.c - a progress bar, shown only when stderr is a terminal, and only
+ * after two seconds.
  */
 #include "uzs.h"
 
@@ -10,13 +10,13 @@
 
 #define FIRST_NS 2000000000u
 #define EVERY_NS 100000000u
-#define CALLS_PER_LOOK 32 /* calls between two looks at the clock */
+#define CALLS_PER_LOOK 32 /* calls between two reads of the clock */
 #define BAR_CHARS 40
 #define BAR_LEAST 5
 #define LINE_CHARS 256
-#define USUAL_COLUMNS 80 /* of a terminal that does not tell */
+#define USUAL_COLUMNS 80 /* if the terminal does not report its width */
 
-/* Is a line on the screen now? Any message must take it away first. */
+/* Is a line on the screen? Each message must erase it first. */
 static bool line_on_screen;
 
 static unsigned int columns(void)
@@ -28,8 +28,8 @@ static unsigned int columns(void)
 	return size.ws_col;
 }
 
-/* One that is as wide as the screen goes on in the next line, and stays there
- * when the last one is taken away. */
+/* A line as wide as the screen would continue in the next one, and a part of it
+ * would stay when it is erased. */
 void uzs_progress_line(const char *text)
 {
 	fprintf(stderr, "\r%.*s\033[K", (int)columns() - 1, text);
@@ -52,7 +52,7 @@ static void print_bar(const struct uzs_progress *progress, uint64_t done,
 {
 	char bar[BAR_CHARS + 1] = "";
 	unsigned int percent, chars = BAR_CHARS, filled;
-	/* With what is around the bar, and the column that stays free. */
+	/* The text around the bar, and the last column, which stays free. */
 	size_t taken = strlen(progress->what) + sizeof(" [] 100 %");
 
 	if (taken < sizeof("12345678 [] 100 %"))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* replay_state.c - prints the state of the pool in a replay: the counts, the
- * hash of the class table and the hash of the layout.
+/* replay_state.c - prints the state of the pool in a replay: the counts, a hash
+ * of the class table and a hash of the layout.
  */
 #include "replay.h"
 
@@ -22,9 +22,9 @@ static uint64_t fnv_bytes(uint64_t hash, const char *bytes, size_t count)
 	return hash;
 }
 
-/* FNV-1a over the four bytes of @word, the lowest first. A byte of 0 only
- * multiplies; most words are small, and the multiplications are what a
- * large layout waits for. */
+/* FNV-1a over the four bytes of @word, lowest first. A byte of 0 only
+ * multiplies. Most words are small, and the multiplications take most of the
+ * time of a large layout. */
 static uint64_t fnv_word(uint64_t hash, uint32_t word)
 {
 	const uint64_t prime2 = FNV_PRIME * FNV_PRIME;
@@ -85,8 +85,8 @@ static uint64_t table_hash(const struct uzs_replay *replay)
 	return hash;
 }
 
-/* The words of the layout on their way into the hash. They wait here so that
- * many handles are looked up at a time: each is a cache miss, and most
+/* Words of the layout before they are hashed. They are collected so that many
+ * handles are looked up at a time: each lookup is a cache miss, and most
  * zspages have few objects. */
 struct layout {
 	const struct uzs_objtable *table;
@@ -96,8 +96,8 @@ struct layout {
 	size_t handle_count;
 	uint32_t words[LAYOUT_WORDS];
 	unsigned long handles[LAYOUT_WORDS];
-	uint32_t ids[LAYOUT_WORDS]; /* of the handles, plus 1 */
-	uint32_t places[LAYOUT_WORDS]; /* of the handles, in words */
+	uint32_t ids[LAYOUT_WORDS]; /* IDs of the handles, plus 1 */
+	uint32_t places[LAYOUT_WORDS]; /* positions of the handles, in words */
 };
 
 /* Return: 0 or an exit status. */
@@ -125,7 +125,7 @@ static int add_word(struct layout *layout, uint32_t word)
 	return layout->count == LAYOUT_WORDS ? flush_layout(layout) : 0;
 }
 
-/* A handle, or 0 for a free object. */
+/* `handle` is 0 for a free object. */
 static int add_handle(struct layout *layout, unsigned long handle)
 {
 	if (handle) {
@@ -136,8 +136,7 @@ static int add_handle(struct layout *layout, unsigned long handle)
 	return add_word(layout, 0);
 }
 
-/* For zs_for_each_zspage: takes one zspage into the hash. Return: 0 or an
- * exit status. */
+/* For zs_for_each_zspage: hashes one zspage. Return: 0 or an exit status. */
 static int add_zspage(const struct zs_zspage_info *info, void *arg)
 {
 	struct layout *layout = arg;

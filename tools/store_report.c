@@ -17,7 +17,7 @@ static double seconds(uint64_t ns)
 	return (double)ns / 1e9;
 }
 
-/* Bytes per second; NaN when there was no time. */
+/* Bytes per second; NaN if the time is 0. */
 static double rate(uint64_t bytes, uint64_t ns)
 {
 	return ns ? (double)bytes / seconds(ns) : (double)NAN;
@@ -28,7 +28,7 @@ static double percent_of(uint64_t part, uint64_t whole)
 	return whole ? (double)part * 100 / (double)whole : (double)NAN;
 }
 
-/* What the pool holds beyond the compressed bytes, in percent of them. */
+/* Memory of the pool beyond the compressed bytes, in percent of them. */
 static double overhead_percent(const struct uzs_stage *stage)
 {
 	return percent_of(stage->pool_bytes, stage->object_bytes) - 100;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* trace.c - see trace.h. zlib reads plain files too, so that there is one
- * way in for both.
+/* trace.c - see trace.h. zlib reads plain files, too, so both kinds of file
+ * take the same path.
  */
 #include "uzs.h"
 #include "trace.h"
@@ -15,16 +15,16 @@
 
 #define BUFFER_BYTES (256 * 1024) /* also the longest line */
 #define INFLATE_BYTES (128 * 1024)
-#define QUOTE_CHARS 40 /* of a bad line in a message */
+#define QUOTE_CHARS 40 /* characters of a bad line in a message */
 
 struct uzs_trace {
 	gzFile file;
 	const char *name;
 	uint64_t file_bytes;
 	uint64_t line; /* number of the line at @next, from 1 */
-	char *next; /* what is not parsed yet: next..end */
+	char *next; /* next..end is not parsed yet */
 	char *end;
-	bool at_end; /* nothing follows @end */
+	bool at_end; /* nothing comes after @end */
 	char buffer[BUFFER_BYTES];
 };
 
@@ -95,7 +95,7 @@ uint64_t uzs_trace_bytes_read(const struct uzs_trace *trace)
 	return offset < 0 ? 0 : (uint64_t)offset;
 }
 
-/* Moves the rest to the buffer's beginning and reads more behind it.
+/* Moves the rest to the beginning of the buffer and reads more after it.
  * Return: false after a line on stderr. */
 static bool fill(struct uzs_trace *trace)
 {
@@ -120,8 +120,8 @@ static bool fill(struct uzs_trace *trace)
 		return true;
 	}
 	trace->at_end = true;
-	/* A file that breaks off inside its gzip data reads as if it ended
-	 * there, with an error to be asked for. */
+	/* For truncated gzip data zlib reports the end of the file; the error
+	 * must be asked for. */
 	why = gzerror(trace->file, &error);
 	if (error == Z_OK || error == Z_STREAM_END)
 		return true;
@@ -146,8 +146,9 @@ static const char *skip_blanks(const char *c, const char *end)
 	return c;
 }
 
-/* Blanks and a decimal number. Return: what follows, or NULL for none. A
- * number beyond 64 bits becomes UINT64_MAX, which no ID and no size is. */
+/* Skips blanks and parses a decimal number. Return: what follows, or NULL if
+ * there is none. A number beyond 64 bits becomes UINT64_MAX, which is no valid
+ * ID or size. */
 static const char *number(const char *c, const char *end, uint64_t *value)
 {
 	const char *first = skip_blanks(c, end);
@@ -176,7 +177,7 @@ static int bad_line(const struct uzs_trace *trace, const char *line,
 	return -1;
 }
 
-/* Return: 1 for an operation, 0 for a line to ignore, -1 for a bad one. */
+/* Return: 1 for an operation, 0 for a line without one, -1 for a bad line. */
 static int parse(const struct uzs_trace *trace, const char *line,
 		 const char *end, struct uzs_op *op)
 {
@@ -228,7 +229,7 @@ int uzs_trace_next(struct uzs_trace *trace, struct uzs_op *op)
 		if (!end && !rest)
 			return 0;
 		if (!end)
-			end = trace->end; /* the last line, without newline */
+			end = trace->end; /* the last line has no newline */
 		found = parse(trace, line, end, op);
 		if (found < 0)
 			return -1;

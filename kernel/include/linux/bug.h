@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* linux/bug.h - BUG_ON() ends the process always, WARN_ON() and the VM_ ones
- * in builds that test (UZS_DEBUG). */
+/* linux/bug.h - BUG_ON() always ends the process. WARN_ON() and the VM_ ones
+ * end it in builds that test (UZS_DEBUG). */
 #ifndef UZS_KERNEL_LINUX_BUG_H
 #define UZS_KERNEL_LINUX_BUG_H
 
@@ -13,7 +13,7 @@
 		if (unlikely(cond))                         \
 			uzs_bug(__FILE__, __LINE__, #cond); \
 	} while (0)
-/* Answers whether it was true, as in the kernel. */
+/* Returns whether the condition was true, as in the kernel. */
 #define WARN_ON(cond)                                          \
 	({                                                     \
 		bool warn_ = (cond);                           \

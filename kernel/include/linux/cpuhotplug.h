@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* linux/cpuhotplug.h - simplified: all slots are there from the start. A
- * state's startup is called for each when it is set up, its teardown when it
- * is removed. */
+/* linux/cpuhotplug.h - simplified: all slots exist from the start. A state's
+ * startup is called for each slot when the state is set up, its teardown when
+ * it is removed. */
 #ifndef UZS_KERNEL_LINUX_CPUHOTPLUG_H
 #define UZS_KERNEL_LINUX_CPUHOTPLUG_H
 

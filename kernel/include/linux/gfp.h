@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* linux/gfp.h - simplified: may the allocation map memory and shrink, and can
- * what it gets be moved? The other flags are accepted. */
+ * its pages be moved? Other flags are accepted and ignored. */
 #ifndef UZS_KERNEL_LINUX_GFP_H
 #define UZS_KERNEL_LINUX_GFP_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* linux/highmem.h - every page is mapped always; preemption stays on. */
+/* linux/highmem.h - every page is always mapped; preemption stays on. */
 #ifndef UZS_KERNEL_LINUX_HIGHMEM_H
 #define UZS_KERNEL_LINUX_HIGHMEM_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* linux/kernel.h - the small words: compat's, and what this folder adds. */
+/* linux/kernel.h - small helpers: compat's, and those that this folder adds. */
 #ifndef UZS_KERNEL_LINUX_KERNEL_H
 #define UZS_KERNEL_LINUX_KERNEL_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* linux/local_lock.h - as with PREEMPT_RT: a lock in each slot, which is pinned
- * meanwhile. */
+/* linux/local_lock.h - as with PREEMPT_RT: a lock in each slot. The slot is
+ * pinned while the lock is held. */
 #ifndef UZS_KERNEL_LINUX_LOCAL_LOCK_H
 #define UZS_KERNEL_LINUX_LOCAL_LOCK_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* linux/lockdep.h - the asserts are the checked body's; maps that a file keeps
- * for locks of its own are nothing. */
+/* linux/lockdep.h - the asserts are the checked body's. A file's own lock maps
+ * do nothing. */
 #ifndef UZS_KERNEL_LINUX_LOCKDEP_H
 #define UZS_KERNEL_LINUX_LOCKDEP_H
 

@@ -16,7 +16,7 @@ enum migrate_mode {
 typedef unsigned int isolate_mode_t;
 enum { MIGRATEPAGE_SUCCESS };
 
-struct movable_operations { /* a driver has */
+struct movable_operations { /* provided by a driver */
 	bool (*isolate_page)(struct page *page, isolate_mode_t mode);
 	int (*migrate_page)(struct page *to, struct page *from,
 			    enum migrate_mode mode);
@@ -31,7 +31,7 @@ static inline bool PageMovable(const struct page *page)
 	return (page_flags(uzs_page_of(page)) & PG_movable) != 0;
 }
 
-/* Until 6.16: each page has its operations. */
+/* Until 6.16: operations belong to each page. */
 static inline void __SetPageMovable(struct page *p,
 				    const struct movable_operations *owner)
 {
@@ -46,7 +46,8 @@ static inline void __ClearPageMovable(struct page *p)
 	p->mapping = (void *)UZS_K_MAPPING_MOVABLE;
 }
 
-/* Since then: each page type has. The flag stays until the page is freed. */
+/* Since then: operations belong to each page type. The flag stays until the
+ * page is freed. */
 int uzs_k_set_movable_ops(const struct movable_operations *ops,
 			  enum pagetype type);
 #define set_movable_ops(ops, type) uzs_k_set_movable_ops((ops), (type))

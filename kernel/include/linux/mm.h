@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* linux/mm.h - pages by number and address. A page's section says which zone it
- * is of; all zones here have pages of one size, so the rest is arithmetic. */
+/* linux/mm.h - pages by number and address. A page's section names its zone.
+ * All zones here have pages of one size, so the rest is arithmetic. */
 #ifndef UZS_KERNEL_LINUX_MM_H
 #define UZS_KERNEL_LINUX_MM_H
 
@@ -22,7 +22,7 @@
 /* As on x86-64 and arm64. */
 #define MAX_PHYSMEM_BITS 52
 
-/* Pages of a section that its head takes, as zone.c computes it; page.c checks
+/* Pages of a section that its head takes, computed as in zone.c; page.c checks
  * that both agree. */
 #define UZS_K_SECTION_PAGES (UZS_SECTION_SIZE >> PAGE_SHIFT)
 #define UZS_K_FIRST_PAGE                                                \

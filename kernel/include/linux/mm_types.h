@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* linux/mm_types.h - struct page as the kernel lays it out, over compat's. */
+/* linux/mm_types.h - struct page with the kernel's layout, on top of
+ * compat's. */
 #ifndef UZS_KERNEL_LINUX_MM_TYPES_H
 #define UZS_KERNEL_LINUX_MM_TYPES_H
 
@@ -16,7 +17,7 @@
 struct page {
 	union {
 		unsigned long flags;
-		u32 uzs_flags; /* compat's bits and ours; atomic */
+		u32 uzs_flags; /* compat's bits and this folder's; atomic */
 	};
 	struct list_head lru;
 	struct address_space *mapping; /* | 2: movable_operations */

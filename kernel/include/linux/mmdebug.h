@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* linux/mmdebug.h - as with CONFIG_DEBUG_VM in builds that test; VM_BUG_ON()
- * is compat's. */
+/* linux/mmdebug.h - in builds that test as with CONFIG_DEBUG_VM; VM_BUG_ON() is
+ * compat's. */
 #ifndef UZS_KERNEL_LINUX_MMDEBUG_H
 #define UZS_KERNEL_LINUX_MMDEBUG_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* linux/module.h - a module's init function is called before the first pool is
- * made, its exit function after the last one is gone. */
+ * made, its exit function after the last pool is destroyed. */
 #ifndef UZS_KERNEL_LINUX_MODULE_H
 #define UZS_KERNEL_LINUX_MODULE_H
 

@@ -7,7 +7,7 @@
 #include <linux/mm_types.h>
 #include <linux/mmdebug.h>
 
-/* Bits of compat's flags that compat leaves free. */
+/* Bits that compat leaves free in its flags. */
 #define UZS_K_PRIVATE (1u << 8)
 #define UZS_K_PRIVATE_2 (1u << 9)
 #define UZS_K_OWNER_PRIV_1 (1u << 10)
@@ -36,8 +36,8 @@ static inline bool PageIsolated(const struct page *page)
 }
 #define PageMovableOpsIsolated(page) PageIsolated(page)
 
-/* The type in the upper eight bits, the owner's number below; no type: all
- * ones, as an unused _mapcount. */
+/* The type is in the upper eight bits, the owner's number below. No type: all
+ * ones, like an unused _mapcount. */
 enum pagetype { PGTY_zsmalloc = 0xf6, PGTY_mapcount_underflow = 0xff };
 
 static inline bool PageZsmalloc(const struct page *page)

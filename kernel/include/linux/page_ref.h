@@ -19,7 +19,7 @@ static inline bool get_page_unless_zero(struct page *p)
 {
 	return atomic_inc_not_zero(&p->_refcount);
 }
-/* The last one frees it. */
+/* Putting the last reference frees the page. */
 void uzs_k_put_last(struct page *page);
 static inline void put_page(struct page *p)
 {

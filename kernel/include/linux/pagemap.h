@@ -19,7 +19,7 @@ static inline bool PageLocked(const struct page *page)
 #define lock_page(page) uzs_zone_lock_page(uzs_page_of(page))
 #define unlock_page(page) uzs_zone_unlock_page(uzs_page_of(page))
 #endif
-/* Sleeps until it is not locked; it may be again by then. */
+/* Sleeps until the page is not locked. It may be locked again by then. */
 #if UZS_LAB
 #define wait_on_page_locked(page) \
 	uzs_lab_wait_on_page(uzs_page_of(page), UZS_HERE)

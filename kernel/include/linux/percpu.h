@@ -4,20 +4,20 @@
 #define UZS_KERNEL_LINUX_PERCPU_H
 
 #include <uzs/compat.h>
-/* Variables of one CPU are the templates of this section of the file; sys.c
- * makes a copy for each slot. A slot is pinned while a local lock is held or
- * preemption is off: the thread then finds the same one, though nothing keeps
- * it on its CPU. */
+/* Per-CPU variables of the file are templates in this section; sys.c makes a
+ * copy for each slot. A slot is pinned while a local lock is held or preemption
+ * is off: the thread then finds the same slot, although it may change its
+ * CPU. */
 #define UZS_PERCPU_SECTION __attribute__((section("uzs_percpu"), used))
 #define DEFINE_PER_CPU(type, name) UZS_PERCPU_SECTION __typeof__(type) name
 #define DECLARE_PER_CPU(type, name) extern __typeof__(type) name
 
-/* In a thread: the pinned slot, and how often. */
+/* The pinned slot of a thread, and how often it is pinned. */
 struct uzs_k_slot_pin {
 	unsigned int depth;
 	unsigned int slot;
 };
-#if UZS_LAB /* whose fibers are one thread */
+#if UZS_LAB /* in the lab all fibers are one thread */
 struct uzs_k_slot_pin *uzs_k_pin_of_fiber(void);
 #define uzs_k_pin (*uzs_k_pin_of_fiber())
 #else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* linux/printk.h - errors and warnings go to stderr, the rest nowhere. */
+/* linux/printk.h - errors and warnings go to stderr, other messages nowhere. */
 #ifndef UZS_KERNEL_LINUX_PRINTK_H
 #define UZS_KERNEL_LINUX_PRINTK_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* linux/shrinker.h - shrinkers are registered with the zone that pages come
- * from, and asked when it has none left. */
+/* linux/shrinker.h - shrinkers are registered with the zone of the pages, and
+ * called when it has none left. */
 #ifndef UZS_KERNEL_LINUX_SHRINKER_H
 #define UZS_KERNEL_LINUX_SHRINKER_H
 
@@ -37,11 +37,11 @@ struct shrinker *uzs_k_shrinker_alloc(unsigned int flags);
 void uzs_k_shrinker_register(struct shrinker *shrinker);
 void uzs_k_shrinker_unregister(struct shrinker *shrinker);
 void uzs_k_shrinker_free(struct shrinker *shrinker);
-/* Names are for debugfs in the kernel, and not kept. */
+/* The kernel uses the names for debugfs. They are not kept here. */
 #define shrinker_alloc(flags, ...) uzs_k_shrinker_alloc(flags)
 #define shrinker_register(shrinker) uzs_k_shrinker_register(shrinker)
 #define shrinker_free(shrinker) uzs_k_shrinker_free(shrinker)
-/* Until 6.6: in the owner's structure. */
+/* Until 6.6 the shrinker is in its owner's structure. */
 #define register_shrinker(shrinker, ...) (uzs_k_shrinker_register(shrinker), 0)
 #define unregister_shrinker(shrinker) uzs_k_shrinker_unregister(shrinker)
 

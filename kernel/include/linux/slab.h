@@ -47,7 +47,7 @@ void uzs_k_free(const void *ptr);
 #define kfree(ptr) uzs_k_free(ptr)
 #define kvfree(ptr) uzs_k_free(ptr)
 #define vfree(ptr) uzs_k_free(ptr)
-/* Of late: by type, or by a pointer's. */
+/* Newer trees: by type, or by the type that a pointer points to. */
 #define kzalloc_obj(what, ...) \
 	((__typeof__(what) *)uzs_k_zalloc(sizeof(__typeof__(what))))
 #define kmalloc_obj(what, ...) \

@@ -20,15 +20,16 @@ enum { SINGLE_DEPTH_NESTING = 1 };
 #define spin_lock_bh(lock) spin_lock(lock)
 #define spin_unlock_bh(lock) spin_unlock(lock)
 
-/* Two locks of one class at once: the caller says that their order is right,
- * so it is taken by trying, which the checked body does not order. */
+/* Two locks of one class at the same time. The caller says that the order is
+ * right. So it is only tried: the checked body does not check the order of
+ * trylocks. */
 #if UZS_LAB
 #define spin_lock_nested(lock, nesting) \
 	((void)(nesting), uzs_lab_spin_lock_nested((lock), UZS_HERE))
 #define write_lock_nested(lock, nesting) \
 	((void)(nesting), uzs_lab_write_lock_nested((lock), UZS_HERE))
 #elif UZS_CHECKED
-/* Looks again when it may be free, or after a tenth of a millisecond. */
+/* Tries again when it may be free, or after a tenth of a millisecond. */
 #define UZS_NESTED_NS 100000u
 #define spin_lock_nested(lock, nesting)                                 \
 	do {                                                            \

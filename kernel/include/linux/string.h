@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* linux/string.h - the C library's, and the kernel's kstrdup(); the C library
- * includes one of this name too. */
+/* linux/string.h - the C library's, and the kernel's kstrdup(). The C library
+ * includes a header of this name, too. */
 #ifndef UZS_KERNEL_LINUX_STRING_H
 #define UZS_KERNEL_LINUX_STRING_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* linux/types.h - the kernel's types; the C library includes it too. */
+/* linux/types.h - the kernel's types. The C library includes it, too. */
 #ifndef UZS_KERNEL_LINUX_TYPES_H
 #define UZS_KERNEL_LINUX_TYPES_H
 
@@ -14,8 +14,8 @@ typedef int32_t s32;
 typedef int64_t s64;
 typedef unsigned long pgoff_t;
 
-/* As compat's atomic_long_t: operations that answer are ordered, others are
- * not. */
+/* Like compat's atomic_long_t: operations that return a value are ordered,
+ * others are not. */
 typedef struct {
 	int counter;
 } atomic_t;

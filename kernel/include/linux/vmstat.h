@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* linux/vmstat.h - simplified: one counter for each item and the process, in
- * builds that test; they must be 0 after the last pool. */
+/* linux/vmstat.h - simplified, in builds that test: one counter for each item
+ * in the whole process. They must be 0 after the last pool. */
 #ifndef UZS_KERNEL_LINUX_VMSTAT_H
 #define UZS_KERNEL_LINUX_VMSTAT_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* linux/workqueue.h - the pool that an item is made for has a queue of its own,
- * with or without a thread (work.c). */
+/* linux/workqueue.h - each pool has its own queue for its items, with or
+ * without a thread (work.c). */
 #ifndef UZS_KERNEL_LINUX_WORKQUEUE_H
 #define UZS_KERNEL_LINUX_WORKQUEUE_H
 
@@ -9,7 +9,7 @@ struct work_struct {
 	struct uzs_work_struct uzs;
 	struct uzs_workqueue_struct *queue; /* const after INIT_WORK */
 	void (*func)(struct work_struct *work);
-	struct list_head entry; /* of all that there are; guard: work.c's */
+	struct list_head entry; /* list of all items; guard: work_lock */
 };
 typedef void (*uzs_k_work_fn)(struct work_struct *work);
 
@@ -33,7 +33,7 @@ static inline bool work_pending(const struct work_struct *item)
 	return uzs_work_is_pending(&item->uzs);
 }
 
-/* Queues that a file makes are the pool's one. */
+/* All queues that a file makes are the one of the pool. */
 struct workqueue_struct;
 #define system_wq ((struct workqueue_struct *)NULL)
 #define system_unbound_wq system_wq

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* uzs/compat.h - compat, as the headers of this folder build on it.
+/* uzs/compat.h - compat, in the form that the headers of this folder need.
  *
- * What compat has under the kernel's name and with the kernel's arguments
- * (spin_lock, list_add, READ_ONCE) is used as it is. What has the same name
- * but other arguments, as compat's zone, caches and work queues belong to a
- * pool, gets a name with uzs_ here, while compat's headers are read; the
- * headers of this folder then define the kernel's on top.
+ * Names of compat with the kernel's arguments (spin_lock, list_add, READ_ONCE)
+ * are used as they are. Other names have other arguments than the kernel's,
+ * because compat's zone, caches and work queues belong to a pool. These get a
+ * name with uzs_ here while compat's headers are read. The headers of this
+ * folder then define the kernel's names on top.
  *
- * Included before anything else by every header of this folder.
+ * Every header of this folder includes it first.
  */
 #ifndef UZS_KERNEL_COMPAT_H
 #define UZS_KERNEL_COMPAT_H
@@ -16,8 +16,8 @@
 #error "kernel/ is for 64-bit machines: struct page is laid out for these"
 #endif
 
-/* A kernel's struct page is 64 bytes; the first 32 are compat's. Set for
- * compat's sources too. */
+/* A kernel's struct page has 64 bytes; the first 32 are compat's. Also set for
+ * compat's sources. */
 #if UZS_PAGE_OWNER_BYTES != 32
 #error "compat and kernel/ are built with UZS_PAGE_OWNER_BYTES=32"
 #endif
@@ -99,7 +99,7 @@
 #undef flush_work
 #undef cancel_work_sync
 
-/* A slot's lock is chosen and taken in one step: linux/local_lock.h. */
+/* linux/local_lock.h chooses a slot's lock and takes it in one step. */
 #undef local_lock_init
 #undef local_lock
 #undef local_unlock
@@ -109,8 +109,8 @@ enum { UZS_MAY_MAP = GFP_KERNEL, UZS_NO_MAP = GFP_NOWAIT };
 #undef GFP_KERNEL
 #undef GFP_NOWAIT
 
-/* Its plain accesses are not looked at where others are (lab/plain.c); nor
- * may the compiler take them out of it. */
+/* The plain accesses of such a function are not watched (lab/plain.c), and the
+ * compiler must not move them out of it. */
 #if !UZS_K_PLAIN
 #define UZS_K_UNWATCHED
 #elif defined(__clang__)
@@ -120,7 +120,7 @@ enum { UZS_MAY_MAP = GFP_KERNEL, UZS_NO_MAP = GFP_NOWAIT };
 #define UZS_K_UNWATCHED __attribute__((noipa, no_sanitize("thread")))
 #endif
 
-/* Stops the process in builds that test, and says it in all of them. */
+/* Prints the warning; in builds that test it also stops the process. */
 void uzs_k_warn(const char *file, int line, const char *what);
 void uzs_k_printk(int level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* uzs/config.h - the configuration of the file: zsmalloc with all of its
- * options. The page size and the chain size are given when it is compiled.
+/* uzs/config.h - the configuration of the file: zsmalloc with all options. Page
+ * size and chain size are given at compile time.
  */
 #ifndef UZS_KERNEL_CONFIG_H
 #define UZS_KERNEL_CONFIG_H
@@ -15,8 +15,8 @@
 #endif
 #define CONFIG_ZSMALLOC_CHAIN_SIZE UZS_K_CHAIN_SIZE
 
-/* 1 for what is defined as 1, else 0: the name becomes a second argument only
- * when it is 1. */
+/* 1 if the name is defined as 1, else 0: it becomes a second argument only when
+ * it is 1. */
 #define UZS_K_ARG_1 0,
 #define UZS_K_SECOND(ignored, value, ...) value
 #define UZS_K_IS_1(arg_or_junk) UZS_K_SECOND(arg_or_junk 1, 0)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* uzs/places.h - in the lab: the file under test's calls of what makes steps
- * (atomics, references and flags of pages, memory, work) say where they are
- * made, so that the lab's tables show lines of that file. Calls that are
- * macros with a place of their own (locks, READ_ONCE) need nothing.
+/* uzs/places.h - in the lab: calls of the file under test that make steps
+ * (atomics, references and flags of pages, memory, work) record their place, so
+ * that the lab's tables show lines of that file. Calls that are macros with
+ * their own place (locks, READ_ONCE) need nothing.
  *
- * Included before the file, and after all that defines these functions.
+ * Included before the file, and after the headers that define these functions.
  */
 #ifndef UZS_KERNEL_PLACES_H
 #define UZS_KERNEL_PLACES_H
@@ -26,7 +26,7 @@
 #include <linux/vmstat.h>
 #include <linux/workqueue.h>
 
-/* Of a call that answers, and of one that does not. */
+/* For a call that returns a value, and for one that does not. */
 #define UZS_K_AT(call)                                                        \
 	({                                                                    \
 		const struct uzs_place *uzs_before_ = uzs_lab_from(UZS_HERE); \
