@@ -21,7 +21,7 @@ int main(void)
 			zs_free(pool, handle[i]);
 
 	before = zs_get_total_pages(pool);
-	zs_compact(pool); /* objects move, handles stay */
+	zs_compact(pool); /* objects move, handles stay valid */
 	printf("%lu pages, then %lu\n", before, zs_get_total_pages(pool));
 
 	char *p = zs_obj_read_begin(pool, handle[990], sizeof(copy), copy);

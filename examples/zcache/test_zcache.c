@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_zcache.c - the cache against a plain table, at its limit, and under
+/* test_zcache.c - tests the cache against a plain table, at its limit, and with
  * threads. Also shows how it is used. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,7 +36,7 @@ static size_t make_key(char *key, unsigned int id)
 	return (size_t)sprintf(key, "key of a record, number %u", id);
 }
 
-/* A value says whose it is. Every fourth does not compress. */
+/* The value names its key and version. Every fourth does not compress. */
 static size_t make_value(char *value, unsigned int id, unsigned int version)
 {
 	uint32_t state = id * 2654435761u + version;
@@ -56,7 +56,7 @@ static size_t make_value(char *value, unsigned int id, unsigned int version)
 	return bytes;
 }
 
-/* What a table would know. */
+/* The model: what a plain table would hold. */
 #define MODEL_KEYS 3000
 static unsigned int model[MODEL_KEYS]; /* version; 0: not there */
 
@@ -139,11 +139,11 @@ static void test_arguments(void **state)
 		big[i] = (char)(next_random(&random) >> 7);
 	assert_int_equal(zcache_set(cache, "k", 1, big, sizeof(big) - 1), 0);
 	assert_int_equal(zcache_get(cache, "k", 1, small, 4), -ERANGE);
-	/* Too long: an error, and no old value in its place. */
+	/* Too long: an error, and the old value is not left there. */
 	assert_int_equal(zcache_set(cache, "k", 1, big, sizeof(big)), -EINVAL);
 	assert_int_equal(zcache_get(cache, "k", 1, big, sizeof(big)), -ENOENT);
 	assert_int_equal(zcache_set(cache, "", 0, "x", 1), -EINVAL);
-	/* A value may be empty, and a key a whole object. */
+	/* A value may be empty, and a key may fill a whole object. */
 	assert_int_equal(zcache_set(cache, "e", 1, "", 0), 0);
 	assert_int_equal(zcache_get(cache, "e", 1, small, 4), 0);
 	assert_int_equal(zcache_set(cache, big, sizeof(big), "", 0), 0);
@@ -160,8 +160,8 @@ static void test_arguments(void **state)
 	assert_int_equal(errno, EINVAL);
 }
 
-/* More is set than there is room for: memory stays within the limit, what is
- * found is right, and keys that are used stay. */
+/* Sets more than there is room for: memory stays within the limit, values that
+ * are found are right, and keys that are used stay. */
 static void run_limit(size_t limit, unsigned int ids)
 {
 	struct zcache *cache = zcache_create(limit, ids);
@@ -205,7 +205,7 @@ static void run_limit(size_t limit, unsigned int ids)
 	zcache_destroy(cache);
 }
 
-/* With a queue of freed values, and with places kept for the next. */
+/* With a queue of freed values, and with places kept for the next values. */
 static void test_limit(void **state)
 {
 	(void)state;
@@ -266,7 +266,7 @@ static void *work(void *arg)
 				 sizeof(value));
 		if (got == -ENOENT)
 			continue;
-		/* One of the versions that there are, and whole. */
+		/* It must be one of the existing versions, and complete. */
 		for (version = 1; version <= 3; version++)
 			if (make_value(expected, id, version) == (size_t)got &&
 			    !memcmp(value, expected, (size_t)got))
@@ -309,8 +309,8 @@ static void test_threads(void **state)
 	run_threads(16 * MIB);
 }
 
-/* Each of some threads has so many values at a time: half of what there is room
- * for. It sets one and deletes its oldest. */
+/* Values that each thread has at a time: together half of what there is room
+ * for. A thread sets one and deletes its oldest. */
 #define CHURN_LIVE 780u
 
 static void *churn(void *arg)
@@ -319,7 +319,8 @@ static void *churn(void *arg)
 	char key[64], value[1000];
 
 	for (unsigned int i = 0; i < scaled(20 * CHURN_LIVE); i++) {
-		unsigned int id = worker->random + i; /* the thread's own */
+		unsigned int id = worker->random + i; /* an ID of this thread
+						       * only */
 		uint32_t state = id;
 
 		for (size_t at = 0; at < sizeof(value); at++)
@@ -335,8 +336,8 @@ static void *churn(void *arg)
 	return NULL;
 }
 
-/* What was deleted goes before what lives, also while another thread is just
- * freeing it. */
+/* Deleted values are freed before live ones are evicted, even while another
+ * thread frees them. */
 static void test_deleted_first(void **state)
 {
 	struct zcache *cache = zcache_create(12 * MIB, 200000);

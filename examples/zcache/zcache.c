@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* zcache.c - see zcache.h.
  *
- * An object of the pool holds a key and its compressed value. Outside is only
- * an index of slots, which know the objects by handle: the pool may move them
- * as it likes. Three rules make it safe for threads:
+ * An object of the pool holds a key and its compressed value. Outside the pool
+ * is only an index of slots, which have the objects' handles. So the pool may
+ * move the objects. Three rules make it safe for threads:
  * - Under the lock, a slot's object may be read. Long work (to compress, to
  *   decompress) is done outside, on copies.
  * - A new object is written before its handle is in a slot.
- * - Who takes a handle out of its slot, under the lock, is the only one to
- *   know it then, and frees it after unlocking.
+ * - A thread that takes a handle out of its slot, under the lock, is then the
+ *   only one that knows it. It frees it after unlocking.
  */
 #include <errno.h>
 #include <lz4.h>
@@ -26,9 +26,10 @@
 
 struct slot {
 	unsigned long handle; /* 0: the slot is free */
-	uint32_t hash, next; /* next in the bucket, or among the free slots */
-	uint16_t key_bytes, value_bytes, stored_bytes; /* stored: compressed */
-	bool referenced; /* since the hand was here */
+	uint32_t hash, next; /* next slot in the bucket, or next free slot */
+	uint16_t key_bytes, value_bytes, stored_bytes; /* stored_bytes:
+							* compressed */
+	bool referenced; /* since the hand last passed */
 };
 
 struct zcache {
@@ -36,7 +37,7 @@ struct zcache {
 	size_t index_bytes;
 	pthread_mutex_t lock; /* guards all that follows */
 	struct slot *slot;
-	uint32_t *bucket; /* nr_slots of them: the first slot, or NONE */
+	uint32_t *bucket; /* nr_slots buckets: the first slot, or NONE */
 	uint32_t nr_slots, free, hand;
 	struct zcache_stats stats;
 };
@@ -95,7 +96,7 @@ static unsigned long take_out(struct zcache *cache, uint32_t *link)
 	return handle;
 }
 
-/* CLOCK: takes the first slot not used since the hand was there last.
+/* CLOCK: takes the first slot that was not used since the hand last passed.
  * Locks: needs the lock. Return: as take_out; 0: nothing is left. */
 static unsigned long evict(struct zcache *cache)
 {
@@ -115,8 +116,8 @@ static unsigned long evict(struct zcache *cache)
 	return 0;
 }
 
-/* One object less seldom frees a page: so some at a time. Freed at once, as
- * the room is needed now. Return: was there anything? */
+/* Evicts several values, because one object alone rarely frees a page. Frees at
+ * once, because the room is needed now. Return: was there anything? */
 static bool make_room(struct zcache *cache)
 {
 	unsigned long handle[EVICT_BATCH];
@@ -145,7 +146,7 @@ int zcache_set(struct zcache *cache, const void *key, size_t key_bytes,
 		return -EINVAL;
 	}
 	memcpy(object, key, key_bytes);
-	/* Given room for less than the value: 0 if it gets no smaller. */
+	/* The room is less than the value: returns 0 if it gets no smaller. */
 	if (value_bytes > 1)
 		stored = LZ4_compress_default(value, object + key_bytes,
 					      (int)value_bytes,
@@ -182,7 +183,7 @@ int zcache_set(struct zcache *cache, const void *key, size_t key_bytes,
 	cache->stats.entries++;
 	cache->stats.value_bytes += value_bytes;
 	pthread_mutex_unlock(&cache->lock);
-	/* For the next value, or the worker: somebody waits for us. */
+	/* Kept for the next value, or freed by the worker: the caller waits. */
 	zs_free_deferred(cache->pool, old);
 	zs_free_deferred(cache->pool, evicted);
 	return 0;
@@ -253,7 +254,7 @@ struct zcache *zcache_create(size_t limit_bytes, unsigned int max_entries)
 
 	if (!cache)
 		return NULL;
-	errno = EINVAL; /* if max_entries is 0 */
+	errno = EINVAL; /* max_entries is 0 */
 	pthread_mutex_init(&cache->lock, NULL);
 	cache->nr_slots = max_entries;
 	cache->slot = calloc(max_entries, sizeof(*cache->slot));
@@ -261,12 +262,12 @@ struct zcache *zcache_create(size_t limit_bytes, unsigned int max_entries)
 	cache->index_bytes =
 		max_entries * (sizeof(*cache->slot) + sizeof(*cache->bucket));
 	opts.page_size = ZCACHE_ENTRY_MAX;
-	/* 1: too small for any pool, so EINVAL. */
+	/* 1: too small for any pool, so the result is EINVAL. */
 	opts.memory_limit = limit_bytes > cache->index_bytes
 				    ? limit_bytes - cache->index_bytes
 				    : 1;
-	/* Where values come and go, one takes the place that another left. To
-	 * keep places takes memory for each CPU: not in a small cache. */
+	/* Where values come and go, a new one takes the place of an old one.
+	 * Keeping places takes memory for each CPU, so not in a small cache. */
 	if (opts.memory_limit >= REUSE_LIMIT)
 		opts.defer = ZS_DEFER_REUSE;
 	if (max_entries && cache->slot && cache->bucket)
@@ -286,7 +287,7 @@ void zcache_destroy(struct zcache *cache)
 {
 	if (!cache)
 		return;
-	zs_destroy_pool(cache->pool); /* and all objects */
+	zs_destroy_pool(cache->pool); /* frees all objects, too */
 	pthread_mutex_destroy(&cache->lock);
 	free(cache->slot);
 	free(cache->bucket);

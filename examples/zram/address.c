@@ -14,7 +14,7 @@
 
 #include "fds.h"
 
-/* Clients that wait to be taken. */
+/* Most clients that can wait for accept. */
 #define BACKLOG 64
 
 /* Return: false if the path is too long. */
@@ -66,7 +66,7 @@ static int bind_to(int fd, const struct sockaddr_un *address)
 		       : 0;
 }
 
-/* A name that is too long even in /proc: a short one first. */
+/* For a name that is too long even under /proc: binds a short name first. */
 static int bind_long_name(int fd, int dir, const char *name)
 {
 	struct sockaddr_un address;
@@ -120,7 +120,7 @@ static int bind_private(int fd, const char *path)
 	return err;
 }
 
-/* Is there a socket whose server is gone? */
+/* Is there a socket without a server? */
 static bool is_stale(const char *path)
 {
 	struct stat stat;

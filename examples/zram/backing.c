@@ -20,7 +20,8 @@ void backing_close_file(int fd)
 {
 	if (fd < 0)
 		return;
-	/* a child that was forked has the same lock: closing leaves it held */
+	/* a forked child shares the lock, and closing alone would not release
+	 * it */
 	flock(fd, LOCK_UN);
 	close(fd);
 }
@@ -34,7 +35,7 @@ void backing_close(struct backing *backing)
 	pthread_mutex_destroy(&backing->lock);
 }
 
-/* Locks the file and sees to its length. Return: 0 or a negative errno. */
+/* Locks the file and sets its length. Return: 0 or a negative errno. */
 static int prepare(int fd, size_t block, uint64_t create_bytes,
 		   const char **why)
 {
@@ -43,7 +44,7 @@ static int prepare(int fd, size_t block, uint64_t create_bytes,
 	*why = "is in use by another device";
 	if (flock(fd, LOCK_EX | LOCK_NB))
 		return -errno;
-	/* the end, not st_size: it may be a block device */
+	/* seek to the end, as a block device has no st_size */
 	*why = "is no file that can be used";
 	bytes = lseek(fd, 0, SEEK_END);
 	if (bytes < 0)
@@ -103,7 +104,7 @@ size_t backing_alloc(struct backing *backing)
 		if (!free_bits)
 			continue;
 		found = word * 64 + (size_t)__builtin_ctzll(free_bits);
-		/* bits beyond the end are in the last word only */
+		/* only the last word has bits beyond the end */
 		if (found < backing->nr)
 			break;
 		found = BACKING_NONE;

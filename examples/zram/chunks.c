@@ -2,10 +2,10 @@
 /* chunks.c - the summary of the slot table. */
 #include "chunks.h"
 
-/* In a chunk's count: it has its bits. */
+/* Flag in a chunk's count: its bits are set. */
 #define CHUNK_USED 0x8000u
 
-/* Words of a level that has so many bits. */
+/* Words of a level with so many bits. */
 static size_t words_of(size_t bits)
 {
 	return bits / 64 + (bits % 64 ? 1 : 0);
@@ -46,7 +46,7 @@ void chunks_destroy(struct chunks *chunks)
 	pthread_mutex_destroy(&chunks->lock);
 }
 
-/* Locks: chunks->lock. */
+/* Locks: needs chunks->lock. */
 static void set_bits(struct chunks *chunks, size_t chunk)
 {
 	for (unsigned int level = 0; level <= chunks->top; level++) {
@@ -55,11 +55,12 @@ static void set_bits(struct chunks *chunks, size_t chunk)
 		if (atomic_fetch_or_explicit(&chunks->levels[level][bit / 64],
 					     UINT64_C(1) << bit % 64,
 					     memory_order_release))
-			break; /* the word has its own bit above */
+			break; /* the word's bit in the level above is set
+				* already */
 	}
 }
 
-/* Locks: chunks->lock. */
+/* Locks: needs chunks->lock. */
 static void clear_bits(struct chunks *chunks, size_t chunk)
 {
 	for (unsigned int level = 0; level <= chunks->top; level++) {
@@ -102,7 +103,7 @@ void chunks_leave(struct chunks *chunks, size_t chunk)
 	    CHUNK_USED + 1)
 		return;
 	pthread_mutex_lock(&chunks->lock);
-	/* unless somebody entered meanwhile */
+	/* unless another thread entered meanwhile */
 	if (atomic_compare_exchange_strong_explicit(count, &none, 0,
 						    memory_order_acquire,
 						    memory_order_relaxed))
@@ -127,8 +128,9 @@ size_t chunks_next(const struct chunks *chunks, size_t chunk)
 			level--;
 			continue;
 		}
-		/* on to the next bit of the word, or to what is behind it; from
-		 * the top again, for that may have no bit above */
+		/* Go to the next bit of the word, or to the first bit behind
+		 * the word. Start again from the top level: that bit may not be
+		 * set above. */
 		bit += word ? (size_t)__builtin_ctzll(word) : 64 - bit % 64;
 		if (bit > (SIZE_MAX >> 6 * level))
 			break;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* codec.c - LZ4, LZ4 HC, LZO and zstd behind one interface. No state but what
- * create() gives. */
+/* codec.c - LZ4, LZ4 HC, LZO and zstd behind one interface. The only state is
+ * what create() returns. */
 #include "codec.h"
 
 #include <errno.h>
@@ -59,7 +59,7 @@ static size_t lz4hc_compress(void *state, int level, const void *src,
 	return n > 0 ? (size_t)n : 0;
 }
 
-/* LZO1X-1, the kernel's "lzo". It does not look how much room there is. */
+/* LZO1X-1, the kernel's "lzo". It does not check how much room there is. */
 
 static void *lzo_create(int level, size_t block)
 {
@@ -95,7 +95,7 @@ static bool lzo_decompress(void *state, const void *src, size_t src_len,
 	       n == len;
 }
 
-/* zstd: both contexts are kept; the tables inside fit the block's size. */
+/* zstd: both contexts are kept, with tables for the block's size. */
 
 struct zstd_state {
 	ZSTD_CCtx *compress;
@@ -113,10 +113,10 @@ static void zstd_destroy(void *state)
 	free(zstd);
 }
 
-/* Without a level: what costs little beside the requests. Of 4 KiB, level 3.
- * Of larger blocks, between levels 5 and 6, with tables of an entry for each
- * byte of the block (345 KB for 32 KiB instead of 540): on a file tree 4 %
- * smaller than level 3, in 1.6 times the time, which two processors share. */
+/* Default levels: cheap compared with the requests. For 4 KiB, level 3. For
+ * larger blocks, between levels 5 and 6, with tables of one entry for each byte
+ * of the block (345 KB for 32 KiB instead of 540): on a file tree 4 % smaller
+ * than level 3, in 1.6 times the time, which two processors share. */
 static bool zstd_set(ZSTD_CCtx *ctx, int level, size_t block)
 {
 	int log = 12;

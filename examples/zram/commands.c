@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* commands.c - the words that the control socket understands. */
+/* commands.c - the commands of the control socket. */
 #define _GNU_SOURCE
 #include "control.h"
 
@@ -17,7 +17,7 @@
 
 struct request {
 	struct uzram *dev;
-	char *words[WORDS_MAX]; /* the command's name first */
+	char *words[WORDS_MAX]; /* the first is the command's name */
 	int nr;
 	const _Atomic bool *stop;
 	FILE *out;

@@ -2,9 +2,8 @@
 /* control.c - the control socket: a thread that takes connections, and one for
  * each connection. Owns no state of the device.
  *
- * Nobody holds others up: who is slow to ask or to listen has a thread of his
- * own and a deadline, and when all places are taken the one who has been slow
- * for longest loses his.
+ * No client delays others: each has its own thread and a deadline. When all
+ * places are taken, the client that has been slow for longest is dropped.
  */
 #define _GNU_SOURCE
 #include "control.h"
@@ -24,27 +23,27 @@
 #include "address.h"
 #include "fds.h"
 
-/* Without descriptors or memory a client waits in the socket's queue, and poll
- * returns at once. */
+/* Delay before the next try. Without descriptors or memory a client waits in
+ * the socket's queue, and poll returns at once. */
 #define RETRY_MS 100
 
-/* For a whole request, and again for the whole of its answer. */
+/* For a whole request, and again for its whole answer. */
 #define PEER_MS 5000
 
 enum client_state {
-	CLIENT_NONE, /* a place that is free */
+	CLIENT_NONE, /* the place is free */
 	CLIENT_SLOW, /* we wait for the client */
 	CLIENT_SERVED, /* the client waits for us */
-	CLIENT_DROPPED, /* was slow, and others came */
-	CLIENT_DONE /* its thread is at its end */
+	CLIENT_DROPPED, /* was slow, and its place was needed */
+	CLIENT_DONE /* its thread is about to end */
 };
 
 struct client {
 	struct control *control; /* guard: const */
 	int fd; /* guard: const while there is a client */
-	pthread_t thread; /* guard: the accepting thread's */
+	pthread_t thread; /* used only by the accepting thread */
 	enum client_state state; /* guard: control->lock */
-	uint64_t since; /* guard: control->lock. When the state began */
+	uint64_t since; /* when the state began; guard: control->lock */
 };
 
 struct control {
@@ -55,7 +54,7 @@ struct control {
 	_Atomic bool stop;
 	struct uzram *dev;
 	pthread_mutex_t lock;
-	pthread_cond_t changed; /* a client's state, or stop */
+	pthread_cond_t changed; /* a client's state changed, or stop was set */
 	uint64_t changes; /* guard: lock */
 	struct client clients[CONTROL_CLIENTS];
 };
@@ -98,7 +97,7 @@ int control_listen(const char *path, struct control **out)
 
 /* ---- a client ----------------------------------------------------------- */
 
-/* Locks: control->lock. */
+/* Locks: needs control->lock. */
 static void set_state(struct client *client, enum client_state state)
 {
 	client->state = state;
@@ -106,7 +105,7 @@ static void set_state(struct client *client, enum client_state state)
 	pthread_cond_broadcast(&client->control->changed);
 }
 
-/* Goes on to the next state. Return: false if the client was dropped. */
+/* Changes to the next state. Return: false if the client was dropped. */
 static bool next_state(struct client *client, enum client_state state)
 {
 	struct control *control = client->control;
@@ -128,8 +127,8 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Return: false when the time is over, or the server is to end and the client
- * is not ready. */
+/* Return: false at the deadline, or if the server is to end and the client is
+ * not ready. */
 static bool wait_for(struct client *client, short events, int64_t deadline)
 {
 	struct pollfd polls[2] = { { client->fd, events, 0 },
@@ -184,13 +183,13 @@ static void send_all(struct client *client, const char *text, size_t len,
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n <= 0)
-			return; /* the one who asked is gone */
+			return; /* the client has gone */
 		text += n;
 		len -= (size_t)n;
 	}
 }
 
-/* @why: "" or a reason; @text: what there is to print. */
+/* @why: "" or a reason; @text: the output. */
 static void answer(struct client *client, bool failed, const char *why,
 		   const char *text, size_t text_bytes)
 {
@@ -238,7 +237,7 @@ static void *client_thread(void *arg)
 	struct client *client = arg;
 
 	serve(client);
-	/* in this order: from here on nobody else uses the descriptor */
+	/* in this order: after it no other thread uses the descriptor */
 	next_state(client, CLIENT_DONE);
 	close(client->fd);
 	return NULL;
@@ -246,7 +245,7 @@ static void *client_thread(void *arg)
 
 /* ---- taking connections ------------------------------------------------- */
 
-/* Locks: control->lock. */
+/* Locks: needs control->lock. */
 static struct client *find(struct control *control, enum client_state state)
 {
 	struct client *found = NULL;
@@ -261,8 +260,8 @@ static struct client *find(struct control *control, enum client_state state)
 	return found;
 }
 
-/* Waits for a place; without one, drops who has been slow for longest.
- * Return: NULL when the server is to end. */
+/* Waits for a free place. If there is none, drops the client that has been slow
+ * for longest. Return: NULL if the server is to end. */
 static struct client *find_place(struct control *control)
 {
 	struct client *place = NULL, *slow;
@@ -288,7 +287,7 @@ static struct client *find_place(struct control *control)
 	return place;
 }
 
-/* Return: false without a descriptor or a thread for the client. */
+/* Return: false if there is no descriptor or no thread for the client. */
 static bool take_client(struct control *control, struct client *place)
 {
 	bool taken;
@@ -353,7 +352,7 @@ int control_start(struct control *control, struct uzram *dev)
 	control->stop_fd = fd_above_standard(eventfd(0, EFD_CLOEXEC));
 	if (control->stop_fd < 0)
 		return -errno;
-	/* signals are for the server's own threads */
+	/* the server's own threads handle signals */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	err = pthread_create(&control->thread, NULL, control_thread, control);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* device.c - the device as a whole: made, reset and destroyed, its limit, who
- * is connected.
+/* device.c - the device as a whole: make, reset, destroy; its limit; its
+ * connections.
  *
  * Kernel origin: drivers/block/zram/zram_drv.c disksize_store, reset_store,
  * zram_reset_device, mem_limit_store, compact_store.
@@ -32,7 +32,7 @@ void uzram_set_limit(struct uzram *dev, uint64_t bytes)
 	uint64_t block = dev->config.block;
 	uint64_t pages = bytes / block + (bytes % block ? 1 : 0);
 
-	/* so that it can be told in bytes */
+	/* so that the limit can be reported in bytes */
 	if (pages > UINT64_MAX / block)
 		pages = UINT64_MAX / block;
 	atomic_store(&dev->limit_pages,

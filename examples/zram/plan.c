@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* plan.c - chooses size classes so that the least memory is lost.
  *
- * Expected loss of a set of classes, if compressed sizes are spread evenly
- * over a page: for each object the bytes to its place's end and its share of
- * the zspage's tail; for each class a part of one zspage. The best set is
- * found from small classes to large ones: the best that ends with a class is
- * the best that ends with a smaller one, and this class for all between.
+ * Expected loss of a set of classes, if compressed sizes are spread evenly over
+ * a page: for each object the unused bytes of its place and its share of the
+ * zspage's tail; for each class a part of one zspage. The best set is found
+ * from small classes to large ones: the best set that ends with a class is the
+ * best set that ends with some smaller class, and this class for all sizes
+ * between.
  */
 #include "plan.h"
 
@@ -13,19 +14,22 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* How much of a zspage a class loses: half is empty, and of that some is
- * never touched, so that it takes no memory. */
+/* The part of a zspage that a class loses. Half is empty, and some of that was
+ * never touched and takes no memory. */
 #define HOLE_SHARE 0.4
 
 struct candidate {
 	unsigned int index; /* of the class */
-	double size, place; /* bytes of an object, with its share of the tail */
+	double size, place; /* bytes of an object; the same with its share of
+			     * the tail */
 	double zspage; /* bytes */
-	double loss; /* of the best set that ends here */
-	size_t before; /* candidate that comes before in it, plus 1; 0: none */
+	double loss; /* of the best set that ends with this class */
+	size_t before; /* the candidate before it in that set, plus 1; 0:
+			* none */
 };
 
-/* Classes that are their own and not huge, by size. Return: how many. */
+/* Lists the classes that are not merged and not huge, by size. Return: how
+ * many. */
 static size_t list_candidates(struct zs_pool *pool, size_t page_size,
 			      struct candidate *list)
 {
@@ -88,7 +92,7 @@ int plan_init(struct plan *plan, struct zs_pool *pool, size_t page_size,
 		unsigned int first = c->before ? list[c->before - 1].index + 1
 					       : 0;
 
-		/* zs_malloc adds a handle word of its own */
+		/* zs_malloc adds its own handle word */
 		for (unsigned int i = first; i <= c->index; i++)
 			plan->sizes[i] =
 				(uint32_t)(c->size - sizeof(unsigned long));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* plugin.c - uzram.so: the device as a plugin of nbdkit, with its options.
  *
- * The pool is made after nbdkit has forked into the background: its worker
- * thread lives in the process that serves. What depends on options is tried
- * before, where nbdkit can still end with an error.
+ * The pool is made after nbdkit has forked into the background, so that its
+ * worker thread is in the process that serves. What depends on options is tried
+ * before that, while nbdkit can still end with an error.
  */
 #define _GNU_SOURCE
 #define NBDKIT_API_VERSION 2
@@ -27,12 +27,13 @@ static struct uzram_config config = { .block = 4096,
 				      .backing_fd = -1,
 				      .defer = ZS_DEFER_NONE };
 static char *backing_path, *stats_path, *control_path;
-static int stats_fd = -1; /* in case it cannot be opened at the end */
-static uint64_t backing_size; /* bytes; 0: the file is long enough */
+static int stats_fd = -1; /* opened early, in case it cannot be opened at the
+			   * end */
+static uint64_t backing_size; /* bytes; 0: the file has its length already */
 static struct control *control;
 static struct uzram *dev;
-/* The memory limit was told of; not again before the limit is changed. And that
- * there is no memory, once. */
+/* The memory limit that was reported: not reported again until it changes. And:
+ * no memory was reported, once. */
 static _Atomic unsigned long told_limit;
 static _Atomic bool told_memory;
 
@@ -44,7 +45,7 @@ static int read_size(const char *key, const char *value, uint64_t *bytes)
 
 	(void)key;
 	if (size < 0)
-		return -1; /* nbdkit told why */
+		return -1; /* nbdkit has printed why */
 	*bytes = (uint64_t)size;
 	return 0;
 }
@@ -52,7 +53,7 @@ static int read_size(const char *key, const char *value, uint64_t *bytes)
 static int read_path(const char *value, char **path)
 {
 	free(*path);
-	/* nbdkit leaves the directory that it was started in */
+	/* nbdkit leaves the directory in which it was started */
 	*path = nbdkit_absolute_path(value);
 	return *path ? 0 : -1;
 }
@@ -202,7 +203,7 @@ static const char config_help[] =
 
 /* ---- life --------------------------------------------------------------- */
 
-/* There may not be that many addresses. */
+/* Checks that there is enough address space. */
 static int try_slot_table(void)
 {
 	uint64_t nr = uzram_nr_blocks(&config);
@@ -229,8 +230,8 @@ static int open_stats(int flags)
 		open(stats_path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666));
 }
 
-/* At the end nbdkit can only log an error: tried now, with a line that says
- * what a file is that was not written since. */
+/* At the end nbdkit can only log an error. So the file is tried now: it gets a
+ * line that stays there if the statistics are never written. */
 static int try_stats(void)
 {
 	static const char line[] = "The device is in use. Its statistics are "
@@ -240,7 +241,7 @@ static int try_stats(void)
 	if (fstat(stats_fd, &stat) ||
 	    (S_ISREG(stat.st_mode) && ftruncate(stats_fd, 0)))
 		return stats_failed();
-	errno = ENOSPC; /* of a part of the line */
+	errno = ENOSPC; /* only a part of the line was written */
 	if (write(stats_fd, line, strlen(line)) != (ssize_t)strlen(line))
 		return stats_failed();
 	return 0;
@@ -279,7 +280,8 @@ static int uzram_get_ready(void)
 		nbdkit_error("control=%s: %s", control_path, strerror(-err));
 		return -1;
 	}
-	/* last: if another device has all these, the file is its, too */
+	/* last: if another device has the same options, the file is its own,
+	 * too */
 	if (stats_path && try_stats()) {
 		end_control();
 		return -1;
@@ -313,7 +315,7 @@ static void write_stats(void)
 
 	if (fd >= 0) {
 		close(stats_fd);
-	} else { /* by now nbdkit may be another user */
+	} else { /* nbdkit may have changed its user by now */
 		fd = stats_fd;
 		(void)!ftruncate(fd, 0);
 		lseek(fd, 0, SEEK_SET);
@@ -373,7 +375,7 @@ static int uzram_block_size(void *handle, uint32_t *minimum,
 	(void)handle;
 	*minimum = 1;
 	*preferred = config.block;
-	*maximum = 0xffffffff; /* none of ours; nbdkit has its own */
+	*maximum = 0xffffffff; /* no limit of our own; nbdkit has one */
 	return 0;
 }
 
@@ -398,7 +400,7 @@ static int answer(int err, const char *what, uint64_t offset)
 
 	if (!err)
 		return 0;
-	/* a full device fails every write: told once */
+	/* a full device fails every write: report it once */
 	limit = count_of(&dev->limit_pages) + 1;
 	if (err == -ENOSPC)
 		told = atomic_exchange(&told_limit, limit) == limit;
@@ -408,7 +410,7 @@ static int answer(int err, const char *what, uint64_t offset)
 		nbdkit_error("%s at %llu: %s", what, (unsigned long long)offset,
 			     err == -ENOSPC ? "mem_limit is reached"
 					    : strerror(-err));
-	/* clients know what to do about a device that is full */
+	/* clients know how to handle a full device */
 	nbdkit_set_error(err == -ENOMEM ? ENOSPC : -err);
 	return -1;
 }
@@ -439,7 +441,7 @@ static int uzram_pwrite(void *handle, const void *buf, uint32_t count,
 	return answer(uzram_write(handle, buf, count, offset), "write", offset);
 }
 
-/* What is written is in memory, where it stays. */
+/* Does nothing: data that was written is in memory and stays there. */
 static int uzram_flush(void *handle, uint32_t flags)
 {
 	(void)handle;
@@ -464,7 +466,7 @@ static int uzram_nbd_zero(void *handle, uint32_t count, uint64_t offset,
 		return answer(-EINVAL, "zero", offset);
 	if (flags & NBDKIT_FLAG_FAST_ZERO &&
 	    uzram_zero_is_slow(handle, count, offset)) {
-		nbdkit_set_error(EOPNOTSUPP); /* no fault: nothing to log */
+		nbdkit_set_error(EOPNOTSUPP); /* not an error: do not log it */
 		return -1;
 	}
 	return answer(uzram_zero(handle, count, offset,
@@ -495,7 +497,7 @@ static int uzram_extents(void *handle, uint32_t count, uint64_t offset,
 			next = index * block;
 		} while (next < end &&
 			 uzram_extent(handle, index, &next_index) == type);
-		/* nbdkit does not take more than it asked for */
+		/* nbdkit does not accept more than it asked for */
 		if (next > end)
 			next = end;
 		if (nbdkit_add_extent(extents, offset, next - offset,
@@ -529,7 +531,7 @@ static struct nbdkit_plugin plugin = {
 	.can_zero = yes,
 	.can_fast_zero = yes,
 	.can_extents = yes,
-	.can_multi_conn = yes, /* all connections see the same at all times */
+	.can_multi_conn = yes, /* all connections always see the same data */
 	.can_fua = fua_native,
 	.pread = uzram_pread,
 	.pwrite = uzram_pwrite,

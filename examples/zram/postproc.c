@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* postproc.c - blocks that are dealt with later: marked idle, written to the
- * backing file, compressed again with another algorithm.
+/* postproc.c - processes stored blocks later: marks them idle, writes them to
+ * the backing file, compresses them again with another algorithm.
  *
  * Kernel origin: drivers/block/zram/zram_drv.c mark_idle, zram_writeback_slots,
- * recompress_slot. Differs: compressing again, too, is done without the slot's
- * lock; slots are taken in their order, not the largest first.
- * Guarantee: a block is in memory until it is in the file. Whoever reads or
- * changes it meanwhile clears SLOT_PP_SLOT, and it stays as it is.
+ * recompress_slot. Differs: also compressing again is done without the slot's
+ * lock; slots are taken in order of index, not the largest first.
+ * Guarantee: a block is in memory until it is in the file. A thread that reads
+ * or changes it meanwhile clears SLOT_PP_SLOT, and the block is not moved.
  */
 #define _GNU_SOURCE
 #include "zram.h"
@@ -32,7 +32,7 @@ unsigned long uzram_mark_idle(struct uzram *dev, unsigned long seconds)
 		if (!slot_in_pool(slot_word(slot)))
 			continue;
 		slot_lock(slot);
-		/* may be later than `time`: clients go on meanwhile */
+		/* may be later than `time`, because clients go on meanwhile */
 		used = atomic_load(&slot->used);
 		if (slot_in_pool(slot_word(slot)) &&
 		    (!seconds || (used <= time && time - used >= seconds))) {
@@ -65,7 +65,7 @@ static bool wanted(uint32_t word, const struct uzram_job *job)
 }
 
 /* Selects a slot: reads its block and marks it.
- * Return: 1; 0 if it is not wanted (any more); a negative errno. */
+ * Return: 1; 0 if the slot is not wanted, or not any more; a negative errno. */
 static int select_slot(struct uzram *dev, struct slot *slot,
 		       const struct uzram_job *job, uint32_t unwanted,
 		       void *block, uint32_t *word)
@@ -88,8 +88,8 @@ static int select_slot(struct uzram *dev, struct slot *slot,
 	return err ? err : 1;
 }
 
-/* Takes the lock again. Return: with the lock held, is the slot as selected?
- * The mark is gone then. */
+/* Takes the lock again, and clears the mark. Return: is the slot still as it
+ * was selected? The lock is held. */
 static bool lock_selected(struct slot *slot)
 {
 	bool same;
@@ -115,7 +115,8 @@ static int writeback_slot(struct uzram *dev, struct slot *slot,
 	uint32_t word;
 	int err;
 
-	/* asked first: a full file ends the job without reading anything */
+	/* checked first: if the file is full, the job ends before it reads a
+	 * block */
 	if (!wanted(slot_word(slot), job))
 		return 0;
 	to = backing_alloc(&dev->backing);
@@ -177,7 +178,7 @@ static unsigned int class_of(struct uzram *dev, size_t size)
 			       sizeof(unsigned long)));
 }
 
-/* Does an object of so many bytes take less memory than the old one? */
+/* Does an object of that size take less memory than the old one? */
 static bool smaller(struct uzram *dev, size_t size, size_t old)
 {
 	return class_of(dev, size) < class_of(dev, old);
@@ -219,7 +220,7 @@ static int recompress_slot(struct uzram *dev, struct slot *slot,
 		return 0;
 	}
 	if (!err && !(same && better)) {
-		zs_free(dev->pool, object.handle); /* may be none */
+		zs_free(dev->pool, object.handle); /* 0 if there is none */
 		done->skipped++;
 	}
 	return err;

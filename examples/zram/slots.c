@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* slots.c - memory of the slot table, walks over it, and waiting for a slot's
+/* slots.c - memory of the slot table, walks over it, waits for a slot's
  * lock. */
 #define _GNU_SOURCE
 #include "slots.h"
@@ -11,12 +11,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Tries before a waiter sleeps: about the time of an uncompressed copy. */
+/* Tries before a waiter sleeps: about the time in which a block is copied. */
 #define SPINS 64
 
-/* Address space whose memory is taken as it is used. Where all memory that
- * comes is locked (mlockall, as nbdkit --swap does), too: without rights nothing
- * is filled in, and from then on only what is used is locked. */
+/* Reserves address space; memory is taken when it is used. Also under
+ * mlockall(MCL_FUTURE), which nbdkit --swap calls: a mapping without access
+ * rights is not filled in, and mlock2 then locks only the memory that is
+ * used. */
 static void *reserve(size_t bytes)
 {
 	void *map = mmap(NULL, bytes, PROT_NONE,
@@ -31,7 +32,7 @@ static void *reserve(size_t bytes)
 		munmap(map, bytes);
 		return NULL;
 	}
-	/* 2 MiB for one slot in use are too much; old kernels have no such */
+	/* one used slot must not take 2 MiB; old kernels lack this call */
 	madvise(map, bytes, MADV_NOHUGEPAGE);
 	return map;
 }
@@ -41,7 +42,7 @@ int slot_table_init(struct slot_table *table, size_t nr)
 	size_t chunks = nr / SLOT_CHUNK + (nr % SLOT_CHUNK ? 1 : 0);
 	size_t bytes = nr * sizeof(struct slot);
 
-	/* the summary is smaller than the slots */
+	/* the summary is smaller than the slots, so it fits, too */
 	if (nr > SIZE_MAX / 2 / sizeof(struct slot))
 		return -ENOMEM;
 	table->bytes = bytes + chunks_bytes(chunks);
@@ -64,7 +65,7 @@ void slot_table_destroy(struct slot_table *table)
 
 void slot_table_empty(struct slot_table *table)
 {
-	/* locked memory stays; then it is as it was */
+	/* this fails on locked memory, which then stays as it was */
 	madvise(table->slots, table->bytes, MADV_DONTNEED);
 }
 
@@ -89,7 +90,7 @@ static void futex(struct slot *slot, int op, uint32_t value)
 	syscall(SYS_futex, &slot->word, op, value, NULL, NULL, 0);
 }
 
-/* Takes the lock with the waiters' bit set: there may be others asleep. */
+/* Takes the lock with the waiters' bit set, because other waiters may sleep. */
 void slot_lock_wait(struct slot *slot)
 {
 	uint32_t word;

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Units that one of the kernel's blocks has: bd_stat counts in 4 KiB. */
+/* Unit of bd_stat, in bytes: the kernel counts in 4 KiB. */
 #define BD_UNIT 4096
 
 enum unit { UNIT_BYTES, UNIT_BLOCKS, UNIT_PAGES, UNIT_COUNT, UNIT_PERCENT };
@@ -13,7 +13,7 @@ enum unit { UNIT_BYTES, UNIT_BLOCKS, UNIT_PAGES, UNIT_COUNT, UNIT_PERCENT };
 static const char *const unit_names[] = { "bytes", "blocks", "pages", "",
 					  "percent" };
 
-/* Figures, one after the other, to whoever shows them. */
+/* Hands figures one by one to the function that shows them. */
 struct show {
 	FILE *out;
 	bool json;

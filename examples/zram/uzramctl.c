@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* uzramctl - tells a running uzram.so what to do, through its control
- * socket. */
+/* uzramctl - controls a running uzram.so through its control socket. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -62,20 +61,21 @@ __attribute__((noreturn)) static void usage(const char *what)
 	exit(2);
 }
 
-/* What is printed goes to where it should, or it is an error: told before
- * anything is done, and not to a server that got the place of what is closed. */
+/* Checks, before anything is done, that stdout and stderr can be written. If
+ * one were closed, the connection could get its number, and the output would go
+ * to the server. */
 static void check_standard(void)
 {
 	int flags = fcntl(STDOUT_FILENO, F_GETFL);
 
-	/* a pipe whose reader is gone is an error as others */
+	/* a pipe without a reader is an error like others */
 	signal(SIGPIPE, SIG_IGN);
 	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
 		die("standard output cannot be written: it is %s",
 		    flags < 0 ? "closed" : "open for reading only");
 }
 
-/* All that was printed is where it should be. */
+/* Checks that all output was written. */
 static void finish_output(void)
 {
 	if (fflush(stdout) || ferror(stdout) || close(STDOUT_FILENO))
@@ -108,8 +108,8 @@ static void send_words(int fd, const char *path, char **words)
 		die("%s: %s", path, strerror(errno));
 }
 
-/* All of the answer: the server does not wait for whoever reads what we print.
- * Return: a string, with its length. */
+/* Reads the whole answer, because the server does not wait for the reader of
+ * our output. Return: a string, with its length. */
 static char *receive(int fd, const char *path, size_t *len)
 {
 	char *answer = NULL, buffer[4096];
@@ -152,7 +152,7 @@ int main(int argc, char **argv)
 		if (option == 'h')
 			return print_help();
 		if (option != 's')
-			return 2; /* getopt told why */
+			return 2; /* getopt has printed why */
 		path = optarg;
 	}
 	if (optind == argc)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* zram.c - blocks of the device: compressing into the pool, reading, freeing.
  *
- * Kernel origin: drivers/block/zram/zram_drv.c zram_read_page,
- * zram_write_page, zram_free_page and the deferred series' slot_free_extract,
- * slot_free, slot_free_notify.
- * Differs: a request smaller than a block holds the slot's lock from reading
- * to writing, so that two clients' halves of one block both arrive. At the
- * memory limit the pool is compacted before the error.
+ * Kernel origin: drivers/block/zram/zram_drv.c zram_read_page, zram_write_page,
+ * zram_free_page and the deferred series' slot_free_extract, slot_free,
+ * slot_free_notify.
+ * Differs: a request smaller than a block holds the slot's lock from reading to
+ * writing. So if two clients write the two halves of a block, both are stored.
+ * At the memory limit the pool is compacted before the error.
  * Guarantees: A. a write that fails leaves the block as it was. B. no lock is
  * held while a whole block is compressed.
  */
@@ -27,8 +27,8 @@ static uint32_t now_seconds(void)
 	return (uint32_t)now.tv_sec;
 }
 
-/* Somebody uses the block: it is not idle, and whoever post-processes it
- * leaves it alone. */
+/* A client uses the block: it is not idle, and post-processing leaves it as it
+ * is. */
 static void slot_accessed(struct slot *slot)
 {
 	uint32_t now = now_seconds();
@@ -44,7 +44,7 @@ static bool same_filled(const void *block, size_t len, unsigned long *value)
 	const unsigned char *bytes = block;
 	size_t rest = len - sizeof(*value);
 
-	/* the last word first: most blocks end otherwise than they begin */
+	/* the last word first: in most blocks it differs from the first */
 	if (memcmp(bytes, bytes + rest, sizeof(*value)) != 0 ||
 	    memcmp(bytes, bytes + sizeof(*value), rest) != 0)
 		return false;
@@ -67,9 +67,9 @@ static void fill(unsigned char *buf, size_t len, size_t at, unsigned long value)
 
 /* The part of one block that a range touches. */
 struct part {
-	size_t index; /* of the block */
-	size_t at, len; /* bytes in the block */
-	bool whole; /* all of the block that is in the device */
+	size_t index; /* index of the block */
+	size_t at, len; /* bytes from the block's start; bytes */
+	bool whole; /* the whole block, as far as the device goes */
 };
 
 static bool next_part(const struct uzram *dev, uint64_t *offset, uint64_t *left,
@@ -91,7 +91,7 @@ static bool next_part(const struct uzram *dev, uint64_t *offset, uint64_t *left,
 	return true;
 }
 
-/* As next_part, but goes over what has nothing stored. */
+/* As next_part, but skips blocks without data. */
 static bool next_used_part(const struct uzram *dev, uint64_t *offset,
 			   uint64_t *left, struct part *part)
 {
@@ -110,13 +110,14 @@ static bool next_used_part(const struct uzram *dev, uint64_t *offset,
 
 /* ---- freeing ------------------------------------------------------------ */
 
-/* All the bookkeeping of a slot that becomes empty, without the free itself.
- * Locks: the slot's. Return: the handle to free, 0 if there is none. */
+/* All bookkeeping of a slot that becomes empty, except the free itself. Locks:
+ * needs the slot's. Return: the handle to free, 0 if there is none. */
 static unsigned long slot_free_extract(struct uzram *dev, struct slot *slot)
 {
 	struct uzram_counters *counters = &dev->counters;
 	unsigned long handle = slot->handle;
-	/* idle, incompressible, post-processing: one masked write */
+	/* clears idle, incompressible and post-processing in one masked
+	 * write */
 	uint32_t old = slot_take_all(slot);
 
 	if (!slot_filled(old))
@@ -143,7 +144,7 @@ void uzram_slot_free(struct uzram *dev, struct slot *slot)
 	zs_free(dev->pool, slot_free_extract(dev, slot));
 }
 
-/* As slot_free_extract, of a slot that stays empty. */
+/* As slot_free_extract, for a slot that stays empty. */
 static unsigned long slot_empty(struct uzram *dev, struct slot *slot)
 {
 	bool filled = slot_filled(slot_word(slot));
@@ -154,8 +155,8 @@ static unsigned long slot_empty(struct uzram *dev, struct slot *slot)
 	return handle;
 }
 
-/* What a client overwrote, zeroed or trimmed: at once, as in the kernel, or for
- * the next write to take. */
+/* Frees what a client overwrote, zeroed or trimmed: at once, as in the kernel,
+ * or keeps it for the next write. */
 static void free_for_next(struct uzram *dev, unsigned long handle)
 {
 	if (dev->config.defer == ZS_DEFER_REUSE)
@@ -170,7 +171,7 @@ static bool frees_as_swap_slot(const struct uzram *dev)
 	       dev->config.defer == ZS_DEFER_PERCPU;
 }
 
-/* A freed swap slot: whoever tells of it must not be held up. */
+/* Frees a swap slot. The caller, who notifies us, must not be delayed. */
 static void slot_free_notify(struct uzram *dev, struct slot *slot)
 {
 	unsigned long handle;
@@ -206,9 +207,9 @@ static bool over_limit(struct uzram *dev, unsigned long *pages)
 	return limit && *pages > limit;
 }
 
-/* Is the pool above its limit also without what only waits to be freed? An
- * object that does not fit is freed in here: who comes next has its room.
- * Locks: takes compact_lock. */
+/* Is the pool above its limit even without what only waits to be freed? Frees
+ * an object that does not fit here, so that the next thread that gets the lock
+ * has its room. Locks: takes compact_lock. */
 static bool stays_over_limit(struct uzram *dev, unsigned long handle,
 			     unsigned long *pages)
 {
@@ -259,7 +260,7 @@ int uzram_make_object(struct uzram *dev, struct streams *streams, bool raw,
 	size = codec->compress(stream->state, streams->algo.level, block, len,
 			       stream->out, dev->huge_size - 1);
 	object->word = size ? (uint32_t)size : (uint32_t)len | SLOT_HUGE;
-	if (!size) { /* raw: nothing more is wanted of the stream */
+	if (!size) { /* raw: the stream is not needed any more */
 		streams_put(stream);
 		stream = NULL;
 		size = len;
@@ -293,7 +294,7 @@ void uzram_slot_put(struct uzram *dev, struct slot *slot,
 	count_add(&counters->compr_bytes, slot_size(object->word));
 }
 
-/* A whole block as it is to be stored: same-filled, compressed or raw. */
+/* Makes a whole block for storing: same-filled, compressed or raw. */
 static int make_block(struct uzram *dev, const void *block,
 		      struct uzram_object *object)
 {
@@ -327,7 +328,7 @@ static int write_block(struct uzram *dev, struct slot *slot, const void *block)
 	return 0;
 }
 
-/* Data NULL: zeroes. */
+/* data NULL: zeroes. */
 static void change_part(unsigned char *block, const struct part *part,
 			const void *data)
 {
@@ -337,9 +338,10 @@ static void change_part(unsigned char *block, const struct part *part,
 		memset(block + part->at, 0, part->len);
 }
 
-/* Part of a block near which nothing is stored. Its slot is locked only when
- * there is something to put in it: a write that fails takes no memory of the
- * table. Return: 0, a negative errno, or 1 if the block is filled meanwhile. */
+/* Writes a part of a block in a range without data. Locks the slot only when
+ * there is something to store, so a write that fails takes no memory of the
+ * table. Return: 0, a negative errno, or 1 if the block was filled
+ * meanwhile. */
 static int write_first_part(struct uzram *dev, const struct part *part,
 			    const void *data, unsigned char *block)
 {
@@ -363,7 +365,7 @@ static int write_first_part(struct uzram *dev, const struct part *part,
 	return filled;
 }
 
-/* Part of a block; data NULL: zeroes. */
+/* Writes a part of a block; data NULL: zeroes. */
 static int write_part(struct uzram *dev, const struct part *part,
 		      const void *data)
 {
@@ -431,7 +433,7 @@ int uzram_read_slot(struct uzram *dev, struct slot *slot, void *buf, size_t len,
 		count_add(&dev->counters.bd_reads, 1);
 		return backing_read(&dev->backing, slot->handle, buf, len, at);
 	}
-	/* same-filled; 0 when empty */
+	/* same-filled; 0 for an empty slot */
 	fill(buf, len, at, slot->handle);
 	return 0;
 }
@@ -492,8 +494,8 @@ int uzram_write(struct uzram *dev, const void *buf, size_t count,
 	return err;
 }
 
-/* Is there anything to free? Without the lock: a write at the same time is
- * before or after. */
+/* Is there anything to free? Without the lock: a write at the same time counts
+ * as before or after. */
 static bool worth_freeing(struct uzram *dev, size_t index)
 {
 	return slot_table_used(&dev->table, index) &&
@@ -512,7 +514,7 @@ int uzram_zero(struct uzram *dev, uint64_t count, uint64_t offset,
 							       &count, &part)) {
 		struct slot *slot = &dev->table.slots[part.index];
 
-		/* zeroes in an empty block change nothing */
+		/* zeroes change nothing in an empty block */
 		if (may_trim && !worth_freeing(dev, part.index))
 			continue;
 		if (!part.whole) {
@@ -544,7 +546,7 @@ bool uzram_zero_is_slow(struct uzram *dev, uint64_t count, uint64_t offset)
 {
 	uint64_t end = offset + count, tail = end % dev->config.block;
 
-	/* those between the first and the last are whole */
+	/* all blocks between the first and the last are whole */
 	return part_is_filled(dev, count, offset) ||
 	       (tail < count && part_is_filled(dev, tail, end - tail));
 }

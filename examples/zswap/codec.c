@@ -90,7 +90,8 @@ struct codec_context *codec_get(struct codec *codec)
 	unsigned int first = cpu > 0 ? (unsigned int)cpu : 0;
 	struct codec_context *context;
 
-	/* The CPU's own is in its cache; who has it may just be preempted. */
+	/* The CPU's own context is in its cache. A thread that has it may be
+	 * preempted. */
 	for (unsigned int i = 0; i < codec->nr_contexts; i++) {
 		context = &codec->context[(first + i) % codec->nr_contexts];
 		if (!pthread_mutex_trylock(&context->lock))

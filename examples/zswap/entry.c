@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* entry.c - see entry.h.
  *
- * Kernel origin: the xarrays of mm/zswap.c, one for each 64 MiB of swap, with
- * a lock each; here parts of a hash table.
+ * Kernel origin: the xarrays of mm/zswap.c, one for each 64 MiB of swap, with a
+ * lock each; here parts of a hash table.
  * Callers: zswap.c, writeback.c.
- * Locks: takes one part's lock at a time, the cache's, or wait_lock with a
- * part's within. No call of the library, and nothing that sleeps but malloc,
- * is under one of them.
- * Guarantee: E1 for want of memory the buckets get longer; nothing fails but
- *  index_init and entry_alloc.
+ * Locks: takes one part's lock at a time, or the cache's, or wait_lock and then
+ * a part's. Under them it calls nothing of the library, and nothing that sleeps
+ * except malloc.
+ * Guarantee: E1 without memory the buckets get longer; only index_init and
+ * entry_alloc can fail.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #include "entry.h"
 
 #define CHUNK_ENTRIES 1023
-#define MIN_BUCKETS 16ul /* of a part */
+#define MIN_BUCKETS 16ul /* in each part */
 
 /* ---- cache --------------------------------------------------------------- */
 
@@ -103,20 +103,21 @@ void entry_list_del(struct entry_list *list, struct zswap_entry *entry)
 
 /* ---- buckets ------------------------------------------------------------- */
 
-/* Neighbours must not share a bucket, nor must every 512th. */
+/* Spreads neighbours, and every 512th offset, over different buckets. */
 static uint64_t hash_offset(uint64_t offset)
 {
 	offset *= 0x9e3779b97f4a7c15u;
 	return offset ^ offset >> 32;
 }
 
-/* By the highest bits; buckets are by the lowest. */
+/* The part is chosen by the highest bits of the hash, the bucket by the
+ * lowest. */
 static struct index_part *part_of(struct entry_index *index, uint64_t offset)
 {
 	return &index->part[hash_offset(offset) >> (64 - INDEX_PART_BITS)];
 }
 
-/* Locks: needs the part's. Return: the link to the offset's entry, or the one
+/* Locks: needs the part's. Return: the link to the offset's entry, or the link
  * at the end of its bucket, which is NULL. */
 static struct zswap_entry **find(struct index_part *part, uint64_t offset)
 {
@@ -128,7 +129,7 @@ static struct zswap_entry **find(struct index_part *part, uint64_t offset)
 	return link;
 }
 
-/* Changes the number of buckets, or leaves it if there is no memory.
+/* Changes the number of buckets; leaves it as it is if there is no memory.
  * Locks: needs the part's. */
 static void resize(struct index_part *part, unsigned long nr_buckets)
 {
@@ -151,8 +152,8 @@ static void resize(struct index_part *part, unsigned long nr_buckets)
 	free(old);
 }
 
-/* Less than one entry in a bucket: each is a cache miss. Locks: needs the
- * part's. */
+/* Keeps fewer entries than buckets: each entry of a bucket is a cache miss.
+ * Locks: needs the part's. */
 static void fit(struct index_part *part)
 {
 	if (part->nr_entries > part->nr_buckets)
@@ -201,8 +202,8 @@ bool entry_trylock(struct zswap_entry *entry)
 	return atomic_compare_exchange_strong(&entry->locked, &unlocked, 1);
 }
 
-/* An entry that was locked is no longer in the way of who looks its offset
- * up. Who waits counts itself before it looks: so either it sees what the
+/* An entry that was locked is unlocked or gone. Wakes the threads that look its
+ * offset up. A waiter counts itself before it looks. So either it sees what the
  * caller did before, or the caller sees it waiting. */
 static void wake_waiters(struct entry_index *index)
 {
@@ -219,15 +220,15 @@ void entry_unlock(struct entry_index *index, struct zswap_entry *entry)
 	wake_waiters(index);
 }
 
-/* Return: false if there is one, but somebody else has it locked. An entry
- * that is being removed is one of those until it is out of the table. */
+/* Return: false if there is an entry, but another thread has it locked. That
+ * includes an entry that is being removed, until it is out of the table. */
 static bool try_lock_entry(struct entry_index *index, uint64_t offset,
 			   struct zswap_entry **entry)
 {
 	struct index_part *part = part_of(index, offset);
 	bool done;
 
-	/* It is not freed while it is in the table. */
+	/* The entry is not freed while it is in the table. */
 	pthread_mutex_lock(&part->lock);
 	*entry = *find(part, offset);
 	done = !*entry || entry_trylock(*entry);
@@ -275,7 +276,8 @@ void index_replace(struct entry_index *index, struct zswap_entry *old,
 	struct index_part *part = part_of(index, old->offset);
 
 	pthread_mutex_lock(&part->lock);
-	/* Finds old again: as it is locked, nobody can have removed it. */
+	/* Find the old entry again. It is locked, so no other thread has
+	 * removed it. */
 	entry->next = old->next;
 	*find(part, old->offset) = entry;
 	pthread_mutex_unlock(&part->lock);

@@ -2,8 +2,8 @@
 /* fault.c - userfaultfd: opening it, and the threads that serve faults.
  *
  * A thread that touches a page that is away, or writes to one that is just
- * being taken away, sleeps in the kernel; a handler reads of it from the file
- * descriptor, brings the page, and so wakes the thread.
+ * being taken away, sleeps in the kernel. A handler reads the fault from the
+ * file descriptor, brings the page, and so wakes the thread.
  * Callers: uzswap.c, reclaim.c. Locks: takes the pager's; never holds it in a
  * system call that waits.
  * Guarantee: F1 every fault that was read is answered, by a page or SIGBUS.
@@ -30,8 +30,8 @@
 #define UFFD_USER_MODE_ONLY 1
 #endif
 
-/* Linux 6.6, in headers that are older. Asked for when a region is
- * registered. */
+/* New in Linux 6.6; older headers lack it. Whether the kernel has it is asked
+ * when a region is registered. */
 #ifndef UFFDIO_POISON
 #define _UFFDIO_POISON 0x08
 #define UFFDIO_POISON_MODE_DONTWAKE ((uint64_t)1 << 0)
@@ -50,7 +50,7 @@ struct uffdio_poison {
 struct handler {
 	struct uzswap *u;
 	pthread_t thread;
-	void *page; /* to decompress to */
+	void *page; /* buffer for decompression */
 };
 
 /* ---- opening ------------------------------------------------------------- */
@@ -150,8 +150,8 @@ static void wake(struct uzswap *u, char *address)
 	ioctl(u->uffd, UFFDIO_WAKE, &range);
 }
 
-/* Puts a page into the region; NULL: zeroes. Wakes nobody: who waits goes on
- * when the pager's own account is settled. */
+/* Puts a page into the region; NULL: zeroes. Wakes no thread: the waiters go on
+ * only when the pager's state is up to date. */
 static int put_page(struct uzswap *u, char *address, const void *from)
 {
 	struct uffdio_zeropage zero = {
@@ -173,8 +173,8 @@ static int put_page(struct uzswap *u, char *address, const void *from)
 	return result ? -errno : 0;
 }
 
-/* Must a page wait that is about to come in? Not when storing fails: it is
- * needed all the same, and beyond the limit is better than never. */
+/* Must a page wait before it comes in? Not if storing fails: then the limit is
+ * exceeded, because the page is needed. */
 static bool no_room(const struct uzswap *u)
 {
 	return u->used >= u->limit && !u->stuck;
@@ -201,7 +201,7 @@ static void count_in(struct uzswap *u)
 		u->stats.resident_peak = u->used;
 }
 
-/* Moves a page that is away into its region; @ahead: nobody waits for it.
+/* Moves a page that is away into its region. @ahead: no thread waits for it.
  * Locks: needs the lock; drops it meanwhile. Return: 0 or a negative errno;
  * then the page is where it was. */
 static int bring_page(struct uzswap *u, struct handler *handler, uint32_t slot,
@@ -226,7 +226,8 @@ static int bring_page(struct uzswap *u, struct handler *handler, uint32_t slot,
 	}
 	if (!err) {
 		err = put_page(u, address, bytes);
-		/* This is the only copy now: it goes back, or in. */
+		/* This is now the only copy: it must go back, or into the
+		 * region. */
 		while (err && from == PAGE_OUT &&
 		       swap_out(u->swap, slot, bytes)) {
 			sched_yield();
@@ -257,8 +258,8 @@ static int bring_page(struct uzswap *u, struct handler *handler, uint32_t slot,
 	return 0;
 }
 
-/* Return: how many pages, beyond that of a fault, are likely to be touched
- * next. Locks: needs the lock. */
+/* Return: how many pages after that of a fault are likely to be touched next.
+ * Locks: needs the lock. */
 static unsigned int plan_ahead(struct uzswap *u, uint32_t slot, int *direction)
 {
 	struct stream *stream;
@@ -267,8 +268,8 @@ static unsigned int plan_ahead(struct uzswap *u, uint32_t slot, int *direction)
 		int64_t beyond, from_last;
 
 		stream = &u->streams[i];
-		/* Pages that are there make no faults: a little further on is
-		 * on the way, too. */
+		/* Resident pages cause no faults, so a fault a little further
+		 * on belongs to the stream, too. */
 		beyond = ((int64_t)slot - stream->next) * stream->direction;
 		from_last = (int64_t)slot - stream->last;
 		if (stream->window && beyond >= 0 &&
@@ -295,7 +296,7 @@ static unsigned int plan_ahead(struct uzswap *u, uint32_t slot, int *direction)
 	return 0;
 }
 
-/* Brings pages nobody waits for, as planned in an epoch.
+/* Brings pages that no thread waits for, as planned in an epoch.
  * Locks: needs the lock; drops it. */
 static void read_ahead(struct uzswap *u, struct handler *handler, uint32_t slot,
 		       int direction, unsigned int nr, unsigned long epoch)
@@ -305,7 +306,8 @@ static void read_ahead(struct uzswap *u, struct handler *handler, uint32_t slot,
 		enum page_state state;
 
 		slot = (uint32_t)((int64_t)slot + direction);
-		/* Looked up again each time: it may have been freed. */
+		/* Looked up again each time, because the region may have been
+		 * freed. */
 		region = region_of_slot(u, slot);
 		if (!region || region->dying || region->epoch != epoch ||
 		    u->used + 1 >= u->limit)
@@ -322,9 +324,9 @@ static void read_ahead(struct uzswap *u, struct handler *handler, uint32_t slot,
 
 /* ---- serving ------------------------------------------------------------- */
 
-/* Who wrote to a page waits, and the page is there: its write protection was
- * not taken back when it could not be taken away. Nobody may copy the page
- * meanwhile, so it is BUSY. Locks: needs the lock; drops it. */
+/* A thread wrote to a page that is resident and waits: the page could not be
+ * taken away, and its write protection was left. No other thread may copy the
+ * page meanwhile, so it is BUSY. Locks: needs the lock; drops it. */
 static void allow_writes(struct uzswap *u, uint32_t slot, char *address)
 {
 	page_list_del(u, &u->active, slot);
@@ -349,13 +351,13 @@ static bool poison(struct uzswap *u, char *address)
 	return !result;
 }
 
-/* Tells who waits for a page that it cannot be brought. Poison does so for
- * all: SIGBUS, or EFAULT for a system call. It is taken off once they had the
- * time to see it; who had not asks again. Without it a signal has to do: a
- * system call does not see that, and asks again for ever, but not more often
- * than the handler sleeps here.
- * Locks: needs the lock; drops it. The page is BUSY meanwhile: who brought it
- * would lose it when the poison is taken off. */
+/* Tells the threads that wait for a page that it cannot be brought. Poison does
+ * so for all: SIGBUS, or EFAULT in a system call. It is removed after they had
+ * time to see it; a thread that comes later asks again. Without poison a signal
+ * is sent. A system call does not see that, and asks again for ever, but at
+ * most as often as the handler sleeps here.
+ * Locks: needs the lock; drops it. The page is BUSY meanwhile: removing the
+ * poison would lose a page that another thread brought. */
 static void refuse(struct uzswap *u, const struct uffd_msg *msg, uint32_t slot,
 		   char *address)
 {
@@ -395,8 +397,8 @@ static void serve(struct uzswap *u, struct handler *handler,
 	address -= address % u->page_size;
 	page = (char *)address;
 	pthread_mutex_lock(&u->lock);
-	/* While this thread waits another may bring the page, and wake who
-	 * touched it: then even the region may be gone. */
+	/* While this thread waits, another may bring the page and wake the
+	 * thread that touched it. After that even the region may be gone. */
 	while (!err) {
 		region = region_of_address(u, address);
 		if (!region || region->dying) {
@@ -450,7 +452,8 @@ static void *handle(void *arg)
 	while (poll(fds, 2, -1) >= 0 || errno == EINTR) {
 		if (fds[1].revents)
 			break;
-		/* One at a time: the others are for other handlers. */
+		/* Read one fault at a time and leave the others to other
+		 * handlers. */
 		while (read(u->uffd, &msg, sizeof(msg)) == sizeof(msg))
 			if (msg.event == UFFD_EVENT_PAGEFAULT)
 				serve(u, handler, &msg);

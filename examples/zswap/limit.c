@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* limit.c - the limit of the pools' size, and what is freed before it speaks.
+/* limit.c - the limit of the pools' size, and what is freed before a store
+ * fails.
  *
- * The limit counts pages of the pools. Dead things are in them too: handles
+ * The limit counts pages of the pools. Some of their contents are dead: handles
  * that wait in a pool's queue, or are kept for reuse; a pool whose last entry
- * is gone; places between objects that compaction would free.
- * Kernel origin: mm/zswap.c zswap_check_limits. Added: L1, L2. In the kernel
- * a queue of freed handles is short, and what is free between objects is the
- * shrinker's business.
- * Callers: zswap.c, writeback.c, pool.c. Locks: takes room_lock, with
- * pools_lock and worker_lock within; whoever holds an entry's lock may call.
+ * is gone; free places that compaction would give back.
+ * Kernel origin: mm/zswap.c zswap_check_limits. Added: L1, L2. In the kernel a
+ * queue of freed handles is short, and the shrinker deals with free places.
+ * Callers: zswap.c, writeback.c, pool.c. Locks: takes room_lock, and under it
+ * pools_lock and worker_lock; a caller may hold an entry's lock.
  * Guarantees:
- *  L1 A store fails at the limit only if the pools are still too large with
- *     all freed that was dropped before, and compacted if that is enough. What
- *     compaction could not free the last time is left to the worker.
- *  L2 The worker writes nothing back while something dead is in the pools,
- *     but for places too small to be worth compaction.
+ *  L1 A store fails at the limit only if the pools are still too large after
+ *     everything that was dropped before is freed, and after compaction if that
+ *     can be enough. What compaction could not free the last time is left to
+ *     the worker.
+ *  L2 The worker writes nothing back while anything dead is in the pools,
+ *     except free places too small to be worth compaction.
  *  L3 A store that must fail because of live pages frees and compacts nothing,
- *     and waits for nobody.
+ *     and waits for no other thread.
  */
 #include "internal.h"
 
@@ -54,11 +55,11 @@ static unsigned long freeable_pages(struct zswap *z)
 	return pages;
 }
 
-/* Locks: needs room_lock: who finds it taken waits, until what others are just
- * freeing is free. */
+/* Locks: needs room_lock. A thread that finds it taken waits until another
+ * thread's free is done. */
 static bool free_dead(struct zswap *z)
 {
-	/* What is counted was queued before. */
+	/* Everything that is counted here was queued before. */
 	unsigned long dead = atomic_load(&z->dead);
 
 	if (dead == atomic_load(&z->dead_freed))
@@ -85,11 +86,11 @@ bool zswap_free_dead(struct zswap *z)
 static void compact(struct zswap *z)
 {
 	zswap_visit_pools(z, compact_pool);
-	/* Objects that are being read, for instance. */
+	/* For example objects that are being read. */
 	atomic_store(&z->not_freeable, freeable_pages(z));
 }
 
-/* Would compaction bring the pools from @size to less than @most? */
+/* Would compaction reduce the pools from @size to less than @most? */
 static bool compaction_would_do(struct zswap *z, uint64_t size, uint64_t most)
 {
 	unsigned long pages = freeable_pages(z);
@@ -100,11 +101,11 @@ static bool compaction_would_do(struct zswap *z, uint64_t size, uint64_t most)
 	return size - (bytes < size ? bytes : size) < most;
 }
 
-/* Frees what is dead if that may bring the pools below @most.
- * Return: their size. */
+/* Frees dead objects if that may reduce the pools below @most.
+ * Return: the size of the pools. */
 static uint64_t make_room(struct zswap *z, uint64_t size, uint64_t most)
 {
-	/* What lives needs as much alone, however dense it is. */
+	/* The live pages alone need as much, however dense they are. */
 	if (stat_read(&z->stored_bytes) >= most ||
 	    (!zswap_dead_waits(z) && !compaction_would_do(z, size, most)))
 		return size;
@@ -119,8 +120,8 @@ static uint64_t make_room(struct zswap *z, uint64_t size, uint64_t most)
 	return size;
 }
 
-/* With hysteresis: from the moment the limit is reached, until the pools are
- * down to the threshold. */
+/* With hysteresis: true from the time when the limit is reached until the pools
+ * have shrunk to the threshold. */
 bool zswap_limit_reached(struct zswap *z)
 {
 	bool full =
@@ -148,8 +149,8 @@ uint64_t zswap_excess(struct zswap *z)
 	free_dead(z);
 	size = zswap_pool_size(z);
 	freeable = (uint64_t)freeable_pages(z) * z->options.page_size;
-	/* If it is not enough, and less than 1/32 of the pools, it is not
-	 * worth to move anything. */
+	/* If compaction is not enough, and would free less than 1/32 of the
+	 * pools, it is not worth the work. */
 	if (size > most && (freeable >= size - most || freeable > size / 32)) {
 		compact(z);
 		size = zswap_pool_size(z);

@@ -22,7 +22,7 @@ int os_keep_fd(int fd)
 
 void *os_map(size_t bytes)
 {
-	/* What may not be touched is not filled either; it stays locked. */
+	/* Memory without access rights is not filled in; it stays locked. */
 	void *p = mmap(NULL, bytes, PROT_NONE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	int err;
@@ -41,7 +41,7 @@ int os_drop(void *base, size_t bytes)
 {
 	if (!madvise(base, bytes, MADV_DONTNEED))
 		return 0;
-	/* EINVAL is how the system says that it is locked. */
+	/* The system reports locked memory with EINVAL. */
 	if (errno == EINVAL && !munlock(base, bytes) &&
 	    !madvise(base, bytes, MADV_DONTNEED))
 		return 0;

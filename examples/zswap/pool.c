@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* pool.c - the pools of a zswap: one in use, and one more for each compressor
- * that was used before, until its last entry is gone.
+/* pool.c - the pools of a zswap: the current one, and one for each earlier
+ * compressor, until its last entry is gone.
  *
  * Kernel origin: mm/zswap.c zswap_pool_create, zswap_pool_get/put,
  * zswap_total_pages.
- * Locks: takes pools_lock. A pool without references is out of reach: who
- * takes one more looks under pools_lock.
+ * Locks: takes pools_lock. A pool without references cannot be found any more:
+ * references are only taken under pools_lock.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -74,7 +74,7 @@ struct zswap_pool *zswap_pool_get(struct zswap *z)
 	struct zswap_pool *pool;
 
 	pthread_mutex_lock(&z->pools_lock);
-	pool = z->current; /* which has a reference, as long as it is that */
+	pool = z->current; /* the current pool always has a reference */
 	atomic_fetch_add(&pool->refs, 1);
 	pthread_mutex_unlock(&z->pools_lock);
 	return pool;
@@ -84,8 +84,8 @@ void zswap_pool_put(struct zswap *z, struct zswap_pool *pool)
 {
 	if (atomic_fetch_sub(&pool->refs, 1) != 1)
 		return;
-	/* The worker destroys it: that may take long, and this may be a path
-	 * that somebody waits for. */
+	/* The worker destroys the pool: that may take long, and a thread may
+	 * wait for the caller. */
 	zswap_note_dead(z);
 	zswap_kick(z, false);
 }
@@ -100,7 +100,8 @@ void zswap_for_each_pool(struct zswap *z,
 	pthread_mutex_unlock(&z->pools_lock);
 }
 
-/* The next pool in the list, or the first, that is not dead. Puts @pool. */
+/* The next pool of the list that is not dead; after the last the first one.
+ * Puts @pool. */
 static struct zswap_pool *get_next(struct zswap *z, struct zswap_pool *pool)
 {
 	struct zswap_pool *next;

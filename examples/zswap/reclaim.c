@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* reclaim.c - takes pages away: the clock's hand, limbo, and the thread that
- * keeps the resident pages below the limit. See pager.h for the idea.
+/* reclaim.c - takes pages out of memory: the clock's hand, limbo, and the
+ * thread that keeps the resident pages below the limit. See pager.h for the
+ * idea.
  *
- * Taking a page: write protect it, so that it stays as it is; copy it to its
- * frame in limbo; MADV_DONTNEED. Who writes meanwhile sleeps, and is given the
- * page again from where it is then. Who only reads, reads on.
- * Callers: fault.c wakes the thread; uzswap.c. Locks: takes the pager's, drops
+ * To take a page: write protect it, so that it stays as it is; copy it to its
+ * frame in limbo; MADV_DONTNEED. A thread that writes to it meanwhile sleeps,
+ * and gets the page back from where it is then. A thread that only reads goes
+ * on.
+ * Callers: fault.c wakes the thread; uzswap.c. Locks: takes the pager's. Drops
  * it for all system calls and for compression.
  * Guarantee: R1 a page is in its region, in its frame, or in the swap space:
- *  it leaves one after it is in the next.
+ *  it leaves one only after it is in the next.
  */
 #include <errno.h>
 #include <sched.h>
@@ -26,8 +28,8 @@ struct batch {
 	unsigned int nr;
 };
 
-/* Words, as TSan must not see it: that the owner of the memory cannot write
- * meanwhile is the page tables' doing. */
+/* Copies words without TSan: the page tables keep the owner of the memory from
+ * writing meanwhile, and TSan does not know that. */
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define NOT_FOR_TSAN __attribute__((no_sanitize("thread")))
@@ -51,7 +53,7 @@ NOT_FOR_TSAN static void copy_page(void *to, const void *from, size_t bytes)
 
 /* ---- out of the region --------------------------------------------------- */
 
-/* Adds a RESIDENT page, and has a frame for it. Locks: needs the lock. */
+/* Adds a RESIDENT page to the batch, with a frame. Locks: needs the lock. */
 static void choose(struct uzswap *u, struct batch *batch, uint32_t slot)
 {
 	struct page *page = &u->pages[slot];
@@ -62,8 +64,8 @@ static void choose(struct uzswap *u, struct batch *batch, uint32_t slot)
 	batch->slot[batch->nr++] = slot;
 }
 
-/* The clock's hand: the oldest pages, but those that came back from limbo get
- * another turn. Locks: needs the lock. */
+/* The clock's hand: chooses the oldest pages, but those that came back from
+ * limbo get another turn. Locks: needs the lock. */
 static void choose_oldest(struct uzswap *u, struct batch *batch)
 {
 	unsigned long tries = u->active.count;
@@ -90,7 +92,7 @@ static int by_slot(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Neighbours: one system call for all of them. Locks: none; the pages are
+/* Takes neighbouring pages with one system call. Locks: none; the pages are
  * BUSY. Return: 0, or a negative errno, and they are still in the region. */
 static int take_run(struct uzswap *u, char *base, const uint32_t *frame,
 		    unsigned int nr)
@@ -109,8 +111,8 @@ static int take_run(struct uzswap *u, char *base, const uint32_t *frame,
 	return err;
 }
 
-/* Takes the pages of a batch, which are BUSY, to limbo.
- * Locks: needs the lock; drops it. Return: 0 or an error. */
+/* Moves the pages of a batch, which are BUSY, to limbo.
+ * Locks: needs the lock; drops it. Return: 0 or a negative errno. */
 static int take_batch(struct uzswap *u, struct batch *batch)
 {
 	uint32_t frame[BATCH];
@@ -150,8 +152,8 @@ static int take_batch(struct uzswap *u, struct batch *batch)
 /* ---- out of limbo -------------------------------------------------------- */
 
 /* Stores the oldest pages of limbo.
- * Locks: needs the lock; drops it. Return: how many, or a negative errno:
- * the page that could not be stored stays, as the newest. */
+ * Locks: needs the lock; drops it. Return: how many, or a negative errno; then
+ * the page that could not be stored stays in limbo as the newest. */
 static int put_out(struct uzswap *u, unsigned int nr)
 {
 	unsigned int done = 0;
@@ -184,7 +186,7 @@ static int put_out(struct uzswap *u, unsigned int nr)
 	return (int)done;
 }
 
-/* Others move what is in the way, or have all frames. */
+/* Other threads move the pages in question, or have all frames. */
 static void let_others(struct uzswap *u)
 {
 	pthread_mutex_unlock(&u->lock);
@@ -200,7 +202,7 @@ static int take_range(struct uzswap *u, uint64_t *slot, uint64_t end)
 	for (; *slot < end && batch.nr < BATCH && u->nr_free_frames; ++*slot) {
 		enum page_state state = u->pages[*slot].state;
 
-		/* Waits for nobody with pages in hand. */
+		/* Do not wait for others with pages in hand. */
 		if (state == PAGE_BUSY)
 			break;
 		if (state == PAGE_RESIDENT)
@@ -219,8 +221,8 @@ int reclaim_range(struct uzswap *u, uint64_t slot, uint64_t nr_slots)
 	int err = 0;
 
 	pthread_mutex_lock(&u->lock);
-	/* What is being read ahead is BUSY, and waited for; what was only
-	 * planned must not come in after this. */
+	/* Pages that are being read ahead are BUSY, and waited for. Pages that
+	 * are only planned must not come in after this. */
 	region_of_slot(u, slot)->epoch = ++u->epochs;
 	while (slot < end && err >= 0) {
 		if (u->nr_free_frames < BATCH && u->limbo.count)
@@ -231,7 +233,8 @@ int reclaim_range(struct uzswap *u, uint64_t slot, uint64_t nr_slots)
 	do {
 		while (err >= 0 && u->limbo.count)
 			err = put_out(u, BATCH);
-		/* The thread may have some in hand, and may give them back. */
+		/* The thread may have some of these pages in hand, and may put
+		 * them back. */
 		for (slot = end - nr_slots; slot < end; slot++)
 			page_wait(u, (uint32_t)slot);
 	} while (err >= 0 && u->limbo.count);
@@ -241,8 +244,8 @@ int reclaim_range(struct uzswap *u, uint64_t slot, uint64_t nr_slots)
 
 /* ---- the thread ---------------------------------------------------------- */
 
-/* Until there is twice the slack: limbo is kept full, and what is in excess
- * stored. Locks: needs the lock; drops it. Return: 0 or an error. */
+/* Takes pages until there is twice the slack. Limbo is kept full; the excess is
+ * stored. Locks: needs the lock; drops it. Return: 0 or a negative errno. */
 static int reclaim(struct uzswap *u)
 {
 	int err = 0, stored;
@@ -280,8 +283,8 @@ static void *work(void *arg)
 		u->stuck = false;
 		if (!reclaim(u))
 			continue;
-		/* Nothing can be stored. Who waits for room must not wait for
-		 * ever; try again a little later. */
+		/* Nothing can be stored. Threads that wait for room must not
+		 * wait for ever. Try again a little later. */
 		u->stuck = true;
 		pthread_cond_broadcast(&u->room);
 		clock_gettime(CLOCK_REALTIME, &until);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* run_exit.c - what a process pays that ends, or unmaps: regions that were
+/* run_exit.c - the cost of a process that ends, or unmaps. Regions that were
  * taken away are freed all at once, each by a thread. Every page takes zswap's
- * invalidate path. Lock scopes and kinds of deferral by turns, round after
- * round, beside what was published of the kernel.
+ * invalidate path. Lock scopes and kinds of deferral take turns, round after
+ * round. Published figures of the kernel are printed beside.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -17,10 +17,10 @@
 #define MIB ((size_t)1 << 20)
 #define MAX_REGIONS 16
 
-/* The authors of the 2026 series "mm/zsmalloc: reduce lock contention in
+/* From the authors of the 2026 series "mm/zsmalloc: reduce lock contention in
  * zs_free": munmap of processes that each mapped memory, wrote it, and had it
- * swapped out to zram (lzo-rle). Before: Linux 7.0, our scope held without
- * deferral. */
+ * swapped out to zram (lzo-rle). Before: Linux 7.0, which is our scope held
+ * without deferral. */
 static const struct {
 	const char *change, *platform;
 	int processes, mib;
@@ -55,9 +55,9 @@ struct cell {
 	enum zs_lock_scope scope;
 	enum zs_defer_mode defer;
 	unsigned int regions;
-	double *ms; /* unmapping, of each round */
-	double *cpu_ms; /* of each round: CPU time of one thread in it */
-	double *freed_ms; /* until all handles were freed */
+	double *ms; /* time to unmap, of each round */
+	double *cpu_ms; /* CPU time of one thread, of each round */
+	double *freed_ms; /* time until all handles were freed */
 };
 
 static const char *const scope_names[] = { "", "held", "unlocked",
@@ -111,7 +111,8 @@ static void unmap_all(struct uzswap *u, void **p, const struct cell *cell,
 		err = pthread_create(&unmapper[n].thread, NULL, unmap,
 				     &unmapper[n]);
 		if (err) {
-			/* The others wait at the barrier, for good. */
+			/* The other threads would wait at the barrier for
+			 * ever. */
 			run_fail("no thread: %s", strerror(err));
 			exit(1);
 		}
@@ -135,7 +136,8 @@ static void unmap_all(struct uzswap *u, void **p, const struct cell *cell,
 static int measure(const struct run_options *o, const struct cell *cell,
 		   unsigned int rep)
 {
-	/* The pool must hold all: what is in the file is not freed there. */
+	/* The pool must hold all pages: a page in the file would not be freed
+	 * here. */
 	struct uzswap *u = run_pager(o, cell->regions * o->exit_bytes, 8 * MIB,
 				     cell->regions * o->exit_bytes * 2,
 				     cell->scope, cell->defer);
@@ -222,7 +224,8 @@ static void print_cells(const struct run_options *o, struct cell *cells,
 		ms = median(cell->ms, o->reps);
 		cpu = median(cell->cpu_ms, o->reps);
 		freed = median(cell->freed_ms, o->reps);
-		/* The first of its number of regions. */
+		/* This is the first cell with its number of regions: the
+		 * base. */
 		if (cell->scope == ZS_SCOPE_HELD) {
 			base = ms;
 			base_cpu = cpu;

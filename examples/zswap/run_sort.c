@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* run_sort.c - the demonstration: sorts records in a region that is larger
- * than what may be resident, and says what that took.
+/* run_sort.c - the demonstration: sorts records in a region that is larger than
+ * its resident limit, and reports the cost.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +17,8 @@
 #include "run.h"
 
 struct record {
-	uint64_t key; /* sorted by this */
-	uint64_t id; /* all else follows from it */
+	uint64_t key; /* sort key */
+	uint64_t id; /* all other fields follow from it */
 	char text[112];
 };
 
@@ -68,8 +68,8 @@ static void swap_records(struct record *a, struct record *b)
 	*b = t;
 }
 
-/* Quicksort: goes through memory from both ends to the middle, then the same
- * in each part, until parts are small enough to stay resident. */
+/* Quicksort: walks memory from both ends to the middle, then does the same in
+ * each part, until the parts are small enough to stay resident. */
 static void sort(struct record *first, size_t nr)
 {
 	while (nr > 16) {
@@ -101,8 +101,8 @@ static void sort(struct record *first, size_t nr)
 			swap_records(&first[j], &first[j - 1]);
 }
 
-/* In order, each as it was made, and all of them: as no key is that of
- * another id, and sums agree. Return: what is wrong, or NULL. */
+/* Checks that the records are in order, each as it was made, and complete: no
+ * two IDs have the same key, and sums agree. Return: what is wrong, or NULL. */
 static const char *check(const struct record *record, size_t nr, uint64_t seed)
 {
 	uint64_t sum = 0, squares = 0;
@@ -122,7 +122,7 @@ static const char *check(const struct record *record, size_t nr, uint64_t seed)
 
 /* ---- in plain memory, for comparison ------------------------------------- */
 
-/* In a process of its own, so that its memory is not counted. Return: seconds,
+/* Runs in its own process, so that its memory is not counted. Return: seconds;
  * 0: could not be measured. */
 static double sort_in_plain_memory(const struct run_options *options)
 {
@@ -183,8 +183,8 @@ static double percentile(const struct latency *l, double percent)
 	return l->us[(size_t)((double)(l->nr - 1) * percent / 100)];
 }
 
-/* Reads a word here and there; each touch is one of a page that is there, in
- * limbo, or out, which the pager's counters tell. */
+/* Reads words at random places. The pager's counters tell whether each page was
+ * resident, in limbo, or out. */
 static void touch(struct uzswap *u, const char *data, size_t bytes,
 		  unsigned int touches, struct latency *soft,
 		  struct latency *hard, struct latency *file)
@@ -225,7 +225,7 @@ struct result {
 	size_t records;
 	double fill, plain, sort, check;
 	double peak_rss;
-	struct uzswap_stats pager; /* after the check */
+	struct uzswap_stats pager; /* counters after the check */
 	struct zswap_stats zswap;
 	struct swap_stats swap;
 	struct latency soft, hard, file;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* swap.c - see swap.h.
  *
- * Kernel origin: what mm/page_io.c and mm/swapfile.c do around zswap.
+ * Kernel origin: mm/page_io.c and mm/swapfile.c, as far as they use zswap.
  * State: in_file and checksum of each slot. in_file is set by zswap's writeback
  * while it has the entry locked, or by swap_out when there is no entry. It is
- * only asked when zswap has no entry, so that a slot written over in zswap may
- * have it set; it is cleared after the entry is gone.
+ * only read when zswap has no entry. So it may be set for a slot that was
+ * overwritten in zswap. It is cleared after the entry is gone.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,8 +23,8 @@
 
 #define MAGIC "UZSWAP1\n"
 
-/* The first page of a swap file. What it says after a crash is only that the
- * file is ours: pages do not outlive the process that had them. */
+/* The first page of a swap file. After a crash it only tells that the file is
+ * ours: pages do not outlive their process. */
 struct header {
 	char magic[8];
 	uint32_t page_size;
@@ -42,7 +42,7 @@ struct swap {
 	struct swap_io io;
 	size_t page_size;
 	uint64_t nr_slots;
-	int fd; /* -1: no file. In a child after fork: same */
+	int fd; /* -1: no file. Also in a child after fork */
 	struct swap *next_file; /* guard: files_lock */
 	bool named, was_in_use;
 	struct slot *slots;
@@ -60,7 +60,8 @@ static uint32_t checksum_of(const void *page, size_t bytes)
 	const uint32_t *word = page;
 	uint64_t a = 1, b = 0;
 
-	/* Fletcher's, on words: finds bytes that differ and bytes that moved. */
+	/* Fletcher's checksum on words: finds bytes that differ and bytes that
+	 * moved. */
 	for (size_t i = 0; i < bytes / sizeof(*word); i++) {
 		a += word[i];
 		b += a;
@@ -75,7 +76,7 @@ static off_t place_of(const struct swap *swap, uint64_t slot)
 	return (off_t)((slot + 1) * swap->page_size);
 }
 
-/* Goes on after short writes and signals. Return: 0 or a negative errno. */
+/* Continues after short writes and signals. Return: 0 or a negative errno. */
 static int write_all(struct swap *swap, const char *from, size_t bytes,
 		     off_t at)
 {
@@ -101,7 +102,7 @@ static int read_all(struct swap *swap, char *to, size_t bytes, off_t at)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return n ? -errno : -EIO; /* the file was cut off */
+			return n ? -errno : -EIO; /* the file was truncated */
 		to += n;
 		bytes -= (size_t)n;
 		at += n;
@@ -119,7 +120,7 @@ static void set_in_file(struct swap *swap, uint64_t slot, bool in_file)
 		atomic_fetch_sub(&swap->slots_in_file, 1);
 }
 
-/* zswap's writeback, and swap_out. */
+/* Called by zswap's writeback, and by swap_out. */
 static int write_slot(void *arg, uint64_t slot, const void *page)
 {
 	struct swap *swap = arg;
@@ -128,7 +129,7 @@ static int write_slot(void *arg, uint64_t slot, const void *page)
 	if (err) {
 		atomic_fetch_add(&swap->write_errors, 1);
 		atomic_store(&swap->last_error, err);
-		/* Half a page may have been written over an old one. */
+		/* Half a page may have overwritten an old one. */
 		set_in_file(swap, slot, false);
 		return err;
 	}
@@ -166,7 +167,7 @@ static int write_header(struct swap *swap, bool in_use)
 	return write_all(swap, (const char *)&header, sizeof(header), 0);
 }
 
-/* Return: 0 if the file may be written over. */
+/* Return: 0 if the file may be overwritten. */
 static int look_at_file(struct swap *swap)
 {
 	struct header header;
@@ -193,7 +194,7 @@ static int look_at_file(struct swap *swap)
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int atfork_error;
 static pthread_mutex_t files_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct swap *files; /* guard: files_lock, as of next_file */
+static struct swap *files; /* guard: files_lock, like next_file */
 
 static void before_fork(void)
 {
@@ -243,7 +244,7 @@ static void close_file(struct swap *swap)
 {
 	struct swap **link = &files;
 
-	/* A child that was made in another way than by fork has it, too. */
+	/* A child that was not made by fork has the descriptor, too. */
 	flock(swap->fd, LOCK_UN);
 	pthread_mutex_lock(&files_lock);
 	while (*link != swap)
@@ -283,7 +284,7 @@ int swap_out(struct swap *swap, uint64_t slot, const void *page)
 	err = zswap_store(swap->zswap, slot, page);
 	if (!err)
 		return 0;
-	/* zswap has nothing at the slot now, and writes nothing back. */
+	/* zswap has no entry for the slot now, so it writes nothing back. */
 	if (swap->fd >= 0)
 		return write_slot(swap, slot, page);
 	return err;
@@ -310,7 +311,7 @@ void swap_free(struct swap *swap, uint64_t slot)
 {
 	if (slot >= swap->nr_slots)
 		return;
-	/* This order: a writeback that is under way ends in between. */
+	/* In this order: a writeback that is under way ends in between. */
 	zswap_invalidate(swap->zswap, slot);
 	set_in_file(swap, slot, false);
 }
@@ -348,7 +349,7 @@ struct swap *swap_open(const struct swap_options *options)
 	swap->io = options->io ? *options->io : system_io;
 	swap->page_size = zswap.page_size ? zswap.page_size : 4096;
 	swap->nr_slots = options->nr_slots;
-	/* Takes memory only for slots that are used. */
+	/* Only slots that are used take memory. */
 	swap->slots = os_map((swap->nr_slots + 1) * sizeof(struct slot));
 	if (!swap->slots) {
 		err = -errno;
@@ -375,7 +376,8 @@ void swap_close(struct swap *swap)
 		return;
 	zswap_destroy(swap->zswap);
 	if (swap->fd >= 0) {
-		/* Not a file that is somebody else's: swap_open failed. */
+		/* Not if swap_open failed: the file may be another
+		 * program's. */
 		if (swap->named && swap->zswap)
 			write_header(swap, false);
 		close_file(swap);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* uzswap-run.c - shows and measures uzswap: reads the command line, runs
+/* uzswap-run.c - demonstrates and measures uzswap: reads the command line, runs
  * run_sort.c and run_exit.c.
  */
 #include <errno.h>
@@ -144,7 +144,7 @@ static unsigned int parse_number(const char *option, const char *text,
 	return (unsigned int)value;
 }
 
-/* Calls for each part of a list with commas. */
+/* Calls a function for each part of a list with commas. */
 static void parse_list(struct run_options *o, const char *option,
 		       const char *text,
 		       void (*add)(struct run_options *o, const char *part))
@@ -304,7 +304,7 @@ int main(int argc, char **argv)
 		o.data_bytes = 4 * o.resident_bytes;
 	if (!o.pool_bytes)
 		o.pool_bytes = o.data_bytes / 4;
-	/* Whole pages, and whole records in them. */
+	/* Whole pages with whole records in them. */
 	o.exit_bytes = exit_bytes == SIZE_MAX ? o.resident_bytes : exit_bytes;
 	o.exit_bytes -= o.exit_bytes % 65536;
 	if (!o.nr_exit_regions)

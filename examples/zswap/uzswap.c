@@ -16,7 +16,7 @@
 
 /* ---- pages --------------------------------------------------------------- */
 
-/* Locks: needs the lock, as all of this section. */
+/* Locks: needs the lock, like all functions of this section. */
 void page_list_add(struct uzswap *u, struct page_list *list, uint32_t slot)
 {
 	struct page *page = &u->pages[slot];
@@ -93,8 +93,8 @@ char *frame_of(struct uzswap *u, uint32_t frame)
 
 /* ---- regions ------------------------------------------------------------- */
 
-/* The first gap between regions that is large enough. Return: false if there
- * is none. Locks: needs the lock. */
+/* Inserts the region into the first gap that is large enough. Return: false if
+ * there is none. Locks: needs the lock. */
 static bool insert_region(struct uzswap *u, struct region *region)
 {
 	struct region **link = &u->regions;
@@ -141,8 +141,9 @@ void *uzswap_alloc(struct uzswap *u, size_t bytes)
 		free(region);
 		return NULL;
 	}
-	/* Pages come and go one by one. A child would find zeroes where pages
-	 * are away: better nothing. */
+	/* Pages come and go one by one, so no huge pages. A child would find
+	 * zeroes in place of pages that are away, so it gets no region at
+	 * all. */
 	madvise(region->base, bytes, MADV_NOHUGEPAGE);
 	madvise(region->base, bytes, MADV_DONTFORK);
 
@@ -164,8 +165,8 @@ fail:
 	return NULL;
 }
 
-/* Takes a page off its list, and out of memory. Return: is it out? Then its
- * slot is to be freed. Locks: needs the lock, which it may drop. */
+/* Takes a page off its list, and out of memory. Return: is it out? Then the
+ * caller frees its slot. Locks: needs the lock, which it may drop. */
 static bool forget_page(struct uzswap *u, uint32_t slot)
 {
 	struct page *page = &u->pages[slot];
@@ -192,8 +193,8 @@ static bool forget_page(struct uzswap *u, uint32_t slot)
 	return false;
 }
 
-/* Locks: takes the lock for 64 pages at a time: others go on meanwhile. The
- * region stays in its place until its slots are free. */
+/* Locks: takes the lock for 64 pages at a time, so that others can go on. The
+ * region keeps its place until its slots are free. */
 static void free_region(struct uzswap *u, struct region *region)
 {
 	uint64_t first = 0;
@@ -219,7 +220,7 @@ static void free_region(struct uzswap *u, struct region *region)
 				swap_free(u->swap, region->slot + first + i);
 		first += n;
 	}
-	/* From munmap on, the addresses may be another region's. */
+	/* After munmap the addresses may belong to another region. */
 	pthread_mutex_lock(&u->lock);
 	base = region->base;
 	region->base = NULL;

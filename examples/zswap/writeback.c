@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* writeback.c - makes room: writes the coldest pages to the backing, and the
- * worker that does so when the limit was reached.
+/* writeback.c - makes room: writes the coldest pages to the backing. Also the
+ * worker, which does so when the limit was reached.
  *
  * Kernel origin: mm/zswap.c zswap_writeback_entry, shrink_worker; there the
- * page goes through the swap cache, here the entry stays locked while it is
- * written. Added: what is dead is freed first (limit.c).
+ * page goes through the swap cache; here the entry stays locked while it is
+ * written. Added: dead objects are freed first (limit.c).
  * Locks: takes an entry's, lru_lock, worker_lock.
  */
 #include <errno.h>
@@ -13,12 +13,12 @@
 
 #include "internal.h"
 
-#define MAX_FAILURES 16 /* as the kernel's MAX_RECLAIM_RETRIES */
+#define MAX_FAILURES 16 /* like the kernel's MAX_RECLAIM_RETRIES */
 #define BATCH 64
 
-/* The coldest entry that nobody has locked, locked. It goes to the warm end:
- * if it cannot be written, it is not the next to be tried.
- * Return: 0; -ENOENT: there is none; -EAGAIN: the coldest was locked. */
+/* Locks the coldest entry that is not locked. Moves it to the warm end, so that
+ * it is not tried again at once if it cannot be written. Return: 0; -ENOENT:
+ * there is none; -EAGAIN: the coldest was locked. */
 static int lock_coldest(struct zswap *z, struct zswap_entry **coldest)
 {
 	struct zswap_entry *entry;
@@ -29,14 +29,14 @@ static int lock_coldest(struct zswap *z, struct zswap_entry **coldest)
 	if (entry) {
 		entry_list_del(&z->lru, entry);
 		entry_list_add(&z->lru, entry);
-		/* On the list it cannot be freed. */
+		/* While it is on the list it cannot be freed. */
 		err = entry_trylock(entry) ? 0 : -EAGAIN;
 	}
 	pthread_mutex_unlock(&z->lru_lock);
 	return err;
 }
 
-/* Return: 0, or why not; -EAGAIN: the entry was locked. */
+/* Return: 0, or the error; -EAGAIN: the entry was locked. */
 static int write_coldest(struct zswap *z, void *page)
 {
 	const struct zswap_backing *backing = &z->options.backing;
@@ -60,7 +60,7 @@ static int write_coldest(struct zswap *z, void *page)
 	return 0;
 }
 
-/* As zswap_writeback. @enough: asked before each page, NULL: never. */
+/* As zswap_writeback. @enough: called before each page, may be NULL. */
 static long write_back(struct zswap *z, unsigned long nr,
 		       bool (*enough)(struct zswap *z))
 {
@@ -102,7 +102,7 @@ static bool stopping(struct zswap *z)
 	return stop;
 }
 
-/* What is dead goes first, and nobody knows yet how much that is. */
+/* Dead objects go first, and it is not yet known how many they are. */
 static bool must_look_again(struct zswap *z)
 {
 	return zswap_dead_waits(z) || zswap_pool_size(z) <= z->accept_pool_size;
@@ -115,7 +115,7 @@ static void shrink(struct zswap *z)
 	long result;
 
 	while (!stopping(z) && (excess = zswap_excess(z))) {
-		/* A page of the excess is more than one entry's. */
+		/* A page of the excess holds more than one entry. */
 		excess /= z->options.page_size;
 		result = write_back(z, excess < BATCH ? excess + 1 : BATCH,
 				    must_look_again);
@@ -152,7 +152,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* Signals are the program's own threads' business. */
+/* Signals are handled by the program's own threads. */
 static int start_worker(struct zswap *z)
 {
 	sigset_t all, before;
@@ -173,7 +173,8 @@ void zswap_kick(struct zswap *z, bool shrink_wanted)
 	else
 		z->tidy_wanted = true;
 	if (!z->worker_stop) {
-		/* Without a thread, the next one who asks tries again. */
+		/* If there is no thread, the next call tries again to start
+		 * it. */
 		if (!z->worker_started)
 			z->worker_started = !start_worker(z);
 		pthread_cond_signal(&z->worker_wake);
@@ -198,7 +199,7 @@ void zswap_worker_init(struct zswap *z)
 	pthread_cond_init(&z->worker_idle, NULL);
 }
 
-/* Asking it for anything is still allowed, and does nothing. */
+/* Kicking the worker after this is allowed, and does nothing. */
 void zswap_worker_stop(struct zswap *z)
 {
 	pthread_mutex_lock(&z->worker_lock);

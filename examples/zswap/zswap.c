@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* zswap.c - life of a zswap; store, load, invalidate.
+/* zswap.c - makes and destroys a zswap; store, load, invalidate.
  *
  * Kernel origin: mm/zswap.c zswap_store, zswap_load, zswap_invalidate,
  * zswap_entry_free. See zswap.h for what differs.
  * Guarantees:
- *  Z1 An entry is removed only by who has it locked, once.
- *  Z2 After a store that failed nothing older is found at its offset.
+ *  Z1 An entry is removed once, and only by the thread that has it locked.
+ *  Z2 After a failed store no older page is found at its offset.
  *  Z3 A page is in zswap until it is in the backing: writeback removes the
  *     entry after the write, load and invalidate wait for it.
  */
@@ -31,8 +31,8 @@ static void lru_del(struct zswap *z, struct zswap_entry *entry)
 	pthread_mutex_unlock(&z->lru_lock);
 }
 
-/* What is left to do once the entry is out of the index. The kernel's order;
- * see semantics of zswap_entry_free there. */
+/* Frees an entry that is out of the index, in the kernel's order: see
+ * zswap_entry_free there. */
 static void release_entry(struct zswap *z, struct zswap_entry *entry,
 			  bool deferred)
 {
@@ -61,13 +61,13 @@ void zswap_entry_free(struct zswap *z, struct zswap_entry *entry, bool deferred)
 
 /* ---- store --------------------------------------------------------------- */
 
-/* Is the page one word, again and again? */
+/* Does the page repeat a single word? */
 static bool same_filled(const void *page, size_t bytes, unsigned long *value)
 {
 	const unsigned long *word = page;
 	size_t last = bytes / sizeof(*word) - 1;
 
-	/* Most pages that are not differ here already. */
+	/* Most other pages differ here already. */
 	if (word[0] != word[last])
 		return false;
 	for (size_t i = 1; i < last; i++)
@@ -85,20 +85,22 @@ static void fill(void *page, size_t bytes, unsigned long value)
 		word[i] = value;
 }
 
-/* Return: a handle, or an error value with nothing dead left in any pool. */
+/* Return: a handle, or an error value; then no dead handle is left in any
+ * pool. */
 static unsigned long allocate(struct zswap *z, struct zswap_pool *pool,
 			      size_t bytes)
 {
 	unsigned long handle;
 
-	/* zs_malloc frees what waits in its pool; there may be others. */
+	/* zs_malloc frees what waits in its own pool; there may be other
+	 * pools. */
 	do
 		handle = zs_malloc(pool->zs, bytes, GFP_KERNEL, NUMA_NO_NODE);
 	while (zs_is_err(handle) && zswap_free_dead(z));
 	return handle;
 }
 
-/* Fills pool, handle and length in. Return: 0, or as zswap_store. */
+/* Sets pool, handle and length of the entry. Return: 0, or as zswap_store. */
 static int compress(struct zswap *z, struct zswap_entry *entry,
 		    const void *page)
 {
@@ -133,7 +135,7 @@ static int compress(struct zswap *z, struct zswap_entry *entry,
 	return 0;
 }
 
-/* Makes an entry for the page, locked, not yet to be found. */
+/* Makes a locked entry for the page, which cannot be found yet. */
 static int make_entry(struct zswap *z, uint64_t offset, const void *page,
 		      struct zswap_entry **made)
 {
@@ -172,21 +174,21 @@ int zswap_store(struct zswap *z, uint64_t offset, const void *page)
 	int err;
 
 	stat_add(&z->stores, 1);
-	/* From here on no writeback of an older page is under way. */
+	/* From here on no writeback of an older page can run. */
 	old = index_lock_entry(&z->index, offset);
 	err = make_entry(z, offset, page, &entry);
 	if (err) {
-		/* What was there is out of date. */
+		/* The old page is out of date. */
 		if (old)
 			zswap_entry_free(z, old, false);
 		return err;
 	}
-	/* Before others can find the entry, and take it all back. */
+	/* Count before other threads can find the entry and remove it. */
 	stat_add(&z->stored_pages, 1);
 	stat_add(&z->stored_bytes, entry->length);
 	if (!entry->pool)
 		stat_add(&z->same_filled_pages, 1);
-	/* Another thread may store at the same offset. */
+	/* Another thread may store at the same offset meanwhile. */
 	while (!old && !index_add(&z->index, entry))
 		old = index_lock_entry(&z->index, offset);
 	if (old) {
@@ -215,7 +217,8 @@ int zswap_decompress(struct zswap_entry *entry, void *page,
 		return 0;
 	}
 	context = codec_get(&pool->codec);
-	/* Decompressed from where it lies; copied only if that is two pages. */
+	/* Decompresses from the pool directly. Only an object in two pages is
+	 * copied. */
 	object = zs_obj_read_begin(pool->zs, entry->handle, entry->length,
 				   context->buffer);
 	err = codec_decompress(&pool->codec, context, object, entry->length,
@@ -257,7 +260,7 @@ bool zswap_invalidate(struct zswap *z, uint64_t offset)
 
 struct area {
 	uint64_t first, nr;
-	uint64_t *offset; /* found */
+	uint64_t *offset; /* offsets found */
 	size_t found, room;
 };
 
@@ -274,13 +277,14 @@ uint64_t zswap_invalidate_area(struct zswap *z, uint64_t first, uint64_t nr)
 	uint64_t stored = stat_read(&z->stored_pages), dropped = 0;
 	struct area area = { .first = first, .nr = nr, .room = stored + 1 };
 
-	/* An area much larger than what is stored (a whole device): look at
-	 * what is stored. Without memory for a list: ask for each offset. */
+	/* If the area is much larger than what is stored (a whole device), walk
+	 * the stored entries. Without memory for a list, try each offset. */
 	if (nr / 8 > stored) {
 		area.offset = malloc(area.room * sizeof(*area.offset));
 		if (area.offset) {
-			/* A full list: others store into the area, and an
-			 * older page may have found no room. */
+			/* If the list is full, repeat: other threads store into
+			 * the area, and an older page may have found no room in
+			 * the list. */
 			do {
 				area.found = 0;
 				index_for_each(&z->index, collect_offset,
@@ -344,7 +348,7 @@ struct zswap *zswap_create(const struct zswap_options *options)
 		errno = -err;
 		return NULL;
 	}
-	z->options.compressor = NULL; /* the caller's string */
+	z->options.compressor = NULL; /* the string belongs to the caller */
 	return z;
 fail:
 	free(z);
@@ -357,7 +361,7 @@ void zswap_destroy(struct zswap *z)
 	if (!z)
 		return;
 	zswap_worker_stop(z);
-	/* (What is same-filled has only its entry, which the cache frees.) */
+	/* (A same-filled page has only its entry, which the cache frees.) */
 	while (z->lru.coldest)
 		zswap_entry_free(z, z->lru.coldest, true);
 	zswap_tidy_pools(z, true);
@@ -444,7 +448,7 @@ unsigned long zswap_check(struct zswap *z)
 			     stat_read(&z->same_filled_pages);
 	census.violations += census.objects !=
 			     census.entries - census.same_filled;
-	/* One more for being the current one. */
+	/* The current pool has one more reference. */
 	census.violations += census.refs != census.objects + 1;
 	return census.violations;
 }

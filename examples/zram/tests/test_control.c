@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* The control socket: clients who are slow or many, commands at the same time,
+/* The control socket: clients that are slow or many, commands at the same time,
  * no descriptors, long paths; files opened by a process without the standard
  * descriptors. */
 #include "util.h"
@@ -20,7 +20,7 @@
 
 #define BLOCK 4096
 
-/* Clients ask it as long as it takes, but not for ever. */
+/* Clients wait for an answer this long at most. */
 #define PATIENCE_SECONDS 60
 
 int __real_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
@@ -84,7 +84,7 @@ static void say(int fd, const char *text)
 			 strlen(text));
 }
 
-/* Return: bytes of an answer, to its end; 0 if there is none. */
+/* Return: bytes of the whole answer; 0 if there is none. */
 static size_t listen_to(int fd, char *answer, size_t bytes)
 {
 	size_t len = 0;
@@ -108,7 +108,7 @@ static void assert_served(const struct server *server, const char *line)
 	close(fd);
 }
 
-/* Is the connection at its end, now? */
+/* Has the connection ended? */
 static bool is_over(int fd)
 {
 	struct pollfd poll_fd = { fd, POLLIN, 0 };
@@ -119,7 +119,8 @@ static bool is_over(int fd)
 
 /* ---- slow clients ------------------------------------------------------- */
 
-/* Some say nothing, some only a part: all others are served meanwhile. */
+/* Some clients send nothing, some only a part: all others are served
+ * meanwhile. */
 static void test_slow_clients(void **state)
 {
 	struct server server;
@@ -136,13 +137,13 @@ static void test_slow_clients(void **state)
 		assert_served(&server, "mm_stat\n");
 	for (int i = 0; i < 10; i++)
 		assert_false(is_over(slow[i]));
-	/* what is too long is told */
+	/* a line that is too long is an error */
 	for (int i = 0; i < CONTROL_LINE; i++)
 		if (send(slow[4], "m", 1, MSG_NOSIGNAL) != 1)
 			break;
 	assert_true(listen_to(slow[4], answer, sizeof(answer)) > 3);
 	assert_string_equal(answer, "error: the request is too long\n");
-	/* they are as good as others, if they go on */
+	/* slow clients that go on are served, too */
 	say(slow[3], "tat\n");
 	assert_true(listen_to(slow[3], answer, sizeof(answer)) > 3);
 	for (int i = 0; i < 10; i++)
@@ -150,7 +151,7 @@ static void test_slow_clients(void **state)
 	server_stop(&server);
 }
 
-/* More than there are places: who was slow for longest goes. */
+/* More clients than places: the one that was slow for longest is dropped. */
 static void test_many_slow_clients(void **state)
 {
 	struct server server;
@@ -162,7 +163,7 @@ static void test_many_slow_clients(void **state)
 	assert_served(&server, "mm_stat\n");
 	for (int i = 0; i < 3 * CONTROL_CLIENTS; i++)
 		over += is_over(slow[i]);
-	/* the one that is served needs one place more */
+	/* the client being served needs one more place */
 	assert_in_range(over, 2 * CONTROL_CLIENTS, 2 * CONTROL_CLIENTS + 1);
 	for (int i = 0; i < 2 * CONTROL_CLIENTS; i++)
 		assert_true(is_over(slow[i]));
@@ -171,7 +172,7 @@ static void test_many_slow_clients(void **state)
 	server_stop(&server);
 }
 
-/* A byte now and then does not move the end of a request. */
+/* A byte now and then does not extend the deadline of a request. */
 static void test_deadline(void **state)
 {
 	struct server server;
@@ -186,14 +187,14 @@ static void test_deadline(void **state)
 		usleep(200000);
 	}
 	clock_gettime(CLOCK_MONOTONIC, &to);
-	/* 40 s, if each byte counts */
+	/* it would be 40 s if each byte extended it */
 	assert_in_range(to.tv_sec - from.tv_sec, 4, 30);
 	close(fd);
 	server_stop(&server);
 }
 
-/* Those who ask for more than is buffered, and read nothing, hold neither
- * others up nor the server's end. */
+/* Clients that ask for more than is buffered, and read nothing, delay neither
+ * other clients nor the server's end. */
 static void test_deaf_clients(void **state)
 {
 	struct server server;
@@ -235,7 +236,8 @@ static void *asker(void *arg)
 			put(server->dev, n % 64, MIXED, i);
 			uzram_close(server->dev);
 		}
-		if (i % 10 == 4) { /* may find a client: an answer, too */
+		if (i % 10 == 4) { /* may find a free place, so it may be
+				    * answered, too */
 			int fd = client(server);
 			char answer[256];
 
@@ -271,7 +273,7 @@ static void test_commands_together(void **state)
 
 /* ---- descriptors -------------------------------------------------------- */
 
-/* Without descriptors the thread waits for better times, and does not spin. */
+/* Without descriptors the thread waits and does not spin. */
 static void test_no_descriptors(void **state)
 {
 	struct server server;
@@ -294,7 +296,8 @@ static void test_no_descriptors(void **state)
 	server_stop(&server);
 }
 
-/* In a process without the standard descriptors. Return: what is wrong. */
+/* Runs in a process without the standard descriptors. Return: what is wrong, or
+ * NULL. */
 static const char *open_without_standard(void)
 {
 	struct uzram_config config = { .block = BLOCK,
@@ -356,7 +359,7 @@ static void test_standard_descriptors(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* A child that was forked meanwhile, and lives on, does not hold the file. */
+/* A child forked meanwhile, which lives on, does not keep the file. */
 static void test_forked_child(void **state)
 {
 	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
@@ -402,7 +405,7 @@ static void assert_listens_at(const char *path)
 	client_fd = address_connect(path);
 	assert_true(client_fd >= 0);
 	close(client_fd);
-	/* not while it is in use; but when its server is gone */
+	/* not while it is in use, but after its server has ended */
 	assert_int_equal(address_listen(path), -EADDRINUSE);
 	close(fd);
 	assert_int_equal(address_connect(path), -ECONNREFUSED);
@@ -426,7 +429,7 @@ static void test_long_paths(void **state)
 	len = strlen(path);
 	memset(name, 'n', sizeof(name));
 	name[sizeof(name) - 1] = 0;
-	/* around the length that an address has room for, then deep below */
+	/* around the longest path of an address, then in a deep directory */
 	for (size_t to = 104; to < 112; to++) {
 		snprintf(path + len, sizeof(path) - len, "/%.*s",
 			 (int)(to - len - 1), name);
@@ -443,7 +446,7 @@ static void test_long_paths(void **state)
 	assert_listens_at(path);
 	snprintf(path + len, sizeof(path) - len, "/%s", name);
 	assert_listens_at(path);
-	/* nothing else is left there */
+	/* nothing else is left in the directory */
 	dir = opendir(dirs[11]);
 	assert_non_null(dir);
 	while ((entry = readdir(dir)))

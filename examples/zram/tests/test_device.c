@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* What the model does not reach: how single blocks are stored, several threads
+/* What the model does not test: how single blocks are stored, several threads
  * at once, a failing backing file, the control commands. */
 #include "util.h"
 
@@ -11,7 +11,7 @@
 
 #define BLOCK 4096
 #define SLICES 4 /* threads that share each block */
-#define SHARED 3 /* blocks: few, so that they meet */
+#define SHARED 3 /* few blocks, so that the threads meet */
 #define TURNS 5000
 
 static void test_kinds(void **state)
@@ -32,7 +32,7 @@ static void test_kinds(void **state)
 	assert_int_equal(extent_of(dev, 3), UZRAM_HOLE);
 	assert_int_equal(extent_of(dev, 4), UZRAM_ZERO);
 	assert_int_equal(zs_get_total_pages(dev->pool) > 1, 1);
-	/* zeroes that must stay are stored; those that need not are a hole */
+	/* zeroes that must stay are stored; zeroes that need not are a hole */
 	assert_int_equal(uzram_zero(dev, BLOCK, 5 * BLOCK, false), 0);
 	assert_int_equal(extent_of(dev, 5), UZRAM_ZERO);
 	assert_int_equal(uzram_zero(dev, BLOCK, 5 * BLOCK, true), 0);
@@ -45,7 +45,7 @@ static void test_kinds(void **state)
 	uzram_destroy(dev);
 }
 
-/* The last block is as long as the device lets it be. */
+/* The last block ends where the device ends. */
 static void test_tail(void **state)
 {
 	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
@@ -61,7 +61,8 @@ static void test_tail(void **state)
 		assert_int_equal(uzram_write(dev, block, len, last * BLOCK), 0);
 		put(dev, last - 1, MIXED, 1);
 		assert_int_equal(count_of(&dev->counters.stored), 2);
-		/* all but its first or last byte is not the block */
+		/* a range without the first or the last byte is not the whole
+		 * block */
 		uzram_trim(dev, len - 1, last * BLOCK);
 		uzram_trim(dev, len - 1, last * BLOCK + 1);
 		assert_int_equal(extent_of(dev, last), UZRAM_DATA);
@@ -81,7 +82,7 @@ static void test_tail(void **state)
 	uzram_destroy(dev);
 }
 
-/* Zeroes are fast unless they change a part of a filled block. */
+/* Writing zeroes is fast unless it changes a part of a filled block. */
 static void test_slow_zeroes(void **state)
 {
 	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
@@ -106,7 +107,8 @@ static void test_slow_zeroes(void **state)
 	uzram_destroy(dev);
 }
 
-/* A slot's lock is held: the notify path leaves it and counts, others wait. */
+/* A slot's lock is held: the notify path skips the slot and counts that, other
+ * paths wait. */
 static void test_notify_misses(void **state)
 {
 	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
@@ -129,7 +131,8 @@ static void test_notify_misses(void **state)
 	uzram_destroy(dev);
 }
 
-/* What was read is not idle; what was recompressed is not so again. */
+/* A block that was read is not idle. A recompressed block is not recompressed
+ * again. */
 static void test_idle_and_access(void **state)
 {
 	struct uzram_config config = test_config(BLOCK, "lz4", "zstd");
@@ -138,13 +141,14 @@ static void test_idle_and_access(void **state)
 	struct uzram *dev;
 	size_t before;
 
-	config.all_classes = true; /* so that a little smaller counts */
+	config.all_classes = true; /* so that a slightly smaller size makes a
+				    * difference */
 	dev = test_device(&config);
 	put(dev, 0, MIXED, 1);
 	put(dev, 1, MIXED, 2);
 	put(dev, 2, NOISE, 3);
 	assert_int_equal(uzram_mark_idle(dev, 0), 3);
-	assert_block(dev, 0, MIXED, 1); /* is not idle any more */
+	assert_block(dev, 0, MIXED, 1); /* is no longer idle */
 	before = slot_size(word_of(dev, 1));
 	assert_int_equal(uzram_recompress(dev, &job, &done), 0);
 	assert_int_equal(done.blocks, 1);
@@ -155,7 +159,7 @@ static void test_idle_and_access(void **state)
 	assert_true(word_of(dev, 2) & SLOT_HUGE);
 	assert_block(dev, 1, MIXED, 2);
 	assert_block(dev, 2, NOISE, 3);
-	/* done once: not again */
+	/* done once, so not again */
 	uzram_mark_idle(dev, 0);
 	job.which = UZRAM_ALL;
 	assert_int_equal(uzram_recompress(dev, &job, &done), 0);
@@ -164,8 +168,8 @@ static void test_idle_and_access(void **state)
 	uzram_destroy(dev);
 }
 
-/* The file cannot be written, is cut short: blocks are in memory or in the
- * file, and what cannot be read is an error. */
+/* The file cannot be written, or is truncated: each block is in memory or in
+ * the file, and a block that cannot be read is an error. */
 static void test_failing_file(void **state)
 {
 	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
@@ -184,7 +188,7 @@ static void test_failing_file(void **state)
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
 	small = before;
-	small.rlim_cur = 5 * BLOCK + 100; /* in the midst of the sixth */
+	small.rlim_cur = 5 * BLOCK + 100; /* in the middle of the sixth block */
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
 	assert_int_equal(uzram_writeback(dev, &job, &done), -EFBIG);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
@@ -205,7 +209,8 @@ static void test_failing_file(void **state)
 	assert_int_equal(uzram_write(dev, buf, 10, 11 * BLOCK), -EIO);
 	assert_int_equal(count_of(&dev->counters.failed_reads), 1);
 	assert_int_equal(count_of(&dev->counters.failed_writes), 1);
-	put(dev, 11, TEXT, 5); /* a whole block needs nothing from there */
+	put(dev, 11, TEXT, 5); /* a write of the whole block does not read the
+				* file */
 	assert_block(dev, 11, TEXT, 5);
 	for (size_t i = 0; i < 11; i++)
 		assert_block(dev, i, MIXED, i);
@@ -214,8 +219,8 @@ static void test_failing_file(void **state)
 	unlink(path);
 }
 
-/* At the limit writes fail and nothing is lost; it can be raised, and what is
- * freed can be used again, also what waits in the queue. */
+/* At the limit writes fail and nothing is lost. The limit can be raised, and
+ * freed memory can be used again, also what waits in the queue. */
 static void run_limit(enum zs_defer_mode defer)
 {
 	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
@@ -240,7 +245,7 @@ static void run_limit(enum zs_defer_mode defer)
 		}
 	}
 	assert_in_range(n, 41, 200);
-	/* an overwrite fails, too, and leaves what was there */
+	/* an overwrite fails, too, and the old block stays */
 	contents_fill(block, BLOCK, NOISE, &seed);
 	assert_int_equal(uzram_write(dev, block, BLOCK, 0), -ENOSPC);
 	assert_int_equal(uzram_write(dev, block, BLOCK / 2, 0), -ENOSPC);
@@ -248,7 +253,7 @@ static void run_limit(enum zs_defer_mode defer)
 	for (size_t i = 0; i < n; i++)
 		assert_block(dev, i, MIXED, i);
 	assert_in_range(count_of(&dev->counters.max_used_pages), 30, 40);
-	/* every other one: memory is there only after compaction */
+	/* every second block: memory is there only after compaction */
 	for (size_t i = 0; i < n; i += 2)
 		uzram_trim(dev, BLOCK, i * BLOCK);
 	for (size_t i = 0; i < n / 2 - 5; i++)
@@ -270,8 +275,8 @@ static void test_limit(void **state)
 	run_limit(ZS_DEFER_REUSE);
 }
 
-/* One block at a time fits whatever its size and whatever was in its place, and
- * what only waits to be freed is no reason to refuse. */
+/* One block at a time fits, whatever its size and whatever block was there
+ * before. Objects that only wait to be freed must not make a write fail. */
 static void run_least_limit(const struct uzram_config *config)
 {
 	struct uzram *dev = test_device(config);
@@ -289,7 +294,8 @@ static void run_least_limit(const struct uzram_config *config)
 		if (i % 2)
 			uzram_trim(dev, 3 * len, 0);
 		else
-			index = i ? (i - 1) % 3 : 0; /* where one is */
+			index = i ? (i - 1) % 3 : 0; /* index of a block that is
+						      * stored */
 		assert_int_equal(uzram_write(dev, block, len, index * len), 0);
 	}
 	assert_figures(dev);
@@ -326,7 +332,7 @@ unsigned long __wrap_zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp,
 			 : __real_zs_malloc(pool, size, gfp, nid);
 }
 
-/* That the OS has no memory is not the limit. */
+/* No memory from the OS is not reported as the limit. */
 static void test_no_memory(void **state)
 {
 	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
@@ -361,8 +367,8 @@ struct member {
 	unsigned int nr;
 };
 
-/* Owns one slice of every shared block: no other's write undoes its own. And
- * writes whole blocks that others trim. */
+/* Owns one slice of every shared block: no other thread's write may undo its
+ * own. Also writes whole blocks that other threads trim. */
 static void *member_thread(void *arg)
 {
 	struct member *me = arg;
@@ -377,7 +383,7 @@ static void *member_thread(void *arg)
 		enum contents kind =
 			(enum contents)random_below(&seed, NR_CONTENTS);
 
-		/* still there, whatever the others did to the block */
+		/* still there, whatever the other threads did to the block */
 		if (uzram_read(dev, block, sizeof(mine[n]), at) ||
 		    memcmp(block, mine[n], sizeof(mine[n])) != 0)
 			me->crowd->wrong++;
@@ -386,7 +392,7 @@ static void *member_thread(void *arg)
 		    uzram_read(dev, block, sizeof(mine[n]), at) ||
 		    memcmp(block, mine[n], sizeof(mine[n])) != 0)
 			me->crowd->wrong++;
-		/* blocks of numbers: all of one value each, but the first */
+		/* each block is filled with one value, except its first byte */
 		memset(block, me->nr + 1, BLOCK);
 		block[0] = (unsigned char)i;
 		if (uzram_write(dev, block, BLOCK, other * BLOCK) ||
@@ -513,15 +519,15 @@ static unsigned long figure_of(struct uzram *dev, const char *name)
 	return strtoul(strchr(at, ':') + 1, NULL, 10);
 }
 
-/* With what the worker's looking at them made free at once. */
+/* Includes what the worker freed at once when it looked at it. */
 static unsigned long given_up(struct uzram *dev)
 {
 	return figure_of(dev, "\"deferred\"") +
 	       figure_of(dev, "\"deferred_at_once\"");
 }
 
-/* What is overwritten, zeroed or trimmed is kept, counts as memory, and goes
- * to the next writes. */
+/* A block that is overwritten, zeroed or trimmed is kept, counts as memory, and
+ * goes to the next writes. */
 static void test_reuse(void **state)
 {
 	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
@@ -544,7 +550,7 @@ static void test_reuse(void **state)
 	assert_int_equal(given_up(dev), 39);
 	assert_int_equal(count_of(&dev->counters.miss_free), 0);
 	assert_block(dev, 3, MIXED, 39);
-	/* the worker frees some of them meanwhile */
+	/* the worker may free some of them meanwhile */
 	pending = figure_of(dev, "\"deferred_pending\"");
 	zs_pool_info(dev->pool, &info);
 	assert_in_range(info.objs_inuse, 1, 1 + pending);
@@ -605,8 +611,8 @@ static void test_commands(void **state)
 		strstr(command(dev, "stat json", 0), "\"huge_pages\": 1,"));
 	command(dev, "limit 1M", 0);
 	assert_int_equal(count_of(&dev->limit_pages), 256);
-	/* too little is refused, with what would do; and as much as can be said
-	 * is not none */
+	/* a limit that is too small is refused, with the least one that works;
+	 * also the largest number counts as a limit */
 	assert_non_null(strstr(reason(dev, "limit 10"), " 65536 bytes"));
 	reason(dev, "limit 65535");
 	assert_int_equal(count_of(&dev->limit_pages), 256);

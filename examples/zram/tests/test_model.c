@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* The whole device against a model that is an array of bytes: random requests
- * and post-processing; after each, every figure agrees with the slots. */
+/* The whole device against a model, which is an array of bytes: random requests
+ * and post-processing. After each, every figure must agree with the slots. */
 #include "util.h"
 
 #define OPS 3000
@@ -18,7 +18,7 @@ static uint64_t below(struct model *m, uint64_t n)
 	return random_below(&m->seed, n);
 }
 
-/* A range: whole blocks, or any bytes. */
+/* Chooses a range: whole blocks, or any bytes. */
 static void range(struct model *m, uint64_t *offset, size_t *len)
 {
 	size_t block = m->dev->config.block;
@@ -44,7 +44,7 @@ static void check_range(struct model *m, uint64_t offset, size_t len)
 	free(buf);
 }
 
-/* A request failed at the limit: each block is as before or as wanted. */
+/* A request failed at the limit: each block is as before or as requested. */
 static void adopt(struct model *m, const unsigned char *wanted, size_t len,
 		  uint64_t offset)
 {
@@ -60,7 +60,8 @@ static void adopt(struct model *m, const unsigned char *wanted, size_t len,
 		if (n > len - at)
 			n = len - at;
 		if (still_new && memcmp(buf + at, wanted + at, n) != 0)
-			still_new = false; /* those behind are not written */
+			still_new = false; /* the blocks behind it are not
+					    * written */
 		if (!still_new)
 			assert_memory_equal(buf + at, m->bytes + offset + at,
 					    n);
@@ -124,8 +125,8 @@ static void op_trim(struct model *m)
 
 	range(m, &offset, &len);
 	uzram_trim(m->dev, len, offset);
-	/* nobody else is there: no slot is missed; whole blocks only, and the
-	 * last one is as long as the device */
+	/* no other thread runs, so no slot is skipped; only whole blocks count,
+	 * and the last one ends where the device ends */
 	first = (offset + block - 1) / block;
 	end = offset + len == m->size ? m->dev->table.nr
 				      : (offset + len) / block;
@@ -219,7 +220,7 @@ static void one_op(struct model *m)
 		break;
 	case 7:
 		op_limit(m);
-		return; /* what there is may be above a new limit */
+		return; /* the contents may exceed a new limit */
 	case 8:
 		if (below(m, 4) == 0)
 			uzram_compact(m->dev);
@@ -238,7 +239,7 @@ static void run_model(struct uzram_config *config, uint64_t seed)
 {
 	struct model m = { .seed = seed };
 
-	/* the last block is not whole */
+	/* makes the last block incomplete */
 	config->size -= config->block / 2 + 13;
 	m.size = (size_t)config->size;
 	m.dev = test_device(config);
@@ -278,7 +279,7 @@ static void test_everything(void **state)
 	struct uzram_config config = test_config(4096, "lz4", "zstd:6");
 	char path[512];
 
-	/* is full at times */
+	/* the file is full at times */
 	test_backing_file(&config, path, sizeof(path), 20 * 4096);
 	config.defer = ZS_DEFER_ARRAY;
 	run_model(&config, 2);

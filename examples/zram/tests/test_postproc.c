@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* Post-processing while clients go on: something happens to a block, or a
- * second job starts, in the midst of writing it to the backing file. And what
- * counts as idle, and the memory limit. */
+/* Post-processing beside clients: a block changes, or a second job starts,
+ * while the block is written to the backing file. Also: which blocks count as
+ * idle, and the memory limit. */
 #include "util.h"
 
 #include <pthread.h>
@@ -74,7 +74,7 @@ static void nothing(struct uzram *dev)
 	(void)dev;
 }
 
-/* What is in the block after that, and nowhere else but in memory. */
+/* Checks what is in the block after that: it must be only in memory. */
 static void assert_meanwhile(void (*meanwhile)(struct uzram *),
 			     enum zs_defer_mode defer)
 {
@@ -135,9 +135,9 @@ static void *second_job(void *arg)
 	return (void *)(intptr_t)uzram_writeback(arg, &job, &second_done);
 }
 
-/* The first job has selected the block: it changes, and a second job comes. If
- * that one selects the block again before the first is at its end, it waits
- * here, with its mark on the block. */
+/* The first job has selected the block. The block changes, and a second job
+ * starts. If that one selects the block again before the first has ended, it
+ * waits here, with its mark on the block. */
 static void start_second(struct uzram *dev)
 {
 	if (writes++) {
@@ -192,7 +192,8 @@ static const char *writeback_fails(struct uzram *dev)
 	return why;
 }
 
-/* The file, or the file system that it lies on: who can help is another. */
+/* The backing file is full, or its file system is: these errors differ, because
+ * different people can help. */
 static void test_full(void **state)
 {
 	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
@@ -232,7 +233,7 @@ static void test_idle_seconds(void **state)
 	put(dev, 0, MIXED, 1);
 	put(dev, 1, MIXED, 2);
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	/* used after the job looked at the clock; used long ago */
+	/* one was used after the job read the clock, the other long ago */
 	dev->table.slots[0].used = (uint32_t)now.tv_sec + 60;
 	dev->table.slots[1].used = 0;
 	assert_int_equal(uzram_mark_idle(dev, 1), 1);
@@ -243,7 +244,7 @@ static void test_idle_seconds(void **state)
 	uzram_destroy(dev);
 }
 
-/* No room for one block is no reason not to try the next. */
+/* If there is no room for one block, the next one must still be tried. */
 static void test_recompress_at_limit(void **state)
 {
 	struct uzram_config config = test_config(BLOCK, "lz4", "zstd");
@@ -251,11 +252,13 @@ static void test_recompress_at_limit(void **state)
 	struct uzram_done done;
 	struct uzram *dev;
 
-	config.all_classes = true; /* so that a little smaller counts */
+	config.all_classes = true; /* so that a slightly smaller size makes a
+				    * difference */
 	dev = test_device(&config);
 	for (size_t i = 0; i < 40; i++)
 		put(dev, i, MIXED, i);
-	put(dev, 40, NOISE, 40); /* needs no memory to be found so */
+	put(dev, 40, NOISE, 40); /* no memory is needed to find that it does not
+				  * compress */
 	uzram_set_limit(dev, BLOCK);
 	assert_int_equal(uzram_recompress(dev, &job, &done), 0);
 	assert_int_equal(done.blocks, 0);
@@ -263,7 +266,7 @@ static void test_recompress_at_limit(void **state)
 	assert_int_equal(done.skipped, 41);
 	assert_true(word_of(dev, 40) & SLOT_INCOMPRESSIBLE);
 	assert_figures(dev);
-	/* they were not given up */
+	/* they must be tried again */
 	uzram_set_limit(dev, 0);
 	assert_int_equal(uzram_recompress(dev, &job, &done), 0);
 	assert_int_equal(done.blocks, 40);

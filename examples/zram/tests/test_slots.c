@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* The slot table's word and lock, the plan of size classes, the codecs, the
- * backing file's bitmap: each by itself. */
+ * backing file's bitmap: each tested alone. */
 #include "util.h"
 
 #include <pthread.h>
@@ -21,7 +21,7 @@ static void test_word(void **state)
 	slot_clear(&slot, SLOT_IDLE);
 	assert_int_equal(slot_word(&slot), 1234 | SLOT_RECOMP | SLOT_LOCKED);
 
-	/* the largest block's size fits, and all is taken but the lock */
+	/* the largest block size fits, and all but the lock is taken */
 	slot_take_all(&slot);
 	slot_set(&slot, UZRAM_BLOCK_MAX | SLOT_HUGE | SLOT_IDLE | SLOT_PP_SLOT |
 				SLOT_INCOMPRESSIBLE);
@@ -57,11 +57,11 @@ static void *contender(void *arg)
 		if (i % 4 != 0)
 			slot_lock(&contest->slot);
 		contest->inside++;
-		/* flags of the holder and bits of waiters do not disturb each
+		/* flags of the holder and bits of waiters do not change each
 		 * other */
 		slot_set(&contest->slot, SLOT_IDLE);
 		if (i % 64 == 0)
-			usleep(1); /* so that others go to sleep */
+			usleep(1); /* so that other threads go to sleep */
 		slot_clear(&contest->slot, SLOT_IDLE);
 		slot_unlock(&contest->slot);
 	}
@@ -120,10 +120,10 @@ static void test_codecs(void **state)
 			assert_true(choice.codec->decompress(mem, out, n, back,
 							     block));
 			assert_memory_equal(in, back, block);
-			/* cut off: told, not believed */
+			/* truncated data must give an error */
 			assert_false(choice.codec->decompress(mem, out, n / 2,
 							      back, block));
-			/* no room: told */
+			/* no room must give an error */
 			assert_int_equal(
 				choice.codec->compress(mem, choice.level, in,
 						       block, out, n - 1),
@@ -137,8 +137,8 @@ static void test_codecs(void **state)
 		}
 }
 
-/* What the plan asks for is enough, never huge, and of few classes when there
- * are few blocks, of more when there are many. */
+/* A planned size is large enough, and never huge. There are few classes for few
+ * blocks, and more for more blocks. */
 static void test_plan(void **state)
 {
 	unsigned int before = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* A device far larger than its contents: what it costs follows the contents.
- * The summary of the slot table by itself; then memory and page tables of the
- * process, which whoever read the whole table would take. */
+/* A device far larger than its contents: its cost depends on the contents.
+ * First the summary of the slot table alone; then memory and page tables of the
+ * process, which a walk over the whole table would use up. */
 #include "util.h"
 
 #include <pthread.h>
@@ -9,10 +9,10 @@
 #include <sys/wait.h>
 
 #define BLOCK 4096
-#define CHUNKS 300000 /* four levels */
+#define CHUNKS 300000 /* enough for four levels */
 #define THREADS 4
 #define TURNS 20000
-/* 4 GiB of slots: reading them all makes 8 MiB of page tables */
+/* 4 GiB of slots: reading all of them makes 8 MiB of page tables */
 #define THIN (UINT64_C(1) << 40)
 #define KIB_ALLOWED 2048
 
@@ -62,7 +62,7 @@ static void test_chunks(void **state)
 		for (size_t chunk = 0; chunk < nr; chunk++)
 			for (; counts[chunk]; counts[chunk]--)
 				chunks_leave(&chunks, chunk);
-		/* all bits are gone, those above too */
+		/* all bits are cleared, in the levels above, too */
 		for (size_t at = 0; at < chunks_bytes(nr); at++)
 			assert_int_equal(((char *)memory)[at], 0);
 		chunks_destroy(&chunks);
@@ -76,8 +76,8 @@ struct contest {
 	_Atomic unsigned int wrong;
 };
 
-/* Two chunks with all but the top bit in common: they come and go, and each is
- * there as long as somebody is in it. */
+/* Two chunks whose numbers differ only in the top bit come and go. Each must be
+ * found as long as a thread is in it. */
 static void *contender(void *arg)
 {
 	struct contest *contest = arg;
@@ -151,7 +151,7 @@ static void everything_that_walks(struct uzram *dev)
 	assert_int_equal(done.blocks, 3);
 }
 
-/* Requests to where nothing is; a client's whole view of the device. */
+/* Requests to an empty range, and a client's view of the whole device. */
 static void everything_that_asks(struct uzram *dev)
 {
 	static const unsigned char zeroes[BLOCK];
@@ -160,7 +160,7 @@ static void everything_that_asks(struct uzram *dev)
 	uint64_t seed = 9;
 
 	for (size_t i = 0; i < 2000; i++) {
-		/* not those that are filled */
+		/* not the filled blocks */
 		uint64_t at = random_below(&seed, THIN / 3 - 1) + THIN / 3 +
 			      BLOCK * 300;
 
@@ -171,7 +171,7 @@ static void everything_that_asks(struct uzram *dev)
 		uzram_trim(dev, 3 * BLOCK, at);
 		assert_int_equal(uzram_zero(dev, 3 * BLOCK, at, true), 0);
 	}
-	/* neither memory nor so many steps */
+	/* this must take neither memory nor many steps */
 	uzram_trim(dev, THIN / 3 - BLOCK, THIN / 3 + BLOCK);
 	assert_int_equal(uzram_zero(dev, THIN / 3, BLOCK, true), 0);
 	for (size_t i = 0, end; i < dev->table.nr; i = end) {
@@ -185,7 +185,7 @@ static void everything_that_asks(struct uzram *dev)
 	assert_in_range(holes, 2, 3 * SLOT_CHUNK + 2);
 }
 
-/* Blocks at both ends and in the middle of nothing. */
+/* Blocks at both ends, and in the middle of an empty range. */
 static void test_thin(void **state)
 {
 	struct uzram_config config = test_config(BLOCK, "lz4", "zstd");
@@ -198,7 +198,8 @@ static void test_thin(void **state)
 	char path[512];
 
 	config.size = THIN;
-	config.all_classes = true; /* so that a little smaller counts */
+	config.all_classes = true; /* so that a slightly smaller size makes a
+				    * difference */
 	test_backing_file(&config, path, sizeof(path), 8 * BLOCK);
 	dev = test_device(&config);
 	before = process_kib();
@@ -215,7 +216,7 @@ static void test_thin(void **state)
 	}
 	assert_in_range(process_kib(), 0, before + KIB_ALLOWED);
 
-	/* full: writes fail everywhere, in whole and in part */
+	/* the device is full: all writes fail, of whole blocks and of parts */
 	uzram_set_limit(dev, BLOCK);
 	contents_fill(noise, BLOCK, NOISE, &seed);
 	put(dev, 0, NOISE, 1);
@@ -232,7 +233,7 @@ static void test_thin(void **state)
 	unlink(path);
 }
 
-/* What was filled and is empty again is as if it never was: no walk looks at
+/* A chunk that was filled and is empty again costs nothing: no walk looks at
  * it, and a reset gives its memory back. */
 static void test_emptied(void **state)
 {
@@ -278,8 +279,8 @@ static bool is_locked(void *at)
 	return msync(at, 1, MS_ASYNC | MS_INVALIDATE) && errno == EBUSY;
 }
 
-/* In a process of its own: with all memory locked that comes, as nbdkit --swap
- * does, the table takes what is used, and keeps it locked.
+/* Runs in its own process, in which all future memory is locked, as nbdkit
+ * --swap does: the table takes only used memory, and keeps it locked.
  * Return: what is wrong, or NULL. */
 static const char *lock_and_make_table(void)
 {
@@ -289,7 +290,7 @@ static const char *lock_and_make_table(void)
 	struct slot_table table;
 	void *probe;
 
-	/* may not, or a sanitizer that leaves it out: nothing to see */
+	/* not allowed, or a sanitizer ignores it: then nothing can be tested */
 	mlockall(MCL_FUTURE);
 	probe = mmap(NULL, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (probe == MAP_FAILED || !is_locked(probe))

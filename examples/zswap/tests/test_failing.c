@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_failing.c - regions when the swap file fails, or userfaultfd does: no
- * page is lost, and nobody waits for ever who need not. */
+/* test_failing.c - regions when the swap file or userfaultfd fails: no page is
+ * lost, and no thread waits for ever without need. */
 #include "regions.h"
 
 #include <limits.h>
@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 /* The library's ioctl (linked with --wrap): UFFDIO_COPY fails copy_errors
- * times, UFFDIO_POISON is hidden as before Linux 6.6, a handler stops once it
- * has woken who touched a page. */
+ * times; UFFDIO_POISON is hidden as before Linux 6.6; a handler stops after it
+ * has woken the thread that touched a page. */
 static atomic_int copy_errors, uffd;
 static atomic_bool hide_poison, has_poison, stop_after_wake;
 static sem_t go_on;
@@ -74,12 +74,12 @@ static ssize_t test_pwrite(int fd, const void *buf, size_t bytes, off_t at)
 
 static const struct swap_io test_io = { test_pread, test_pwrite };
 
-/* Nothing can be stored: the program goes on, beyond the limit, and nothing is
- * lost; once it can, the limit holds again. */
+/* Nothing can be stored: the program goes on beyond the limit, and nothing is
+ * lost. Once storing works, the limit holds again. */
 static void test_full(void **state)
 {
 	const size_t limit = MIB, nr = 3 * limit / PAGE;
-	/* A pool of one page, so to say: all goes to the file. */
+	/* The pool is about one page, so all pages go to the file. */
 	struct uzswap *u = create(limit, PAGE, 1, "/tmp", &test_io);
 	char *p = uzswap_alloc(u, nr * PAGE);
 	struct uzswap_stats stats;
@@ -117,7 +117,7 @@ static _Thread_local volatile bool catching;
 static void on_sigbus(int sig)
 {
 	(void)sig;
-	/* Else it is a system call's, where poison is not there. */
+	/* Otherwise the signal is for a system call, without poison. */
 	if (catching)
 		siglongjmp(at_sigbus, 1);
 }
@@ -171,7 +171,8 @@ static void *write_page(void *arg)
 	return NULL;
 }
 
-/* A system call meets p, which cannot be read back. Ends with read_error 0. */
+/* A system call touches p, which cannot be read back. Ends with read_error
+ * 0. */
 static void read_error_in_call(struct uzswap *u, char *p, uint32_t version)
 {
 	struct writer writer = { .from = p };
@@ -188,20 +189,20 @@ static void read_error_in_call(struct uzswap *u, char *p, uint32_t version)
 		pthread_join(writer.thread, NULL);
 		assert_int_equal(writer.result, -1);
 		assert_int_equal(writer.error, EFAULT);
-		/* And to write to it. */
+		/* The same for a write to it. */
 		memset(copy, 1, PAGE);
 		assert_int_equal(write(fd[1], copy, PAGE), PAGE);
 		assert_int_equal(read(fd[0], p, PAGE), -1);
 		assert_int_equal(errno, EFAULT);
 		read_error = 0;
 	} else {
-		/* It waits, and keeps nobody busy. */
+		/* The thread waits, and does not keep the handler busy. */
 		do {
 			usleep(300000);
 			uzswap_stats(u, &after);
 		} while (after.load_errors == before.load_errors);
 		assert_false(writer.done);
-		/* 15; without a pause it is some 10000. */
+		/* About 15; without a pause it is about 10000. */
 		assert_in_range(after.load_errors - before.load_errors, 1, 500);
 		read_error = 0;
 		pthread_join(writer.thread, NULL);
@@ -213,7 +214,7 @@ static void read_error_in_call(struct uzswap *u, char *p, uint32_t version)
 	close(fd[1]);
 }
 
-/* A page that cannot be read back: SIGBUS, or EFAULT, not zeroes; and it is
+/* A page that cannot be read back gives SIGBUS, or EFAULT, not zeroes. It is
  * still there when the file can be read again. */
 static void read_errors(bool without_poison)
 {
@@ -261,8 +262,8 @@ static void test_read_error_before_6_6(void **state)
 	read_errors(true);
 }
 
-/* A page was taken out of its slot, and cannot be put into the region: it goes
- * back, and if that cannot be either it is tried until one of them can. */
+/* A page was taken out of its slot, and cannot be put into the region. It goes
+ * back; if that fails, too, both are tried until one succeeds. */
 static void test_copy_error(void **state)
 {
 	struct uzswap *u = create(MIB, PAGE, 1, "/tmp", &test_io);
@@ -275,7 +276,7 @@ static void test_copy_error(void **state)
 	for (size_t i = 0; i < 64; i++)
 		make_page(p + i * PAGE, i, 1);
 	assert_int_equal(uzswap_pageout(u, p), 0);
-	/* Pages apart: no other is read ahead, and meets the errors. */
+	/* Not neighbours, so that no page is read ahead and gets the errors. */
 	write_error = ENOSPC;
 	copy_errors = 3;
 	assert_true(readable(p + 40 * PAGE));
@@ -299,7 +300,7 @@ static void test_copy_error(void **state)
 
 /* ---- read ahead too late ------------------------------------------------- */
 
-/* Touches @at, whose neighbour was touched last: the only handler wakes this
+/* Touches @at, whose neighbour was touched last. The only handler wakes this
  * thread, and stops before it reads ahead. */
 static void touch_and_stop(char *at)
 {
@@ -308,15 +309,15 @@ static void touch_and_stop(char *at)
 	assert_false(stop_after_wake);
 }
 
-/* Lets it go on, and returns when it has read ahead. */
+/* Lets the handler go on, and returns when it has read ahead. */
 static void let_it_read(char *other)
 {
 	sem_post(&go_on);
 	*(volatile char *)other = 1;
 }
 
-/* A handler is not at once at what it planned to read ahead. Meanwhile the
- * region was paged out, or freed, or is another one. */
+/* A handler reads ahead later than it planned. Meanwhile the region was paged
+ * out, or freed, or another one is in its place. */
 static void test_late_read_ahead(void **state)
 {
 	const size_t nr = 64;
@@ -329,7 +330,7 @@ static void test_late_read_ahead(void **state)
 	assert_non_null(p);
 	assert_non_null(other);
 	sem_init(&go_on, 0, 0);
-	/* Pages that were not there before, then pages that were away. */
+	/* First pages that never existed, then pages that were away. */
 	for (size_t round = 0; round < 2; round++) {
 		*(volatile char *)p = 1;
 		touch_and_stop(p + PAGE);
@@ -343,12 +344,12 @@ static void test_late_read_ahead(void **state)
 	*(volatile char *)p = 1;
 	touch_and_stop(p + PAGE);
 	uzswap_free(u, p);
-	p = uzswap_alloc(u, nr * PAGE); /* in the same slots */
+	p = uzswap_alloc(u, nr * PAGE); /* in the same slots as before */
 	assert_non_null(p);
 	let_it_read(other + 30 * PAGE);
 	assert_int_equal(resident_of(p, nr * PAGE), 0);
 
-	/* Where a region ends, the next one does not go on. */
+	/* Read-ahead does not go on from one region into the next. */
 	next = uzswap_alloc(u, nr * PAGE);
 	assert_non_null(next);
 	for (size_t i = 0; i < nr; i++)
@@ -361,8 +362,8 @@ static void test_late_read_ahead(void **state)
 	uzswap_destroy(u);
 }
 
-/* Taking a page away failed half-way, and its write protection was left: who
- * writes to it must not fault for ever. */
+/* Taking a page away failed half-way, and the write protection was left. A
+ * thread that writes to the page must not fault for ever. */
 static void test_left_protected(void **state)
 {
 	struct uzswap *u = create(MIB, 64 * MIB, 1, NULL, NULL);
@@ -378,7 +379,7 @@ static void test_left_protected(void **state)
 	make_page(p, 0, 3);
 	make_page(p + PAGE, 1, 3);
 	assert_int_equal(__real_ioctl(uffd, UFFDIO_WRITEPROTECT, &wp), 0);
-	alarm(60); /* it would not end */
+	alarm(60); /* without the fix the test does not end */
 	((volatile char *)p)[0] ^= 1;
 	alarm(0);
 	((volatile char *)p)[0] ^= 1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_limit.c - the limit speaks only when what is dead has gone: dropped
- * pages whose memory waits to be freed, old pools, holes between objects. */
+/* test_limit.c - a store fails at the limit only when everything dead is freed:
+ * dropped pages whose memory waits to be freed, old pools, free places between
+ * objects. */
 #include "util.h"
 
 #include <pthread.h>
@@ -13,7 +14,8 @@
 
 #define MOST 5000 /* more than any pool here can hold */
 
-/* The library's calls (linked with --wrap), counted; the next flush stops. */
+/* The library's calls (linked with --wrap) are counted; the next flush can be
+ * stopped. */
 static atomic_int flushes, compactions;
 static atomic_bool stop_in_flush;
 static sem_t stopped, go_on;
@@ -70,9 +72,9 @@ static struct zswap *create(size_t limit, int defer, bool backing)
 	return z;
 }
 
-#define MIXED 0 /* many size classes, so that each may keep something */
+#define MIXED 0 /* many size classes, each of which may keep something */
 
-/* A page that takes a little more than @bytes. */
+/* Stores a page that takes a little more than @bytes. */
 static int store(struct zswap *z, uint64_t offset, size_t bytes)
 {
 	uint32_t random = (uint32_t)offset + 1;
@@ -85,7 +87,7 @@ static int store(struct zswap *z, uint64_t offset, size_t bytes)
 	return zswap_store(z, offset, page);
 }
 
-/* Return: the first offset that was refused. */
+/* Return: the first offset whose store failed. */
 static uint64_t fill(struct zswap *z, size_t bytes)
 {
 	uint64_t offset = 0;
@@ -105,7 +107,7 @@ static size_t pool_size(struct zswap *z)
 	return stats.pool_total_size;
 }
 
-/* A zswap that was full, and is empty, takes pages again: at once. */
+/* A zswap that was full and is empty takes pages again at once. */
 static void test_emptied(void **state)
 {
 	(void)state;
@@ -114,7 +116,8 @@ static void test_emptied(void **state)
 			struct zswap *z = create(MIB / 2, defer, backing);
 			uint64_t end = fill(z, MIXED);
 
-			zswap_flush(z); /* writes nothing from here on */
+			zswap_flush(z); /* the worker writes nothing from here
+					 * on */
 			for (uint64_t i = 0; i < end; i++)
 				zswap_invalidate(z, i);
 			assert_int_equal(store(z, 1, 1000), 0);
@@ -124,7 +127,7 @@ static void test_emptied(void **state)
 	}
 }
 
-/* While there is something dead nothing that lives is written, nor refused. */
+/* While anything is dead, no live page is written back, and no store fails. */
 static void test_dead_first(void **state)
 {
 	(void)state;
@@ -132,7 +135,7 @@ static void test_dead_first(void **state)
 		struct zswap *z = create(MIB, defer, true);
 		uint64_t next = 0;
 
-		/* Always 50 pages live, 50 KiB; what came before is dropped.
+		/* Always 50 pages are live (50 KiB); older ones are dropped.
 		 */
 		for (; next < MOST; next++) {
 			assert_int_equal(store(z, next, MIXED), 0);
@@ -155,7 +158,8 @@ static void drop(void)
 		zswap_invalidate(dropping, i);
 }
 
-/* Others drop pages while the worker writes some back: it writes no more. */
+/* Other threads drop pages while the worker writes some back: it must stop
+ * writing. */
 static void test_dropped_meanwhile(void **state)
 {
 	struct zswap *z = create(MIB, ZS_DEFER_ARRAY, true);
@@ -163,7 +167,7 @@ static void test_dropped_meanwhile(void **state)
 
 	(void)state;
 	dropping = z;
-	/* The worker may begin before fill has seen a store fail. */
+	/* The worker may start before fill has seen a store fail. */
 	drop_first = 100;
 	drop_end = MOST;
 	on_write = drop;
@@ -176,7 +180,7 @@ static void test_dropped_meanwhile(void **state)
 	zswap_destroy(z);
 }
 
-/* A full pool with holes: compaction is enough to let a page in. */
+/* A full pool with free places: compaction is enough to let a page in. */
 static void test_holes(void **state)
 {
 	struct zswap *z = create(MIB, ZS_DEFER_NONE, true);
@@ -197,7 +201,7 @@ static void test_holes(void **state)
 	zswap_destroy(z);
 }
 
-/* The pool of a compressor that is used no more, and of which all is dropped.
+/* The pool of an earlier compressor, all of whose pages are dropped.
  */
 static void test_old_pool(void **state)
 {
@@ -228,7 +232,7 @@ static void test_not_for_nothing(void **state)
 	flushes = compactions = 0;
 	for (int i = 0; i < 1000; i++)
 		assert_int_equal(store(z, end, 1000), -EDQUOT);
-	/* Dropped, but by far not enough. */
+	/* These are dropped, but far too few. */
 	for (uint64_t i = 0; i < 5; i++)
 		assert_true(zswap_invalidate(z, i));
 	for (int i = 0; i < 1000; i++)
@@ -236,7 +240,8 @@ static void test_not_for_nothing(void **state)
 	zswap_flush(z);
 	zswap_stats(z, &stats);
 	assert_true(stats.pool_limit_hit >= 1000);
-	/* Some of the five by a store, some by the worker, or by the flush. */
+	/* A store frees some of the five, the worker or the flush the
+	 * others. */
 	assert_true(flushes <= 5);
 	assert_int_equal(compactions, 0);
 	zswap_destroy(z);
@@ -249,7 +254,7 @@ static void *store_one(void *arg)
 	return store(arg, offset++, 1000) ? "refused" : NULL;
 }
 
-/* Another thread is just freeing what is dead: wait for it. */
+/* Another thread is freeing dead objects: the store must wait for it. */
 static void test_while_others_drain(void **state)
 {
 	struct zswap *z = create(MIB, ZS_DEFER_ARRAY, false);
@@ -271,7 +276,7 @@ static void test_while_others_drain(void **state)
 	until.tv_sec += 10;
 	assert_int_equal(sem_timedwait(&stopped, &until), 0);
 	assert_int_equal(pthread_create(&second, NULL, store_one, z), 0);
-	usleep(50000); /* it comes to the limit */
+	usleep(50000); /* time for the store to come to the limit */
 	sem_post(&go_on);
 	pthread_join(first, &result[0]);
 	pthread_join(second, &result[1]);
@@ -282,8 +287,8 @@ static void test_while_others_drain(void **state)
 	zswap_destroy(z);
 }
 
-/* Same-filled pages take nothing of the pool: the limit is not asked, and to
- * write them back would free nothing. */
+/* Same-filled pages take nothing of the pool: they are stored at the limit, and
+ * not written back, because that would free nothing. */
 static void test_same_filled(void **state)
 {
 	struct zswap *z = create(MIB / 2, ZS_DEFER_NONE, true);
@@ -304,7 +309,7 @@ static void test_same_filled(void **state)
 		make_page_of(page, SAME_FILLED, offset, 7);
 		assert_int_equal(zswap_store(z, offset, page), 0);
 	}
-	/* Also in the place of a page that took some. */
+	/* Also in place of a page that took memory. */
 	make_page_of(page, SAME_FILLED, 3, 7);
 	assert_int_equal(zswap_store(z, 3, page), 0);
 	assert_int_equal(store(z, 4, 1000), -EDQUOT);

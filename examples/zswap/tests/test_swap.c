@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_swap.c - zswap with its swap file: files that fail, are full, write
- * short, are changed, are left behind. What a call reports as done is there
- * afterwards, what it reports as failed is where it was. */
+/* test_swap.c - zswap with its swap file. The file fails, is full, writes
+ * short, is changed, is left behind. When a call reports success, the page is
+ * there afterwards. When it reports failure, the page is where it was. */
 #include "util.h"
 
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include "swap.h"
 
 #define SLOTS 1500
-/* Holds some 250 of the pages: most go through the file. */
+/* Holds about 250 of the pages: most go through the file. */
 #define SMALL_POOL ((size_t)512 * 1024)
 
 static const char *self;
@@ -45,7 +45,7 @@ static struct swap *open_swap(const char *path, size_t budget,
 
 /* ---- a file that misbehaves ---------------------------------------------- */
 
-/* In percent of the calls. Called by the worker, too. */
+/* In percent of the calls. The worker calls these, too. */
 static atomic_uint bad_writes, bad_reads, short_ones;
 static atomic_uint io_random;
 
@@ -60,7 +60,7 @@ static unsigned int draw(void)
 static ssize_t bad_pread(int fd, void *buf, size_t bytes, off_t at)
 {
 	if (draw() < bad_reads) {
-		/* Half of the page is other bytes already. */
+		/* Half of the page has other bytes by now. */
 		memset(buf, 0xee, bytes / 2);
 		errno = EIO;
 		return -1;
@@ -75,7 +75,7 @@ static ssize_t bad_pread(int fd, void *buf, size_t bytes, off_t at)
 static ssize_t bad_pwrite(int fd, const void *buf, size_t bytes, off_t at)
 {
 	if (draw() < bad_writes) {
-		/* Some of it may be written all the same. */
+		/* Some of it may be written nevertheless. */
 		if (draw() % 2 && pwrite(fd, buf, bytes / 2, at) < 0)
 			return -1;
 		errno = draw() % 2 ? EIO : ENOSPC;
@@ -132,7 +132,7 @@ static void test_model(void **state)
 				assert_int_equal(err, -ENOENT);
 			} else if (err) {
 				assert_int_equal(err, -EIO);
-				failed_in++; /* it is still there */
+				failed_in++; /* the page is still there */
 			} else {
 				assert_page(page, slot, version[slot]);
 				version[slot] = 0;
@@ -140,7 +140,7 @@ static void test_model(void **state)
 		} else {
 			swap_free(swap, slot);
 			version[slot] = 0;
-			/* The worker does so, too, but when it likes. */
+			/* The worker does so, too, but at times of its own. */
 			zswap_writeback(swap_zswap(swap), 3);
 		}
 	}
@@ -166,7 +166,7 @@ static void test_model(void **state)
 	swap_close(swap);
 }
 
-/* All writes fail: what is in zswap stays there, the rest is refused. */
+/* All writes fail: pages in zswap stay there, other stores fail. */
 static void test_dead_file(void **state)
 {
 	uint32_t version[SLOTS] = { 0 };
@@ -255,7 +255,7 @@ static int remove_directory(void **state)
 	return rmdir(path);
 }
 
-/* Stores so that some pages are in the file, all in one way or another. */
+/* Stores until some pages are in the file, in several ways. */
 static void fill(struct swap *swap)
 {
 	unsigned char page[PAGE];
@@ -266,7 +266,7 @@ static void fill(struct swap *swap)
 	}
 }
 
-/* The child of test_kill: fills a swap file, says so, sleeps. */
+/* The child of test_kill: fills a swap file, reports that, sleeps. */
 static int be_killed(const char *file)
 {
 	struct swap *swap = open_swap(file, SMALL_POOL, NULL);
@@ -303,7 +303,7 @@ static void test_kill(void **state)
 	assert_int_equal(read(fd[0], &c, 1), 1);
 	close(fd[0]);
 
-	/* In use: nobody else may have it. */
+	/* The file is in use: opening it again must fail. */
 	assert_null(try_open(path, SMALL_POOL, NULL));
 	assert_int_equal(errno, EBUSY);
 	assert_int_equal(kill(child, SIGKILL), 0);
@@ -312,8 +312,8 @@ static void test_kill(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	assert_true(st.st_size > 100 * (off_t)PAGE);
 
-	/* Pages do not outlive their process: what it left is not found, not
-	 * even in part, and the space is free again. */
+	/* Pages do not outlive their process: none of them is found, not even
+	 * in part, and the space is free again. */
 	swap = open_swap(path, SMALL_POOL, NULL);
 	swap_stats(swap, &stats);
 	assert_true(stats.was_in_use);
@@ -334,8 +334,8 @@ static void test_kill(void **state)
 	swap_close(swap);
 }
 
-/* A child of this process that does nothing, until it is killed. It has come
- * back from fork. */
+/* A child of this process that does nothing until it is killed. It has returned
+ * from fork. */
 static pid_t idle_child(void)
 {
 	int fd[2];
@@ -411,7 +411,8 @@ static void test_fork(void **state)
 	assert_int_equal(kill(child, SIGKILL), 0);
 }
 
-/* A child that no fork made, such as posix_spawn's before it executes. */
+/* A child that was not made by fork, for example posix_spawn's before it
+ * executes. */
 static void test_other_child(void **state)
 {
 	struct swap *swap = open_swap(path, SMALL_POOL, NULL);
@@ -435,8 +436,8 @@ static void test_other_child(void **state)
 	assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
-/* Somebody changes the file, or cuts it off: an error, not wrong pages; the
- * others are still good. */
+/* The file is changed or truncated from outside: errors, not wrong pages; the
+ * other pages are still good. */
 static void test_damage(void **state)
 {
 	struct swap *swap = open_swap(path, SMALL_POOL, NULL);
@@ -447,10 +448,12 @@ static void test_damage(void **state)
 
 	(void)state;
 	fill(swap);
-	zswap_flush(swap_zswap(swap)); /* the worker writes no more */
+	zswap_flush(swap_zswap(swap)); /* the worker writes nothing after
+					* this */
 	fd = open(path, O_WRONLY);
 	assert_true(fd >= 0);
-	/* A byte in each page up to slot 99, all from slot 1400 on. */
+	/* Changes a byte in each page up to slot 99; cuts off all from slot
+	 * 1400. */
 	for (uint64_t slot = 0; slot < 100; slot++)
 		assert_int_equal(pwrite(fd, "\xa5", 1,
 					(off_t)((slot + 1) * PAGE + 100)),
@@ -463,7 +466,8 @@ static void test_damage(void **state)
 		if (err == -EBADMSG) {
 			assert_true(slot < 100);
 			damaged++;
-			/* Still there, whatever it is, until it is freed. */
+			/* The page stays there until it is freed, whatever it
+			 * contains. */
 			assert_int_equal(swap_in(swap, slot, page), -EBADMSG);
 			swap_free(swap, slot);
 			assert_int_equal(swap_in(swap, slot, page), -ENOENT);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_threads.c - all calls at once: on the same offsets, and on one's own
- * while others and the worker write back. */
+/* test_threads.c - all calls at once: on shared offsets, and on offsets of one
+ * thread while others and the worker write back. */
 #include "util.h"
 
 #include <pthread.h>
@@ -47,7 +47,7 @@ static void run(void *(*work)(void *), void *subject)
 
 static unsigned char valid[SHARED][VERSIONS][PAGE];
 
-/* Is it one of the pages that were ever stored there, and whole? */
+/* Is it one of the pages that were stored there, and complete? */
 static bool is_valid(uint64_t offset, const void *page)
 {
 	for (int version = 0; version < VERSIONS; version++)
@@ -150,10 +150,10 @@ static void *use_own(void *arg)
 		uint64_t slot = (uint64_t)n * THREADS + w->id;
 		unsigned int what = next_random(&w->random) % 10;
 
-		/* The worker does so, too, but when it likes. */
+		/* The worker does so, too, but at times of its own. */
 		if (i % 128 == 0)
 			zswap_writeback(swap_zswap(swap), 4);
-		/* At the end all that is there. */
+		/* At the end all pages that are there. */
 		if (i > scaled(15000)) {
 			n = i - scaled(15000) - 1;
 			slot = (uint64_t)n * THREADS + w->id;
@@ -255,7 +255,7 @@ static void *act(void *arg)
 	return NULL;
 }
 
-/* Somebody wants the very page that is being written to the file. */
+/* A thread wants the page that is just being written to the file. */
 static void test_during_writeback(void **state)
 {
 	struct swap_options options = {
@@ -287,7 +287,7 @@ static void test_during_writeback(void **state)
 		sem_wait(&write_began);
 		assert_int_equal(pthread_create(&other, NULL, act, &actor[1]),
 				 0);
-		usleep(50000); /* it has begun, and waits */
+		usleep(50000); /* the write has begun, and waits */
 		sem_post(&write_may_end);
 		pthread_join(writer, NULL);
 		pthread_join(other, NULL);

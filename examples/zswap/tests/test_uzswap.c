@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_uzswap.c - regions: what is written is read, whatever was taken away
- * meanwhile, by one thread or many. */
+/* test_uzswap.c - regions: what was written is read, whatever was taken away
+ * meanwhile, with one thread or many. */
 #include "regions.h"
 
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* As many pages as fit, and counters that add up. */
+/* As many pages are resident as fit, and the counters add up. */
 static void check_stats(struct uzswap *u, size_t limit, uint64_t touched)
 {
 	struct uzswap_stats stats;
@@ -39,14 +39,15 @@ static void test_write_and_read(void **state)
 
 	(void)state;
 	assert_non_null(p);
-	/* Random pages do not compress, and there is no file: none of them. */
+	/* Random pages do not compress, and there is no file, so there are
+	 * none. */
 	for (size_t i = 0; i < nr; i++)
 		make_page(p + i * PAGE, i, i % 2 ? 3 : 8);
 	check_stats(u, limit, nr);
 	assert_true(resident_of(p, nr * PAGE) <= limit / PAGE);
 	for (size_t i = 0; i < nr; i++)
 		assert_page(p + i * PAGE, i, i % 2 ? 3 : 8);
-	/* Here and there, a byte: first a write, or first a read. */
+	/* A byte at a random page: first a write, or first a read. */
 	for (unsigned int i = 0; i < scaled(20000); i++) {
 		size_t page = next_random(&random) % nr;
 		char *byte = p + page * PAGE + next_random(&random) % PAGE;
@@ -65,7 +66,7 @@ static void test_write_and_read(void **state)
 	assert_true(stats.hard_faults + stats.read_ahead > nr);
 	assert_true(stats.taken > nr);
 
-	/* All away, and back. */
+	/* All pages are taken away, and come back. */
 	assert_int_equal(uzswap_pageout(u, p), 0);
 	assert_int_equal(resident_of(p, nr * PAGE), 0);
 	uzswap_stats(u, &stats);
@@ -80,7 +81,8 @@ static void test_write_and_read(void **state)
 	uzswap_destroy(u);
 }
 
-/* What is used again and again stays, read or written, while others pass. */
+/* Pages that are used again and again stay resident, read or written, while
+ * others pass. */
 static void test_aging(void **state)
 {
 	const size_t limit = 8 * MIB, nr = 3 * limit / PAGE;
@@ -111,14 +113,15 @@ static void test_aging(void **state)
 		}
 	}
 	uzswap_stats(u, &after);
-	/* Of some 33000 touches; without aging it is some thousands. */
+	/* Of about 33000 touches; without aging it is some thousands. */
 	assert_true(hot_faults < 300);
 	assert_true(after.soft_faults > 0);
 	assert_true(after.kept_referenced > 0);
 	uzswap_destroy(u);
 }
 
-/* Away and freed: the next region must find all of that memory. */
+/* A region is taken away and freed: the next one must find all of its
+ * memory. */
 static void test_freed_region(void **state)
 {
 	const size_t nr = 300; /* fewer than a per-CPU buffer holds */
@@ -151,7 +154,8 @@ static void test_freed_region(void **state)
 			uzswap_free(u, p);
 		}
 		uzswap_destroy(u);
-		/* Once known what one takes: room for one and a half. */
+		/* Once the need of one region is known: room for one and a
+		 * half. */
 		if (!defer)
 			options.zswap.budget_bytes =
 				stats.pool_total_size / 4 * 3 / 2;
@@ -169,7 +173,7 @@ struct toucher {
 	unsigned int wrong;
 };
 
-/* Each thread has a word of its own in all pages. */
+/* Each thread has its own word in all pages. */
 static void *touch(void *arg)
 {
 	struct toucher *t = arg;
@@ -185,7 +189,7 @@ static void *touch(void *arg)
 		*word = ++count[page];
 		if (t->id == 0 && i % 4096 == 0)
 			uzswap_pageout(t->u, t->p);
-		/* Regions come and go beside this one. */
+		/* Other regions are made and freed beside this one. */
 		if (t->id == 1 && i % 2048 == 0) {
 			size_t bytes = (1 + next_random(&random) % 300) * PAGE;
 			char *other = uzswap_alloc(t->u, bytes);
@@ -254,7 +258,8 @@ static void test_system_calls(void **state)
 	make_page(p, 1, 3);
 	assert_int_equal(pipe(fd), 0);
 	assert_int_equal(uzswap_pageout(u, p), 0);
-	/* The kernel meets a page that is away, for reading and for writing. */
+	/* The kernel touches a page that is away, for reading and for
+	 * writing. */
 	if (write(fd[1], p, PAGE) != PAGE) {
 		assert_int_equal(errno, EFAULT);
 		print_message("system calls cannot be served here\n");
@@ -267,7 +272,7 @@ static void test_system_calls(void **state)
 	close(fd[0]);
 	close(fd[1]);
 
-	/* A child does not find wrong data in its place, but none. */
+	/* A child finds no data there, not wrong data. */
 	child = fork();
 	if (!child) {
 		signal(SIGSEGV, SIG_DFL);
@@ -305,7 +310,7 @@ static void test_arguments(void **state)
 
 /* ---- a process that is different ------------------------------------------ */
 
-/* All of the process is locked in memory: but not the regions. */
+/* All memory of the process is locked, except the regions. */
 static void lock_all(int flags, bool before)
 {
 	const size_t limit = MIB, nr = 4 * limit / PAGE;
@@ -359,8 +364,8 @@ static bool is_open(int fd)
 	return fcntl(fd, F_GETFD) != -1;
 }
 
-/* Standard streams are closed, in all ways: no descriptor takes their place,
- * so that what is printed does not come into the swap file. */
+/* Standard streams are closed, in all combinations. No descriptor may take
+ * their place, so that output does not get into the swap file. */
 static int without_streams(unsigned int closed)
 {
 	struct uzswap_options options = {
@@ -408,7 +413,7 @@ static void test_closed_streams(void **state)
 #define USERFAULTFD_IOC_NEW _IO(0xAA, 0x00)
 #endif
 
-/* From now on, and in programs that are executed, there is no userfaultfd. */
+/* From now on there is no userfaultfd, also in programs that are executed. */
 static int forbid_userfaultfd(void)
 {
 	struct sock_filter code[] = {
@@ -477,7 +482,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_not_permitted),
 	};
 
-	/* For the script: how a program takes it. */
+	/* For the script: runs a program without userfaultfd. */
 	if (argc > 2 && !strcmp(argv[1], "--without-userfaultfd")) {
 		if (forbid_userfaultfd())
 			return 77;

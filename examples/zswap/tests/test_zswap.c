@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_zswap.c - zswap against a table of what it must know. */
+/* test_zswap.c - tests zswap against a table of what it must hold. */
 #include "util.h"
 
 #include <sys/resource.h>
@@ -10,12 +10,12 @@
 
 #define OFFSETS 2000
 
-/* What is where: version of the page at each offset, 0 for none. */
+/* Version of the page at each offset, 0 for none. */
 static uint32_t in_zswap[OFFSETS], in_backing[OFFSETS];
 static int backing_error;
 static unsigned long backing_writes;
 
-/* A backing that notes which version it is given. */
+/* A backing that notes the versions it is given. */
 static int note_write(void *arg, uint64_t offset, const void *page)
 {
 	(void)arg;
@@ -56,7 +56,7 @@ static unsigned long count(const uint32_t *table)
 	return n;
 }
 
-/* Writeback moved pages: those that were written since. */
+/* Updates the tables after writeback moved pages. */
 static void note_written_back(void)
 {
 	for (int i = 0; i < OFFSETS; i++)
@@ -133,7 +133,8 @@ static void random_operations(enum zs_defer_mode defer, uint32_t random)
 	assert_int_equal(stats.written_back_pages, backing_writes);
 	assert_true(stats.written_back_pages > 0);
 	assert_true(stats.stored_bytes <= stats.pool_total_size);
-	/* Only what is asked for: a whole area much larger than the rest. */
+	/* A whole area much larger than the rest: only the stored pages
+	 * count. */
 	assert_int_equal(zswap_invalidate_area(z, 0, (uint64_t)1 << 40),
 			 count(in_zswap));
 	zswap_flush(z);
@@ -154,8 +155,8 @@ static void test_model(void **state)
 	random_operations(ZS_DEFER_REUSE, 4);
 }
 
-/* The limit: stores fail from there on until the pool is down to the
- * threshold; the worker writes the coldest back, and only as far as that. */
+/* The limit: stores fail from there until the pool has shrunk to the threshold.
+ * The worker writes the coldest pages back, and only that far. */
 static void test_limit(void **state)
 {
 	struct zswap *z = create(2 * MIB, ZS_DEFER_NONE);
@@ -166,7 +167,7 @@ static void test_limit(void **state)
 	int err = 0;
 
 	(void)state;
-	backing_error = -EIO; /* nothing leaves yet */
+	backing_error = -EIO; /* no page can leave yet */
 	for (; !err; offset++) {
 		assert_true(offset < OFFSETS);
 		make_page_of(page, TEXT, offset, 20);
@@ -195,7 +196,7 @@ static void test_limit(void **state)
 	make_page_of(page, TEXT, OFFSETS - 1, 20);
 	assert_int_equal(zswap_store(z, OFFSETS - 1, page), -EDQUOT);
 
-	/* The backing works again: the worker gets it down to 90 %. */
+	/* The backing works again: the worker reduces the pool to 90 %. */
 	zswap_flush(z);
 	backing_error = 0;
 	assert_int_equal(zswap_store(z, OFFSETS - 1, page), -EDQUOT);
@@ -208,8 +209,8 @@ static void test_limit(void **state)
 	assert_int_equal(zswap_store(z, OFFSETS - 1, page), 0);
 	in_zswap[OFFSETS - 1] = 20;
 
-	/* Each page is in one place, and those are the coldest (but for those
-	 * whose write failed and that went to the warm end). */
+	/* Each page is in one place. The coldest are in the backing (except
+	 * those whose write failed and that went to the warm end). */
 	for (offset = 0; offset < OFFSETS; offset++) {
 		if (!in_zswap[offset])
 			continue;
@@ -227,7 +228,7 @@ static void test_limit(void **state)
 	zswap_destroy(z);
 }
 
-/* Writes go to the coldest first; same-filled pages stay. */
+/* The coldest pages are written first; same-filled pages stay. */
 static void test_coldest_first(void **state)
 {
 	struct zswap *z = create(64 * MIB, ZS_DEFER_NONE);
@@ -239,7 +240,7 @@ static void test_coldest_first(void **state)
 		make_page(page, offset, in_zswap[offset]);
 		assert_int_equal(zswap_store(z, offset, page), 0);
 	}
-	/* Stored anew, and so warm. */
+	/* Stored again, so it is warm. */
 	make_page(page, 3, in_zswap[3]);
 	assert_int_equal(zswap_store(z, 3, page), 0);
 	assert_int_equal(zswap_writeback(z, 8), 8);
@@ -278,13 +279,13 @@ static void test_no_memory(void **state)
 	zswap_stats(z, &stats);
 	assert_int_equal(stats.reject_alloc_fail, 1);
 	assert_int_equal(stats.stored_pages, offset - 1);
-	/* The page that was there before a failed store is gone, too. */
+	/* After a failed store the page that was there before is gone, too. */
 	make_page_of(page, RANDOM, 7, 1);
 	assert_int_equal(zswap_store(z, 7, page), -E2BIG);
 	assert_int_equal(zswap_load(z, 7, page), -ENOENT);
 	/* Without a backing nothing is written back. */
 	assert_int_equal(zswap_writeback(z, 1), -ENODEV);
-	/* What is dropped makes room, although its memory is freed later. */
+	/* Dropping pages makes room, although their memory is freed later. */
 	for (uint64_t i = 0; i < offset; i++)
 		zswap_invalidate(z, i);
 	make_page_of(page, TEXT, 1, 2);
@@ -293,7 +294,7 @@ static void test_no_memory(void **state)
 	zswap_destroy(z);
 }
 
-/* No memory for an entry: calloc and malloc of the library fail (linked with
+/* No memory for an entry: the library's calloc and malloc fail (linked with
  * --wrap), the Nth from now on. */
 static int fail_at;
 static bool no_calloc;
@@ -348,7 +349,7 @@ static void test_allocation_failures(void **state)
 	zswap_stats(z, &stats);
 	assert_int_equal(stats.reject_kmemcache_fail, 1);
 	assert_int_equal(zswap_store(z, 1, page), 0);
-	/* The index cannot grow: it gets slower, and that is all. */
+	/* The index cannot grow: it only gets slower. */
 	no_calloc = true;
 	for (uint64_t offset = 0; offset < 10000; offset++) {
 		make_page(page, offset, 8);
@@ -371,7 +372,7 @@ static void test_allocation_failures(void **state)
 #endif
 #endif
 
-/* Return: may a zswap be made, and used, with so much more address space? */
+/* Return: can a zswap be made, and used, with so much more address space? */
 static bool usable_with(size_t bytes)
 {
 	struct zswap_options options = {
@@ -406,8 +407,8 @@ static bool usable_with(size_t bytes)
 	return z && !err;
 }
 
-/* With a limit on the address space: an error value, whatever there is no more
- * room for; and the room that is needed is small. */
+/* With a limit on the address space: an error value at whatever call there is
+ * no room. And little room is enough. */
 static void test_address_space(void **state)
 {
 	int status;
@@ -423,7 +424,7 @@ static void test_address_space(void **state)
 
 		for (size_t bytes = 0; bytes < 8 * MIB; bytes += 128 * 1024)
 			usable += usable_with(bytes);
-		/* The worker may want a stack, and malloc an arena for it. */
+		/* The worker may need a stack, and malloc an arena for it. */
 		_exit(usable_with(400 * MIB) && usable < 64 ? 0 : 1);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
@@ -456,8 +457,8 @@ static void test_options(void **state)
 	assert_int_equal(errno, EINVAL);
 }
 
-/* An area is dropped while others store into it: what was there before must
- * go all the same. */
+/* An area is dropped while others store into it: the pages that were there
+ * before must go in any case. */
 static struct zswap *area_of;
 
 static void store_into_area(void)
@@ -482,7 +483,7 @@ static void test_area(void **state)
 		make_page(page, offset, 8);
 		assert_int_equal(zswap_store(z, offset, page), 0);
 	}
-	/* Between the size of the list and the list. */
+	/* Called between counting the list and filling it. */
 	area_of = z;
 	in_malloc = store_into_area;
 	assert_int_equal(zswap_invalidate_area(z, 0, (uint64_t)1 << 40), 2100);
