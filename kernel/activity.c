@@ -2,7 +2,7 @@
 /* activity.c - see activity.h. Owns the activity of each thread, and the
  * handlers of fatal signals.
  *
- * Callers: uzs-kernel-stress.c. Locks: none.
+ * Locks: none.
  * Limits: a handler may interrupt malloc and stdio, so it uses neither. A
  * kernel file's functions are not exported, so the reader of the report finds
  * their names (scripts/kernel_crash.py, addr2line).

@@ -4,7 +4,6 @@
  *
  * Kernel origin: fs/debugfs, fs/seq_file.c; differs: a file is written to a
  * stream as a whole; no modes; show is the only file operation.
- * Callers: the kernel file through linux/debugfs.h; subject.c.
  * Locks: tree_lock. It is held while a file's show runs, so that its directory
  * is not removed meanwhile.
  */

@@ -6,8 +6,6 @@
  *
  * Pieces are never used again. So code that uses a freed piece finds it
  * poisoned.
- * Callers: slab.c and others, through linux/slab.h, percpu.h, printk.h;
- * lab_pool.c. Calls: the lab.
  */
 #include "kernel.h"
 #include "lab_kernel.h"

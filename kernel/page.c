@@ -7,8 +7,6 @@
  * all pools of the process; only movable_ops pages are migrated; compat's
  * compaction keeps a page locked from isolation to putback (uzs_k_move_pages
  * does not, like the kernel).
- * Callers: the kernel file through linux/gfp.h, page_ref.h, migrate.h; compat's
- * zone_compact.c; subject.c. Calls: compat's zone.
  * Locks: takes trim_lock, page locks. Sleeps: in migration.
  * Guarantees:
  *  N1 a page with a reference is neither freed nor reused, even if it was moved
@@ -299,7 +297,7 @@ unsigned long uzs_k_compact_zone(void)
 
 	mutex_lock(&zone.trim_lock);
 	moved = uzs_zone_compact(&zone);
-	uzs_zone_reclaim(&zone, 0, true);
+	uzs_zone_give_back(&zone, 0, true);
 	mutex_unlock(&zone.trim_lock);
 	return moved;
 }

@@ -5,8 +5,7 @@
  * copy (UZS_K_SOURCE), because its functions are static. scripts/kernel-test
  * writes uzs-tree.h: the names and arguments that differ from version to
  * version.
- * Callers: subject.c, page.c. Locks: none; the caller makes sure that nothing
- * else runs in the pool.
+ * Locks: none; the caller makes sure that nothing else runs in the pool.
  */
 #if UZS_LAB
 #include <uzs/places.h>

@@ -4,7 +4,6 @@
  * Kernel origin: mm/slub.c, mm/slab_common.c; differs: a cache has its own
  * zone, because compat allows only 255 caches in the life of a zone, and a
  * kernel file makes some for each pool; kmalloc() is the C library's.
- * Callers: the kernel file through linux/slab.h, string.h, sprintf.h.
  * Calls: compat's slab and zone.
  * Locks: none of its own. Sleeps: as compat's allocation.
  */

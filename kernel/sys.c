@@ -4,8 +4,6 @@
  *
  * Kernel origin: kernel/module, mm/percpu.c, kernel/cpu.c, mm/shrinker.c,
  * kernel/printk; differs: see the table in README.md.
- * Callers: subject.c; the kernel file through linux/module.h, percpu.h,
- * cpuhotplug.h, shrinker.h, printk.h. Calls: page.c, compat.
  * Locks: life_lock, taken when a pool is made or destroyed, before all others.
  */
 #include "kernel.h"

@@ -5,8 +5,6 @@
  * Kernel origin: kernel/workqueue.c, and lib/debugobjects.c for memory that is
  * freed with an item in it; differs: an item runs in the queue of the pool in
  * whose creation it was made.
- * Callers: the kernel file through linux/workqueue.h; uzs_k_free() of slab.c
- * and lab_memory.c. Calls: compat's workqueue.
  * Locks: work_lock, a leaf; nothing that makes a step of the lab is called
  * under it.
  * Guarantees:

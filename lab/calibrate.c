@@ -3,10 +3,9 @@
  * measures costs on this machine with real threads, and writes the table for
  * uzs lab simulate.
  *
- * Callers: users. Calls: calibrate_memory.c, calibrate_os.c, the library as its
- * user. Known limits: two CPUs stand for all, although some are further apart
- * than others. The least of many rounds is taken, because other programs only
- * add to it.
+ * Known limits: two CPUs stand for all, although some are further apart than
+ * others. The least of many rounds is taken, because other programs only add to
+ * it.
  */
 #include "calibrate.h"
 

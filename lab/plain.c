@@ -6,8 +6,6 @@
  * Owns no state.
  *
  * Atomic accesses come here, too. They are done, but not told: they are steps.
- * Callers: the object files of the library, or of a kernel's file. Calls:
- * watch.c.
  */
 #include "body/lab.h"
 

@@ -16,7 +16,6 @@
  * slabs and free pages while their locks are not taken. (If a fiber changes
  * those without the locks, the check at the end sees it.)
  *
- * Callers: world.c, pool_uzs.c. Calls: check.c of the library.
  */
 #include "quiet.h"
 

@@ -2,7 +2,6 @@
 /* sim_cpu.c - owns which task has which CPU, and the order of the tasks that
  * can go on.
  *
- * Callers: sim_sched.c. Calls: nobody.
  * Guarantees:
  *  U1 the first task is the one with the earliest clock. Among equal ones it is
  *     the one that asked first, then the one with the lower number.

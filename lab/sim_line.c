@@ -2,7 +2,6 @@
 /* sim_line.c - owns the state of every cache line of the simulated machine; see
  * sim_line.h.
  *
- * Callers: sim_sched.c, sim_mem.c. Calls: the OS.
  * Known limits: caches have no sets, and drop the line that the clock algorithm
  * finds unused for longest. The hardware prefetcher only foresees the line
  * behind one that was just missed (a stream). A load waits at once, not where

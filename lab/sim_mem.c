@@ -4,7 +4,6 @@
  * checks as calls, and these are the called functions. They check nothing. Owns
  * no state.
  *
- * Callers: the library's object files. Calls: sim_price.c.
  */
 #include "sim_sched.h"
 

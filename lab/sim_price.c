@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* sim_price.c - the cost of each step and each plain access. Owns the prices.
  *
- * Callers: the lab's body (sim_granted, sim_note), sim_mem.c, the fibers.
  * Calls: sim_line.c, sim_sched.c, sim_trace.c.
  * Known limits: between two steps a fiber's plain accesses happen all at once,
  * so others may see them out of order by that time; a trylock can succeed that

@@ -2,8 +2,6 @@
 /* sim_sched.c - owns the clocks of the fibers, and which fiber waits for what;
  * chooses the fiber whose step is next. See sim_sched.h.
  *
- * Callers: sim_work.c; the lab's body (pick). Calls: sim_cpu.c, sim_price.c,
- * sim_line.c.
  * Guarantees:
  *  V1 a step is granted to the fiber with the earliest clock of those whose
  *     step is possible (U1 in sim_cpu.c).

@@ -2,7 +2,6 @@
 /* sim_trace.c - owns the statistics of the locks, and the timeline: which CPU
  * has which lock, or waits for it.
  *
- * Callers: sim_price.c, sim_work.c. Calls: nobody.
  */
 #include "sim_task.h"
 

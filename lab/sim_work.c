@@ -2,7 +2,6 @@
 /* sim_work.c - sets up the pool of a cell, runs its callers in virtual time and
  * reports the result; see sim_work.h. Owns the pool and the handles.
  *
- * Callers: sim_main.c. Calls: the library, as its user; sim_sched.c.
  * Guarantees:
  *  C1 there is a result only if all handles are freed in the end, and the pool
  *     counts no objects.

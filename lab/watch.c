@@ -9,7 +9,6 @@
  * order.c knows what is ordered: by locks, and by accesses that acquire and
  * release. Accesses of the steps themselves (READ_ONCE and the like) are not
  * reported here.
- * Callers: plain.c, lab_force.h, world.c. Calls: order.c, lab.h.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,6 @@
 /* world.c - the frame of a scenario's run: makes the pool, takes a snapshot,
  * and checks the pool afterwards. Owns the world.
  *
- * Callers: explore.c, scenarios. Calls: the allocator under test, through
- * pool.h.
  */
 #include "pool.h"
 

@@ -478,6 +478,6 @@ unsigned long zs_pool_check(struct zs_pool *pool, FILE *out)
 	bad = uzs_check_pool(pool, &all, out);
 	uzs_unlock_pool(pool);
 	/* Emptying the magazines may have freed the last object of a slab. */
-	uzs_kick_reclaim(pool);
+	uzs_kick_give_back(pool);
 	return bad;
 }

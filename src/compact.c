@@ -234,7 +234,7 @@ static unsigned long compact_pool(struct zs_pool *pool, bool pass_over)
 	}
 	uzs_count(&pool->stat.pages_compacted, freed);
 	uzs_count(&pool->stat.compactions, 1);
-	uzs_count(&pool->relieved, freed);
+	uzs_count(&pool->freed_late, freed);
 	return freed;
 }
 
@@ -246,7 +246,7 @@ unsigned long zs_compact(struct zs_pool *pool)
 		return 0;
 	freed = compact_pool(pool, false);
 	mutex_unlock(&pool->compact_lock);
-	uzs_kick_reclaim(pool);
+	uzs_kick_give_back(pool);
 	return freed;
 }
 

@@ -25,7 +25,7 @@ static inline void uzs_defer_ask_again(struct zs_pool *pool)
 static inline void uzs_defer_count_drained(struct zs_pool *pool, unsigned int n)
 {
 	uzs_count(&pool->deferred.nr_drained, n);
-	uzs_count(&pool->relieved, n);
+	uzs_count(&pool->freed_late, n);
 }
 
 /* One step of a drain begins and ends. What it takes out of the queue is in

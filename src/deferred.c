@@ -205,7 +205,7 @@ bool uzs_deferred_has_queued(struct zs_pool *pool)
 	return uzs_deferred_nr_queued(pool) != gone;
 }
 
-bool uzs_deferred_drain_for_memory(struct zs_pool *pool)
+bool uzs_deferred_flush_for_memory(struct zs_pool *pool)
 {
 	struct deferred *d = &pool->deferred;
 	enum zs_defer_mode mode = mode_of(d);
@@ -317,7 +317,7 @@ int uzs_deferred_init(struct zs_pool *pool, enum zs_defer_mode mode)
 }
 
 /* A drain callback may push again, so flush until nothing is left. */
-void uzs_deferred_drain_all(struct zs_pool *pool)
+void uzs_deferred_flush_all(struct zs_pool *pool)
 {
 	do
 		zs_free_deferred_flush(pool);

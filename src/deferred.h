@@ -7,13 +7,13 @@
 
 int uzs_deferred_init(struct zs_pool *pool, enum zs_defer_mode mode);
 /* Drains until nothing is queued. */
-void uzs_deferred_drain_all(struct zs_pool *pool);
+void uzs_deferred_flush_all(struct zs_pool *pool);
 void uzs_deferred_destroy(struct zs_pool *pool);
 /* Are any handles waiting to be freed? Values of the caller do not count. */
 bool uzs_deferred_has_queued(struct zs_pool *pool);
 /* Frees the waiting handles, because there is no memory. Locks: needs
  * drain_lock. Return: were there any? */
-bool uzs_deferred_drain_for_memory(struct zs_pool *pool);
+bool uzs_deferred_flush_for_memory(struct zs_pool *pool);
 /* Bytes that a mode takes for itself from the beginning, in a pool of which
  * only the geometry is known. */
 size_t uzs_deferred_need(const struct zs_pool *pool, enum zs_defer_mode mode);

@@ -146,7 +146,7 @@ void uzs_free_same_class(struct zs_pool *pool, const unsigned long *handles,
 {
 	uzs_fetch_objects(pool, handles, n);
 	free_runs(pool, handles, n);
-	uzs_kick_reclaim(pool);
+	uzs_kick_give_back(pool);
 }
 
 void uzs_free_many(struct zs_pool *pool, const unsigned long *handles,
@@ -167,5 +167,5 @@ void uzs_free_many(struct zs_pool *pool, const unsigned long *handles,
 		}
 		free_runs(pool, next, nr);
 	}
-	uzs_kick_reclaim(pool);
+	uzs_kick_give_back(pool);
 }

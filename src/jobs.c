@@ -12,11 +12,11 @@
 #include "class.h"
 #include "zspage.h"
 
-/* Delay of the reclaim job. Memory that becomes free is often wanted again
+/* Delay of the give-back job. Memory that becomes free is often wanted again
  * soon, or its neighbours become free too. So a little later there is less to
  * give back, in larger pieces. Each piece costs a system call that interrupts
  * all threads. */
-#define RECLAIM_DELAY_NS (100 * 1000000u)
+#define GIVE_BACK_DELAY_NS (100 * 1000000u)
 
 void uzs_kick_free(struct zs_pool *pool)
 {
@@ -26,12 +26,13 @@ void uzs_kick_free(struct zs_pool *pool)
 /* Runs on every allocation and free: one load of a flag that is nearly always
  * false. Queued work may be queued again: that tries again to start the worker,
  * if it could not be started. */
-void uzs_kick_reclaim(struct zs_pool *pool)
+void uzs_kick_give_back(struct zs_pool *pool)
 {
-	if (!uzs_zone_wants_reclaim(&pool->zone))
+	if (!uzs_zone_wants_give_back(&pool->zone))
 		return;
-	uzs_zone_reclaim_queued(&pool->zone);
-	queue_delayed_work(&pool->wq, &pool->reclaim_work, RECLAIM_DELAY_NS);
+	uzs_zone_give_back_queued(&pool->zone);
+	queue_delayed_work(&pool->wq, &pool->give_back_work,
+			   GIVE_BACK_DELAY_NS);
 }
 
 /* Frees the zspages of one class that wait in group 0. The class is a
@@ -73,20 +74,21 @@ unsigned long uzs_free_empty_zspages(struct zs_pool *pool)
 	uzs_count(&pool->stat.zspages_async_freed, n);
 	/* Count before the lock is dropped: a thread that waits for it reads
 	 * this. */
-	uzs_count(&pool->relieved, n);
+	uzs_count(&pool->freed_late, n);
 	mutex_unlock(&pool->free_work_lock);
 	return n;
 }
 
-static void reclaim_free_pages(struct work_struct *work)
+static void give_back_free_pages(struct work_struct *work)
 {
-	struct zs_pool *pool = container_of(work, struct zs_pool, reclaim_work);
+	struct zs_pool *pool =
+		container_of(work, struct zs_pool, give_back_work);
 
 	mutex_lock(&pool->zone.trim_lock);
-	uzs_zone_reclaim(&pool->zone, pool->zone.retained, true);
+	uzs_zone_give_back(&pool->zone, pool->zone.retained, true);
 	/* Count before the lock is dropped: a thread that waits for it reads
 	 * this. */
-	uzs_count(&pool->trims, 1);
+	uzs_count(&pool->give_backs, 1);
 	mutex_unlock(&pool->zone.trim_lock);
 }
 
@@ -95,11 +97,11 @@ static void async_free_zspage(struct work_struct *work)
 	struct zs_pool *pool = container_of(work, struct zs_pool, free_work);
 
 	uzs_free_empty_zspages(pool);
-	uzs_kick_reclaim(pool);
+	uzs_kick_give_back(pool);
 }
 
 void uzs_jobs_init(struct zs_pool *pool)
 {
 	INIT_WORK(&pool->free_work, async_free_zspage);
-	INIT_WORK(&pool->reclaim_work, reclaim_free_pages);
+	INIT_WORK(&pool->give_back_work, give_back_free_pages);
 }

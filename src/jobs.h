@@ -6,9 +6,9 @@
 #include "types.h"
 
 /* Queues a job. No locks held. free: frees the zspages that wait in group 0.
- * reclaim: gives memory back, if more is free than is retained. */
+ * give_back: gives memory back, if more is free than is retained. */
 void uzs_kick_free(struct zs_pool *pool);
-void uzs_kick_reclaim(struct zs_pool *pool);
+void uzs_kick_give_back(struct zs_pool *pool);
 /* Frees the zspages that became empty while one of their pages was locked.
  * Return: zspages freed. */
 unsigned long uzs_free_empty_zspages(struct zs_pool *pool);

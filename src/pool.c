@@ -248,7 +248,7 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 		return 0;
 	if (pool->hardened)
 		uzs_harden_tell_unended(pool, __func__);
-	uzs_deferred_drain_all(pool);
+	uzs_deferred_flush_all(pool);
 	uzs_workqueue_destroy(&pool->wq);
 	for (unsigned int i = 0; i < pool->nr_classes; i++)
 		if (uzs_class_is_own(pool, i))
@@ -307,15 +307,15 @@ static unsigned long try_malloc(struct zs_pool *pool, size_t size, gfp_t gfp)
 	return handle;
 }
 
-/* relieved, trims: the pool's counters before the try that failed. */
+/* freed_late, give_backs: the pool's counters before the try that failed. */
 static __attribute__((noinline, cold)) unsigned long
-malloc_for_want(struct zs_pool *pool, size_t size, unsigned long relieved,
-		unsigned long trims)
+malloc_for_want(struct zs_pool *pool, size_t size, unsigned long freed_late,
+		unsigned long give_backs)
 {
 	unsigned long handle = (unsigned long)-ENOMEM;
 	struct relief relief;
 
-	uzs_relief_start(&relief, pool, relieved, trims);
+	uzs_relief_start(&relief, pool, freed_late, give_backs);
 	while (handle == (unsigned long)-ENOMEM && uzs_relief_next(&relief))
 		handle = try_malloc(pool, size, GFP_GROW);
 	uzs_relief_end(&relief);
@@ -324,24 +324,24 @@ malloc_for_want(struct zs_pool *pool, size_t size, unsigned long relieved,
 
 unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp, int nid)
 {
-	unsigned long handle, relieved, trims;
+	unsigned long handle, freed_late, give_backs;
 
 	(void)nid;
 	if (unlikely(!size || (gfp != GFP_KERNEL && gfp != GFP_NOWAIT)))
 		return (unsigned long)-EINVAL;
 	if (unlikely(size > pool->page_size))
 		return (unsigned long)-ENOSPC;
-	relieved = READ_ONCE(pool->relieved);
-	trims = READ_ONCE(pool->trims);
+	freed_late = READ_ONCE(pool->freed_late);
+	give_backs = READ_ONCE(pool->give_backs);
 	handle = try_malloc(pool, size, gfp == GFP_NOWAIT ? gfp : GFP_GROW);
 	if (unlikely(handle == (unsigned long)-ENOMEM)) {
 		/* Another thread may have needed what this call had in hand. */
-		uzs_count(&pool->trims, 1);
+		uzs_count(&pool->give_backs, 1);
 		if (gfp == GFP_KERNEL)
-			handle = malloc_for_want(pool, size, relieved,
-						 trims + 1);
+			handle = malloc_for_want(pool, size, freed_late,
+						 give_backs + 1);
 	}
 	/* A CPU's page list may have got more pages than were taken from it. */
-	uzs_kick_reclaim(pool);
+	uzs_kick_give_back(pool);
 	return handle;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* relief.c - what zs_malloc does before it returns -ENOMEM. Owns the pool's
- * counters relieved, trims and trimmed_at.
+ * counters freed_late, give_backs and trimmed_at.
  *
  * Kernel origin: none; direct reclaim in mm/page_alloc.c has the same purpose.
  * There shrinkers are called once, and a thread that finds another one at work
@@ -23,7 +23,7 @@
  *     and needs nothing that the caller of zs_malloc may hold. So the wait
  *     ends.
  *  R3 it goes on only after something was freed, by itself or (counted in
- *     relieved) by others. What is only given back to the OS does not count:
+ *     freed_late) by others. What is only given back to the OS does not count:
  *     it was free before. So two calls that fail do not keep each other going.
  *     And it ends after MOST_ROUNDS.
  */
@@ -40,7 +40,7 @@
 
 static bool relieve_queue(struct relief *r)
 {
-	return uzs_deferred_drain_for_memory(r->pool);
+	return uzs_deferred_flush_for_memory(r->pool);
 }
 
 static bool relieve_empty(struct relief *r)
@@ -150,17 +150,17 @@ static void drop_rights(struct relief *r)
 /* Notes the counters for the caller's next try. */
 static bool try_again(struct relief *r)
 {
-	r->relieved = READ_ONCE(r->pool->relieved);
-	r->trims = READ_ONCE(r->pool->trims);
+	r->freed_late = READ_ONCE(r->pool->freed_late);
+	r->give_backs = READ_ONCE(r->pool->give_backs);
 	return true;
 }
 
 void uzs_relief_start(struct relief *r, struct zs_pool *pool,
-		      unsigned long relieved, unsigned long trims)
+		      unsigned long freed_late, unsigned long give_backs)
 {
 	*r = (struct relief){ .pool = pool,
-			      .relieved = relieved,
-			      .trims = trims };
+			      .freed_late = freed_late,
+			      .give_backs = give_backs };
 	might_sleep();
 	mutex_lock(&pool->deferred.drain_lock);
 }
@@ -172,17 +172,18 @@ bool uzs_relief_next(struct relief *r)
 	for (;;) {
 		while (r->step < NR_STEPS) {
 			unsigned int step = r->step++;
-			unsigned long trims;
+			unsigned long give_backs;
 			bool freed;
 
 			if (steps[step].rights)
 				take_rights(r);
-			trims = READ_ONCE(pool->trims);
+			give_backs = READ_ONCE(pool->give_backs);
 			freed = steps[step].relieve(r);
-			/* Its own trims do not count as news; the rights keep
+			/* Its own give-backs do not count as news; the rights keep
 			 * others out. */
 			if (r->rights)
-				r->trims += READ_ONCE(pool->trims) - trims;
+				r->give_backs += READ_ONCE(pool->give_backs) -
+						 give_backs;
 			if (!freed)
 				continue;
 			r->any = true;
@@ -193,12 +194,12 @@ bool uzs_relief_next(struct relief *r)
 		 * fails has memory in hand for a moment. Its call then waits
 		 * here, too.) */
 		if (!r->any && r->last < MOST_LAST &&
-		    (READ_ONCE(pool->relieved) != r->relieved ||
-		     READ_ONCE(pool->trims) != r->trims)) {
+		    (READ_ONCE(pool->freed_late) != r->freed_late ||
+		     READ_ONCE(pool->give_backs) != r->give_backs)) {
 			r->last++;
 			return try_again(r);
 		}
-		if (!r->any && READ_ONCE(pool->relieved) == r->relieved &&
+		if (!r->any && READ_ONCE(pool->freed_late) == r->freed_late &&
 		    !uzs_deferred_has_queued(pool))
 			return false;
 		if (++r->rounds == MOST_ROUNDS)

@@ -8,7 +8,8 @@
 /* State of one zs_malloc call that found no memory. */
 struct relief {
 	struct zs_pool *pool;
-	unsigned long relieved, trims; /* the pool's counters before the last
+	unsigned long freed_late,
+		give_backs; /* the pool's counters before the last
 					* try */
 	unsigned int step; /* next step of this round */
 	unsigned int rounds; /* rounds so far */
@@ -17,9 +18,9 @@ struct relief {
 	bool rights; /* trim_lock and compact_lock are held */
 	unsigned int last; /* extra tries at the end of this round */
 };
-/* relieved, trims: the pool's counters before the try that failed. */
+/* freed_late, give_backs: the pool's counters before the try that failed. */
 void uzs_relief_start(struct relief *r, struct zs_pool *pool,
-		      unsigned long relieved, unsigned long trims);
+		      unsigned long freed_late, unsigned long give_backs);
 /* Return: was anything freed, so that another try makes sense? If not, there is
  * no memory. */
 bool uzs_relief_next(struct relief *r);

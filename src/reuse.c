@@ -91,7 +91,7 @@ static void free_oldest(struct zs_pool *pool, struct reuse_slot *slot,
 		return;
 	uzs_free_same_class(pool, stack->handles, n);
 	uzs_count(&pool->reuse.nr_freed, n);
-	uzs_count(&pool->relieved, n);
+	uzs_count(&pool->freed_late, n);
 	slot->held -= n;
 	stack->nr = (u16)(stack->nr - n);
 	stack->low = min(stack->low, stack->nr);

@@ -203,7 +203,7 @@ void uzs_free_one(struct zs_pool *pool, unsigned long handle)
 	uzs_free_handle(pool, handle);
 	if (unlikely(kick))
 		uzs_kick_free(pool);
-	uzs_kick_reclaim(pool);
+	uzs_kick_give_back(pool);
 }
 
 void zs_free(struct zs_pool *pool, unsigned long handle)

@@ -20,8 +20,8 @@ size_t uzs_trim_locked(struct zs_pool *pool)
 	uzs_compact_zspage_slabs(pool);
 	kmem_cache_shrink(&pool->zspage_cache);
 	uzs_zone_compact(zone);
-	uzs_zone_reclaim(zone, 0, true);
-	uzs_count(&pool->trims, 1);
+	uzs_zone_give_back(zone, 0, true);
+	uzs_count(&pool->give_backs, 1);
 	/* At a limit, moving pages already gives some back. */
 	return READ_ONCE(zone->bytes_given_back) - before;
 }

@@ -186,12 +186,12 @@ struct zs_pool {
 		long compact_hold_ns_max;
 		unsigned long zspages_async_freed;
 	} stat;
-	/* atomic, relaxed; each only tells that something changed. relieved:
+	/* atomic, relaxed; each only tells that something changed. freed_late:
 	 * handles, pages and zspages freed by draining, compaction and the
-	 * async free work. trims: how often a thread gave memory back, or put
+	 * async free work. give_backs: how often a thread gave memory back, or put
 	 * back memory that was not enough for it */
-	unsigned long relieved;
-	unsigned long trims;
+	unsigned long freed_late;
+	unsigned long give_backs;
 	unsigned long trimmed_at; /* objects freed so far, plus 1, when relief
 				   * last trimmed; 0: never; guard:
 				   * zone.trim_lock */
@@ -207,7 +207,7 @@ struct zs_pool {
 	 * below compact_lock, above gate and the page locks. */
 	struct mutex free_work_lock;
 	struct work_struct free_work; /* frees zspages left in group 0 */
-	struct work_struct reclaim_work; /* gives memory back to the OS */
+	struct work_struct give_back_work; /* gives memory back to the OS */
 	struct deferred deferred;
 	struct workqueue_struct wq;
 };

@@ -86,17 +86,17 @@ unsigned int uzs_rmqueue_bulk(struct zone *zone, unsigned int type,
 /* Frees a page that was allocated. */
 void uzs_free_one_locked(struct zone *zone, struct page *page);
 
-/* zone_reclaim.c: gives warm free blocks back to the OS, the largest first,
+/* zone_give_back.c: gives warm free blocks back to the OS, the largest first,
  * until at most `target` bytes are warm and free. With `once`: one batch only
  * (16 MiB at most). Needs trim_lock and gate; drops gate between batches if
  * others want it; takes zone->lock. Return: bytes given back. */
 size_t uzs_discard_free(struct zone *zone, size_t target, bool once);
 /* zone.c: how many pages are in the per-CPU lists. Takes no lock. */
 unsigned long uzs_pcp_pages(struct zone *zone);
-/* zone.c: to be called when pages became free and warm: sets zone->reclaim if a
- * reclaim is wanted. Needs zone->lock. */
+/* zone.c: to be called when pages became free and warm: sets zone->give_back if a
+ * give-back is wanted. Needs zone->lock. */
 void uzs_note_free(struct zone *zone);
-/* zone.c: clears zone->reclaim; Z6 then holds for pages freed later. Takes slot
+/* zone.c: clears zone->give_back; Z6 then holds for pages freed later. Takes slot
  * locks and zone->lock. Return: how many pages are free and warm, per-CPU lists
  * included. */
 unsigned long uzs_count_free(struct zone *zone);

@@ -59,8 +59,8 @@ size_t uzs_zone_min_bytes(const struct zone_options *options)
 /* Z6. Free pages are in the free lists, which are counted, and in the per-CPU
  * lists. A per-CPU list may hold up to its ceiling without being counted. If
  * the counted pages and all ceilings are together more than is to be retained,
- * a reclaim is wanted. That may be too early, but is never too late. A CPU
- * comes here only if its list is above its ceiling, and not while a reclaim is
+ * a give-back is wanted. That may be too early, but is never too late. A CPU
+ * comes here only if its list is above its ceiling, and not while a give-back is
  * queued.
  */
 
@@ -106,7 +106,7 @@ void uzs_note_free(struct zone *zone)
 {
 	/* Also if one is queued: perhaps no thread could be created for it. */
 	if (most_free(zone) > retained_pages(zone))
-		WRITE_ONCE(zone->reclaim, (u32)UZS_RECLAIM_WANTED);
+		WRITE_ONCE(zone->give_back, (u32)UZS_GIVE_BACK_WANTED);
 }
 
 /* Called when a slot may have got more pages. Locks: needs the slot's; takes
@@ -116,7 +116,7 @@ static void note_slot(struct zone *zone, struct zone_slot *slot)
 	u32 pages = slot_pages(slot);
 
 	if (likely(pages <= slot->ceiling) ||
-	    READ_ONCE(zone->reclaim) != UZS_RECLAIM_NONE)
+	    READ_ONCE(zone->give_back) != UZS_GIVE_BACK_NONE)
 		return;
 	spin_lock(&zone->lock);
 	set_ceiling(zone, slot, pages);
@@ -129,11 +129,11 @@ unsigned long uzs_count_free(struct zone *zone)
 {
 	unsigned long pages;
 
-	WRITE_ONCE(zone->reclaim, (u32)UZS_RECLAIM_NONE);
+	WRITE_ONCE(zone->give_back, (u32)UZS_GIVE_BACK_NONE);
 	for (unsigned int i = 0; i < zone->slots.slots; i++) {
 		struct zone_slot *slot = uzs_per_cpu(&zone->slots, i);
 
-		/* An earlier holder may have skipped the check, as a reclaim
+		/* An earlier holder may have skipped the check, as a give-back
 		 * was still queued. */
 		local_lock(&slot->lock);
 		spin_lock(&zone->lock);
@@ -410,7 +410,7 @@ static bool make_room(struct zone *zone)
 
 	if (!mutex_trylock(&zone->trim_lock))
 		return false;
-	given = uzs_zone_reclaim(zone, 0, true);
+	given = uzs_zone_give_back(zone, 0, true);
 	mutex_unlock(&zone->trim_lock);
 	return given > 0;
 }
@@ -611,8 +611,8 @@ void uzs_zone_unlock_all(struct zone *zone)
 void uzs_zone_fork_child(struct zone *zone)
 {
 	/* The thread that would run it is not in the child. */
-	if (zone->reclaim == UZS_RECLAIM_QUEUED)
-		zone->reclaim = UZS_RECLAIM_WANTED;
+	if (zone->give_back == UZS_GIVE_BACK_QUEUED)
+		zone->give_back = UZS_GIVE_BACK_WANTED;
 	/* Nor is the thread that would end this walk. */
 	if (zone->trimmed)
 		zone->trimmed->walkers--;

@@ -30,7 +30,7 @@
  *  Z4 bytes_resident is never less than what the OS has filled.
  *  Z5 only growing needs memory: freeing, moving and giving back cannot fail
  *     for lack of it.
- *  Z6 while more is free than is to be retained, a reclaim is wanted or queued.
+ *  Z6 while more is free than is to be retained, a give-back is wanted or queued.
  *
  * Lock order: zone->trim_lock, gate and page lock before all locks of the user;
  * slot lock, then zone->lock after all of them. Ranks: checked/lockdep.h.
@@ -144,10 +144,10 @@ struct zone_slot {
 };
 
 /* Is more free than is to be retained? */
-enum uzs_reclaim_state {
-	UZS_RECLAIM_NONE, /* no, as far as is known */
-	UZS_RECLAIM_WANTED, /* perhaps: a reclaim should be queued */
-	UZS_RECLAIM_QUEUED, /* a reclaim is queued: no need to check */
+enum uzs_give_back_state {
+	UZS_GIVE_BACK_NONE, /* no, as far as is known */
+	UZS_GIVE_BACK_WANTED, /* perhaps: a give-back should be queued */
+	UZS_GIVE_BACK_QUEUED, /* a give-back is queued: no need to check */
 };
 
 /* The set of kept sections: a bit for each, in leaves, for all addresses that a
@@ -187,7 +187,7 @@ struct zone {
 	size_t keep_bytes; /* of the leaves; atomic, relaxed */
 
 	/* seldom changed */
-	u32 reclaim; /* enum uzs_reclaim_state; atomic */
+	u32 give_back; /* enum uzs_give_back_state; atomic */
 
 	spinlock_t lock __aligned(64);
 	struct free_area free_area[UZS_NR_ORDERS]; /* guard: lock */
@@ -261,7 +261,7 @@ static inline void __free_page(struct zone *zone, struct page *page)
  * count too. Empty sections go first, then runs of free pages, the largest
  * first. Takes trim_lock unless the caller has it (`locked`), and gate.
  * Return: bytes given back. */
-size_t uzs_zone_reclaim(struct zone *zone, size_t target, bool locked);
+size_t uzs_zone_give_back(struct zone *zone, size_t target, bool locked);
 
 /* Empties the per-CPU lists into the buddy lists. */
 void uzs_zone_drain_pcp(struct zone *zone);
@@ -309,18 +309,18 @@ static inline void uzs_zone_give_way_in(struct zone *zone,
  * trim_lock, takes gate. Return: how many pages were moved. */
 unsigned long uzs_zone_compact(struct zone *zone);
 
-/* Should a call of uzs_zone_reclaim(zone, zone->retained, false) be queued, as
+/* Should a call of uzs_zone_give_back(zone, zone->retained, false) be queued, as
  * more may be free than is to be retained? The thread that queues it first
- * calls uzs_zone_reclaim_queued. If the reclaim does not run soon, this becomes
+ * calls uzs_zone_give_back_queued. If the give-back does not run soon, this becomes
  * true again, so that the user can check that it is still queued. The thread
- * that calls uzs_zone_reclaim holds no other lock. */
-static inline bool uzs_zone_wants_reclaim(struct zone *zone)
+ * that calls uzs_zone_give_back holds no other lock. */
+static inline bool uzs_zone_wants_give_back(struct zone *zone)
 {
-	return unlikely(READ_ONCE(zone->reclaim) == UZS_RECLAIM_WANTED);
+	return unlikely(READ_ONCE(zone->give_back) == UZS_GIVE_BACK_WANTED);
 }
-static inline void uzs_zone_reclaim_queued(struct zone *zone)
+static inline void uzs_zone_give_back_queued(struct zone *zone)
 {
-	WRITE_ONCE(zone->reclaim, (u32)UZS_RECLAIM_QUEUED);
+	WRITE_ONCE(zone->give_back, (u32)UZS_GIVE_BACK_QUEUED);
 }
 
 /* ---- zone_keep.c: kept sections, which are never unmapped. So any address can

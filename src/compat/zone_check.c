@@ -84,7 +84,7 @@ unsigned long uzs_zone_check(struct zone *zone,
 				pcp++;
 		ceilings += slot->ceiling;
 		unseen += pcp - held > slot->ceiling &&
-			  READ_ONCE(zone->reclaim) == UZS_RECLAIM_NONE;
+			  READ_ONCE(zone->give_back) == UZS_GIVE_BACK_NONE;
 	}
 	expect_equal(&r, "ceilings of per-CPU lists", ceilings, zone->ceilings);
 	expect_equal(&r, "per-CPU lists above their ceilings", unseen, 0);

@@ -396,7 +396,7 @@ static void test_work_after_a_flush_finds_nothing(void **state)
 			zs_free_deferred_flush(pool);
 			assert_counts(pool, round * n, 0, 0, round * n, round);
 			assert_empty(pool);
-			/* Reclaim may be due as well. */
+			/* A give-back may be due as well. */
 			assert_in_range(zs_drain(pool), 1, 2);
 			assert_counts(pool, round * n, 0, 0, round * n, round);
 		}

@@ -128,7 +128,7 @@ static void test_sections_of_slabs_stay_mapped(void **state)
 		__free_page(zone, pages[i]);
 	kmem_cache_free(cache, obj);
 	kmem_cache_shrink(cache);
-	uzs_zone_reclaim(zone, 0, false);
+	uzs_zone_give_back(zone, 0, false);
 	uzs_zone_stat(zone, &stat);
 	assert_int_equal(stat.bytes_mapped, UZS_SECTION_SIZE);
 	assert_int_equal(stat.bytes_resident, zone->head_resident);

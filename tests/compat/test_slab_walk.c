@@ -480,7 +480,7 @@ static void *run_walk(void *arg)
 		mutex_unlock(&t->cache->zone->trim_lock);
 		t->bad += uzs_slab_check(t->cache, "threads", zone_tell, NULL);
 		kmem_cache_shrink(t->cache);
-		uzs_zone_reclaim(t->cache->zone, 0, false);
+		uzs_zone_give_back(t->cache->zone, 0, false);
 		sched_yield();
 	}
 	return NULL;

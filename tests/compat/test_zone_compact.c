@@ -39,7 +39,7 @@ static void test_sparse_sections_empty_out(void **state)
 
 			/* No more sections than are needed, and one that did
 			 * not fit as a whole. */
-			zone_reclaim(zone, 0);
+			zone_give_back(zone, 0);
 			assert_in_range(zone->nr_sections, need, need + 1);
 			check_owned(zone, entries);
 			/* Nothing is left to do. */
@@ -74,7 +74,7 @@ static void test_exactly_as_many_sections_as_needed_stay(void **state)
 		skip();
 	}
 	assert_int_equal(owner_compact(zone), n - n / 4);
-	zone_reclaim(zone, 0);
+	zone_give_back(zone, 0);
 	assert_int_equal(zone->nr_sections, 1);
 	assert_int_equal(owner_compact(zone), 0);
 	check_owned(zone, entries);
@@ -144,7 +144,7 @@ static void test_page_that_refuses_stays(void **state)
 		assert_int_equal(zone_stat_of(zone).pages_used, entries);
 		/* Now they do: as if nothing had been. */
 		owner_compact(zone);
-		zone_reclaim(zone, 0);
+		zone_give_back(zone, 0);
 		assert_in_range(zone->nr_sections,
 				DIV_ROUND_UP(entries, zone_capacity(zone)),
 				DIV_ROUND_UP(entries, zone_capacity(zone)) + 1);
@@ -199,7 +199,7 @@ static void test_pages_move_only_if_that_empties(void **state)
 	mutex_unlock(&zone->trim_lock);
 	/* but for those that were not needed */
 	assert_true(zone_pages_in_pcp(zone) < zone->pcp_batch);
-	zone_reclaim(zone, 0);
+	zone_give_back(zone, 0);
 	assert_int_equal(zone->nr_sections, 1);
 	disown_all(zone, entries);
 	end_zone(zone, 0);
@@ -292,7 +292,7 @@ static void test_only_movable_sections_take_part(void **state)
 	for (unsigned int e = 0; e < entries; e++)
 		assert_int_equal(uzs_section_of(owner.table[e].page)->type,
 				 MIGRATE_MOVABLE);
-	zone_reclaim(zone, 0);
+	zone_give_back(zone, 0);
 	assert_int_equal(zone->nr_sections, 3);
 	check_owned(zone, entries);
 	disown_all(zone, entries);
@@ -322,13 +322,13 @@ static void test_moved_pages_make_room_at_the_limit(void **state)
 		unsigned int entries = sparse_zone(zone, 6, 5, &rng);
 		unsigned long moved;
 
-		zone_reclaim(zone, 0); /* all that is free is cold */
+		zone_give_back(zone, 0); /* all that is free is cold */
 		zone->limit = zone_stat_of(zone).bytes_resident + slack * 4096;
 		moved = owner_compact(zone); /* the owner looks at the limit */
 		assert_true(zone_stat_of(zone).bytes_resident <= zone->limit);
 		assert_zone_sound(zone);
 		check_owned(zone, entries);
-		zone_reclaim(zone, 0);
+		zone_give_back(zone, 0);
 		if (slack) {
 			assert_true(moved > 0);
 			assert_in_range(

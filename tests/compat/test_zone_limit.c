@@ -80,7 +80,7 @@ static void test_every_warm_page_is_had_at_the_limit(void **state)
 		/* Cold pages somewhere else, the same number in all. */
 		if (round % 4 == 3) {
 			zone_give(zone, n, pages);
-			zone_reclaim(zone, rng_below(&rng, n) * (size_t)4096);
+			zone_give_back(zone, rng_below(&rng, n) * (size_t)4096);
 			zone_take(zone, MIGRATE_MOVABLE, n, pages);
 			assert_null(
 				alloc_page(zone, GFP_KERNEL, MIGRATE_MOVABLE));
@@ -104,7 +104,7 @@ static void test_charged_bytes_count_against_the_limit(void **state)
 	/* As much as is left, and no more. */
 	assert_false(uzs_zone_charge(
 		zone, zone->limit - zone_stat_of(zone).bytes_resident + 1));
-	zone_reclaim(zone, 0);
+	zone_give_back(zone, 0);
 	assert_false(uzs_zone_charge(zone, 50 * 4096 + 1));
 	assert_true(uzs_zone_charge(zone, 20 * 4096));
 	assert_true(uzs_zone_charge(zone, 10 * 4096));
@@ -189,7 +189,7 @@ static void test_head_of_an_empty_section_makes_room(void **state)
 	uzs_zone_drain_pcp(zone);
 	mutex_lock(&zone->trim_lock);
 	zone_os.refuse_unmap = true;
-	uzs_zone_reclaim(zone, 0, true);
+	uzs_zone_give_back(zone, 0, true);
 	zone_os.refuse_unmap = false;
 	mutex_unlock(&zone->trim_lock);
 	assert_int_equal(zone->nr_sections, 2);

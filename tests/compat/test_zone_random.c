@@ -115,7 +115,7 @@ static void random_load(const struct load *l, u64 seed)
 			if (rng_below(&rng, 4) == 0)
 				target = rng_below(&rng, top) *
 					 zone_page_bytes(zone);
-			zone_reclaim(zone, target);
+			zone_give_back(zone, target);
 			if (!l->os_pages)
 				assert_true(zone->nr_warm << zone->page_shift <=
 					    target);
@@ -154,7 +154,7 @@ static void random_load(const struct load *l, u64 seed)
 		assert_true(failures > 0);
 	while (nr_live)
 		assert_true(disown_page(zone, live[--nr_live]));
-	zone_reclaim(zone, 0);
+	zone_give_back(zone, 0);
 	assert_int_equal(zone->nr_sections, 0);
 	assert_int_equal(zone_stat_of(zone).bytes_resident, 0);
 	end_zone(zone, 0);
@@ -237,7 +237,7 @@ static void *run_mover(void *arg)
 		uzs_zone_compact(w->zone);
 		w->bad += uzs_zone_check(w->zone, zone_tell, NULL);
 		if (++w->rounds % 4 == 0)
-			uzs_zone_reclaim(w->zone, 0, true);
+			uzs_zone_give_back(w->zone, 0, true);
 		mutex_unlock(&w->zone->trim_lock);
 		sched_yield();
 	}
@@ -327,10 +327,10 @@ static void *run_watcher(void *arg)
 
 		w->bad += stat.bytes_resident > w->zone->limit;
 		w->bad += stat.bytes_resident > stat.bytes_mapped;
-		if (uzs_zone_wants_reclaim(w->zone))
-			uzs_zone_reclaim(w->zone, w->zone->retained, false);
+		if (uzs_zone_wants_give_back(w->zone))
+			uzs_zone_give_back(w->zone, w->zone->retained, false);
 		if (++w->rounds % 64 == 0)
-			uzs_zone_reclaim(w->zone, 0, false);
+			uzs_zone_give_back(w->zone, 0, false);
 		sched_yield();
 	}
 	return NULL;

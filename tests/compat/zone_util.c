@@ -187,11 +187,11 @@ unsigned long zone_pages_in_pcp(struct zone *zone)
 	return n;
 }
 
-size_t zone_reclaim(struct zone *zone, size_t target)
+size_t zone_give_back(struct zone *zone, size_t target)
 {
 	struct zone_stat before = zone_stat_of(zone), after;
 	unsigned long counted = zone->bytes_given_back;
-	size_t given = uzs_zone_reclaim(zone, target, false);
+	size_t given = uzs_zone_give_back(zone, target, false);
 
 	after = zone_stat_of(zone);
 	assert_int_equal(given, before.bytes_resident - after.bytes_resident);

@@ -88,7 +88,7 @@ static inline unsigned int zone_capacity(const struct zone *zone)
 unsigned long zone_pages_in_pcp(struct zone *zone);
 
 /* Gives back, and holds the answer to what the figures say. */
-size_t zone_reclaim(struct zone *zone, size_t target);
+size_t zone_give_back(struct zone *zone, size_t target);
 
 /* ---- blocks -------------------------------------------------------------- */
 

@@ -487,13 +487,13 @@ static void test_without_thread_the_work_waits(void **state)
 		assert_true(uzs_fault_seen(UZS_FAULT_OS) > sections + 2);
 		no_faults();
 		assert_int_equal(pool->wq.worker, UZS_WORKER_NONE);
-		assert_true(work_pending(&pool->reclaim_work));
+		assert_true(work_pending(&pool->give_back_work));
 		assert_true(info_of(pool).bytes_free > 1 << 20);
 		assert_sound(pool);
 		if (how == 0) {
 			/* Here, as there is no thread. */
 			assert_int_equal(zs_drain(pool), 1);
-			assert_false(work_pending(&pool->reclaim_work));
+			assert_false(work_pending(&pool->give_back_work));
 			assert_true(info_of(pool).bytes_free <= 1 << 20);
 		} else if (how == 1) {
 			zs_trim(pool);

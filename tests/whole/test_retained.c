@@ -34,7 +34,7 @@ static void assert_bounded(struct zs_pool *pool)
 	struct zs_pool_info i = info_of(pool);
 
 	if (i.bytes_free > i.retained_bytes &&
-	    !work_pending(&pool->reclaim_work))
+	    !work_pending(&pool->give_back_work))
 		fail_msg("%u CPUs, pages of %u: %zu bytes are free, more than "
 			 "%zu, and will stay so",
 			 fake_cpus, i.page_size, i.bytes_free,
@@ -159,7 +159,7 @@ static void test_surplus_of_one_object_goes(void **state)
 	assert_bounded(pool);
 	zs_drain(pool);
 	assert_int_equal(info_of(pool).bytes_free, 0);
-	assert_false(work_pending(&pool->reclaim_work));
+	assert_false(work_pending(&pool->give_back_work));
 	assert_int_equal(zs_destroy_pool(pool), 1);
 }
 
@@ -178,8 +178,8 @@ static void test_without_surplus_no_work_is_queued(void **state)
 		for (unsigned int i = 0; i < ARRAY_SIZE(handles); i++)
 			zs_free(pool, handles[i]);
 		if (info_of(pool).bytes_free < 2 * MIB)
-			assert_false(work_pending(&pool->reclaim_work));
-		if (work_pending(&pool->reclaim_work))
+			assert_false(work_pending(&pool->give_back_work));
+		if (work_pending(&pool->give_back_work))
 			zs_drain(pool);
 	}
 	/* What it may keep it keeps. */
@@ -198,7 +198,7 @@ static void test_all_is_kept_if_wanted(void **state)
 		grow(&l);
 	while (l.n) {
 		shrink(&l);
-		assert_false(work_pending(&l.pool->reclaim_work));
+		assert_false(work_pending(&l.pool->give_back_work));
 	}
 	zs_drain(l.pool);
 	assert_int_equal(info_of(l.pool).bytes_given_back, 0);

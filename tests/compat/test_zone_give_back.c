@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_zone_reclaim.c - compat/zone.h: free memory goes back to the OS, as
+/* test_zone_give_back.c - compat/zone.h: free memory goes back to the OS, as
  * much as is wanted and no more. The zone never says that it holds less than
  * the OS has filled. With AddressSanitizer: free memory is poisoned.
  */
@@ -11,9 +11,9 @@
  * Giving back
  */
 
-/* Z6 with everything freed one by one: a reclaim is wanted before too much is
+/* Z6 with everything freed one by one: a give-back is wanted before too much is
  * free, and not long before. Given back is what is too much, and no more. */
-static void test_surplus_wants_a_reclaim_in_time(void **state)
+static void test_surplus_wants_a_give_back_in_time(void **state)
 {
 	static const size_t retained[] = { 1,	    4096,    65536,  100000,
 					   1 << 20, 2 << 20, 8 << 20 };
@@ -26,8 +26,8 @@ static void test_surplus_wants_a_reclaim_in_time(void **state)
 		struct section *last = NULL;
 
 		zone_take(zone, MIGRATE_MOVABLE, n, pages);
-		zone_reclaim(zone, keep);
-		assert_false(uzs_zone_wants_reclaim(zone));
+		zone_give_back(zone, keep);
+		assert_false(uzs_zone_wants_give_back(zone));
 		/* One page of each section stays in use. */
 		for (unsigned int i = 0; i < n; i++) {
 			bool stays = uzs_section_of(pages[i]) != last &&
@@ -41,14 +41,14 @@ static void test_surplus_wants_a_reclaim_in_time(void **state)
 			}
 			__free_page(zone, pages[i]);
 			free_bytes = zone_stat_of(zone).bytes_free;
-			if (!uzs_zone_wants_reclaim(zone)) {
+			if (!uzs_zone_wants_give_back(zone)) {
 				assert_true(free_bytes <= keep);
 				continue;
 			}
 			wanted++;
 			assert_true(free_bytes >= keep / 2);
-			zone_reclaim(zone, keep);
-			assert_false(uzs_zone_wants_reclaim(zone));
+			zone_give_back(zone, keep);
+			assert_false(uzs_zone_wants_give_back(zone));
 			assert_int_equal(zone_stat_of(zone).bytes_free,
 					 min(free_bytes, keep & ~(size_t)4095));
 			assert_zone_sound(zone);
@@ -62,48 +62,48 @@ static void test_surplus_wants_a_reclaim_in_time(void **state)
 
 /* While it is queued nobody looks, but for asking again from time to time; when
  * it begins, all is seen. */
-static void test_queued_reclaim_is_not_asked_for_again(void **state)
+static void test_queued_give_back_is_not_asked_for_again(void **state)
 {
 	struct zone *zone = new_zone(12, 0, 4 * 4096, NULL);
 	unsigned int n = 2 * zone->pcp_batch, again = 0;
 	struct page *pages[1024];
 
 	zone_take(zone, MIGRATE_MOVABLE, 4 * n, pages);
-	zone_reclaim(zone, zone->retained);
+	zone_give_back(zone, zone->retained);
 	for (unsigned int i = 0; i < 5; i++)
 		__free_page(zone, pages[i]);
-	assert_true(uzs_zone_wants_reclaim(zone));
-	uzs_zone_reclaim_queued(zone);
+	assert_true(uzs_zone_wants_give_back(zone));
+	uzs_zone_give_back_queued(zone);
 	for (unsigned int i = 5; i < n - 1; i++)
 		__free_page(zone, pages[i]);
-	assert_false(uzs_zone_wants_reclaim(zone));
+	assert_false(uzs_zone_wants_give_back(zone));
 	for (unsigned int i = n - 1; i < 4 * n; i++) {
 		__free_page(zone, pages[i]);
-		if (!uzs_zone_wants_reclaim(zone))
+		if (!uzs_zone_wants_give_back(zone))
 			continue;
 		again++;
-		uzs_zone_reclaim_queued(zone);
+		uzs_zone_give_back_queued(zone);
 	}
 	assert_in_range(again, 1, 4 * n / zone->pcp_batch);
 	assert_zone_sound(zone);
-	zone_reclaim(zone, zone->retained);
-	assert_false(uzs_zone_wants_reclaim(zone));
+	zone_give_back(zone, zone->retained);
+	assert_false(uzs_zone_wants_give_back(zone));
 	assert_true(zone_stat_of(zone).bytes_free <= zone->retained);
 	end_zone(zone, 0);
 }
 
 /* In the child of a fork whoever was to do it is not there. */
-static void test_child_asks_for_reclaim_itself(void **state)
+static void test_child_asks_for_give_back_itself(void **state)
 {
 	struct zone *zone = new_zone(12, 0, 1, NULL);
 	struct page *page = alloc_page(zone, GFP_KERNEL, MIGRATE_MOVABLE);
 
 	assert_non_null(page);
-	assert_true(uzs_zone_wants_reclaim(zone));
-	uzs_zone_reclaim_queued(zone);
+	assert_true(uzs_zone_wants_give_back(zone));
+	uzs_zone_give_back_queued(zone);
 	uzs_zone_lock_all(zone);
 	uzs_zone_fork_child(zone);
-	assert_true(uzs_zone_wants_reclaim(zone));
+	assert_true(uzs_zone_wants_give_back(zone));
 	__free_page(zone, page);
 	end_zone(zone, 0);
 }
@@ -116,14 +116,14 @@ static void test_all_is_retained_if_wanted(void **state)
 	zone_take(zone, MIGRATE_MOVABLE, 3000, pages);
 	for (unsigned int i = 0; i < 3000; i++) {
 		__free_page(zone, pages[i]);
-		assert_false(uzs_zone_wants_reclaim(zone));
+		assert_false(uzs_zone_wants_give_back(zone));
 	}
-	assert_int_equal(zone_reclaim(zone, SIZE_MAX), 0);
+	assert_int_equal(zone_give_back(zone, SIZE_MAX), 0);
 	assert_int_equal(zone->nr_sections, 3);
 	/* What was left of the last batch is free, too. */
 	assert_in_range(zone_stat_of(zone).bytes_free, 3000 * 4096,
 			(3000 + zone->pcp_batch) * 4096);
-	assert_true(zone_reclaim(zone, 0) >= 3000 * 4096);
+	assert_true(zone_give_back(zone, 0) >= 3000 * 4096);
 	assert_int_equal(zone_stat_of(zone).bytes_mapped, 0);
 	end_zone(zone, 0);
 }
@@ -141,7 +141,7 @@ static void test_empty_sections_beyond_target_are_unmapped(void **state)
 		/* More than it looks at in one go. */
 		zone_take(zone, MIGRATE_MOVABLE, 20 * n, pages);
 		assert_int_equal(zone->nr_sections, 20);
-		assert_int_equal(zone_reclaim(zone, 0), 0);
+		assert_int_equal(zone_give_back(zone, 0), 0);
 		for (unsigned int i = 0; i < 20 * n; i += 7)
 			mark_page(zone, pages[i], i);
 		uzs_free_pages_bulk(zone, 20 * n, pages);
@@ -149,17 +149,17 @@ static void test_empty_sections_beyond_target_are_unmapped(void **state)
 		all = 20 * (section + zone->head_resident);
 		assert_int_equal(zone_stat_of(zone).bytes_resident, all);
 
-		zone_reclaim(zone, 17 * section + 1);
+		zone_give_back(zone, 17 * section + 1);
 		assert_int_equal(zone->nr_sections, 18);
-		zone_reclaim(zone, 17 * section);
+		zone_give_back(zone, 17 * section);
 		assert_int_equal(zone->nr_sections, 17);
-		zone_reclaim(zone, zone_page_bytes(zone));
+		zone_give_back(zone, zone_page_bytes(zone));
 		assert_int_equal(zone->nr_sections, 1);
 		assert_int_equal(zone_stat_of(zone).bytes_free,
 				 zone_page_bytes(zone));
 		assert_zone_sound(zone);
 		assert_zone_merged(zone);
-		zone_reclaim(zone, 0);
+		zone_give_back(zone, 0);
 		assert_int_equal(zone_stat_of(zone).bytes_mapped, 0);
 		assert_int_equal(zone_stat_of(zone).bytes_resident, 0);
 		assert_int_equal(zone_stat_of(zone).bytes_free, 0);
@@ -203,12 +203,12 @@ static void test_free_runs_are_given_back_to_the_byte(void **state)
 			mark_page(zone, pages[i], i);
 
 		/* Half of what is free. */
-		zone_reclaim(zone, (n - used) / 2 * zone_page_bytes(zone));
+		zone_give_back(zone, (n - used) / 2 * zone_page_bytes(zone));
 		assert_in_range(zone_os_resident(),
 				used * zone_page_bytes(zone),
 				zone_stat_of(zone).bytes_resident);
 		assert_zone_sound(zone);
-		zone_reclaim(zone, 0);
+		zone_give_back(zone, 0);
 		assert_int_equal(zone_stat_of(zone).bytes_free, 0);
 		assert_int_equal(zone_stat_of(zone).bytes_resident,
 				 used * zone_page_bytes(zone) +
@@ -223,7 +223,7 @@ static void test_free_runs_are_given_back_to_the_byte(void **state)
 		assert_zone_merged(zone);
 		/* Nothing is left to give. */
 		zone_os.discards = 0;
-		assert_int_equal(zone_reclaim(zone, 0), 0);
+		assert_int_equal(zone_give_back(zone, 0), 0);
 		assert_int_equal(zone_os.discards, 0);
 
 		for (unsigned int i = 0; i < used; i++)
@@ -276,7 +276,7 @@ static void test_giving_back_ends(void **state)
 	zone_os.watched = zone;
 	zone_os.looks = 0;
 	zone_os.on_release = others_churn;
-	uzs_zone_reclaim(zone, 0, false);
+	uzs_zone_give_back(zone, 0, false);
 	zone_os.on_release = NULL;
 	assert_in_range(zone_os.looks, 100, n);
 	assert_zone_sound(zone);
@@ -300,7 +300,7 @@ static void test_refused_memory_is_not_counted_as_given(void **state)
 	before = zone_stat_of(zone);
 
 	zone_os.refuse_unmap = zone_os.refuse_discard = true;
-	assert_int_equal(zone_reclaim(zone, 0), 0);
+	assert_int_equal(zone_give_back(zone, 0), 0);
 	assert_true(zone_os.unmaps > 0);
 	assert_true(zone_os.discards > 0);
 	after = zone_stat_of(zone);
@@ -311,7 +311,7 @@ static void test_refused_memory_is_not_counted_as_given(void **state)
 
 	/* Only unmapping fails: the pages go back one by one. */
 	zone_os.refuse_discard = false;
-	assert_true(zone_reclaim(zone, 0) > 0);
+	assert_true(zone_give_back(zone, 0) > 0);
 	assert_int_equal(zone->nr_sections, 20);
 	assert_int_equal(zone_stat_of(zone).bytes_free, 0);
 	assert_int_equal(zone_stat_of(zone).bytes_resident,
@@ -328,7 +328,7 @@ static void test_refused_memory_is_not_counted_as_given(void **state)
 		assert_true(page_marked(zone, pages[i], i));
 	zone_give(zone, n, pages);
 	zone_os.refuse_unmap = false;
-	zone_reclaim(zone, 0);
+	zone_give_back(zone, 0);
 	assert_int_equal(zone_os.n, 0);
 	end_zone(zone, 0);
 }
@@ -397,9 +397,9 @@ static void test_larger_os_pages_are_given_back_whole(void **state)
 		}
 		zone_give(zone, n - used, pages + used);
 		if (used && round & 1)
-			zone_reclaim(zone, 64 * 4096);
+			zone_give_back(zone, 64 * 4096);
 		if (used)
-			zone_reclaim(zone, 0);
+			zone_give_back(zone, 0);
 		/* Whole pages of the OS, and each that is free as a whole. */
 		cold = 0;
 		for (unsigned int i = zone->first; i < zone->nr_pages;
@@ -422,7 +422,7 @@ static void test_larger_os_pages_are_given_back_whole(void **state)
 #endif
 	/* The limit counts them too. */
 	uzs_free_pages_bulk(zone, n, pages);
-	uzs_zone_reclaim(zone, 0, false);
+	uzs_zone_give_back(zone, 0, false);
 	zone->limit = zone->head_resident + 2 * zone->os_page + 4096;
 	for (unsigned int i = 0; i < 2 * ratio; i++) {
 		zone_take(zone, MIGRATE_MOVABLE, 1, pages + i);
@@ -484,7 +484,7 @@ static void test_free_pages_are_poisoned(void **state)
 		assert_true(wholly_poisoned(zone, pages[i]));
 	mem = page_address(zone, pages[0]);
 	/* What the zone does not own any more must be usable by others. */
-	zone_reclaim(zone, 0);
+	zone_give_back(zone, 0);
 	assert_int_equal(zone->nr_sections, 0);
 	assert_false(__asan_address_is_poisoned(mem));
 
@@ -516,9 +516,9 @@ static void test_free_pages_are_poisoned(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		single(test_surplus_wants_a_reclaim_in_time),
-		single(test_queued_reclaim_is_not_asked_for_again),
-		single(test_child_asks_for_reclaim_itself),
+		single(test_surplus_wants_a_give_back_in_time),
+		single(test_queued_give_back_is_not_asked_for_again),
+		single(test_child_asks_for_give_back_itself),
 		single(test_all_is_retained_if_wanted),
 		single(test_empty_sections_beyond_target_are_unmapped),
 #ifdef WATCHED_OS

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* zone_reclaim.c - gives free memory of a zone back to the OS: whole sections,
+/* zone_give_back.c - gives free memory of a zone back to the OS: whole sections,
  * and runs of free pages. Owns no state.
  *
  * Kernel origin: none; the kernel gives its memory to nobody.
@@ -17,10 +17,10 @@
 /* The size of a batch: how many blocks, and how many sections, are taken out of
  * the lists at once. Limits how long zone->lock is held, and how much memory
  * cannot be allocated meanwhile. */
-#define RECLAIM_BLOCKS 64
-#define RECLAIM_SECTIONS 4
+#define GIVE_BACK_BLOCKS 64
+#define GIVE_BACK_SECTIONS 4
 /* The same in bytes. Limits how long others wait for gate. */
-#define RECLAIM_BYTES (RECLAIM_SECTIONS * UZS_SECTION_SIZE)
+#define GIVE_BACK_BYTES (GIVE_BACK_SECTIONS * UZS_SECTION_SIZE)
 
 /* Takes an empty section out of the lists. It counts as resident until it is
  * unmapped. Return: how many of its pages are warm. Locks: zone->lock. */
@@ -96,8 +96,8 @@ static void attach_section(struct zone *zone, struct section *section)
  * Locks: needs trim_lock and gate. */
 static size_t unmap_empty(struct zone *zone, size_t target)
 {
-	struct section *batch[RECLAIM_SECTIONS], *section, *next;
-	unsigned long warm[RECLAIM_SECTIONS];
+	struct section *batch[GIVE_BACK_SECTIONS], *section, *next;
+	unsigned long warm[GIVE_BACK_SECTIONS];
 	unsigned int capacity = uzs_section_capacity(zone), n, kept;
 	size_t given = 0;
 
@@ -121,7 +121,7 @@ static size_t unmap_empty(struct zone *zone, size_t target)
 				break;
 			warm[n] = detach_section(zone, section);
 			batch[n++] = section;
-			if (n == RECLAIM_SECTIONS)
+			if (n == GIVE_BACK_SECTIONS)
 				break;
 		}
 		spin_unlock(&zone->lock);
@@ -147,7 +147,7 @@ static size_t unmap_empty(struct zone *zone, size_t target)
 			spin_unlock(&zone->lock);
 		}
 		uzs_zone_give_way(zone);
-	} while (n == RECLAIM_SECTIONS && !kept);
+	} while (n == GIVE_BACK_SECTIONS && !kept);
 	__atomic_fetch_add(&zone->bytes_given_back, given, __ATOMIC_RELAXED);
 	return given;
 }
@@ -194,7 +194,7 @@ static unsigned int take_warm(struct zone *zone, unsigned int order,
 	for (unsigned int t = 0; t < MIGRATE_TYPES; t++) {
 		struct list_head *list = uzs_free_list(zone, order, t);
 
-		while (n < RECLAIM_BLOCKS && *bytes < RECLAIM_BYTES &&
+		while (n < GIVE_BACK_BLOCKS && *bytes < GIVE_BACK_BYTES &&
 		       !list_empty(list) &&
 		       uzs_free_bytes_locked(zone) > target) {
 			struct page *page =
@@ -225,7 +225,7 @@ static unsigned int take_warm(struct zone *zone, unsigned int order,
  * other threads may free pages as fast as this gives them back. */
 size_t uzs_discard_free(struct zone *zone, size_t target, bool once)
 {
-	struct uzs_block batch[RECLAIM_BLOCKS];
+	struct uzs_block batch[GIVE_BACK_BLOCKS];
 	int least = (int)uzs_os_order(zone);
 	unsigned long most = READ_ONCE(zone->nr_warm), cold_pages = 0;
 	unsigned int n, cold;
@@ -263,7 +263,7 @@ size_t uzs_discard_free(struct zone *zone, size_t target, bool once)
 	return given;
 }
 
-size_t uzs_zone_reclaim(struct zone *zone, size_t target, bool locked)
+size_t uzs_zone_give_back(struct zone *zone, size_t target, bool locked)
 {
 	size_t given;
 
