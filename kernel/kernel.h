@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* kernel.h - what the sources of this folder have from each other.
+/* kernel.h - what the sources of this folder share.
  *
  * The machine that a kernel file believes to run on lives from the first pool
  * to the last one (uzs_k_enter, uzs_k_leave): a zone, the copies of per-CPU
@@ -15,27 +15,27 @@
 
 /* ---- sys.c --------------------------------------------------------------- */
 
-/* A pool's surroundings. */
+/* A pool's environment. */
 struct uzs_k_env {
 	struct uzs_workqueue_struct queue;
-	/* What its pool has registered, and has to take back. */
+	/* What its pool has registered, and must unregister. */
 	unsigned long id; /* of its entries in debugfs; never 0 */
 	unsigned long shrinkers;
 };
 
-/* Brings the machine up if this is the first pool, makes the pool's
- * surroundings and uses them for what this thread initializes until
- * uzs_k_entered. Return: false: no memory. */
+/* Starts the machine if this is the first pool. Makes the pool's environment,
+ * and uses it for what this thread initializes until uzs_k_entered. Return:
+ * false: no memory. */
 bool uzs_k_enter(struct uzs_k_env *env, bool worker);
 void uzs_k_entered(void);
-/* What this thread makes a pool in; NULL: it makes none. */
+/* The environment for which this thread makes a pool; NULL: it makes none. */
 struct uzs_k_env *uzs_k_entering(void);
-/* Of the pool that this thread makes; 0: it makes none. */
+/* The id of that environment; 0: it makes none. */
 unsigned long uzs_k_entering_id(void);
-/* The pool is destroyed. Takes the machine down if it was the last one.
- * Return: how much was left behind: of the pool, entries in debugfs and
- * shrinkers; of the module, these too, and pages, objects, counters, zpool
- * drivers, states of CPU hotplug. */
+/* The pool is destroyed. Stops the machine if it was the last one. Return: how
+ * much was left behind: of the pool, entries in debugfs and shrinkers; of the
+ * module, these too, and pages, objects, counters, zpool drivers, states of CPU
+ * hotplug. */
 unsigned long uzs_k_leave(struct uzs_k_env *env);
 
 struct shrinker;
@@ -44,36 +44,36 @@ unsigned long uzs_k_shrink_scan(struct shrinker *shrinker, unsigned long nr);
 
 /* ---- work.c -------------------------------------------------------------- */
 
-/* That memory is about to be freed: no work may be queued or run there. */
+/* That memory will be freed: no work in it may be queued or running. */
 void uzs_k_work_freed(const void *ptr, size_t size);
 
 /* ---- debugfs.c, zpool.c -------------------------------------------------- */
 
-/* Entries that were made with that pool; id 0: all there are. They are then
- * nobody's, and with id 0 removed. */
+/* Entries made with that pool; id 0: all. They then belong to no pool, and with
+ * id 0 are removed. */
 unsigned long uzs_k_debugfs_left(unsigned long id);
-/* Drivers that are registered; forgets them. */
+/* Number of registered drivers; forgets them. */
 unsigned long uzs_k_zpool_drivers_left(void);
 
 /* ---- page.c -------------------------------------------------------------- */
 
 bool uzs_k_zone_init(void);
-/* Return: pages that are still out. */
+/* Return: pages that are not given back. */
 unsigned long uzs_k_zone_destroy(void);
 struct zone *uzs_k_zone(void);
 /* Moves pages of zspages of that pool, each to another one. Return: pages
  * moved. */
 struct zs_pool;
-/* Moves that page to another one, whoever's it is, as memory compaction does.
- * Nobody gives sections back meanwhile. Return: did it move? */
+/* Moves that page, of any pool, to another one, as memory compaction does. No
+ * section may be given back meanwhile. Return: did it move? */
 bool uzs_k_move_page(struct page *page);
 unsigned long uzs_k_move_pages(struct zs_pool *pool, unsigned long most);
 /* Moves pages so that sections become empty, and gives free memory back to
  * the OS. Return: pages moved. */
 unsigned long uzs_k_compact_zone(void);
 
-/* What new memory has in it: something, where tests run. The kernel clears none
- * that it is not asked to. (In the lab it would be most of the work.) */
+/* The byte in new memory in builds that test. The kernel clears memory only
+ * when asked to. (Not in the lab: it would be most of the work.) */
 #define UZS_K_FILL 0x5a
 static inline void uzs_k_fill(void *ptr, size_t size)
 {
@@ -87,7 +87,7 @@ static inline void uzs_k_fill(void *ptr, size_t size)
 
 /* ---- slab.c -------------------------------------------------------------- */
 
-/* Slabs with live objects that destroyed caches had, since the last call. */
+/* Slabs with live objects in caches that were destroyed since the last call. */
 unsigned long uzs_k_lost_slabs(void);
 
 #if UZS_LAB
@@ -114,7 +114,7 @@ struct shrinker *uzs_k_pool_shrinker(struct zs_pool *pool);
 struct dentry *uzs_k_pool_dentry(struct zs_pool *pool);
 /* The page that an object begins in. */
 struct page *uzs_k_page_of(unsigned long handle);
-/* Whose page is it? It is locked and movable. */
+/* The pool of a page, which must be locked and movable. */
 struct zs_pool *uzs_k_page_owner(struct page *page);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* lab_kernel.h - what the lab (lab_pool.c) has of the kernel's file besides the
- * calls of a subject. Includes no header of the kernel's and none of ours, as
- * it is read among both.
+/* lab_kernel.h - what the lab (lab_pool.c) uses of the kernel's file besides
+ * the calls of a subject. Includes neither the kernel's headers nor ours,
+ * because it is read together with both.
  */
 #ifndef UZS_KERNEL_LAB_KERNEL_H
 #define UZS_KERNEL_LAB_KERNEL_H
@@ -19,12 +19,12 @@ struct zs_pool *uzs_k_lab_pool(struct subject_pool *pool);
 
 /* page.c */
 struct zone *uzs_k_zone(void);
-/* Descriptors of pages are at the same places on both sides. */
+/* Page descriptors have the same addresses on both sides. */
 bool uzs_k_lab_move_page(void *page);
 
 /* peek.c */
 void *uzs_k_lab_page(unsigned long handle);
-/* Zspages, and those that are empty though no work to free them is queued. */
+/* Number of zspages; and of empty ones without queued work to free them. */
 unsigned long uzs_k_lab_zspages(struct zs_pool *pool);
 unsigned long uzs_k_lab_left_empty(struct zs_pool *pool);
 bool uzs_k_lab_name(struct zs_pool *pool, uintptr_t addr, char *buf,
@@ -32,11 +32,11 @@ bool uzs_k_lab_name(struct zs_pool *pool, uintptr_t addr, char *buf,
 
 /* lab_memory.c */
 
-/* Once, before the first pool: the file's variables are to be restored with
+/* Call once, before the first pool: the file's variables are then restored with
  * the arena. False: no memory. */
 bool uzs_k_lab_init(void);
-/* Pieces of memory that are in use, objects of caches, pages counted as
- * zspages'; bytes taken from the arena for the first. */
+/* Pieces of memory in use, objects of caches, pages counted as zspages'; bytes
+ * taken from the arena for the pieces. */
 struct uzs_k_lab_use {
 	unsigned long pieces, objects, nr_zspages;
 	size_t heap_bytes;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* lab_scenarios.h - what scenarios of a kernel's file have besides those of
+/* lab_scenarios.h - what scenarios of a kernel's file use besides
  * lab/scenario.h (lab_pool.c).
  */
 #ifndef UZS_KERNEL_LAB_SCENARIOS_H
@@ -12,7 +12,7 @@
 #define LAB_MOVES 6
 #define LAB_MOVES_TOO 7
 void lab_migrate_second(struct lab_world *w);
-/* Writes debugfs' file `classes`. */
+/* Prints the file `classes` of debugfs. */
 void lab_print_classes(void);
 void lab_destroy(void);
 

@@ -22,11 +22,11 @@ void uzs_codec_name(const struct uzs_codec *codec, char *name, size_t bytes);
 /* Return: 0 or an exit status. */
 int uzs_codec_open(struct uzs_codec *codec);
 void uzs_codec_close(struct uzs_codec *codec);
-/* Most bytes that a page of @page_bytes can become. */
+/* Most bytes that a compressed page of @page_bytes can have. */
 size_t uzs_codec_bound(const struct uzs_codec *codec, size_t page_bytes);
 /* @to has room for uzs_codec_bound() bytes. Return: bytes of the compressed
- * page, @page_bytes or more when it does not get smaller; 0 is an error of
- * the compressor. */
+ * page; @page_bytes or more if it does not get smaller; 0: the compressor
+ * failed. */
 size_t uzs_codec_compress(const struct uzs_codec *codec, const void *page,
 			  size_t page_bytes, void *to, size_t to_bytes);
 /* Return: true if @from became exactly @page_bytes. */

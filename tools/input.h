@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* input.h - which files to store, and their contents cut into pages. */
+/* input.h - the files to store, and their contents cut into pages. */
 #ifndef UZS_INPUT_H
 #define UZS_INPUT_H
 
@@ -22,10 +22,11 @@ struct uzs_input {
 	uint64_t expected_bytes; /* sum of sizes; 0: unknown, as of pipes */
 	uint64_t skipped_special; /* devices, sockets, pipes in directories */
 	uint64_t skipped_links; /* symbolic links in directories */
-	bool libraries; /* those of the machine: what is left out is no error */
+	bool libraries; /* the machine's libraries: a file left out is no
+			 * error */
 	/* from both */
 	uint64_t skipped_unreadable;
-	int failed; /* UZS_FAILED: some of that was told */
+	int failed; /* UZS_FAILED: some of these were reported */
 	/* from reading */
 	size_t begun; /* files */
 	uint64_t files_read;
@@ -34,25 +35,25 @@ struct uzs_input {
 	bool cut; /* there is more than max_bytes */
 };
 
-/* Adds a file, a directory with everything below it, or "-" for stdin. If it
- * cannot be read that is an error; what cannot be read below a directory is
- * told and left out. Symbolic links are followed only here, not in
+/* Adds a file, a directory with everything below it, or "-" for stdin. If that
+ * cannot be read it is an error. A file below a directory that cannot be read
+ * is reported and left out. Symbolic links are followed only here, not in
  * directories, so that nothing is read twice or for ever. Names are taken in
  * alphabetical order. Return: 0 or an exit status. */
 int uzs_input_add(struct uzs_input *input, const char *path);
-/* Adds the shared libraries of the machine, less what cannot be read. */
+/* Adds the machine's shared libraries, without those that cannot be read. */
 int uzs_input_add_libraries(struct uzs_input *input);
 void uzs_input_destroy(struct uzs_input *input);
 
-/* Takes a page of a file; the last one is filled up with zeros.
- * Return: 0, or an exit status, which ends the reading. */
+/* Receives a page of a file; the last page is filled up with zeros. Return: 0,
+ * or an exit status, which ends the reading. */
 typedef int uzs_take_page(void *arg, const void *page,
 			  const struct uzs_file *file);
-/* Reads all files; one that cannot be read, or not to its end, is told and
- * left out from there on. @buffer: a multiple of @page_bytes. */
+/* Reads all files. One that cannot be read, or not to its end, is reported, and
+ * the rest of it left out. @buffer: a multiple of @page_bytes. */
 int uzs_input_read(struct uzs_input *input, size_t page_bytes, void *buffer,
 		   size_t buffer_bytes, uzs_take_page *take, void *arg);
-/* The file that page @page, counted from 0, is from. */
+/* The file of page @page, counted from 0. */
 const struct uzs_file *uzs_input_file(const struct uzs_input *input,
 				      uint64_t page);
 /* For messages: "stdin" for "-". */

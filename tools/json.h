@@ -18,14 +18,14 @@ struct uzs_json {
 		(file), 0, false \
 	}
 
-/* @bracket: '{' or '[', and for the end '}' or ']'. */
+/* @bracket: '{' or '[' to open, '}' or ']' to close. */
 void uzs_json_open(struct uzs_json *json, const char *key, char bracket);
 void uzs_json_close(struct uzs_json *json, char bracket);
 void uzs_json_uint(struct uzs_json *json, const char *key, uint64_t value);
-/* NaN, a quotient that does not exist, becomes null. */
+/* NaN, for a quotient that does not exist, becomes null. */
 void uzs_json_real(struct uzs_json *json, const char *key, double value);
 void uzs_json_bool(struct uzs_json *json, const char *key, bool value);
-/* Bytes that are no UTF-8 become U+FFFD. */
+/* Bytes that are not UTF-8 become U+FFFD. */
 void uzs_json_string(struct uzs_json *json, const char *key, const char *value);
 
 #endif

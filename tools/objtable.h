@@ -11,8 +11,8 @@ struct uzs_object {
 	unsigned long handle; /* 0: the pool had no memory for it */
 	uint32_t id;
 	uint32_t size; /* bytes asked for; 0: this entry is unused */
-	uint32_t generation; /* tells it from earlier objects of this ID; in
-			      * an unused entry: next unused, plus 1 */
+	uint32_t generation; /* distinguishes it from earlier objects of this
+			      * ID; in an unused entry: next unused, plus 1 */
 };
 
 struct uzs_index {
@@ -34,7 +34,7 @@ struct uzs_objtable {
 /* Return: false when there is no memory. */
 bool uzs_objtable_init(struct uzs_objtable *table);
 void uzs_objtable_destroy(struct uzs_objtable *table);
-/* The object, or NULL. The pointer lives until the next add. */
+/* The object, or NULL. The pointer is valid until the next add. */
 struct uzs_object *uzs_objtable_find(const struct uzs_objtable *table,
 				     uint32_t id);
 /* Adds an object whose ID and handle are not in the table. @object is copied.
@@ -42,8 +42,8 @@ struct uzs_object *uzs_objtable_find(const struct uzs_objtable *table,
 bool uzs_objtable_add(struct uzs_objtable *table,
 		      const struct uzs_object *object);
 void uzs_objtable_remove(struct uzs_objtable *table, struct uzs_object *object);
-/* For each of @count handles: the object's ID, plus 1. Looks many up at a
- * time, as each is a cache miss. Return: false if one is not in the table. */
+/* For each of @count handles: the object's ID, plus 1. Looks many up at a time,
+ * because each is a cache miss. Return: false if one is not in the table. */
 bool uzs_objtable_ids(const struct uzs_objtable *table,
 		      const unsigned long *handles, size_t count,
 		      uint32_t *ids);

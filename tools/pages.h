@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* pages.h - pages held compressed in a pool, as zram holds them: a page of
- * one repeated word is kept as that word, without an object; one that would
- * take a whole page of the pool anyway is stored as it is.
+/* pages.h - pages held compressed in a pool, like zram: a page of one repeated
+ * word is kept as that word, without an object; a page that would take a whole
+ * page of the pool anyway is stored uncompressed.
  */
 #ifndef UZS_PAGES_H
 #define UZS_PAGES_H
@@ -9,11 +9,11 @@
 #include "codec.h"
 #include "uzs.h"
 
-/* What is kept of a page, outside of the pool. */
+/* The record of a page, outside of the pool. */
 struct uzs_page {
 	union {
 		unsigned long handle;
-		uint64_t fill; /* the word that a same-filled page has */
+		uint64_t fill; /* the word that a same-filled page repeats */
 	};
 	uint64_t checksum; /* of the page before compression */
 	uint32_t bytes; /* of the object; 0: same-filled */
@@ -24,7 +24,8 @@ struct uzs_pages {
 	struct zs_pool *pool;
 	const struct uzs_codec *codec;
 	size_t page_bytes;
-	size_t raw_from_bytes; /* compressed pages from this size on are raw */
+	size_t raw_from_bytes; /* compressed pages of this size and more are
+				* kept raw */
 	struct uzs_page **chunks; /* of UZS_PAGES_PER_CHUNK */
 	size_t chunk_count;
 	void *scratch; /* a compressed page */
@@ -37,7 +38,7 @@ struct uzs_pages {
 	uint64_t raw;
 	uint64_t objects; /* in the pool now */
 	uint64_t object_bytes; /* their sizes */
-	uint64_t record_bytes; /* of chunks, as taken from the OS */
+	uint64_t record_bytes; /* bytes of the chunks, taken from the OS */
 	/* time spent in uzs_pages_store */
 	uint64_t checksum_ns;
 	uint64_t compress_ns;
@@ -51,15 +52,15 @@ struct uzs_pages {
 int uzs_pages_init(struct uzs_pages *pages);
 /* Does not touch the pool. */
 void uzs_pages_destroy(struct uzs_pages *pages);
-/* Return: 0; -ENOMEM when the pool has no memory; -ENOBUFS when there is none
- * for the records; -EIO when the compressor fails; another error of the pool. */
+/* Return: 0; -ENOMEM if the pool has no memory; -ENOBUFS if there is none for
+ * the records; -EIO if the compressor fails; another error of the pool. */
 int uzs_pages_store(struct uzs_pages *pages, const void *data);
-/* Reads every page that is not freed back, decompresses it and compares its
+/* Reads back every page that is not freed, decompresses it and compares its
  * checksum. Return: 0, or 1 and *bad, the number of the first bad page. */
 int uzs_pages_verify(struct uzs_pages *pages, uint64_t *bad);
-/* Frees @percent of the objects, chosen at random, in random order.
- * @freed: how many. Return: 0, or -ENOBUFS when there is no memory for the
- * choice; then nothing is freed. */
+/* Frees @percent of the objects, chosen at random, in random order. @freed: how
+ * many. Return: 0, or -ENOBUFS if there is no memory for the choice; then
+ * nothing is freed. */
 int uzs_pages_free(struct uzs_pages *pages, unsigned int percent, uint64_t seed,
 		   uint64_t *freed);
 

@@ -11,7 +11,7 @@ struct uzs_replay {
 	struct zs_pool *pool;
 	struct uzs_trace *trace;
 	struct uzs_objtable table;
-	struct zs_class_info *classes; /* the distinct ones, as last seen */
+	struct zs_class_info *classes; /* the distinct ones, as last read */
 	unsigned int *indices; /* their indices, ascending */
 	unsigned int class_count;
 	unsigned int page_size; /* bytes */
@@ -22,19 +22,19 @@ struct uzs_replay {
 	uint64_t compactions;
 	unsigned long peak_pages;
 	uint32_t generation;
-	uint64_t bad_objects; /* that did not hold their pattern */
+	uint64_t bad_objects; /* objects that did not hold their pattern */
 	uint64_t first_bad_line; /* where the first was found; 0: at the end */
 	uint32_t first_bad_id;
 };
 
-/* Prints the line `before`, `after` or `end`, after a new look at the
- * classes. @line: of the operation. Return: 0 or an exit status. */
+/* Prints the line `before`, `after` or `end`, after reading the classes again.
+ * @line: of the operation. Return: 0 or an exit status. */
 int uzs_replay_print_state(struct uzs_replay *replay, const char *when,
 			   uint64_t line);
-/* Compacts and prints the line `compact`; the classes must have been looked
- * at since the last operation. */
+/* Compacts and prints the line `compact`. The classes must have been read since
+ * the last operation. */
 void uzs_replay_compact(struct uzs_replay *replay);
-/* Prints the lines `class`, as last seen. */
+/* Prints the lines `class`, as last read. */
 void uzs_replay_print_classes(const struct uzs_replay *replay);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* store_report.h - what `uzs store` measured, and its two forms. */
+/* store_report.h - the figures that `uzs store` measures, and two ways to print
+ * them. */
 #ifndef UZS_STORE_REPORT_H
 #define UZS_STORE_REPORT_H
 
@@ -15,12 +16,12 @@ enum uzs_stage_name {
 	UZS_STAGES
 };
 
-/* What is held at one moment. */
+/* What the pool holds at one moment. */
 struct uzs_stage {
 	uint64_t objects;
 	uint64_t object_bytes; /* the compressed bytes, raw pages included */
 	uint64_t pool_bytes; /* what the pool holds from the OS */
-	uint64_t rss_bytes; /* what the process has grown by */
+	uint64_t rss_bytes; /* growth of the process */
 };
 
 struct uzs_store_report {
@@ -34,7 +35,7 @@ struct uzs_store_report {
 	const struct uzs_pages *pages;
 	bool has_rss;
 	struct uzs_stage stage[UZS_STAGES];
-	uint64_t store_ns; /* reading, compressing and all */
+	uint64_t store_ns; /* with reading and compressing */
 	uint64_t verify_ns;
 	uint64_t free_ns;
 	uint64_t freed_objects;
@@ -46,7 +47,7 @@ struct uzs_store_report {
 	uint64_t trim_ns;
 	uint64_t trim_bytes; /* given back */
 	uint64_t verify_again_ns;
-	struct zs_pool *pool; /* for the class table; NULL: none wanted */
+	struct zs_pool *pool; /* for the class table; NULL: not wanted */
 };
 
 /* Return: 0 or an exit status. */

@@ -3,8 +3,8 @@
  * options, clock and the process's memory.
  *
  * Convention of the whole program: a function that returns int and can fail
- * returns 0 or an exit status (UZS_FAILED, UZS_USAGE), after it has printed
- * the one line that says what went wrong. Callers only pass it on.
+ * returns 0 or an exit status (UZS_FAILED, UZS_USAGE), after it has printed one
+ * line with the reason. Callers only pass the status on.
  *
  * Include this first: it chooses 64-bit file offsets.
  */
@@ -23,7 +23,7 @@
 #include "uzsmalloc.h"
 
 #define UZS_FAILED 1 /* exit status: the work could not be done */
-#define UZS_USAGE 2 /* exit status: the command line makes no sense */
+#define UZS_USAGE 2 /* exit status: the command line is wrong */
 
 /* main.c and cmd_*.c: argv[0] is "uzs", as getopt prints it in messages. */
 int uzs_cmd_store(int argc, char **argv);
@@ -33,25 +33,25 @@ int uzs_cmd_lab(int argc, char **argv);
 
 /* message.c */
 
-/* What the program is called; each program defines it beside its main(). */
+/* The program's name; each program defines it beside its main(). */
 extern const char *const uzs_program;
 
-/* Prints "PROGRAM: ..." as one line on stderr; control characters, which a file
+/* Prints "PROGRAM: ..." as one line on stderr. Control characters, which a file
  * name may have, become '?'. Return: UZS_FAILED. */
 int uzs_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same, with "(see uzs COMMAND --help)". Return: UZS_USAGE. */
 int uzs_usage(const char *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* @word as a shell takes it, in quotes if it needs them; cut off at @size. */
+/* Writes @word for a shell, in quotes if it needs them; cut off at @size. */
 void uzs_shell_word(const char *word, char *text, size_t size);
-/* Return: UZS_FAILED and a line if something could not be written to stdout
- * so far, with all of it flushed; else 0. */
+/* Flushes stdout. Return: 0; or UZS_FAILED and a line, if any output so far
+ * could not be written. */
 int uzs_flush_output(void);
 
 /* options.c */
 
-/* Values of the long options that have no letter; a command's own begin at
- * UZS_OPT_OWN. */
+/* Values of the long options that have no letter. A command's own options begin
+ * at UZS_OPT_OWN. */
 enum { UZS_OPT_PAGE_SIZE = 256, UZS_OPT_CHAIN_SIZE, UZS_OPT_OWN };
 #define UZS_GEOMETRY_OPTIONS                                              \
 	{ "page-size", required_argument, NULL, UZS_OPT_PAGE_SIZE },      \
@@ -86,28 +86,28 @@ struct zs_pool *uzs_open_pool(const char *command,
 			      const struct uzs_geometry *geometry,
 			      unsigned int flags, size_t limit,
 			      const char *limit_text, int *status);
-/* Indices of the distinct classes, ascending. Return: how many; *indices is
- * to be freed; 0 with a line on stderr when there is no memory. */
+/* Indices of the distinct classes, ascending. Return: how many; the caller
+ * frees *indices; 0 with a line on stderr if there is no memory. */
 unsigned int uzs_class_indices(struct zs_pool *pool, unsigned int **indices);
 
 /* process.c */
 
-/* First thing in each main(). What is closed of stdin, stdout and stderr stays
- * taken, so that no file that is opened gets its number and what is meant for
- * it; using it is an error. So is writing to a pipe that nobody reads any
- * more, like a full disk: told, instead of SIGPIPE. */
+/* Called first in each main(). If stdin, stdout or stderr is closed, its number
+ * is taken by a descriptor that cannot be used, so that no file gets it and the
+ * output with it. Writing to a pipe without a reader is reported as an error,
+ * like a full disk, instead of SIGPIPE. */
 void uzs_start(void);
 
 /* Nanoseconds of a clock that only goes forward. */
 uint64_t uzs_now_ns(void);
-/* Bytes of memory that the process occupies. Return: false if the system
- * does not tell. */
+/* Bytes of memory that the process occupies. Return: false if the system does
+ * not report it. */
 bool uzs_rss_bytes(uint64_t *bytes);
-/* The path of @name as seen from the directory that this program lies in.
- * Return: false if the system does not tell, or it is too long. */
+/* The path of @name in the directory of this program. Return: false if the
+ * system does not report it, or it is too long. */
 bool uzs_beside(const char *name, char *path, size_t size);
-/* Zeroed memory from the OS that is really there (touched), so that it is
- * not counted into what comes later. NULL: none. */
+/* Zeroed memory from the OS, already touched, so that it is not counted as
+ * later growth. NULL: none. */
 void *uzs_map_bytes(size_t bytes);
 void uzs_unmap_bytes(void *memory, size_t bytes);
 
@@ -122,11 +122,11 @@ struct uzs_progress {
 };
 void uzs_progress_start(struct uzs_progress *progress, const char *what,
 			uint64_t total);
-/* Cheap: looks at the clock now and then only. */
+/* Cheap: reads the clock only now and then. */
 void uzs_progress_update(struct uzs_progress *progress, uint64_t done);
-/* Shows a line in the place of the last one, as much as the screen is wide. */
+/* Replaces the line by a new one, cut to the width of the screen. */
 void uzs_progress_line(const char *text);
-/* Takes it away; also before any message. */
+/* Erases it; also called before any message. */
 void uzs_progress_clear(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* zcache.h - a key-value cache that keeps its values compressed. All calls
- * may run at once, from any threads, except zcache_destroy. */
+/* zcache.h - a key-value cache that keeps its values compressed. All calls may
+ * run at once, from any threads, except zcache_destroy. */
 #ifndef ZCACHE_H
 #define ZCACHE_H
 
@@ -12,18 +12,18 @@
 
 struct zcache;
 struct zcache_stats {
-	size_t entries, value_bytes; /* bytes as they were given */
-	size_t memory_bytes; /* what the cache takes, index and all, and freed
-			      * objects that are kept for the next */
+	size_t entries, value_bytes; /* uncompressed */
+	size_t memory_bytes; /* memory of the cache, with the index and with
+			      * freed objects that are kept for the next ones */
 	size_t hits, misses, evictions;
 };
 
-/* @limit_bytes: of memory, index and all. @max_entries: the index has some 28
- * bytes for each. Return: NULL with errno if that cannot be. */
+/* @limit_bytes: all memory, with the index. @max_entries: the index takes about
+ * 28 bytes for each. Return: NULL with errno on failure. */
 struct zcache *zcache_create(size_t limit_bytes, unsigned int max_entries);
 void zcache_destroy(struct zcache *cache);
-/* Return: 0; -EINVAL: no key, or too long; -ENOMEM: no room, even with all
- * else evicted. After an error the key has no value. */
+/* Return: 0; -EINVAL: no key, or too long; -ENOMEM: no room, even after all
+ * other entries were evicted. After an error the key has no value. */
 int zcache_set(struct zcache *cache, const void *key, size_t key_bytes,
 	       const void *value, size_t value_bytes);
 /* Return: the value's length; -ENOENT: not there; -ERANGE: more than

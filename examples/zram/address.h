@@ -5,11 +5,11 @@
 #ifndef UZRAM_ADDRESS_H
 #define UZRAM_ADDRESS_H
 
-/* Makes a socket at `path`, for its owner only, that listens. One left by a
- * server that is gone is replaced. Changes the umask meanwhile: for one thread.
- * Return: a descriptor or a negative errno. */
+/* Makes a listening socket at `path`, for its owner only. Replaces a socket
+ * whose server has ended. Changes the umask meanwhile, so call it from one
+ * thread only. Return: a descriptor or a negative errno. */
 int address_listen(const char *path);
-/* Return: a descriptor that is connected, or a negative errno. */
+/* Return: a connected descriptor, or a negative errno. */
 int address_connect(const char *path);
 
 #endif

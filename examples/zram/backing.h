@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* backing.h - the backing file: which of its blocks are in use, and reading
- * and writing them.
+/* backing.h - the backing file: which of its blocks are in use, and reading and
+ * writing them.
  *
  * Kernel origin: alloc_block_bdev, free_block_bdev and the backing_dev
  * attribute of drivers/block/zram/zram_drv.c.
  * Locks: its own for the bitmap, inside a slot's lock.
- * Known limit: nothing survives the device. The file is only room.
+ * Known limit: the file's contents do not outlive the device.
  */
 #ifndef UZRAM_BACKING_H
 #define UZRAM_BACKING_H
@@ -27,15 +27,14 @@ struct backing {
 	size_t next; /* guard: lock. Where to look first */
 };
 
-/* @create_bytes: makes the file that long if it is shorter; 0: as it is.
+/* @create_bytes: makes the file that long if it is shorter; 0: leaves it.
  * Return: a descriptor, which holds a lock on the file, also over a fork; or a
- * negative errno, with `why` telling what failed. */
+ * negative errno, and `why` says what failed. */
 int backing_open(const char *path, size_t block, uint64_t create_bytes,
 		 const char **why);
-/* For who has no more use for a descriptor of backing_open, or -1: gives up the
- * lock, too. */
+/* Closes a descriptor of backing_open and gives up the lock; -1 is ignored. */
 void backing_close_file(int fd);
-/* @fd: of backing_open, closed by backing_close; -1: no file. */
+/* @fd: from backing_open, closed by backing_close; -1: no file. */
 void backing_init(struct backing *backing, int fd);
 /* Makes the bitmap, if there is a file. Return: 0 or a negative errno. */
 int backing_start(struct backing *backing, size_t block);
@@ -45,11 +44,11 @@ void backing_close(struct backing *backing);
 size_t backing_alloc(struct backing *backing);
 void backing_free(struct backing *backing, size_t nr);
 
-/* `len` bytes from byte `at` of a block.
- * Return: 0 or a negative errno; -EIO when the file ends early. */
+/* Reads `len` bytes from byte `at` of a block. Return: 0 or a negative errno;
+ * -EIO if the file ends early. */
 int backing_read(struct backing *backing, size_t nr, void *buf, size_t len,
 		 size_t at);
-/* A whole block. Return: 0 or a negative errno. */
+/* Writes a whole block. Return: 0 or a negative errno. */
 int backing_write(struct backing *backing, size_t nr, const void *buf);
 
 #endif

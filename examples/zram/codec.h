@@ -12,18 +12,18 @@
 struct codec {
 	const char *name;
 	int level_min, level_max;
-	int level_default; /* 0: what suits the block's size */
-	/* What one thread at a time works with.
-	 * Return: NULL when there is no memory. */
+	int level_default; /* 0: depends on the block's size */
+	/* Makes the state for one thread at a time.
+	 * Return: NULL if there is no memory. */
 	void *(*create)(int level, size_t block);
 	void (*destroy)(void *state);
-	/* Bytes that compress() wants as room, to keep at most `limit`. */
+	/* Bytes of room that compress() needs to write at most `limit`. */
 	size_t (*room)(size_t block, size_t limit);
-	/* Return: bytes written, or 0 when that would be more than limit. */
+	/* Return: bytes written, or 0 if they would be more than limit. */
 	size_t (*compress)(void *state, int level, const void *src, size_t len,
 			   void *dst, size_t limit);
-	/* To len bytes exactly, the block's size.
-	 * Return: false when src is damaged. */
+	/* Decompresses to exactly len bytes, the block's size.
+	 * Return: false if src is damaged. */
 	bool (*decompress)(void *state, const void *src, size_t src_len,
 			   void *dst, size_t len);
 };

@@ -2,8 +2,9 @@
 /* control.h - the control socket: its threads, and the commands it takes.
  *
  * One request for each connection: a line of words, within 5 seconds. The
- * answer is a line "ok" or "error: " and why, then what there is to print; the
- * client takes all of it within 5 seconds. Connections are served side by side.
+ * answer is a line "ok" or "error: " with the reason, and then the output. The
+ * client must read all of it within 5 seconds. Connections are served at the
+ * same time.
  */
 #ifndef UZRAM_CONTROL_H
 #define UZRAM_CONTROL_H
@@ -18,15 +19,15 @@
 struct uzram;
 struct control;
 
-/* Makes the socket at `path`. One left by a server that is gone is removed.
- * Return: 0 or a negative errno. */
+/* Makes the socket at `path`. Replaces a socket whose server has ended. Return:
+ * 0 or a negative errno. */
 int control_listen(const char *path, struct control **control);
 /* Starts the threads that serve it. Return: 0 or a negative errno. */
 int control_start(struct control *control, struct uzram *dev);
-/* Ends the threads, also in a long command, and removes the socket. */
+/* Ends the threads, even during a long command, and removes the socket. */
 void control_stop(struct control *control);
 
-/* commands.c. Does what `line` says (and changes it), prints to `out`.
+/* commands.c. Runs the command in `line`, which it changes; prints to `out`.
  * Return: 0, or -1 with the reason in `why`. */
 int command_run(struct uzram *dev, char *line, const _Atomic bool *stop,
 		FILE *out, char *why, size_t why_bytes);

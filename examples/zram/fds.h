@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* fds.h - descriptors that are none of the standard three. In a process that
- * was started without these, the next file that is opened would be one, and
- * what is printed would go into it.
+/* fds.h - descriptors above the standard three. In a process that was started
+ * without these, the next opened file would get one of their numbers, and the
+ * program's output would go into it.
  */
 #ifndef UZRAM_FDS_H
 #define UZRAM_FDS_H
@@ -10,9 +10,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* @fd: of a call that opens something with O_CLOEXEC, or -1 with errno.
- * Return: a descriptor above the standard ones for the same, or -1 with errno;
- * `fd` is closed then. */
+/* @fd: from a call that opens something with O_CLOEXEC, or -1 with errno.
+ * Return: a descriptor for the same file above the standard ones; or -1 with
+ * errno, and `fd` is closed. */
 static inline int fd_above_standard(int fd)
 {
 	int above, err;

@@ -2,8 +2,8 @@
 /* plan.h - which of the pool's size classes a device uses.
  *
  * Each class in use has a zspage that is partly empty: up to 8 pages, which
- * with 32 KiB pages are 256 KiB. A device of few large blocks loses more by
- * that than it wins by classes of exactly the right size. 256 MiB in 8192
+ * with 32 KiB pages are 256 KiB. With few large blocks a device loses more by
+ * that than it gains from classes of exactly the right size. 256 MiB in 8192
  * blocks: 11 % more than the compressed bytes with all 122 classes, 5 % with
  * the 41 of the plan.
  */
@@ -15,8 +15,8 @@
 #include <uzsmalloc.h>
 
 struct plan {
-	uint32_t *sizes; /* by class index: what to ask zs_malloc for; NULL:
-			  * what is needed. guard: const after create */
+	uint32_t *sizes; /* by class index: size to ask zs_malloc for; NULL: the
+			  * size itself. guard: const after create */
 };
 
 /* Chooses for a device of `blocks` blocks.
@@ -25,7 +25,7 @@ int plan_init(struct plan *plan, struct zs_pool *pool, size_t page_size,
 	      uint64_t blocks);
 void plan_destroy(struct plan *plan);
 
-/* Bytes to ask zs_malloc for, to store `size` of them: at least size. */
+/* Bytes to ask zs_malloc for, in order to store `size` bytes: at least size. */
 size_t plan_size(const struct plan *plan, struct zs_pool *pool, size_t size);
 
 #endif

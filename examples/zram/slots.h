@@ -32,14 +32,15 @@
 #define SLOT_SIZE_MASK 0x0001ffffu /* compressed bytes, at most 64 KiB */
 #define SLOT_SAME 0x00020000u /* filled with one value */
 #define SLOT_WB 0x00040000u /* written back to the backing file */
-/* selected for post-processing; cleared by whoever changes or reads it */
+/* selected for post-processing; cleared by a thread that changes or reads the
+ * block */
 #define SLOT_PP_SLOT 0x00080000u
 #define SLOT_HUGE 0x00100000u /* does not compress: stored raw */
 #define SLOT_IDLE 0x00200000u /* not used since it was marked */
 #define SLOT_INCOMPRESSIBLE 0x00400000u /* recomp_algo did not help either */
 #define SLOT_RECOMP 0x00800000u /* compressed with recomp_algo */
 #define SLOT_LOCKED 0x40000000u
-#define SLOT_WAITERS 0x80000000u /* somebody sleeps for the lock */
+#define SLOT_WAITERS 0x80000000u /* a thread sleeps for the lock */
 
 struct slot {
 	unsigned long handle; /* guard: slot lock */
@@ -59,18 +60,19 @@ struct slot_table {
  * Return: 0 or -ENOMEM. */
 int slot_table_init(struct slot_table *table, size_t nr);
 void slot_table_destroy(struct slot_table *table);
-/* Gives the memory back. All slots are empty, and nobody looks at them. */
+/* Gives the memory back. All slots must be empty, and no thread may use
+ * them. */
 void slot_table_empty(struct slot_table *table);
 
-/* May the slot be filled? If not, whoever reads it takes memory for nothing.
- * Once the call that filled it has returned: true. */
+/* May the slot be filled? If not, reading it would take memory for nothing.
+ * True once the call that filled it has returned. */
 static inline bool slot_table_used(const struct slot_table *table, size_t index)
 {
 	return chunks_used(&table->chunks, index / SLOT_CHUNK);
 }
 
-/* For a walk over all slots that may be filled: from the first at or behind
- * `index`, or behind one that the walk is at. Return: nr at the end. */
+/* Walks all slots that may be filled: starts at the first one at or behind
+ * `index`, goes on behind the current one. Return: nr at the end. */
 size_t slot_table_first(const struct slot_table *table, size_t index);
 
 static inline size_t slot_table_after(const struct slot_table *table,
@@ -80,7 +82,8 @@ static inline size_t slot_table_after(const struct slot_table *table,
 	return index % SLOT_CHUNK ? index : slot_table_first(table, index);
 }
 
-/* An empty slot is about to be filled; was emptied. Locks: the slot's. */
+/* enter: an empty slot will be filled; leave: it was emptied. Locks: needs the
+ * slot's. */
 static inline void slot_table_enter(struct slot_table *table,
 				    const struct slot *slot)
 {
@@ -95,8 +98,8 @@ static inline void slot_table_leave(struct slot_table *table,
 		     (size_t)(slot - table->slots) / SLOT_CHUNK);
 }
 
-void slot_lock_wait(struct slot *slot); /* the slow way in */
-void slot_unlock_wake(struct slot *slot); /* the slow way out */
+void slot_lock_wait(struct slot *slot); /* takes the lock, slow path */
+void slot_unlock_wake(struct slot *slot); /* drops the lock, slow path */
 
 static inline uint32_t slot_word(const struct slot *slot)
 {
@@ -126,8 +129,8 @@ static inline void slot_unlock(struct slot *slot)
 		slot_unlock_wake(slot);
 }
 
-/* The word of a locked slot: all changes are of single bits or from zero, so
- * that a waiter's bit is never lost. */
+/* Changes the word of a locked slot. All changes are of single bits or from
+ * zero, so a waiter's bit is never lost. */
 static inline void slot_set(struct slot *slot, uint32_t flags_and_size)
 {
 	atomic_fetch_or_explicit(&slot->word, flags_and_size,
@@ -139,7 +142,7 @@ static inline void slot_clear(struct slot *slot, uint32_t flags)
 	atomic_fetch_and_explicit(&slot->word, ~flags, memory_order_relaxed);
 }
 
-/* One masked write: the slot is empty, and as before is returned. */
+/* Empties the word in one masked write. Return: the word before. */
 static inline uint32_t slot_take_all(struct slot *slot)
 {
 	return atomic_fetch_and_explicit(
@@ -151,13 +154,13 @@ static inline size_t slot_size(uint32_t word)
 	return word & SLOT_SIZE_MASK;
 }
 
-/* Is anything stored? */
+/* Is anything stored in the slot? */
 static inline bool slot_filled(uint32_t word)
 {
 	return word & (SLOT_SIZE_MASK | SLOT_SAME | SLOT_WB);
 }
 
-/* Is an object of the pool behind it? */
+/* Is it stored in an object of the pool? */
 static inline bool slot_in_pool(uint32_t word)
 {
 	return slot_size(word) != 0;

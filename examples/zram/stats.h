@@ -10,17 +10,18 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-/* All relaxed: each is right by itself once nothing runs. Blocks unless the
- * name says bytes. */
+/* All relaxed: each value is right when nothing runs. In blocks unless the name
+ * says bytes. */
 struct uzram_counters {
 	_Atomic unsigned long reads, writes; /* requests */
 	_Atomic unsigned long failed_reads, failed_writes, invalid_io;
 	_Atomic unsigned long notify_free; /* slots freed on trim requests */
-	_Atomic unsigned long miss_free; /* ... left, as their lock was held */
+	_Atomic unsigned long miss_free; /* ... not freed, because their lock
+					  * was held */
 	_Atomic unsigned long stored; /* slots with anything in them */
 	_Atomic unsigned long compr_bytes; /* of objects in the pool */
 	_Atomic unsigned long same, huge;
-	_Atomic unsigned long huge_since; /* ever stored raw */
+	_Atomic unsigned long huge_since; /* blocks ever stored raw */
 	_Atomic unsigned long max_used_pages;
 	_Atomic unsigned long bd_count; /* slots in the backing file */
 	_Atomic unsigned long bd_reads, bd_writes;
@@ -42,7 +43,7 @@ static inline unsigned long count_of(_Atomic unsigned long *counter)
 	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-/* All 0; others may read them meanwhile. */
+/* Sets all to 0; others may read them meanwhile. */
 static inline void counters_clear(struct uzram_counters *counters)
 {
 	_Atomic unsigned long *counter = (_Atomic unsigned long *)counters;

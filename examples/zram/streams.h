@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* streams.h - what compressing and decompressing takes: an algorithm's working
+/* streams.h - memory for compressing and decompressing: an algorithm's working
  * memory and buffers, one set for each CPU.
  *
  * Kernel origin: drivers/block/zram/zcomp.c. Differs: a thread whose CPU's
@@ -19,7 +19,7 @@ struct stream {
 	void *state; /* guard: lock */
 	void *out; /* guard: lock. Compressed bytes */
 	void *copy; /* guard: lock. An object that lies in two pages */
-	void *block; /* guard: lock. A block of which a part is wanted */
+	void *block; /* guard: lock. A block, if only a part is wanted */
 };
 
 struct streams {
@@ -29,9 +29,9 @@ struct streams {
 	struct stream *streams;
 };
 
-/* Memory of a stream is taken when it is first used, but for the first one's:
- * there is always one to go on with.
- * @limit: more compressed bytes than that are not wanted.
+/* A stream's memory is taken when it is first used. Only the first stream has
+ * it from the start, so that there is always one.
+ * @limit: results with more compressed bytes are not wanted.
  * Return: 0 or -ENOMEM. */
 int streams_init(struct streams *streams, const struct codec_choice *algo,
 		 size_t block, size_t limit);

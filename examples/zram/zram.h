@@ -58,11 +58,12 @@ struct uzram {
 	struct backing backing;
 	struct uzram_counters counters;
 	_Atomic unsigned long limit_pages; /* 0: none */
-	/* held while compacting for the limit: who comes next finds the
-	 * memory that the one before made free */
+	/* held while compacting for the limit: the next thread finds the memory
+	 * that this one freed */
 	pthread_mutex_t compact_lock;
-	/* held for the whole of a job: whoever selected a block finds its own
-	 * mark again, or none; and of a reset, which nobody walks beside */
+	/* held for a whole job, so that a thread that selected a block finds
+	 * its own mark again, or none; and for a reset, during which no walk
+	 * may run */
 	pthread_mutex_t post_lock;
 	pthread_mutex_t open_lock; /* held for the whole of a reset */
 	unsigned int connections; /* guard: open_lock */
@@ -79,53 +80,53 @@ static inline unsigned int uzram_chain(const struct uzram_config *config)
 	return config->chain_size ? config->chain_size : UZRAM_CHAIN;
 }
 
-/* The least memory limit, bytes, with which any block can be written: there is
- * room for a zspage of its own beside that of the block that it replaces. */
+/* The least memory limit, in bytes, with which any block can be written: it has
+ * room for the block's own zspage beside that of the block that it replaces. */
 static inline uint64_t uzram_least_limit(const struct uzram_config *config)
 {
 	return (uint64_t)2 * uzram_chain(config) * config->block;
 }
 
-/* The device closes the backing file, also if it cannot be made.
+/* The device closes the backing file, even if it cannot be made.
  * Return: 0 or a negative errno, with a line in `why`. */
 int uzram_create(const struct uzram_config *config, struct uzram **dev,
 		 char *why, size_t why_bytes);
 void uzram_destroy(struct uzram *dev);
 
-/* A client comes and goes: between the two there is no reset. */
+/* A client connects and disconnects: there is no reset in between. */
 void uzram_open(struct uzram *dev);
 void uzram_close(struct uzram *dev);
 
-/* Requests. The range lies in the device.
- * Return: 0 or a negative errno: -ENOSPC when the memory limit is reached,
- * -ENOMEM when the OS has no memory; nothing that was stored before is lost then, and
- * blocks before the one that failed may be written. */
+/* Requests. The range must lie in the device.
+ * Return: 0 or a negative errno: -ENOSPC if the memory limit is reached,
+ * -ENOMEM if the OS has no memory. Nothing that was stored before is lost then,
+ * and blocks before the one that failed may be written. */
 int uzram_read(struct uzram *dev, void *buf, size_t count, uint64_t offset);
 int uzram_write(struct uzram *dev, const void *buf, size_t count,
 		uint64_t offset);
-/* Zeroes; whole blocks are given back if may_trim, else stored as
+/* Writes zeroes. Whole blocks are given back if may_trim, else stored as
  * same-filled. */
 int uzram_zero(struct uzram *dev, uint64_t count, uint64_t offset,
 	       bool may_trim);
-/* Would zeroing take as long as writing? A filled block that is not zeroed
- * whole must be read and stored again. */
+/* Would zeroing take as long as writing? If a filled block is only zeroed in
+ * part, it must be read and stored again. */
 bool uzram_zero_is_slow(struct uzram *dev, uint64_t count, uint64_t offset);
-/* Gives whole blocks back; what was in them reads as zeroes or as before. */
+/* Gives whole blocks back; they then read as zeroes or as before. */
 void uzram_trim(struct uzram *dev, uint64_t count, uint64_t offset);
 
 enum uzram_extent { UZRAM_DATA, UZRAM_ZERO, UZRAM_HOLE };
-/* What the blocks from `index` to before `end` are for a client that asks for
- * extents: one block, or all that lie together with nothing stored near. */
+/* For clients that ask for extents: the kind of the blocks from `index` up to
+ * `end` (exclusive). That is one block, or a whole range without data. */
 enum uzram_extent uzram_extent(struct uzram *dev, size_t index, size_t *end);
 
 /* Control. */
 unsigned long uzram_compact(struct uzram *dev); /* pages freed */
-/* Empties all blocks, sets the figures to zero and the limit as configured.
- * Waits for a job that runs.
- * Return: 0; -EBUSY while a client is connected; -EUCLEAN when objects were
- * left in the pool, which is an error of this program. */
+/* Empties all blocks, sets the figures to zero and the limit to its configured
+ * value. Waits for a running job.
+ * Return: 0; -EBUSY while a client is connected; -EUCLEAN if objects were left
+ * in the pool, which is an error of this program. */
 int uzram_reset(struct uzram *dev);
-/* @bytes: 0 for none; else from uzram_least_limit on, or all writes that need
+/* @bytes: 0 for none; else at least uzram_least_limit, or all writes that need
  * memory fail. Rounded up to pages. */
 void uzram_set_limit(struct uzram *dev, uint64_t bytes);
 void uzram_reset_max_used(struct uzram *dev);
@@ -146,20 +147,20 @@ struct uzram_job {
 };
 struct uzram_done {
 	unsigned long blocks; /* changed */
-	/* wanted, but used meanwhile, not smaller, or no memory for it */
+	/* wanted, but not changed: it was used meanwhile, did not get smaller,
+	 * or there was no memory */
 	unsigned long skipped;
-	unsigned long no_room; /* of them: the memory limit was reached */
+	unsigned long no_room; /* of these: the memory limit was reached */
 	bool full; /* writeback: all blocks of the file are in use */
 	size_t bytes_before, bytes_after; /* compressed */
 };
-/* Marks what was not used in the last `seconds` (0: all). Waits for a job that
- * runs. Return: blocks. */
+/* Marks blocks that were not used in the last `seconds` (0: all). Waits for a
+ * running job. Return: blocks. */
 unsigned long uzram_mark_idle(struct uzram *dev, unsigned long seconds);
-/* One job at a time: another waits.
- * Return: 0, -ENODEV without backing file or recomp_algo, -ENOSPC when the
- * file is full or (done->full is false) what it lies on, -ECANCELED, or another
- * error of the file. What could not be moved
- * is in memory as before. */
+/* One job at a time: another one waits.
+ * Return: 0; -ENODEV without backing file or recomp_algo; -ENOSPC if the file
+ * is full, or (done->full is false) its file system; -ECANCELED; or another
+ * error of the file. Blocks that could not be moved are in memory as before. */
 int uzram_writeback(struct uzram *dev, const struct uzram_job *job,
 		    struct uzram_done *done);
 int uzram_recompress(struct uzram *dev, const struct uzram_job *job,
@@ -167,23 +168,24 @@ int uzram_recompress(struct uzram *dev, const struct uzram_job *job,
 
 /* ---- between zram.c, device.c, postproc.c and stats.c ------------------ */
 
-/* What is to be put in a slot. */
+/* An object to be put in a slot. */
 struct uzram_object {
 	unsigned long handle;
 	uint32_t word; /* size and flags */
 };
 
 /* Compresses a block into a new object of the pool. Needs no slot.
- * @raw: what does not compress is stored as it is; else the handle is 0.
- * Return: 0 or a negative errno. */
+ * @raw: store a block that does not compress as it is; without raw its handle
+ * is 0. Return: 0 or a negative errno. */
 int uzram_make_object(struct uzram *dev, struct streams *streams, bool raw,
 		      const void *block, struct uzram_object *object);
-/* `len` bytes of a slot's block, from byte `at`. Locks: the slot's. */
+/* Reads `len` bytes of a slot's block, from byte `at`. Locks: needs the
+ * slot's. */
 int uzram_read_slot(struct uzram *dev, struct slot *slot, void *buf, size_t len,
 		    size_t at);
-/* Frees what is in a slot, at once. Locks: the slot's. */
+/* Frees the contents of a slot at once. Locks: needs the slot's. */
 void uzram_slot_free(struct uzram *dev, struct slot *slot);
-/* Fills a free slot. Locks: the slot's. */
+/* Fills a free slot. Locks: needs the slot's. */
 void uzram_slot_put(struct uzram *dev, struct slot *slot,
 		    const struct uzram_object *object);
 

@@ -6,8 +6,8 @@
 #include <pthread.h>
 #include <stddef.h>
 
-/* What one compression or decompression needs: one for each CPU, as in the
- * kernel, each used by one thread at a time. */
+/* Memory for one compression or decompression: one for each CPU, as in the
+ * kernel, used by one thread at a time. */
 struct codec_context {
 	pthread_mutex_t lock;
 	void *work; /* of the compressor */
@@ -27,7 +27,7 @@ struct codec {
 int codec_init(struct codec *codec, const char *name, unsigned int page_size);
 void codec_destroy(struct codec *codec);
 
-/* Waits until one is free. */
+/* Waits until a context is free. */
 struct codec_context *codec_get(struct codec *codec);
 void codec_put(struct codec_context *context);
 /* Compresses to context->buffer. Return: bytes; 0: error. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* entry.h - entries: their cache, their lock, and the index that finds them.
  *
- * An entry is 56 bytes on 64-bit. Its lock is the one of the page at its
- * offset (kernel: the lock of the folio in the swap cache): who holds it may
- * use, change and remove the entry, for as long as a write to disk takes.
+ * An entry is 56 bytes on 64-bit. Its lock is the one of the page at its offset
+ * (kernel: the lock of the folio in the swap cache). A thread that holds it may
+ * use, change and remove the entry, even for the time of a write to disk.
  */
 #ifndef ZSWAP_ENTRY_H
 #define ZSWAP_ENTRY_H
@@ -39,9 +39,9 @@ struct entry_cache {
 
 void entry_cache_init(struct entry_cache *cache);
 void entry_cache_destroy(struct entry_cache *cache);
-/* Return: an entry, locked; NULL: no memory. */
+/* Return: a locked entry; NULL: no memory. */
 struct zswap_entry *entry_alloc(struct entry_cache *cache);
-/* Must be out of the index. */
+/* The entry must be out of the index. */
 void entry_free(struct entry_cache *cache, struct zswap_entry *entry);
 
 /* ---- list by age */
@@ -50,7 +50,7 @@ struct entry_list {
 	struct zswap_entry *coldest, *warmest;
 };
 
-/* As the warmest. */
+/* Adds an entry at the warm end. */
 void entry_list_add(struct entry_list *list, struct zswap_entry *entry);
 void entry_list_del(struct entry_list *list, struct zswap_entry *entry);
 
@@ -68,7 +68,7 @@ struct index_part {
 
 struct entry_index {
 	struct index_part part[INDEX_PARTS];
-	/* Who waits for an entry's lock. */
+	/* For threads that wait for an entry's lock. */
 	pthread_mutex_t wait_lock;
 	pthread_cond_t unlocked;
 	atomic_uint waiters;
@@ -77,8 +77,8 @@ struct entry_index {
 /* Return: 0 or -ENOMEM. */
 int index_init(struct entry_index *index);
 void index_destroy(struct entry_index *index);
-/* Finds the entry of an offset and locks it: waits for who has it locked.
- * Return: NULL if there is none. */
+/* Finds the entry of an offset and locks it; waits if another thread has it
+ * locked. Return: NULL if there is none. */
 struct zswap_entry *index_lock_entry(struct entry_index *index,
 				     uint64_t offset);
 bool entry_trylock(struct zswap_entry *entry);
@@ -88,9 +88,10 @@ bool index_add(struct entry_index *index, struct zswap_entry *entry);
 /* Puts a locked entry in the place of a locked one. */
 void index_replace(struct entry_index *index, struct zswap_entry *old,
 		   struct zswap_entry *entry);
-/* Takes a locked entry out. It stays locked, for ever. */
+/* Takes a locked entry out of the index. It stays locked for ever. */
 void index_remove(struct entry_index *index, struct zswap_entry *entry);
-/* Calls for each entry, not locked, under the lock of its part. */
+/* Calls a function for each entry, which is not locked, under the lock of its
+ * part. */
 void index_for_each(struct entry_index *index,
 		    void (*call)(struct zswap_entry *entry, void *arg),
 		    void *arg);

@@ -16,12 +16,12 @@
 #include "entry.h"
 #include "zswap.h"
 
-/* A pool of objects and what compresses them. Each entry with an object has a
- * reference, and so has z->current. */
+/* A pool of objects and its compressor. Each entry with an object has a
+ * reference to it, and so has z->current. */
 struct zswap_pool {
 	struct zs_pool *zs;
 	struct codec codec;
-	size_t poor_bytes; /* objects from here on take a whole page */
+	size_t poor_bytes; /* objects of this size and more take a whole page */
 	atomic_ulong refs;
 	struct zswap_pool *next; /* guard: pools_lock */
 };
@@ -43,13 +43,15 @@ struct zswap {
 	struct zswap_pool *pools; /* all, current or not. guard: pools_lock */
 
 	atomic_bool reached_full; /* hysteresis: stores fail */
-	pthread_mutex_t room_lock; /* held by who frees what is dead, compacts */
-	/* What was dropped, but may still take memory: counted once it was
-	 * given to zs_free_deferred, or is a pool without references. */
+	pthread_mutex_t room_lock; /* held to free dead objects and to
+				    * compact */
+	/* Number of dropped things that may still take memory: handles given to
+	 * zs_free_deferred, and pools without references. */
 	atomic_ulong dead;
-	atomic_ulong dead_freed; /* so many of those; writes: room_lock */
-	/* Pages that compaction could free, so it says, but did not the last
-	 * time. writes: room_lock */
+	atomic_ulong dead_freed; /* how many of these are freed; writes:
+				  * room_lock */
+	/* Pages that compaction should have freed by its own count, but did not
+	 * the last time. writes: room_lock */
 	atomic_ulong not_freeable;
 
 	pthread_mutex_t worker_lock; /* guards the rest of the paragraph */
@@ -73,39 +75,41 @@ struct zswap {
 #define stat_read(counter) atomic_load_explicit(counter, memory_order_relaxed)
 
 /* ---- zswap.c ---- */
-/* Tears an entry down. Locks: needs the entry's, which is gone then. */
+/* Frees an entry and its object. Locks: needs the entry's, which is gone
+ * then. */
 void zswap_entry_free(struct zswap *z, struct zswap_entry *entry,
 		      bool deferred);
-/* Makes the page of an entry. Locks: needs the entry's. */
+/* Decompresses the page of an entry. Locks: needs the entry's. */
 int zswap_decompress(struct zswap_entry *entry, void *page,
 		     unsigned int page_size);
 
 /* ---- pool.c ---- */
-/* Return: a pool with a reference more, for an entry. */
+/* Return: the current pool, with one more reference for an entry. */
 struct zswap_pool *zswap_pool_get(struct zswap *z);
 void zswap_pool_put(struct zswap *z, struct zswap_pool *pool);
 /* Bytes of all pools. */
 uint64_t zswap_pool_size(struct zswap *z);
-/* Calls for all pools, dead ones too; under pools_lock. */
+/* Calls a function for all pools, dead ones too, under pools_lock. */
 void zswap_for_each_pool(struct zswap *z,
 			 void (*call)(struct zswap_pool *pool, void *arg),
 			 void *arg);
-/* Calls for all pools but dead ones, with a reference and no lock. */
+/* Calls a function for all pools but dead ones, with a reference and no
+ * lock. */
 void zswap_visit_pools(struct zswap *z, void (*call)(struct zswap_pool *pool));
-/* Destroys pools that nothing refers to any more; all with @all. */
+/* Destroys pools without references; with @all: all pools. */
 void zswap_tidy_pools(struct zswap *z, bool all);
 
 /* ---- limit.c ---- */
 /* Something was dropped whose memory is not free yet. */
 void zswap_note_dead(struct zswap *z);
-/* Is there such a thing? */
+/* Is there anything dropped whose memory is not free yet? */
 bool zswap_dead_waits(struct zswap *z);
 /* Frees all that was dropped before the call. Return: was there anything? */
 bool zswap_free_dead(struct zswap *z);
 /* Must a store that takes memory fail? */
 bool zswap_limit_reached(struct zswap *z);
-/* Frees what is dead, compacts if that is worth it. Return: bytes of the pools
- * beyond the accept threshold after that. */
+/* Frees what is dead, and compacts if that is worth it. Return: bytes by which
+ * the pools still exceed the accept threshold. */
 uint64_t zswap_excess(struct zswap *z);
 
 /* ---- writeback.c ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* pager.h - what uzswap.c, fault.c and reclaim.c share.
  *
- * The states of a page, and who moves it on:
+ * The states of a page, and their changes:
  *
  *            touched                 the hand took it
  *   EMPTY ------------> RESIDENT -----------------------> LIMBO
@@ -12,20 +12,21 @@
  *
  * While a thread moves a page without the lock it is BUSY, and others wait.
  *
- * AGING. The system does not tell a process which of its pages were used
- * (write protection shows writes only, and neither soft-dirty bits nor
- * PAGEMAP_SCAN know of reads). So this is a clock whose reference bit is made
- * of faults: the hand takes the oldest pages out of the region, as they are,
- * into limbo, a quarter of the resident memory. Who is touched there comes
+ * AGING. The system does not tell a process which of its pages were used (write
+ * protection shows writes only, and neither soft-dirty bits nor PAGEMAP_SCAN
+ * know of reads). So this is a clock whose reference bit comes from faults. The
+ * hand moves the oldest pages out of the region, uncompressed, into limbo,
+ * which is a quarter of the resident memory. A page that is touched there comes
  * back for the price of a fault, without compression, and with its reference
- * bit set: the hand passes it by once. Who is not, until it is the oldest in
- * limbo, is cold.
+ * bit set: the hand passes it by once. A page that is not touched until it is
+ * the oldest in limbo is cold.
  *
  * READING AHEAD. A fault costs two switches of threads, more than to decompress
- * a page. Who touches pages one after the other gets the next ones with it,
- * twice as many each time, as long as there is room. Such a plan is for one
- * epoch of one region: who has paged it out, or freed it and has another one in
- * its place, must not find pages there that nobody touched.
+ * a page. A thread that touches pages one after the other gets the next ones
+ * with each fault, twice as many each time, as long as there is room. Such a
+ * plan is valid for one epoch of one region: after a region was paged out, or
+ * freed and another one made in its place, no page may come in that was not
+ * touched.
  */
 #ifndef UZSWAP_PAGER_H
 #define UZSWAP_PAGER_H

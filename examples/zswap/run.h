@@ -26,13 +26,13 @@ struct run_options {
 /* One line on stderr. Return: 1. */
 int run_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 double run_seconds(void);
-/* Creates the pager, for regions of so many bytes, or says why not. */
+/* Creates the pager, for regions of so many bytes in all, or prints why not. */
 struct uzswap *run_pager(const struct run_options *options, size_t bytes,
 			 size_t resident_bytes, size_t pool_bytes,
 			 enum zs_lock_scope scope, enum zs_defer_mode defer);
 
 /* ---- run_sort.c ---- */
-/* Records that are alike, as in a log, in an order that is not. */
+/* Writes records that resemble each other, as in a log, in random order. */
 void run_fill(void *data, size_t bytes, uint64_t seed);
 /* Return: 0 or 1. */
 int run_sort(const struct run_options *options);

@@ -4,8 +4,8 @@
  *
  * A slot's page is in zswap, or in the file, or the slot is free. A call that
  * fails leaves it where it was: swap_out with the caller, swap_in in its slot.
- * Calls may run at once, but not two on one slot. Not for use in a child after
- * fork, which does not have the file.
+ * Calls may run at once, but not two on the same slot. Not for use in a child
+ * after fork, which does not have the file.
  */
 #ifndef ZSWAP_SWAP_H
 #define ZSWAP_SWAP_H
@@ -16,7 +16,7 @@
 
 struct swap;
 
-/* How the file is read and written: pread, pwrite, or a test's. */
+/* Reads and writes the file: pread, pwrite, or a test's functions. */
 struct swap_io {
 	ssize_t (*pread)(int fd, void *buf, size_t bytes, off_t at);
 	ssize_t (*pwrite)(int fd, const void *buf, size_t bytes, off_t at);
@@ -24,7 +24,7 @@ struct swap_io {
 
 struct swap_options {
 	struct zswap_options zswap; /* its backing is set by swap_open */
-	uint64_t nr_slots; /* the most there may be */
+	uint64_t nr_slots; /* number of slots */
 	/* The swap file: NULL, none; a directory: one without a name in there;
 	 * else a file that swap_open made before, or a new one. */
 	const char *path;
@@ -45,17 +45,17 @@ struct swap_stats {
  *        EBUSY   another process uses the file
  *        EEXIST  the file has something else in it, and is left alone */
 struct swap *swap_open(const struct swap_options *options);
-/* Drops all pages. A file with a name stays, empty; whoever wants it may open
- * it from then on, also if a child of the process lives on. */
+/* Drops all pages. A file with a name stays, empty. From then on others may
+ * open it, even if a child of the process lives on. */
 void swap_close(struct swap *swap);
 
-/* Return: 0, or a negative errno: nothing is in the slot, and the page is
- * still the caller's. */
+/* Return: 0, or a negative errno: the slot is empty, and the page is still only
+ * the caller's. */
 int swap_out(struct swap *swap, uint64_t slot, const void *page);
-/* Takes a page out of its slot. Return: 0; -ENOENT: the slot is free; else
- * (-EIO, -EBADMSG: the file gave other bytes back) it stays where it is. */
+/* Takes a page out of its slot. Return: 0; -ENOENT: the slot is free; else the
+ * page stays in its slot (-EIO, -EBADMSG: the file returned other bytes). */
 int swap_in(struct swap *swap, uint64_t slot, void *page);
-/* Frees a slot, whatever is in it: zswap's invalidate path. */
+/* Frees a slot, whatever it contains: zswap's invalidate path. */
 void swap_free(struct swap *swap, uint64_t slot);
 struct zswap *swap_zswap(struct swap *swap);
 void swap_stats(struct swap *swap, struct swap_stats *stats);

@@ -5,10 +5,10 @@
  *
  * A region is used like any memory, by any threads, also in system calls
  * (unless only faults of user mode are permitted: uzswap_create says so). Not
- * for a region: munmap, mremap, madvise, mlock, mprotect; use in a child after
- * fork (the child has no such memory: SIGSEGV); buffers that the kernel keeps
- * in use by pinning their pages: of O_DIRECT, of io_uring's fixed ones, of
- * vmsplice. It would go on with pages that are not the region's any more.
+ * allowed with a region: munmap, mremap, madvise, mlock, mprotect; use in a
+ * child after fork (the child has no such memory: SIGSEGV); buffers whose pages
+ * the kernel pins: for O_DIRECT, io_uring's fixed buffers, vmsplice. The kernel
+ * would go on with pages that no longer belong to the region.
  *
  * Regions are not locked in memory, and neither are the pager's own tables:
  * mlockall of the program does not reach what is made later (MCL_FUTURE), and
@@ -17,11 +17,12 @@
  * The pager has threads, but no descriptor below 3: a program may close its
  * standard streams.
  *
- * A page that cannot be read back from the swap file stays there. Who touches
- * it gets SIGBUS, a system call EFAULT (or as much as was done before); for
- * some 20 ms, then the next touch tries again. Before Linux 6.6 a system call
- * does not return, and gets a SIGBUS for each try, some 50 a second, until the
- * page can be read. Each such failure takes a handler's time for 20 ms.
+ * A page that cannot be read back from the swap file stays there. A thread that
+ * touches it gets SIGBUS, a system call EFAULT (or the length done before).
+ * This lasts about 20 ms; the next touch after that tries again. Before Linux
+ * 6.6 a system call does not return, and gets a SIGBUS for each try, about 50 a
+ * second, until the page can be read. Each such failure takes a handler's time
+ * for 20 ms.
  */
 #ifndef UZSWAP_H
 #define UZSWAP_H
@@ -42,7 +43,7 @@ struct uzswap_options {
 /* Pages. The first three are of now, the others since creation. */
 struct uzswap_stats {
 	uint64_t resident_pages; /* in regions and in limbo: within the limit */
-	uint64_t limbo_pages; /* of those, taken away but not yet stored */
+	uint64_t limbo_pages; /* of these, taken away but not yet stored */
 	uint64_t out_pages; /* stored */
 	uint64_t resident_peak; /* beyond the limit only if storing failed */
 	uint64_t new_faults; /* first touches */
@@ -50,26 +51,27 @@ struct uzswap_stats {
 	uint64_t hard_faults; /* came back from the swap space */
 	uint64_t read_ahead; /* brought before they were touched; not faults */
 	uint64_t taken; /* taken away */
-	uint64_t kept_referenced; /* the hand passed: came back from limbo */
+	uint64_t kept_referenced; /* the hand passed them by: they came back
+				   * from limbo */
 	uint64_t store_errors; /* could not be stored: kept resident */
 	uint64_t load_errors; /* could not be read back: SIGBUS, EFAULT */
 	uint64_t waits; /* faults that waited for room */
-	int last_error; /* negative errno of the last of both errors */
+	int last_error; /* negative errno of the last error of both kinds */
 };
 
-/* @message: if it fails, one line that says why; else a line on what does not
+/* @message: on failure, one line with the reason; else a line on what does not
  * work here, or "". Return: NULL with errno. */
 struct uzswap *uzswap_create(const struct uzswap_options *options,
 			     char *message, size_t message_bytes);
-/* Frees what is not freed. No thread may be using a region. */
+/* Frees all that is not freed. No thread may be using a region. */
 void uzswap_destroy(struct uzswap *u);
 
 /* Return: zeroed memory, page aligned; NULL with errno. */
 void *uzswap_alloc(struct uzswap *u, size_t bytes);
-/* @p: as uzswap_alloc returned it; NULL is ignored. Nobody may use it. */
+/* @p: returned by uzswap_alloc; NULL is ignored. No thread may be using it. */
 void uzswap_free(struct uzswap *u, void *p);
-/* Takes a whole region away now, as if it was not used for long.
- * Return: 0, or a negative errno: some could not be stored. */
+/* Takes a whole region away now, as if it had not been used for long.
+ * Return: 0, or a negative errno: some pages could not be stored. */
 int uzswap_pageout(struct uzswap *u, void *p);
 
 struct swap *uzswap_swap(struct uzswap *u);

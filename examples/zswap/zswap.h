@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* zswap.h - the kernel's zswap as a library: a compressed cache of pages,
- * found by offset, in front of something larger and slower.
+/* zswap.h - the kernel's zswap as a library: a compressed cache of pages, found
+ * by offset, in front of something larger and slower.
  *
  * Kernel origin: mm/zswap.c. Same: what is stored and what is rejected, the
  * limit with its hysteresis, writeback from the cold end, loads take the page
  * out, the order in which an entry is torn down, the statistics' names.
  * Differs: pages that would take a whole page of the pool are rejected as
  * "compress poor"; the index is a hash table; the LRU is one list; what is
- * dropped and not yet freed is freed before the limit speaks; same-filled
- * pages.
+ * dropped and not yet freed is freed before a store fails at the limit;
+ * same-filled pages.
  *
  * SAME-FILLED PAGES, one word again and again, take an entry and nothing of the
  * pool. So the limit is not asked for them, and they are not written back: that
@@ -30,11 +30,11 @@
 
 struct zswap;
 
-/* Where pages go that are written back. */
+/* The place to which pages are written back. */
 struct zswap_backing {
-	/* Keeps the page at @offset, so that whoever does not find it in
-	 * zswap finds it there. Return: 0 or a negative errno. Called with
-	 * the entry locked: must not call zswap for this offset. */
+	/* Keeps the page at @offset, so that a reader that does not find it in
+	 * zswap finds it there. Return: 0 or a negative errno. Called with the
+	 * entry locked: must not call zswap for this offset. */
 	int (*write)(void *arg, uint64_t offset, const void *page);
 	void *arg;
 };
@@ -42,12 +42,13 @@ struct zswap_backing {
 /* 0 is the default in each field. */
 struct zswap_options {
 	unsigned int page_size; /* bytes, 4096 to 65536; 0: 4096 */
-	size_t budget_bytes; /* what the percentage is of; must be given.
+	size_t budget_bytes; /* the percentage refers to this; must be given.
 			      * Kernel: all memory */
 	unsigned int max_pool_percent; /* of the budget; 0: 20 */
 	unsigned int accept_threshold_percent; /* of the maximum: once that is
-				* reached, stores fail until the pool is
-				* down to this; 0: 90 */
+						* reached, stores fail until the
+						* pool has shrunk to this; 0:
+						* 90 */
 	const char *compressor; /* "lz4", "zstd", "zstd:LEVEL"; NULL: lz4 */
 	enum zs_lock_scope lock_scope; /* of the pool */
 	enum zs_defer_mode defer; /* what zswap_invalidate does with handles */
@@ -55,14 +56,14 @@ struct zswap_options {
 	struct zswap_backing backing; /* write NULL: no writeback */
 };
 
-/* Counters since creation, but for the first group. All relaxed: right when
+/* Counters since creation, except the first group. All relaxed: right when
  * nothing else runs. Names as in the kernel where it has them. */
 struct zswap_stats {
 	/* now */
 	uint64_t stored_pages;
-	uint64_t same_filled_pages; /* of those, with nothing in the pool */
+	uint64_t same_filled_pages; /* of these, with nothing in the pool */
 	uint64_t stored_bytes; /* of compressed pages, as charged */
-	uint64_t pool_total_size; /* bytes of pages in the pool; what is dropped
+	uint64_t pool_total_size; /* bytes of pages in the pool; a dropped page
 				   * counts until it is freed */
 	uint64_t max_pool_size; /* bytes: the limit */
 	/* since creation */
@@ -96,9 +97,10 @@ int zswap_store(struct zswap *z, uint64_t offset, const void *page);
  * Return: 0; -ENOENT: not here (never stored, or written back); -EIO: cannot
  *        be decompressed; it stays. */
 int zswap_load(struct zswap *z, uint64_t offset, void *page);
-/* Drops a page, its memory soon: zs_free_deferred. Return: was there one? */
+/* Drops a page. Its memory is freed soon: zs_free_deferred. Return: was there
+ * one? */
 bool zswap_invalidate(struct zswap *z, uint64_t offset);
-/* Drops what is at offsets first to first + nr - 1. Return: how many. */
+/* Drops the pages at offsets first to first + nr - 1. Return: how many. */
 uint64_t zswap_invalidate_area(struct zswap *z, uint64_t first, uint64_t nr);
 
 /* Writes the coldest pages to the backing and drops them. What is locked by
@@ -107,11 +109,11 @@ uint64_t zswap_invalidate_area(struct zswap *z, uint64_t first, uint64_t nr);
  * Return: how many of the @nr; or a negative errno when not one could be:
  *        -ENODEV no backing, -ENOENT nothing to write, else the backing's. */
 long zswap_writeback(struct zswap *z, unsigned long nr);
-/* Pages from now on are compressed so: in a pool of their own, as in the
+/* From now on pages are compressed with this, in a pool of their own, as in the
  * kernel. Return: 0; -EINVAL: no such compressor; -ENOMEM. */
 int zswap_set_compressor(struct zswap *z, const char *compressor);
-/* Returns when no writeback is under way that was asked for before, and all
- * handles deferred before are freed. */
+/* Waits until all writeback that was asked for before is done, and all handles
+ * deferred before are freed. */
 void zswap_flush(struct zswap *z);
 void zswap_stats(struct zswap *z, struct zswap_stats *stats);
 /* Checks that index, LRU, counters and pools agree. Only while nothing else

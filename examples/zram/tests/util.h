@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* util.h - what the unit tests share: random numbers, contents of blocks, a
- * device, and whether its figures agree with its slots. */
+/* util.h - shared by the unit tests: random numbers, contents of blocks, a
+ * device, and the check that its figures agree with its slots. */
 #ifndef UZRAM_TEST_UTIL_H
 #define UZRAM_TEST_UTIL_H
 
@@ -37,7 +37,8 @@ static inline uint64_t random_below(uint64_t *state, uint64_t n)
 
 enum contents { SAME, TEXT, NOISE, MIXED, NR_CONTENTS };
 
-/* Bytes that are one value, compress well, not at all, or by about half. */
+/* Fills with one value, or with bytes that compress well, not at all, or by
+ * about half. */
 static inline void contents_fill(unsigned char *buf, size_t len,
 				 enum contents kind, uint64_t *state)
 {
@@ -79,7 +80,7 @@ static inline struct uzram *test_device(const struct uzram_config *config)
 	return dev;
 }
 
-/* An empty file that is gone with its last descriptor's path. */
+/* An empty file, whose name the caller removes. */
 static inline char *test_file(char *path, size_t bytes)
 {
 	const char *dir = getenv("TMPDIR");
@@ -135,7 +136,8 @@ static inline void assert_block(struct uzram *dev, size_t index,
 	assert_memory_equal(block, back, len);
 }
 
-/* Every figure is what the slots say, and the pool holds their objects. */
+/* Checks that every figure agrees with the slots, and that the pool holds their
+ * objects. */
 static inline void assert_figures(struct uzram *dev)
 {
 	unsigned long stored = 0, same = 0, huge = 0, wb = 0, pool = 0;

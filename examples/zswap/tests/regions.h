@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* regions.h - what the tests of regions share: making them, or leaving the test
- * out where userfaultfd is not permitted. */
+/* regions.h - shared by the tests of regions: making them, or skipping the test
+ * where userfaultfd is not permitted. */
 #ifndef ZSWAP_TEST_REGIONS_H
 #define ZSWAP_TEST_REGIONS_H
 
@@ -12,7 +12,7 @@
 
 static bool not_permitted, user_mode_only;
 
-/* Before the tests: says what does not work here. */
+/* Before the tests: prints what does not work here. */
 static inline void look_for_userfaultfd(void)
 {
 	struct uzswap_options options = {
@@ -22,7 +22,7 @@ static inline void look_for_userfaultfd(void)
 	char message[200];
 	struct uzswap *u = uzswap_create(&options, message, sizeof(message));
 
-	/* Only for that reason tests may be left out. */
+	/* This is the only reason to skip tests. */
 	not_permitted = !u && errno == EPERM;
 	user_mode_only = u && *message;
 	if (*message)
@@ -53,7 +53,7 @@ static inline struct uzswap *create(size_t resident, size_t budget,
 	return u;
 }
 
-/* Pages in memory, as the system says. */
+/* Pages in memory, reported by the system. */
 static inline size_t resident_of(void *p, size_t bytes)
 {
 	static unsigned char map[64 * 1024];

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* util.h - what the tests share: random numbers, pages that say whose they
- * are. */
+/* util.h - shared by the tests: random numbers, pages that name their owner. */
 #ifndef ZSWAP_TEST_UTIL_H
 #define ZSWAP_TEST_UTIL_H
 
@@ -18,7 +17,7 @@
 #define PAGE 4096u
 #define MIB ((size_t)1 << 20)
 
-/* UZS_TEST_SCALE: percent of the work that shall be done. */
+/* UZS_TEST_SCALE: percent of the work to do. */
 static inline unsigned int scaled(unsigned int n)
 {
 	const char *percent = getenv("UZS_TEST_SCALE");
@@ -41,7 +40,7 @@ static inline enum page_kind kind_of(uint32_t version)
 				  : TEXT;
 }
 
-/* The page of an offset in a version: no two are alike, whatever kind. */
+/* Makes the page of an offset in a version. No two are equal, of any kind. */
 static inline void make_page_of(void *page, enum page_kind kind,
 				uint64_t offset, uint32_t version)
 {
@@ -60,7 +59,7 @@ static inline void make_page_of(void *page, enum page_kind kind,
 			text[i] = (char)(next_random(&state) >> 9);
 		break;
 	case TEXT:
-		/* From a tenth of a page to most of one after compression. */
+		/* Compresses to between a tenth and most of a page. */
 		memset(text, 0, PAGE);
 		while (at + 64 < PAGE) {
 			at += (size_t)sprintf(text + at, "%llu/%u at %zu: ",
