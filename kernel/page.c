@@ -9,12 +9,12 @@
  * does not, like the kernel).
  * Locks: takes trim_lock, page locks. Sleeps: in migration.
  * Guarantees:
- *  N1 a page with a reference is neither freed nor reused, even if it was moved
+ *  Y1 a page with a reference is neither freed nor reused, even if it was moved
  *     away meanwhile.
- *  N2 a page goes back to the zone without flags, type and references: in
+ *  Y2 a page goes back to the zone without flags, type and references: in
  *     builds that test, the process ends if the file left it locked, typed,
  *     private, mapped or charged. (The kernel calls that a bad page.)
- *  N3 in a new page only those fields are cleared that the kernel clears, and
+ *  Y3 in a new page only those fields are cleared that the kernel clears, and
  *     its contents are not 0 (K_FILL) unless that is asked for.
  */
 #include "kernel.h"

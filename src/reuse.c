@@ -14,10 +14,10 @@
  * Its word is prefetched, and read some frees later. Then descriptor and object
  * are prefetched, and used later still, when the object is taken.
  * Guarantees:
- *  G1 a handle is in one place of one slot, and leaves it once: allocated
+ *  T1 a handle is in one place of one slot, and leaves it once: allocated
  *     again, or freed.
- *  G2 keeping and taking never wait for a slot: they try.
- *  G3 what leaves a slot to be freed is freed before the slot's lock is
+ *  T2 keeping and taking never wait for a slot: they try.
+ *  T3 what leaves a slot to be freed is freed before the slot's lock is
  *     dropped. So a thread that has had every slot's lock knows that all that
  *     was kept before is freed or allocated again.
  */
