@@ -36,6 +36,23 @@ static enum zs_defer_mode mode_of(const struct deferred *d)
 	return smp_load_acquire(&d->mode);
 }
 
+const char *zs_defer_mode_name(enum zs_defer_mode mode)
+{
+	switch (mode) {
+	case ZS_DEFER_DEFAULT:
+		return "default";
+	case ZS_DEFER_NONE:
+		return "none";
+	case ZS_DEFER_ARRAY:
+		return "array";
+	case ZS_DEFER_PERCPU:
+		return "percpu";
+	case ZS_DEFER_REUSE:
+		return "reuse";
+	}
+	return NULL;
+}
+
 /* ---- the right to drain -------------------------------------------------- */
 
 /* Takes drain_lock while no thread is in a callback. */
@@ -339,6 +356,17 @@ size_t uzs_deferred_bytes(struct zs_pool *pool)
 	return uzs_array_bytes(pool) +
 	       (mode_of(d) == ZS_DEFER_PERCPU ? d->mem_bytes : 0) +
 	       pool->reuse.mem_bytes;
+}
+
+size_t uzs_deferred_most_bytes(struct zs_pool *pool)
+{
+	size_t bytes = uzs_deferred_bytes(pool);
+
+	/* The array is made when it is first needed. */
+	if (mode_of(&pool->deferred) == ZS_DEFER_ARRAY &&
+	    !uzs_array_bytes(pool))
+		bytes += uzs_array_need(pool);
+	return bytes;
 }
 
 unsigned long uzs_deferred_nr_busy(struct zs_pool *pool)

@@ -10,6 +10,7 @@
 #include "free_many.h"
 
 #include "handle.h"
+#include "harden.h"
 #include "jobs.h"
 #include "lock_order.h"
 #include "scope.h"
@@ -168,4 +169,28 @@ void uzs_free_many(struct zs_pool *pool, const unsigned long *handles,
 		free_runs(pool, next, nr);
 	}
 	uzs_kick_give_back(pool);
+}
+
+size_t zs_free_many(struct zs_pool *pool, const unsigned long handles[],
+		    size_t n)
+{
+	unsigned long batch[BATCH];
+	size_t freed = 0;
+
+	for (size_t i = 0; i < n;) {
+		unsigned int nr = 0;
+
+		for (; i < n && nr < BATCH; i++) {
+			if (unlikely(uzs_no_handle(handles[i])))
+				continue;
+			if (unlikely(pool->hardened) &&
+			    !uzs_harden_claim(pool, handles[i], false,
+					      __func__))
+				continue;
+			batch[nr++] = handles[i];
+		}
+		uzs_free_many(pool, batch, nr);
+		freed += nr;
+	}
+	return freed;
 }

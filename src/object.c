@@ -225,6 +225,22 @@ int zs_obj_write(struct zs_pool *pool, unsigned long handle,
 	return 0;
 }
 
+size_t zs_obj_room(struct zs_pool *pool, unsigned long handle)
+{
+	const struct size_class *class;
+
+	if (uzs_no_handle(handle))
+		return 0;
+	if (unlikely(pool->wide) && begin_wide(pool, handle, __func__))
+		return 0;
+	read_lock(&pool->lock);
+	class = zpdesc_class(pool, obj_to_zpdesc(pool, handle_to_obj(handle)));
+	read_unlock(&pool->lock);
+	if (unlikely(pool->wide))
+		unpin_handle(handle);
+	return class->size - (class->huge ? 0 : ZS_HANDLE_SIZE); /* O2 */
+}
+
 /* Copies data that nobody reads: it is poisoned, and stays so. */
 static void copy_concealed(char *to, char *from, size_t n)
 {

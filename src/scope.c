@@ -135,9 +135,9 @@ struct size_class *uzs_class_of(struct zs_pool *pool, unsigned long handle)
 }
 
 static const struct lock_scope scopes[] = {
-	{ ZS_SCOPE_HELD, false, false, free_held },
-	{ ZS_SCOPE_UNLOCKED, false, true, free_unlocked },
-	{ ZS_SCOPE_CLASS_IDX, true, true, free_class_idx },
+	{ ZS_SCOPE_HELD, "held", false, false, free_held },
+	{ ZS_SCOPE_UNLOCKED, "unlocked", false, true, free_unlocked },
+	{ ZS_SCOPE_CLASS_IDX, "class-idx", true, true, free_class_idx },
 };
 
 /* Bits of an object index in the zspage with the most objects: 32 bytes each,
@@ -168,6 +168,15 @@ static const struct lock_scope *scope_of(enum zs_lock_scope id)
 bool uzs_is_scope(enum zs_lock_scope id)
 {
 	return id == ZS_SCOPE_DEFAULT || scope_of(id);
+}
+
+const char *zs_lock_scope_name(enum zs_lock_scope id)
+{
+	const struct lock_scope *scope = scope_of(id);
+
+	if (id == ZS_SCOPE_DEFAULT)
+		return "default";
+	return scope ? scope->name : NULL;
 }
 
 const struct lock_scope *uzs_find_scope(const struct zs_pool *pool,

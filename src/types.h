@@ -137,6 +137,7 @@ struct size_class {
 /* A variant of zs_free: where its locks begin and end. See scope.c. */
 struct lock_scope {
 	enum zs_lock_scope id;
+	const char *name;
 	bool class_in_obj; /* the obj word carries the class index */
 	bool frees_late; /* pages go back after class->lock is dropped */
 	/* handle is one of the pool's. Return: was the zspage emptied, but
@@ -161,7 +162,7 @@ struct zs_pool {
 	bool wide; /* handles are struct wide_handle */
 	const struct lock_scope *scope;
 	struct reuse reuse; /* seldom changed, except age_work */
-	size_t memory_limit; /* bytes */
+	size_t memory_limit; /* bytes; guard: drain_lock to write; atomic */
 	size_t meta_bytes; /* of this mapping */
 	size_t least_bytes; /* needed to hold an object of any size, without
 			     * what deferral takes */

@@ -48,31 +48,18 @@ enum {
 #define VARIANT_LAST_QUEUE ((enum zs_defer_mode)(1 + VARIANT_NR_QUEUES))
 #define VARIANT_LAST_DEFER ((enum zs_defer_mode)VARIANT_NR_DEFERS)
 
-#define VARIANT_SCOPE_CASE(word, name) \
-	case ZS_SCOPE_##word:          \
-		return name;
-#define VARIANT_DEFER_CASE(word, name) \
-	case ZS_DEFER_##word:          \
-		return name;
-
 static inline const char *variant_scope_name(enum zs_lock_scope scope)
 {
-	switch (scope) {
-	case ZS_SCOPE_DEFAULT:
-		return "default";
-		VARIANT_SCOPES(VARIANT_SCOPE_CASE)
-	}
-	return "unknown";
+	const char *name = zs_lock_scope_name(scope);
+
+	return name ? name : "unknown";
 }
 
 static inline const char *variant_defer_name(enum zs_defer_mode defer)
 {
-	switch (defer) {
-	case ZS_DEFER_DEFAULT:
-		return "default";
-		VARIANT_DEFERS(VARIANT_DEFER_CASE)
-	}
-	return "unknown";
+	const char *name = zs_defer_mode_name(defer);
+
+	return name ? name : "unknown";
 }
 
 /* The order is that of the enumerations. */
