@@ -16,17 +16,25 @@ static unsigned long malloc_page(struct lab_world *w)
 	return zs_malloc(w->pool, w->pool->page_size, GFP_KERNEL, NUMA_NO_NODE);
 }
 
+/* The limit is what the zone has. */
+static void set_limit(struct zone *zone)
+{
+	struct zone_stat stat;
+
+	uzs_zone_stat(zone, &stat);
+	zone->limit = stat.bytes_resident + zone->charged;
+}
+
 /* Objects 0 to 3 fill two pages. No page is left, and no other section can be
  * mapped. */
 static void at_the_limit(struct lab_world *w)
 {
 	struct zone *zone = &w->pool->zone;
 	unsigned long handle = 0;
-	struct zone_stat stat;
 
 	for (unsigned int i = 0; i < 4; i++)
 		lab_alloc(w, i, HALF);
-	zone->limit = 1;
+	set_limit(zone);
 	for (unsigned int i = 4; i < PAGE_OBJECT; i++) {
 		handle = malloc_page(w);
 		if (zs_is_err(handle))
@@ -36,8 +44,7 @@ static void at_the_limit(struct lab_world *w)
 	if (!zs_is_err(handle))
 		uzs_lab_found(LAB_FOUND_INVARIANT, "no limit is reached");
 	/* Memory that goes back to the OS can be mapped again. */
-	uzs_zone_stat(zone, &stat);
-	zone->limit = stat.bytes_resident + zone->charged;
+	set_limit(zone);
 }
 
 /* Must succeed: there is room for one page. */
@@ -192,4 +199,63 @@ const struct lab_scenario lab_scenario_limit_pinned = {
 	.cpu = { malloc_a_page, lab_compact, read_end_2 },
 	.after = malloc_a_page,
 	.defers = LAB_DEFER(ZS_DEFER_NONE),
+};
+
+/* ---- the limit is changed --------------------------------------------------- */
+
+static size_t resident(struct lab_world *w)
+{
+	struct zs_pool_info info = ZS_POOL_INFO_INIT;
+
+	zs_pool_info(w->pool, &info);
+	return info.bytes_resident;
+}
+
+/* Room for one section more: a malloc maps it, unless the limit is lower by
+ * then. */
+static void a_section_is_full(struct lab_world *w)
+{
+	at_the_limit(w);
+	w->pool->zone.limit += UZS_SECTION_SIZE;
+	w->pool->memory_limit = w->pool->zone.limit + w->pool->meta_bytes;
+	w->word[0] = 0;
+}
+
+static void may_malloc_a_page(struct lab_world *w)
+{
+	unsigned long handle;
+
+	if (w->object[PAGE_OBJECT].handle)
+		return;
+	handle = malloc_page(w);
+	w->object[PAGE_OBJECT].handle = zs_is_err(handle) ? 0 : handle;
+}
+
+/* The pool has no more than the limit, or than it had when that was set. */
+static void lower_limit(struct lab_world *w)
+{
+	size_t limit = w->pool->memory_limit - UZS_SECTION_SIZE;
+
+	if (zs_set_memory_limit(w->pool, limit))
+		uzs_lab_found(LAB_FOUND_INVARIANT, "the limit is refused");
+	w->word[0] = max(limit, resident(w));
+}
+
+static void malloc_within_limit(struct lab_world *w)
+{
+	may_malloc_a_page(w);
+	if (w->word[0] && resident(w) > w->word[0])
+		uzs_lab_found(LAB_FOUND_INVARIANT,
+			      "%zu bytes are resident, %lu at most may be",
+			      resident(w), (unsigned long)w->word[0]);
+}
+
+const struct lab_scenario lab_scenario_limit_lower = {
+	.name = "limit-lower",
+	.summary = "the limit is lowered while a malloc takes memory",
+	.setup = a_section_is_full,
+	.cpu = { may_malloc_a_page, lower_limit, lab_compact },
+	.after = malloc_within_limit,
+	.defers = LAB_DEFER(ZS_DEFER_NONE),
+	.flags = LAB_QUICK,
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* test_limit.c - zs_set_memory_limit: a limit that is changed holds from then
  * on, loses nothing, and is refused where an object could not be stored.
+ *
+ * usage: test_limit [PATTERN]: the tests whose names match, * and ?.
  */
 #include "test_util.h"
 
@@ -228,7 +230,7 @@ static void test_limit_changes_beside_churn(void **state)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_limit_holds_from_then_on),
@@ -237,5 +239,7 @@ int main(void)
 		cmocka_unit_test(test_limit_changes_beside_churn),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
