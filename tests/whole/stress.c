@@ -39,6 +39,7 @@ static void check_object(struct worker *w, const struct object *o)
 	void *mem = zs_obj_read_begin(w->s->pool, o->handle, o->size, w->copy);
 
 	CHECK(w->s, mem && pattern_ok(mem, o->size, o->key));
+	CHECK(w->s, zs_obj_room(w->s->pool, o->handle) >= o->size);
 	zs_obj_read_end(w->s->pool, o->handle, o->size, mem);
 }
 
@@ -81,6 +82,30 @@ static void do_free(struct worker *w)
 		while (w->nr < MAX_OWN / 4)
 			own_alloc(w);
 	own_free(w);
+}
+
+static void do_free_many(struct worker *w)
+{
+	unsigned long handles[8];
+	unsigned int n = 0;
+
+	own_any(w);
+	while (w->nr && n < 8) {
+		unsigned int i = rng_below(&w->rng, w->nr);
+
+		check_object(w, &w->own[i]);
+		handles[n++] = w->own[i].handle;
+		w->own[i] = w->own[--w->nr];
+	}
+	CHECK(w->s, zs_free_many(w->s->pool, handles, n) == n);
+}
+
+/* Nothing fails for want of memory here. */
+static void do_set_limit(struct worker *w)
+{
+	size_t limit = rng_below(&w->rng, 2) ? (size_t)1 << 30 : 0;
+
+	CHECK(w->s, zs_set_memory_limit(w->s->pool, limit) == 0);
 }
 
 static void do_free_deferred(struct worker *w)
@@ -309,6 +334,8 @@ static void do_burst(struct worker *w)
 const struct op stress_ops[] = {
 	{ "malloc", do_malloc, 100, 200 },
 	{ "free", do_free, 100, 100 },
+	{ "free_many", do_free_many, 60, 30 },
+	{ "set_limit", do_set_limit, 60, 10 },
 	{ "free_deferred", do_free_deferred, 100, 60 },
 	{ "defer_push", do_defer_push, 100, 20 },
 	{ "flush", do_flush, 60, 6 },
