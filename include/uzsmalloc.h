@@ -490,9 +490,10 @@ ZS_API unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp,
  * of another object by another thread. */
 ZS_API void zs_free(struct zs_pool *pool, unsigned long handle);
 
-/* Frees many objects, each as by zs_free, in any order. It takes a half to a
- * third of the time of zs_free for each, because it fetches what it needs
- * early, and frees objects of one size class together.
+/* Frees many objects, each as by zs_free, in any order. For many
+ * objects in random order it takes about half the time of as many calls of
+ * zs_free: it fetches what it needs early, and frees objects of one size class
+ * together.
  * @handles: @n handles, none twice; 0 and error values are ignored.
  * Context: as zs_free. No lock is held for longer than 64 objects take.
  * Return: how many objects were freed. With ZS_POOL_HARDENED handles that are
