@@ -56,6 +56,8 @@ struct busy {
 };
 
 void sleep_ms(long ms);
+/* Did a child of that status probably hang in a sanitizer? Twice at most. */
+bool hung_in_runtime(int status);
 void assert_child_well(pid_t pid);
 
 /* A child's first steps. A crash must end it, not the test that it is a copy
