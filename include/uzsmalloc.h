@@ -36,7 +36,7 @@
  *   two calls on one POOL                    may they run at once?
  *   ---------------------------------------  -----------------------------
  *   any two of: zs_malloc zs_free zs_compact
- *     zs_free_many zs_set_memory_limit
+ *     zs_free_many
  *     zs_free_deferred zs_free_deferred_flush
  *     zs_defer_push
  *     zs_trim zs_drain zs_shrink_* zs_obj_*
@@ -69,7 +69,7 @@
  *   zs_malloc, begin of other objects,
  *     statistics, zs_compact, zs_trim        yes
  *   zs_obj_write to another object           yes
- *   zs_free of another object                yes
+ *   zs_free, zs_free_many of others          yes
  *   zs_free of that object                   no
  *   zs_destroy_pool                          no
  *
@@ -316,11 +316,11 @@ enum zs_defer_mode {
  * Memory: 8 bytes for each object; 2 KiB for each CPU and 20 KiB for a pool;
  * and the heads (33 KiB each) of sections that had handles in them, which are
  * not unmapped before the pool is destroyed.
- * Time: some 12 ns for a read, as much for a write, 5 ns for zs_free and
- * zs_malloc; with objects in random order this is up to 5 %. zs_free_deferred
- * looks at the handle at once, for which it does not wait in other pools:
- * replacing objects takes a quarter longer with ZS_DEFER_ARRAY and _PERCPU, one
- * or two tenths with _REUSE.
+ * Time, with objects in random order: a read or a write takes a tenth longer,
+ * and more where the rest is in the CPU's caches (20 to 80 ns each); replacing
+ * objects with zs_free 4 %. zs_free_deferred looks at the handle at once, which
+ * it does not do in other pools. Replacing objects with it takes a quarter to a
+ * third longer with ZS_DEFER_ARRAY and _PERCPU, a tenth or two with _REUSE.
  *
  * A library that is compiled with AddressSanitizer poisons the memory of
  * objects, with or without this flag. Only the mem_len bytes of an object
@@ -444,19 +444,6 @@ ZS_API enum zs_lock_scope zs_pool_scope(const struct zs_pool *pool);
  * the library does not know, so all values are found by counting up from 0. */
 ZS_API const char *zs_lock_scope_name(enum zs_lock_scope scope);
 ZS_API const char *zs_defer_mode_name(enum zs_defer_mode mode);
-
-/* Changes memory_limit of a live pool.
- * @bytes: as in struct zs_pool_options; 0 removes the limit.
- * If the pool takes more than that, all of its free memory goes back to the OS
- * (zs_trim), and its objects stay. It may then still be above the limit. While
- * it is, zs_malloc uses free places in zspages that there are, and up to 256
- * KiB of free pages for each CPU; other free memory it gives back, compacting
- * the pool if need be, and answers -ENOMEM if the pool is still above.
- * Context: any thread, also in callbacks other than push. May sleep, and waits
- *        for a thread that drains, or is short of memory.
- * Return: 0, or -EINVAL with nothing changed: a limit with which
- *        zs_create_pool_with would not have made this pool. */
-ZS_API int zs_set_memory_limit(struct zs_pool *pool, size_t bytes);
 
 /* ------------------------------------------------------------------------
  * Objects
@@ -896,7 +883,7 @@ ZS_API unsigned long zs_pool_check(struct zs_pool *pool, FILE *out);
  *
  * What else may be lost in the child:
  *   - until the pool is destroyed there: for each call that was under way, one
- *     zspage and one handle word
+ *     zspage and one handle word; for zs_free_many up to 64 of each
  *   - for ever: a section that was just being mapped (4 MiB of address space
  *     without memory), and the worker's stack, unless the system's threads
  *     library frees it */

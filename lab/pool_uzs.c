@@ -272,6 +272,7 @@ static const struct field pool_fields[] = {
 	FIELD(zs_pool, give_backs),
 	FIELD(zs_pool, trimmed_at),
 	FIELD(zs_pool, compact_lock),
+	FIELD(zs_pool, freed_many),
 	FIELD(zs_pool, trim_in_progress),
 	FIELD(zs_pool, free_work.pending),
 	FIELD(zs_pool, give_back_work.pending),

@@ -25,7 +25,7 @@
 	X(enable_take) X(keep_check)
 #define LAB_LIMIT_SCENARIOS(X) \
 	X(limit_flush) X(relieve_keep) X(relieve_check) X(limit_compact) \
-	X(limit_trim) X(limit_pinned) X(limit_lower)
+	X(limit_trim) X(limit_pinned)
 /* clang-format on */
 
 #define LAB_DECLARE(name) extern const struct lab_scenario lab_scenario_##name;

@@ -305,6 +305,7 @@ static unsigned long count_used_pages(struct zone *zone)
 static bool frees_pages_late(const struct zs_pool *pool)
 {
 	return pool->scope->frees_late || pool->reuse.mem ||
+	       READ_ONCE(pool->freed_many) ||
 	       smp_load_acquire(&pool->deferred.mode) == ZS_DEFER_PERCPU;
 }
 

@@ -47,9 +47,8 @@ static inline void uzs_defer_step_end(struct deferred *d)
 static inline bool uzs_defer_leaves_room(const struct zs_pool *pool,
 					 size_t own_bytes, size_t bytes)
 {
-	size_t limit = READ_ONCE(pool->memory_limit);
-
-	return !limit || limit >= pool->least_bytes + own_bytes + bytes;
+	return !pool->memory_limit ||
+	       pool->memory_limit >= pool->least_bytes + own_bytes + bytes;
 }
 
 #endif

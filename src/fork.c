@@ -11,8 +11,8 @@
  * So no lock is held during callbacks, and prepare does not wait for their end.
  * Only for the end of a drain callback it waits up to FORK_PATIENCE_NS.
  * Known limits: what an unfinished zs_malloc or zs_free of another thread had
- * in hand without a lock (at most one zspage and one handle word each) is lost
- * in the child until it destroys the pool.
+ * in hand without a lock (at most one zspage and one handle word each; of
+ * zs_free_many 64) is lost in the child until it destroys the pool.
  */
 #include "check.h"
 #include "class.h"

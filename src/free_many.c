@@ -174,13 +174,18 @@ void uzs_free_many(struct zs_pool *pool, const unsigned long *handles,
 size_t zs_free_many(struct zs_pool *pool, const unsigned long handles[],
 		    size_t n)
 {
+	/* What was claimed and is not freed is lost to a child of a fork. */
+	unsigned int most = pool->hardened ? RUN_MAX : BATCH;
 	unsigned long batch[BATCH];
 	size_t freed = 0;
 
+	/* Before the first lock: who has all locks sees it. */
+	if (unlikely(!READ_ONCE(pool->freed_many)))
+		WRITE_ONCE(pool->freed_many, true);
 	for (size_t i = 0; i < n;) {
 		unsigned int nr = 0;
 
-		for (; i < n && nr < BATCH; i++) {
+		for (; i < n && nr < most; i++) {
 			if (unlikely(uzs_no_handle(handles[i])))
 				continue;
 			if (unlikely(pool->hardened) &&

@@ -227,17 +227,27 @@ int zs_obj_write(struct zs_pool *pool, unsigned long handle,
 
 size_t zs_obj_room(struct zs_pool *pool, unsigned long handle)
 {
-	const struct size_class *class;
+	const struct size_class *class = NULL;
+	unsigned int what = 0;
 
 	if (uzs_no_handle(handle))
 		return 0;
-	if (unlikely(pool->wide) && begin_wide(pool, handle, __func__))
-		return 0;
 	read_lock(&pool->lock);
-	class = zpdesc_class(pool, obj_to_zpdesc(pool, handle_to_obj(handle)));
-	read_unlock(&pool->lock);
-	if (unlikely(pool->wide))
+	/* An end in another thread must not take this pin for a read's. */
+	uzs_lock_poison(pool);
+	if (unlikely(pool->hardened))
+		what = pin_handle(pool, handle);
+	if (likely(!what))
+		class = zpdesc_class(
+			pool, obj_to_zpdesc(pool, handle_to_obj(handle)));
+	if (unlikely(pool->hardened) && !what)
 		unpin_handle(handle);
+	uzs_unlock_poison(pool);
+	read_unlock(&pool->lock);
+	if (unlikely(!class)) {
+		uzs_tell_misuse(pool, handle, __func__, what);
+		return 0;
+	}
 	return class->size - (class->huge ? 0 : ZS_HANDLE_SIZE); /* O2 */
 }
 

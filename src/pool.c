@@ -214,26 +214,6 @@ struct zs_pool *zs_create_pool_with(const char *name,
 	return pool;
 }
 
-int zs_set_memory_limit(struct zs_pool *pool, size_t bytes)
-{
-	size_t zone_bytes = bytes ? bytes - pool->meta_bytes : 0;
-	bool fits;
-
-	/* Per-CPU buffers may just be made. */
-	mutex_lock(&pool->deferred.drain_lock);
-	if (bytes &&
-	    bytes < pool->least_bytes + uzs_deferred_most_bytes(pool)) {
-		mutex_unlock(&pool->deferred.drain_lock);
-		return -EINVAL;
-	}
-	WRITE_ONCE(pool->memory_limit, bytes);
-	fits = uzs_zone_set_limit(&pool->zone, zone_bytes);
-	mutex_unlock(&pool->deferred.drain_lock);
-	if (!fits)
-		zs_trim(pool);
-	return 0;
-}
-
 struct zs_pool *zs_create_pool(const char *name)
 {
 	return zs_create_pool_with(name, NULL);

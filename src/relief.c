@@ -53,7 +53,7 @@ static bool relieve_empty(struct relief *r)
  * worth one more try for each call. */
 static bool worth_one(struct relief *r, bool *tried)
 {
-	bool worth = READ_ONCE(r->pool->memory_limit) && !*tried;
+	bool worth = r->pool->memory_limit && !*tried;
 
 	*tried = true;
 	return worth;
@@ -113,25 +113,13 @@ static bool relieve_sections(struct relief *r)
 			 worth_one(r, &r->sections_tried));
 }
 
-/* After the limit was lowered, free pages are not used: they have to go back,
- * until the pool is within its limit. Locks: needs trim_lock. */
-static bool relieve_excess(struct relief *r)
-{
-	struct zone *zone = &r->pool->zone;
-
-	if (likely(uzs_zone_fits_limit(zone)))
-		return false;
-	uzs_zone_give_back(zone, 0, true);
-	return uzs_zone_fits_limit(zone);
-}
-
 static const struct {
 	bool rights; /* the step needs trim_lock and compact_lock */
 	bool (*relieve)(struct relief *r);
 } steps[] = {
-	{ false, relieve_queue }, { true, relieve_empty },
-	{ true, relieve_slabs },  { true, relieve_compact },
-	{ true, relieve_excess }, { true, relieve_sections },
+	{ false, relieve_queue },   { true, relieve_empty },
+	{ true, relieve_slabs },    { true, relieve_compact },
+	{ true, relieve_sections },
 };
 #define NR_STEPS (sizeof(steps) / sizeof(steps[0]))
 

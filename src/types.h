@@ -162,7 +162,7 @@ struct zs_pool {
 	bool wide; /* handles are struct wide_handle */
 	const struct lock_scope *scope;
 	struct reuse reuse; /* seldom changed, except age_work */
-	size_t memory_limit; /* bytes; guard: drain_lock to write; atomic */
+	size_t memory_limit; /* bytes */
 	size_t meta_bytes; /* of this mapping */
 	size_t least_bytes; /* needed to hold an object of any size, without
 			     * what deferral takes */
@@ -197,6 +197,7 @@ struct zs_pool {
 				   * last trimmed; 0: never; guard:
 				   * zone.trim_lock */
 	struct mutex compact_lock; /* one compaction at a time */
+	bool freed_many; /* zs_free_many was called; atomic */
 	bool trim_in_progress; /* atomic: one zs_trim at a time */
 	/* In the child of a fork: what calls of the parent's other threads had
 	 * in hand is lost until the pool is destroyed. guard: no other thread

@@ -184,9 +184,6 @@ unsigned int uzs_rmqueue_bulk(struct zone *zone, unsigned int type,
 {
 	unsigned int got = 0;
 
-	/* The limit was lowered: what is free goes back instead. */
-	if (unlikely(!uzs_fits_limit(zone, 0)))
-		return 0;
 	while (got < n) {
 		struct page *page = rmqueue(zone, type);
 

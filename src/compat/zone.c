@@ -204,27 +204,6 @@ bool uzs_zone_charge(struct zone *zone, size_t bytes)
 	return fits;
 }
 
-bool uzs_zone_set_limit(struct zone *zone, size_t bytes)
-{
-	bool fits;
-
-	spin_lock(&zone->lock);
-	WRITE_ONCE(zone->limit, bytes);
-	fits = uzs_fits_limit(zone, 0);
-	spin_unlock(&zone->lock);
-	return fits;
-}
-
-bool uzs_zone_fits_limit(struct zone *zone)
-{
-	bool fits;
-
-	spin_lock(&zone->lock);
-	fits = uzs_fits_limit(zone, 0);
-	spin_unlock(&zone->lock);
-	return fits;
-}
-
 void uzs_zone_uncharge(struct zone *zone, size_t bytes)
 {
 	spin_lock(&zone->lock);
@@ -374,8 +353,6 @@ static bool has_pages(struct zone *zone, unsigned int n)
 	size_t room = n;
 	unsigned long warm = 0, cold = 0;
 
-	if (!uzs_fits_limit(zone, 0))
-		return false;
 	if (uzs_os_order(zone))
 		return true;
 	for (unsigned int o = 0; o <= zone->max_order && warm < n; o++)
@@ -458,7 +435,7 @@ bool uzs_alloc_pages_bulk(struct zone *zone, gfp_t gfp, enum migratetype type,
 			break;
 		/* Only once: memory that is not enough could be given back and
 		 * taken again for ever. */
-		if (READ_ONCE(zone->limit) && gfp == GFP_KERNEL && !made_room) {
+		if (zone->limit && gfp == GFP_KERNEL && !made_room) {
 			made_room = true;
 			if (make_room(zone))
 				continue;

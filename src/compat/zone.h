@@ -178,6 +178,7 @@ struct zone {
 	ptrdiff_t desc_offset;
 	size_t os_page;
 	size_t head_resident; /* bytes of a section's header and descriptors */
+	size_t limit;
 	size_t retained;
 	const struct movable_operations *movable;
 	struct uzs_percpu slots; /* struct zone_slot */
@@ -186,7 +187,6 @@ struct zone {
 	size_t keep_bytes; /* of the leaves; atomic, relaxed */
 
 	/* seldom changed */
-	size_t limit; /* bytes, 0: none; guard: lock to write; atomic */
 	u32 give_back; /* enum uzs_give_back_state; atomic */
 
 	spinlock_t lock __aligned(64);
@@ -360,12 +360,6 @@ static inline bool uzs_zone_keeps(const struct zone *zone, const void *addr)
 	       1;
 }
 
-/* Is the zone within its limit? It is, unless the limit was lowered. While it is
- * not, no free page is taken out of the buddy lists. */
-bool uzs_zone_fits_limit(struct zone *zone);
-/* Sets the limit, 0: none. What the zone has beyond it stays. Return: is the zone
- * within it? */
-bool uzs_zone_set_limit(struct zone *zone, size_t bytes);
 /* Counts other memory for the zone's limit. Return: false, with nothing
  * counted, if it exceeds the limit. */
 bool uzs_zone_charge(struct zone *zone, size_t bytes) __must_check;

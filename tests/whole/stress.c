@@ -100,14 +100,6 @@ static void do_free_many(struct worker *w)
 	CHECK(w->s, zs_free_many(w->s->pool, handles, n) == n);
 }
 
-/* Nothing fails for want of memory here. */
-static void do_set_limit(struct worker *w)
-{
-	size_t limit = rng_below(&w->rng, 2) ? (size_t)1 << 30 : 0;
-
-	CHECK(w->s, zs_set_memory_limit(w->s->pool, limit) == 0);
-}
-
 static void do_free_deferred(struct worker *w)
 {
 	unsigned int i;
@@ -335,7 +327,6 @@ const struct op stress_ops[] = {
 	{ "malloc", do_malloc, 100, 200 },
 	{ "free", do_free, 100, 100 },
 	{ "free_many", do_free_many, 60, 30 },
-	{ "set_limit", do_set_limit, 60, 10 },
 	{ "free_deferred", do_free_deferred, 100, 60 },
 	{ "defer_push", do_defer_push, 100, 20 },
 	{ "flush", do_flush, 60, 6 },
