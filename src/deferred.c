@@ -290,6 +290,8 @@ int zs_pool_enable_deferred_free(struct zs_pool *pool,
 	flush_work(&pool->wq, &d->work);
 	/* Another thread may call this at the same time. */
 	mutex_lock(&d->drain_lock);
+	/* A fork sees all of the buffers, or none. */
+	uzs_defer_step_begin(d);
 	if (d->mode != ZS_DEFER_PERCPU)
 		err = uzs_bufs_alloc(pool, uzs_deferred_bytes(pool));
 	if (!err) {
@@ -297,6 +299,7 @@ int zs_pool_enable_deferred_free(struct zs_pool *pool,
 		d->private_data = private_data;
 		smp_store_release(&d->mode, ZS_DEFER_PERCPU);
 	}
+	uzs_defer_step_end(d);
 	mutex_unlock(&d->drain_lock);
 	return err;
 }
