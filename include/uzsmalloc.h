@@ -11,6 +11,9 @@
  * take the kernel's arguments and mean the same. Where they do not, the
  * comment says "Differs".
  *
+ * One file, although it is long: it is the reference, and the only header that a
+ * program includes.
+ *
  * WORDS
  *   handle      what zs_malloc returns; names one object
  *   size class  the sizes that are rounded up to the same object size
