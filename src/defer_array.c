@@ -24,7 +24,7 @@ static unsigned int ring_capacity(const struct zs_pool *pool)
 	return (unsigned int)(DEFER_ARRAY_BYTES >> pool->page_shift);
 }
 
-static size_t ring_bytes(const struct zs_pool *pool)
+size_t uzs_array_need(const struct zs_pool *pool)
 {
 	return ALIGN(ring_capacity(pool) * sizeof(unsigned long),
 		     uzs_os_page_size());
@@ -38,13 +38,13 @@ static unsigned long *get_ring(struct zs_pool *pool)
 
 	if (likely(ring))
 		return ring;
-	ring = uzs_zone_map(&pool->zone, ring_bytes(pool));
+	ring = uzs_zone_map(&pool->zone, uzs_array_need(pool));
 	if (!ring)
 		return NULL;
 	if (__atomic_compare_exchange_n(&d->ring, &other, ring, false,
 					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return ring;
-	uzs_zone_unmap(&pool->zone, ring, ring_bytes(pool));
+	uzs_zone_unmap(&pool->zone, ring, uzs_array_need(pool));
 	return other;
 }
 
@@ -128,15 +128,11 @@ void uzs_array_destroy(struct zs_pool *pool)
 
 	VM_BUG_ON(d->head != d->tail);
 	if (d->ring)
-		uzs_zone_unmap(&pool->zone, d->ring, ring_bytes(pool));
-}
-
-size_t uzs_array_need(const struct zs_pool *pool)
-{
-	return ring_bytes(pool);
+		uzs_zone_unmap(&pool->zone, d->ring, uzs_array_need(pool));
 }
 
 size_t uzs_array_bytes(const struct zs_pool *pool)
 {
-	return smp_load_acquire(&pool->deferred.ring) ? ring_bytes(pool) : 0;
+	return smp_load_acquire(&pool->deferred.ring) ? uzs_array_need(pool)
+						      : 0;
 }

@@ -187,24 +187,6 @@ bool uzs_bufs_drain(struct zs_pool *pool, u64 until)
 	return buf != NULL;
 }
 
-u64 uzs_bufs_queue_all(struct deferred *d)
-{
-	u64 last;
-
-	for (unsigned int i = 0; i < d->slots.slots; i++) {
-		struct defer_slot *slot = uzs_per_cpu(&d->slots, i);
-
-		spin_lock(&slot->lock);
-		if (slot->buf && slot->buf->count)
-			queue_buf(d, slot, NULL);
-		spin_unlock(&slot->lock);
-	}
-	spin_lock(&d->bufs_lock);
-	last = d->queued_bufs;
-	spin_unlock(&d->bufs_lock);
-	return last;
-}
-
 u64 uzs_bufs_queued(struct deferred *d)
 {
 	u64 last;
@@ -213,6 +195,19 @@ u64 uzs_bufs_queued(struct deferred *d)
 	last = d->queued_bufs;
 	spin_unlock(&d->bufs_lock);
 	return last;
+}
+
+u64 uzs_bufs_queue_all(struct deferred *d)
+{
+	for (unsigned int i = 0; i < d->slots.slots; i++) {
+		struct defer_slot *slot = uzs_per_cpu(&d->slots, i);
+
+		spin_lock(&slot->lock);
+		if (slot->buf && slot->buf->count)
+			queue_buf(d, slot, NULL);
+		spin_unlock(&slot->lock);
+	}
+	return uzs_bufs_queued(d);
 }
 
 /* ---- life, statistics, locks ----------------------------------------------- */

@@ -23,7 +23,7 @@
  *     from before class->lock is dropped until each page is reset: that keeps
  *     page migration away.
  *
- * A new scope is one function and one entry of the table at the end.
+ * A new scope is one function and one entry of the table `scopes`.
  */
 #include "scope.h"
 
