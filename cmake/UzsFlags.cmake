@@ -19,7 +19,7 @@ elseif(UZS_SANITIZE)
 endif()
 if(UZS_CHECKED)
 	add_compile_definitions(UZS_CHECKED=1)
-	# Reports name places as the reader knows them: src/scope.c:70.
+	# Reports name places as the reader knows them: src/kernel/scope.c:70.
 	add_compile_options("-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=")
 endif()
 if(UZS_COVERAGE)

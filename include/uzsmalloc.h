@@ -277,6 +277,40 @@ enum zs_defer_mode {
 	ZS_DEFER_REUSE = 4
 };
 
+/* What a pool is made for. */
+enum zs_profile {
+	/* KERNEL */
+	ZS_PROFILE_DEFAULT = 0,
+	/* does what the kernel's zsmalloc does: places, locks and figures are
+	 * those of the kernel */
+	ZS_PROFILE_KERNEL = 1,
+	/* for caches and other programs that want little memory and the speed
+	 * of malloc. 64-bit only. What is different:
+	 *  - objects of up to 1 MiB (ZS_USER_MAX_SIZE)
+	 *  - an object is always one piece of memory: a read never copies, and
+	 *    zs_obj_read_sg_begin gives one segment
+	 *  - a begin pins one object, not its zspage. At most 255 reads of one
+	 *    object may be open; the next begin waits for one to end
+	 *  - zspages of up to 16 pages (chain_size 0), and size classes for all
+	 *    sizes: zs_lookup_class_index and zs_class_count go to 1 MiB
+	 *  - zs_free keeps freed objects for the next allocation of their class
+	 *    on that CPU: at most 15 of a class, and at most 4 pages. They
+	 *    count as free in objs_inuse, but not in the zspages of
+	 *    zs_class_info and zs_for_each_zspage. zs_compact, zs_trim and
+	 *    zs_free_deferred_flush free them, and so does zs_malloc when
+	 *    memory is short
+	 *  - ZS_DEFER_DEFAULT and ZS_DEFER_REUSE are ZS_DEFER_NONE; lock_scope
+	 *    has no meaning
+	 *  - pages (zs_pool_info, zs_get_total_pages) counts the pages of
+	 *    zspages that were used so far: an object's place has no memory
+	 *    before its first use
+	 *  - the words of objects may lie in the program's own records: zs_ref */
+	ZS_PROFILE_USER = 2
+};
+
+/* Bytes of the largest object with ZS_PROFILE_USER. */
+#define ZS_USER_MAX_SIZE ((size_t)1 << 20)
+
 /* Flags of zs_pool_options. */
 /* No worker. Its work (to free zspages that a page migration held up, to give
  * memory back to the OS) waits for zs_drain(), zs_trim() or
@@ -398,12 +432,16 @@ struct zs_pool_options {
 	 * first 10 misuses, and one that says how many more there are.) */
 	void (*misuse)(const struct zs_misuse *misuse, void *arg);
 	void *misuse_arg;
+	/* What the pool is made for. */
+	enum zs_profile profile;
+	unsigned int unused; /* must be 0 */
 };
 
 #define ZS_POOL_OPTIONS_INIT                                            \
 	{                                                               \
 		sizeof(struct zs_pool_options), 0, 0, ZS_SCOPE_DEFAULT, \
-			ZS_DEFER_DEFAULT, 0, 0, 0, NULL, NULL           \
+			ZS_DEFER_DEFAULT, 0, 0, 0, NULL, NULL,          \
+			ZS_PROFILE_DEFAULT, 0                           \
 	}
 
 /* Creates a pool.
@@ -442,11 +480,15 @@ ZS_API unsigned long zs_destroy_pool(struct zs_pool *pool);
  * pool. */
 ZS_API enum zs_lock_scope zs_pool_scope(const struct zs_pool *pool);
 
+/* The profile of a pool: never ZS_PROFILE_DEFAULT. Constant for a pool. */
+ZS_API enum zs_profile zs_profile(const struct zs_pool *pool);
+
 /* Names, for texts: "default", "held", "unlocked", "class-idx"; "default",
- * "none", "array", "percpu", "reuse". Constant strings. NULL for a value that
+ * "none", "array", "percpu", "reuse"; "default", "kernel", "user". Constant strings. NULL for a value that
  * the library does not know, so all values are found by counting up from 0. */
 ZS_API const char *zs_lock_scope_name(enum zs_lock_scope scope);
 ZS_API const char *zs_defer_mode_name(enum zs_defer_mode mode);
+ZS_API const char *zs_profile_name(enum zs_profile profile);
 
 /* ------------------------------------------------------------------------
  * Objects
@@ -490,6 +532,105 @@ ZS_API void zs_free(struct zs_pool *pool, unsigned long handle);
  *        told as misuse do not count. */
 ZS_API size_t zs_free_many(struct zs_pool *pool, const unsigned long handles[],
 			   size_t n);
+
+/* ------------------------------------------------------------------------
+ * Objects named by a record of the program's: zs_ref. Pools with
+ * ZS_PROFILE_USER only; in others zs_ref_alloc and zs_ref_store fail, and the
+ * rest finds that the ref names nothing.
+ *
+ * A zs_ref is one word in the program's own memory. It takes the place of a
+ * handle: no handle word is allocated, and none has to be fetched. The pool
+ * rewrites it when it moves the object. So:
+ *   - while a ref names an object, its memory must stay valid, in its place, and
+ *     nobody but the library may write it. To move the record that contains it,
+ *     call zs_ref_move. (This holds for the child of a fork, too.)
+ *   - it must be aligned to 8 bytes.
+ *   - a ref that is all 0 names nothing. To give a ref up, zs_ref_free it.
+ * zs_destroy_pool frees what is still named, and does not touch the refs.
+ *
+ *   two calls on one REF                     may they run at once?
+ *   ---------------------------------------  -----------------------------
+ *   zs_ref_load, begin..end, zs_ref_room:
+ *     any two of them                        yes, if nobody writes between
+ *                                            begin and end
+ *   zs_ref_alloc, _store, _free, _free_many,
+ *     _move, and anything                    no
+ *   any of them and zs_compact, zs_trim,
+ *     zs_malloc, the worker                  yes
+ *
+ * In pools with ZS_POOL_HARDENED a ref that does not name an object, whose
+ * object names another ref (the ref was copied), that is freed, replaced or
+ * moved between begin and end, or that is ended without a begin, is told as
+ * misuse; `handle` is then the address of the ref. Alloc, store and load return
+ * -EINVAL then.
+ */
+typedef struct zs_ref {
+	uint64_t word;
+} zs_ref;
+
+#define ZS_REF_INIT \
+	{           \
+		0   \
+	}
+
+/* Allocates an object. Its contents are undefined.
+ * @ref:  names nothing; names the object then.
+ * @size: bytes, 1 to ZS_USER_MAX_SIZE.
+ * Context: as zs_malloc with GFP_KERNEL.
+ * Return: 0
+ *        -EINVAL     size is 0, or ref names an object
+ *        -ENOSPC     size is larger than ZS_USER_MAX_SIZE
+ *        -ENOMEM     no memory; see zs_malloc
+ *        -EOPNOTSUPP the pool has another profile */
+ZS_API int zs_ref_alloc(struct zs_pool *pool, zs_ref *ref, size_t size);
+
+/* Frees what ref names. It names nothing then. A ref that names nothing is
+ * ignored. Context: as zs_free. */
+ZS_API void zs_ref_free(struct zs_pool *pool, zs_ref *ref);
+
+/* Stores len bytes: allocates an object if ref names nothing, else replaces the
+ * one that it names. On an error the old object stays as it was.
+ * @data: must not lie in the object that is replaced.
+ * Context: as zs_malloc with GFP_KERNEL.
+ * Return: 0, or as zs_ref_alloc, for @len */
+ZS_API int zs_ref_store(struct zs_pool *pool, zs_ref *ref, const void *data,
+			size_t len);
+
+/* Copies the first len bytes of the object to buf.
+ * Context: any thread.
+ * Return: 0
+ *        -EINVAL ref names nothing
+ *        -ERANGE len is 0, or more than zs_ref_room() */
+ZS_API int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf,
+		       size_t len);
+
+/* Pins the object, to read and write it in place, until zs_ref_end. It does not
+ * move meanwhile. Keep it short: the rest of its zspage can move, but the
+ * zspage is not freed.
+ * Context: any thread.
+ * Return: the whole object, zs_ref_room() bytes, aligned to 8; NULL, and there
+ *        is nothing to end, when ref names nothing. */
+ZS_API void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref);
+
+/* Ends what zs_ref_begin began. An end without a begin is ignored. */
+ZS_API void zs_ref_end(struct zs_pool *pool, zs_ref *ref);
+
+/* The program moves a record: `to` names what `from` named, and `from` nothing.
+ * A record may be copied to its new place before this call, but the refs must
+ * be moved by it: @to names nothing before (write 0 into it).
+ * Nothing is done when from names nothing, or to names something.
+ * Context: as zs_free. */
+ZS_API void zs_ref_move(struct zs_pool *pool, zs_ref *to, zs_ref *from);
+
+/* How many bytes the object can hold: at least what was asked for. Constant in
+ * its life. 0 when ref names nothing. Context: any thread. */
+ZS_API size_t zs_ref_room(struct zs_pool *pool, const zs_ref *ref);
+
+/* Frees what n refs name, as zs_ref_free, but faster for many.
+ * @refs: none twice; refs that name nothing are ignored, and so is NULL.
+ * Return: how many objects were freed. */
+ZS_API size_t zs_ref_free_many(struct zs_pool *pool, zs_ref *const refs[],
+			       size_t n);
 
 /* ------------------------------------------------------------------------
  * Freeing later, for callers that must not wait. The call puts the handle

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "words.h"
+#include "kernel/obj.h"
 #include "quiet.h"
 #include "tools/variants.h"
 

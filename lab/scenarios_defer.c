@@ -5,7 +5,7 @@
 #include "scenarios.h"
 
 #include "deferred.h"
-#include "reuse.h"
+#include "kernel/reuse.h"
 
 #define HALF 2040
 /* Deferrals that have something to flush. */

@@ -6,7 +6,7 @@
  */
 #include "scenarios.h"
 
-#include "reuse.h"
+#include "kernel/reuse.h"
 
 #define HALF 2040
 #define SMALL 100

@@ -23,40 +23,11 @@
  */
 #include "check.h"
 
-#include <stdarg.h>
-
 #include "class.h"
-#include "compat/os.h"
+#include "findings.h"
 #include "jobs.h"
-#include "reuse.h"
-#include "zspage.h"
-
-#define KNOWN_SECTIONS 64
-
-struct check {
-	struct zs_pool *pool;
-	FILE *out;
-	unsigned long bad;
-	unsigned long pages; /* of all zspages checked */
-	/* Sections of the zone, found by a hash. Handles lie in few
-	 * sections. */
-	const struct section *known[KNOWN_SECTIONS];
-};
-
-__attribute__((format(printf, 2, 3))) static void
-violated(struct check *check, const char *format, ...)
-{
-	va_list args;
-
-	check->bad++;
-	if (!check->out)
-		return;
-	fprintf(check->out, "uzsmalloc: pool %s: ", check->pool->name);
-	va_start(args, format);
-	vfprintf(check->out, format, args);
-	va_end(args);
-	fputc('\n', check->out);
-}
+#include "kernel/reuse.h"
+#include "profile.h"
 
 static void report_text(void *arg, const char *text)
 {
@@ -68,158 +39,9 @@ static void report_text(void *arg, const char *text)
 			check->pool->name, text);
 }
 
-/* I5. Return: can the chain be walked? */
-static bool check_chain(struct check *check, const struct size_class *class,
-			const struct zspage *zspage)
-{
-	const struct zs_pool *pool = check->pool;
-	struct zpdesc *zpdesc = zspage->first_zpdesc;
-	unsigned int n = 0;
-
-	for (; zpdesc && n < class->pages_per_zspage;
-	     zpdesc = get_next_zpdesc(zpdesc)) {
-		unsigned int start = n << pool->page_shift;
-		unsigned int offset =
-			DIV_ROUND_UP(start, class->size) * class->size - start;
-
-		if (zpdesc->zspage != zspage)
-			violated(
-				check,
-				"I5: class %u: page %u of zspage %p belongs to zspage %p",
-				class->index, n, (const void *)zspage,
-				(void *)zpdesc->zspage);
-		if (zpdesc->first_obj_offset != offset)
-			violated(
-				check,
-				"I5: class %u: first object of page %u at %u, not %u",
-				class->index, n, zpdesc->first_obj_offset,
-				offset);
-		if (!(page_flags(zpdesc_page(zpdesc)) & PG_movable))
-			violated(
-				check,
-				"I5: class %u: page %u of zspage %p is not movable",
-				class->index, n, (const void *)zspage);
-		n++;
-	}
-	if (n == class->pages_per_zspage && !zpdesc)
-		return true;
-	violated(check, "I5: class %u: zspage %p has %s pages than %u",
-		 class->index, (const void *)zspage, zpdesc ? "more" : "fewer",
-		 class->pages_per_zspage);
-	return false;
-}
-
-/* I6 */
-static void check_free_list(struct check *check, const struct size_class *class,
-			    const struct zspage *zspage)
-{
-	unsigned int expected = class->objs_per_zspage - zspage->inuse, n = 0;
-	unsigned long idx = zspage->freeobj;
-
-	/* A list that contains an entry twice never ends: count the entries. */
-	while (idx < class->objs_per_zspage && n <= expected) {
-		unsigned long head = uzs_read_head(
-			uzs_obj_head_at(check->pool, zspage, (unsigned)idx));
-
-		if (head & OBJ_ALLOCATED_TAG) {
-			violated(
-				check,
-				"I6: class %u: object %lu of zspage %p is on the free list, but allocated",
-				class->index, idx, (const void *)zspage);
-			return;
-		}
-		n++;
-		idx = class->huge ? OBJ_NONE
-				  : (head >> OBJ_TAG_BITS) & OBJ_NONE;
-	}
-	if (n != expected || idx != OBJ_NONE)
-		violated(
-			check,
-			"I6: class %u: free list of zspage %p has %u entries%s, not %u",
-			class->index, (const void *)zspage, n,
-			n > expected ? " or more" : "", expected);
-}
-
-/* Locks: needs gate, so that no section goes away. */
-static bool is_section(struct check *check, const struct section *addr)
-{
-	struct zone *zone = &check->pool->zone;
-	const struct section **known =
-		&check->known[(uintptr_t)addr / UZS_SECTION_SIZE %
-			      KNOWN_SECTIONS];
-	struct section *section;
-
-	if (!addr)
-		return false;
-	if (*known == addr)
-		return true;
-	spin_lock(&zone->lock);
-	list_for_each_entry(section, &zone->sections, list)
-		if (section == addr)
-			*known = addr;
-	spin_unlock(&zone->lock);
-	return *known == addr;
-}
-
-/* Is there a word of the handle cache at that address? A program that writes
- * past an object's end may leave any value in the next object's first word. */
-static bool is_handle(struct check *check, unsigned long handle)
-{
-	const struct kmem_cache *cache = &check->pool->handle_cache;
-	const struct zone *zone = &check->pool->zone;
-	const void *addr = (const void *)handle;
-	const struct page *page;
-
-	if (handle % cache->size || !is_section(check, uzs_section_of(addr)))
-		return false;
-	page = virt_to_page(zone, addr);
-	return uzs_page_index(zone, page) >= zone->first &&
-	       (page_flags(page) & PG_SLAB_MASK) == cache->mark;
-}
-
-/* I7 */
-static void check_objects(struct check *check, const struct size_class *class,
-			  struct zspage *zspage)
-{
-	const struct zs_pool *pool = check->pool;
-	unsigned int inuse = 0;
-	struct obj_iter it;
-
-	uzs_obj_iter_start(&it, pool, zspage);
-	do {
-		unsigned long handle = uzs_obj_iter_handle(&it);
-		unsigned long obj = location_to_obj(pool, it.zpdesc, it.idx);
-		unsigned long word;
-
-		if (!handle)
-			continue;
-		inuse++;
-		if (!is_handle(check, handle)) {
-			violated(
-				check,
-				"I7: class %u: object %u of zspage %p has handle %#lx, which is none",
-				class->index, it.idx, (const void *)zspage,
-				handle);
-			continue;
-		}
-		/* It may be a dead word, which is poisoned. */
-		word = uzs_peek_word((const void *)handle);
-		if (word != obj)
-			violated(
-				check,
-				"I7: class %u: object %u of zspage %p has handle %#lx, which leads to obj %#lx, not %#lx",
-				class->index, it.idx, (const void *)zspage,
-				handle, word, obj);
-	} while (uzs_obj_iter_next(&it));
-	if (inuse != zspage->inuse)
-		violated(check,
-			 "I7: class %u: zspage %p has %u objects, recorded %u",
-			 class->index, (const void *)zspage, inuse,
-			 zspage->inuse);
-}
-
 static void check_class(struct check *check, struct size_class *class)
 {
+	const struct profile *profile = check->pool->profile;
 	unsigned long zspages = 0, inuse = 0;
 
 	for (unsigned int g = 0; g < NR_FULLNESS_GROUPS; g++) {
@@ -231,32 +53,29 @@ static void check_class(struct check *check, struct size_class *class)
 			inuse += zspage->inuse;
 			if (zspage->fullness != g ||
 			    uzs_fullness_group(class, zspage->inuse) != g)
-				violated(
+				uzs_violated(
 					check,
 					"I1: class %u: zspage %p with %u of %u objects is in group %u, recorded %u",
 					class->index, (void *)zspage,
 					zspage->inuse, class->objs_per_zspage,
 					g, zspage->fullness);
-			if (!check_chain(check, class, zspage))
-				continue;
-			check_free_list(check, class, zspage);
-			check_objects(check, class, zspage);
+			check->pages +=
+				profile->check_zspage(check, class, zspage);
 		}
 		if (n != class->zspages[g])
-			violated(
+			uzs_violated(
 				check,
 				"I2: class %u: %lu zspages in group %u, recorded %lu",
 				class->index, n, g, class->zspages[g]);
 		zspages += n;
 	}
 	if (zspages * class->objs_per_zspage != class->objs_capacity)
-		violated(check, "I3: class %u: capacity %lu, recorded %lu",
-			 class->index, zspages * class->objs_per_zspage,
-			 class->objs_capacity);
+		uzs_violated(check, "I3: class %u: capacity %lu, recorded %lu",
+			     class->index, zspages * class->objs_per_zspage,
+			     class->objs_capacity);
 	if (inuse != class->objs_inuse)
-		violated(check, "I4: class %u: %lu in use, recorded %lu",
-			 class->index, inuse, class->objs_inuse);
-	check->pages += zspages * class->pages_per_zspage;
+		uzs_violated(check, "I4: class %u: %lu in use, recorded %lu",
+			     class->index, inuse, class->objs_inuse);
 }
 
 void uzs_lock_pool(struct zs_pool *pool)
@@ -264,7 +83,7 @@ void uzs_lock_pool(struct zs_pool *pool)
 	uzs_reuse_lock(pool);
 	mutex_lock(&pool->free_work_lock);
 	uzs_zone_lock_gate(&pool->zone);
-	write_lock(&pool->lock);
+	pool->profile->lock_upper(pool);
 	for (unsigned int i = 0; i < pool->nr_classes; i++)
 		if (uzs_class_is_own(pool, i))
 			spin_lock(&pool->size_class[i]->lock);
@@ -275,7 +94,7 @@ void uzs_unlock_pool(struct zs_pool *pool)
 	for (unsigned int i = 0; i < pool->nr_classes; i++)
 		if (uzs_class_is_own(pool, i))
 			spin_unlock(&pool->size_class[i]->lock);
-	write_unlock(&pool->lock);
+	pool->profile->unlock_upper(pool);
 	mutex_unlock(&pool->zone.gate);
 	mutex_unlock(&pool->free_work_lock);
 	uzs_reuse_unlock(pool);
@@ -304,7 +123,7 @@ static unsigned long count_used_pages(struct zone *zone)
 /* Can pages be on their way back to the zone that no class counts any more? */
 static bool frees_pages_late(const struct zs_pool *pool)
 {
-	return pool->scope->frees_late || pool->reuse.mem ||
+	return !pool->scope || pool->scope->frees_late || pool->reuse.mem ||
 	       READ_ONCE(pool->freed_many) ||
 	       smp_load_acquire(&pool->deferred.mode) == ZS_DEFER_PERCPU;
 }
@@ -328,7 +147,7 @@ static void check_slabs(struct check *check, bool as_is)
 static void check_used_pages(struct check *check)
 {
 	struct zs_pool *pool = check->pool;
-	unsigned long slabs, used;
+	unsigned long pages = pool->user ? 0 : check->pages, slabs, used;
 
 	/* Slabs are added and removed only under their cache's lock. */
 	spin_lock(&pool->handle_cache.lock);
@@ -337,98 +156,11 @@ static void check_used_pages(struct check *check)
 	used = count_used_pages(&pool->zone);
 	spin_unlock(&pool->zspage_cache.lock);
 	spin_unlock(&pool->handle_cache.lock);
-	if (used < check->pages + slabs)
-		violated(
+	if (used < pages + slabs)
+		uzs_violated(
 			check,
 			"I10: %lu pages handed out, %lu in zspages and %lu in slabs",
-			used, check->pages, slabs);
-}
-
-/* Stands for any class: a staged handle has not been looked at yet. */
-#define STAGED_CLASS ZS_MAX_CLASSES
-
-/* Counts the places in which a handle is kept. */
-static unsigned int times_kept(struct zs_pool *pool, unsigned int index,
-			       unsigned long handle)
-{
-	struct reuse_slot *slot;
-	unsigned int times = 0;
-
-	for_each_reuse_slot(slot, &pool->reuse)
-	{
-		if (!slot->held)
-			continue;
-		for (unsigned int i = 0; i < REUSE_STAGED; i++)
-			times += slot->staged[i] == handle;
-		for (unsigned int n = 0;
-		     n < min(slot->stacks[index].nr, REUSE_KEPT); n++)
-			times += slot->stacks[index].handles[n] == handle;
-	}
-	return times;
-}
-
-static void check_kept_handle(struct check *check, unsigned int index,
-			      unsigned long handle)
-{
-	struct zs_pool *pool = check->pool;
-	unsigned int class;
-	unsigned long obj;
-
-	if (!is_handle(check, handle)) {
-		violated(check, "I12: kept handle %#lx is none", handle);
-		return;
-	}
-	/* It may be a dead word, which is poisoned. */
-	obj = uzs_peek_word((const void *)handle);
-	if (!uzs_handle_word_live(pool, obj)) {
-		violated(check, "I12: kept handle %#lx is not live", handle);
-		return;
-	}
-	class = zpdesc_class(pool, obj_to_zpdesc(pool, obj))->index;
-	if (index != STAGED_CLASS && class != index)
-		violated(check, "I12: kept handle %#lx is not of class %u",
-			 handle, index);
-	else if (times_kept(pool, class, handle) != 1)
-		violated(check, "I12: handle %#lx is kept more than once",
-			 handle);
-}
-
-/* I12. Locks: needs those of all reuse slots. */
-static void check_kept(struct check *check)
-{
-	struct zs_pool *pool = check->pool;
-	struct reuse_slot *slot;
-
-	for_each_reuse_slot(slot, &pool->reuse)
-	{
-		unsigned int held = 0;
-
-		for (unsigned int i = 0; i < REUSE_STAGED; i++) {
-			if (!slot->staged[i])
-				continue;
-			held++;
-			check_kept_handle(check, STAGED_CLASS, slot->staged[i]);
-		}
-		for (unsigned int i = 0; i < pool->nr_classes; i++) {
-			const struct reuse_stack *stack = &slot->stacks[i];
-
-			held += stack->nr;
-			if (stack->nr >
-				    uzs_reuse_room(pool, pool->size_class[i]) ||
-			    stack->low > stack->nr) {
-				violated(
-					check,
-					"I12: class %u: %u objects are kept, at least %u of them for long",
-					i, stack->nr, stack->low);
-				return;
-			}
-			for (unsigned int n = 0; n < stack->nr; n++)
-				check_kept_handle(check, i, stack->handles[n]);
-		}
-		if (held != slot->held)
-			violated(check, "I12: %u objects are kept, recorded %u",
-				 held, slot->held);
-	}
+			used, pages, slabs);
 }
 
 unsigned long uzs_check_pool(struct zs_pool *pool,
@@ -449,22 +181,22 @@ unsigned long uzs_check_pool(struct zs_pool *pool,
 	recorded = (unsigned long)READ_ONCE(pool->pages_allocated);
 	if (recorded < check.pages ||
 	    (recorded > check.pages && !frees_pages_late(pool)))
-		violated(&check, "I8: %lu pages in zspages, recorded %lu",
-			 check.pages, recorded);
+		uzs_violated(&check, "I8: %lu pages in zspages, recorded %lu",
+			     check.pages, recorded);
 	if (check.pages > (unsigned long)READ_ONCE(pool->peak_pages))
-		violated(&check, "I8: %lu pages, but never more than %ld",
-			 check.pages, READ_ONCE(pool->peak_pages));
+		uzs_violated(&check, "I8: %lu pages, but never more than %ld",
+			     check.pages, READ_ONCE(pool->peak_pages));
 	if (what->slabs)
 		check_slabs(&check, what->as_is);
 	if (what->zone)
 		check.bad += uzs_zone_check(&pool->zone, report_text, &check);
 	if (what->used_pages)
 		check_used_pages(&check);
-	if (what->kept)
-		check_kept(&check);
+	if (what->kept && pool->profile->check_rest)
+		pool->profile->check_rest(&check);
 	if (idle)
-		violated(&check, "I11: %lu drain callbacks freed no object",
-			 idle);
+		uzs_violated(&check, "I11: %lu drain callbacks freed no object",
+			     idle);
 	return check.bad;
 }
 

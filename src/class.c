@@ -8,8 +8,8 @@
  */
 #include "class.h"
 
-#include "geometry.h"
 #include "lock_order.h"
+#include "profile.h"
 
 struct class_builder {
 	struct zs_pool *pool;
@@ -33,7 +33,8 @@ static void build_class(const struct class_geometry *g, void *arg)
 	class->size = g->size;
 	class->objs_per_zspage = g->objs;
 	class->pages_per_zspage = g->pages;
-	class->huge = g->objs == 1 && g->pages == 1;
+	class->huge = g->huge;
+	class->reciprocal = uzs_reciprocal(g->size);
 	for (int i = 0; i < NR_FULLNESS_GROUPS; i++)
 		INIT_LIST_HEAD(&class->fullness_list[i]);
 	/* The largest size that shares a zspage, handle word included. An
@@ -45,11 +46,26 @@ static void build_class(const struct class_geometry *g, void *arg)
 	b->next++;
 }
 
+static void count_distinct(const struct class_geometry *g, void *arg)
+{
+	unsigned int *n = arg;
+
+	*n += !g->merged;
+}
+
+unsigned int uzs_count_distinct_classes(const struct zs_pool *pool)
+{
+	unsigned int n = 0;
+
+	pool->profile->walk_classes(pool, count_distinct, &n);
+	return n;
+}
+
 void uzs_init_classes(struct zs_pool *pool, struct size_class *mem)
 {
 	struct class_builder b = { pool, mem };
 
-	uzs_walk_geometry(pool, build_class, &b);
+	pool->profile->walk_classes(pool, build_class, &b);
 }
 
 unsigned int uzs_fullness_group(const struct size_class *class,

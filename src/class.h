@@ -5,6 +5,27 @@
 
 #include "types.h"
 
+/* What a profile says of a class index. */
+struct class_geometry {
+	unsigned int index;
+	unsigned int size;
+	unsigned int pages;
+	unsigned int objs;
+	bool merged;
+	bool huge;
+};
+unsigned int uzs_count_distinct_classes(const struct zs_pool *pool);
+/* Division by multiplication: x / d is x * reciprocal(d) >> 44, for x below 4 MiB
+ * and d from 16 to 4 MiB. */
+#define UZS_RECIPROCAL_SHIFT 44
+static inline u64 uzs_reciprocal(u64 d)
+{
+	return (((u64)1 << UZS_RECIPROCAL_SHIFT) + d - 1) / d;
+}
+static inline unsigned int uzs_divide(u64 x, u64 reciprocal)
+{
+	return (unsigned int)(x * reciprocal >> UZS_RECIPROCAL_SHIFT);
+}
 /* Builds the class table. `mem` is zeroed and has room for the distinct
  * classes. */
 void uzs_init_classes(struct zs_pool *pool, struct size_class *mem);

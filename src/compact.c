@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* compact.c - moves objects together so that whole zspages become empty. Owns
- * the right to compact and the counters.
+/* compact.c - empties zspages: which ones, and into which. Moving the objects is
+ * the profile's. Owns the right to compact and the counters.
  *
- * Kernel origin: mm/zsmalloc.c zs_compact, __zs_compact, migrate_zspage,
- * isolate_src_zspage, isolate_dst_zspage, putback_zspage, zs_shrinker_count,
- * zs_shrinker_scan; differs: measures how long class->lock is held;
- * uzs_compact_for_memory passes over zspages that are being read (K5).
- * Locks: takes compact_lock, pool->lock (write), then class->lock; tries
- * zspage->lock. Sleeps: to wait for compact_lock, never under the others.
+ * Kernel origin: mm/zsmalloc.c zs_compact, __zs_compact, isolate_src_zspage,
+ * isolate_dst_zspage, putback_zspage, zs_shrinker_count, zs_shrinker_scan;
+ * differs: measures how long class->lock is held; uzs_compact_for_memory passes
+ * over zspages that are being read (K5).
+ * Locks: takes compact_lock, then what the profile locks to move objects of a
+ * class. Sleeps: to wait for compact_lock, never under the others.
  * Guarantees:
  *  K1 needs no memory.
  *  K2 moves objects only while that frees at least one zspage.
@@ -23,63 +23,58 @@
 #include "class.h"
 #include "compat/os.h"
 #include "jobs.h"
-#include "object.h"
-#include "zspage.h"
+#include "profile.h"
 
-/* The locks that the compaction of one class holds, and since when. */
-struct compaction {
-	struct zs_pool *pool;
-	struct size_class *class;
-	u64 since; /* ns */
-	unsigned long objs_moved;
-};
-
-static void compaction_lock(struct compaction *c)
+static void lock(struct compaction *c)
 {
-	write_lock(&c->pool->lock);
-	spin_lock(&c->class->lock);
+	c->pool->profile->compact_lock(c);
+	c->bytes = 0;
 	c->since = uzs_clock_ns();
 }
 
-static void compaction_unlock(struct compaction *c)
+static void unlock(struct compaction *c)
 {
 	long held = (long)(uzs_clock_ns() - c->since);
 
-	spin_unlock(&c->class->lock);
-	write_unlock(&c->pool->lock);
+	c->pool->profile->compact_unlock(c);
 	uzs_atomic_max_long(&c->pool->stat.compact_hold_ns_max, held);
 }
 
 /* Takes out the latest zspage of the fullest group that has one. Locks: needs
  * class->lock. */
-static struct zspage *isolate_dst_zspage(struct size_class *class)
+static struct zspage *isolate_dst_zspage(struct compaction *c)
 {
+	const struct profile *p = c->pool->profile;
+
 	for (int group = ZS_INUSE_RATIO_99; group >= ZS_INUSE_RATIO_10;
 	     group--) {
-		struct zspage *zspage = list_first_entry_or_null(
-			&class->fullness_list[group], struct zspage, list);
+		struct zspage *zspage;
 
-		if (zspage) {
-			uzs_remove_zspage(class, zspage);
+		list_for_each_entry(zspage, &c->class->fullness_list[group],
+				    list) {
+			if (p->take_target && !p->take_target(c, zspage))
+				continue;
+			uzs_remove_zspage(c->class, zspage);
 			return zspage;
 		}
 	}
 	return NULL;
 }
 
-/* Takes out the latest zspage of the emptiest group that has one, locked for
- * writing. If it is being read: NULL, or with pass_over the next zspage that is
- * not. Locks: needs class->lock. */
-static struct zspage *isolate_src_zspage(struct size_class *class,
-					 bool pass_over)
+/* Takes out the latest zspage of the emptiest group that has one, reserved. If
+ * it is being read: NULL, or with pass_over the next zspage that is not. Locks:
+ * needs class->lock. */
+static struct zspage *isolate_src_zspage(struct compaction *c, bool pass_over)
 {
+	struct size_class *class = c->class;
+
 	for (int group = ZS_INUSE_RATIO_10; group <= ZS_INUSE_RATIO_99;
 	     group++) {
 		struct zspage *zspage;
 
 		list_for_each_entry(zspage, &class->fullness_list[group],
 				    list) {
-			if (pin_write_trylock(&zspage->lock)) {
+			if (c->pool->profile->take_source(c, zspage)) {
 				uzs_remove_zspage(class, zspage);
 				return zspage;
 			}
@@ -92,15 +87,17 @@ static struct zspage *isolate_src_zspage(struct size_class *class,
 
 /* Takes out a zspage that is being read, the latest of the fullest group that
  * has one. Objects can only be moved into it. Locks: needs class->lock. */
-static struct zspage *isolate_pinned_zspage(struct size_class *class)
+static struct zspage *isolate_pinned_zspage(struct compaction *c)
 {
+	struct size_class *class = c->class;
+
 	for (int group = ZS_INUSE_RATIO_99; group >= ZS_INUSE_RATIO_10;
 	     group--) {
 		struct zspage *zspage;
 
 		list_for_each_entry(zspage, &class->fullness_list[group],
 				    list) {
-			if (!pin_readers(&zspage->lock))
+			if (!c->pool->profile->is_pinned(zspage))
 				continue;
 			uzs_remove_zspage(class, zspage);
 			return zspage;
@@ -120,101 +117,67 @@ static unsigned int putback_zspage(struct size_class *class,
 	return group;
 }
 
-/* Prefetch distance: the handle word is fetched this many objects early. Handle
- * words lie anywhere, and only the object's first word leads to its own. */
-#define AHEAD 8
-
-/* Prefetches the handle word of the iterator's object. Return: is there another
- * object? */
-static bool fetch_handle(struct obj_iter *it)
-{
-	__builtin_prefetch((void *)uzs_obj_iter_handle(it), 1);
-	return uzs_obj_iter_next(it);
-}
-
-/* Moves objects, lowest index first, until `src` is empty or `dst` full. */
-static void migrate_zspage(struct compaction *c, struct zspage *dst,
-			   struct zspage *src)
-{
-	struct zs_pool *pool = c->pool;
-	struct obj_iter it, ahead;
-	bool more = true;
-
-	uzs_obj_iter_start(&it, pool, src);
-	ahead = it;
-	for (int i = 0; i < AHEAD && more; i++)
-		more = fetch_handle(&ahead);
-	do {
-		unsigned long handle = uzs_obj_iter_handle(&it);
-		unsigned long from, to;
-
-		more = more && fetch_handle(&ahead);
-		if (!handle)
-			continue;
-		from = handle_to_obj(handle);
-		to = uzs_obj_malloc(pool, c->class, dst, handle);
-		uzs_obj_copy(pool, c->class, to, from);
-		record_obj(handle, to);
-		uzs_obj_free(pool, c->class, src, from, false);
-		c->objs_moved++;
-	} while (src->inuse && dst->inuse < c->class->objs_per_zspage &&
-		 uzs_obj_iter_next(&it));
-}
-
 /* Return: pages freed. */
 static unsigned long compact_class(struct zs_pool *pool,
 				   struct size_class *class, bool pass_over)
 {
+	const struct profile *p = pool->profile;
 	struct compaction c = { .pool = pool, .class = class };
 	struct zspage *dst = NULL;
 	unsigned long freed = 0;
-	bool kick = false;
 
-	compaction_lock(&c);
+	pass_over |= p->pass_over;
+	if (p->compact_begin)
+		p->compact_begin(&c);
+	lock(&c);
 	while (uzs_freeable_pages(class)) {
 		struct zspage *src;
 		unsigned int group;
 
 		if (!dst)
-			dst = isolate_dst_zspage(class);
+			dst = isolate_dst_zspage(&c);
 		if (!dst)
 			break;
-		src = isolate_src_zspage(class, pass_over);
+		src = isolate_src_zspage(&c, pass_over);
 		if (!src && pass_over) {
 			/* All zspages left are being read: fill one of these
 			 * from dst. (Or their readers have ended.) */
 			putback_zspage(class, dst);
-			dst = isolate_pinned_zspage(class);
+			dst = isolate_pinned_zspage(&c);
 			if (!dst)
-				dst = isolate_dst_zspage(class);
+				dst = isolate_dst_zspage(&c);
 			if (dst)
-				src = isolate_src_zspage(class, pass_over);
+				src = isolate_src_zspage(&c, pass_over);
 		}
 		if (!src)
 			break;
-		migrate_zspage(&c, dst, src);
+		p->move(&c, dst, src);
 		group = putback_zspage(class, src);
-		pin_write_unlock(&src->lock);
+		if (p->source_done)
+			p->source_done(&c, src);
 		if (group == ZS_INUSE_RATIO_0) {
-			kick |= !uzs_free_zspage(pool, class, src);
+			p->free_source(&c, src);
 			freed += class->pages_per_zspage;
 		}
 		if (dst->inuse == class->objs_per_zspage ||
-		    rwlock_is_contended(&pool->lock)) {
+		    (p->take_target && !p->take_target(&c, dst)) ||
+		    p->should_break(&c)) {
 			putback_zspage(class, dst);
 			dst = NULL;
-			compaction_unlock(&c);
+			unlock(&c);
 			cond_resched();
-			compaction_lock(&c);
+			lock(&c);
 		}
 	}
 	if (dst)
 		putback_zspage(class, dst);
-	compaction_unlock(&c);
+	unlock(&c);
+	if (p->compact_end)
+		p->compact_end(&c);
 
 	uzs_count(&pool->stat.objs_moved, c.objs_moved);
 	uzs_count(&pool->stat.bytes_moved, c.objs_moved * class->size);
-	if (kick)
+	if (c.kick)
 		uzs_kick_free(pool);
 	return freed;
 }
@@ -225,6 +188,8 @@ static unsigned long compact_pool(struct zs_pool *pool, bool pass_over)
 	unsigned long freed = 0;
 
 	uzs_assert_held(&pool->compact_lock);
+	if (pool->profile->free_kept)
+		pool->profile->free_kept(pool);
 	for (unsigned int i = pool->nr_classes; i-- > 0;) {
 		struct size_class *class = pool->size_class[i];
 

@@ -12,9 +12,8 @@
 
 #include "compat/os.h"
 #include "defer_common.h"
-#include "free_many.h"
+#include "free.h"
 #include "lock_order.h"
-#include "scope.h"
 
 /* Handles taken out of the array at once. */
 #define DRAIN_BATCH 64
@@ -89,7 +88,7 @@ bool uzs_array_drain(struct zs_pool *pool, u64 until)
 	while (n < DRAIN_BATCH && d->tail < d->head && d->tail < until)
 		handles[n++] = ring[d->tail++ & (d->capacity - 1)];
 	spin_unlock(&d->lock);
-	uzs_fetch_objects(pool, handles, n);
+	uzs_fetch_many(pool, handles, n);
 	/* One by one, as the scope frees, like the series of April. */
 	for (unsigned int i = 0; i < n; i++)
 		uzs_free_one(pool, handles[i]);

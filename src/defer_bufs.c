@@ -14,7 +14,7 @@
 #include "class.h"
 #include "compat/os.h"
 #include "defer_common.h"
-#include "free_many.h"
+#include "free.h"
 #include "lock_order.h"
 
 static struct defer_buf *take_reserve(struct deferred *d)

@@ -23,10 +23,10 @@
 #include "defer_array.h"
 #include "defer_bufs.h"
 #include "defer_common.h"
+#include "free.h"
 #include "harden.h"
+#include "kernel/reuse.h"
 #include "lock_order.h"
-#include "reuse.h"
-#include "scope.h"
 #include "words.h"
 
 /* For threads that may run beside zs_pool_enable_deferred_free: a thread that
@@ -195,6 +195,8 @@ void zs_free_deferred_flush(struct zs_pool *pool)
 	bool more = true;
 	u64 until;
 
+	if (pool->profile->free_kept)
+		pool->profile->free_kept(pool);
 	uzs_reuse_flush(pool);
 	uzs_harden_tell_noted(pool);
 	if (!note_queued(pool, mode, &until))
@@ -226,18 +228,18 @@ bool uzs_deferred_flush_for_memory(struct zs_pool *pool)
 {
 	struct deferred *d = &pool->deferred;
 	enum zs_defer_mode mode = mode_of(d);
-	bool any = false;
+	bool any = pool->profile->free_kept && pool->profile->free_kept(pool);
 	u64 until;
 
 	uzs_assert_held(&d->drain_lock);
 	/* With own callbacks: the caller may hold a lock that his drain takes,
 	 * and his values are not handles. These are not drained here. */
 	if (!uzs_deferred_has_queued(pool))
-		return false;
+		return any;
 	if (mode == ZS_DEFER_REUSE)
 		return uzs_reuse_flush(pool);
 	if (!note_queued(pool, mode, &until))
-		return false;
+		return any;
 	while (drain_some(pool, mode, until))
 		any = true;
 	return any;

@@ -18,7 +18,8 @@
 #include "class.h"
 #include "deferred.h"
 #include "harden.h"
-#include "reuse.h"
+#include "kernel/reuse.h"
+#include "profile.h"
 
 void zs_fork_prepare(struct zs_pool *pool)
 {
@@ -26,6 +27,8 @@ void zs_fork_prepare(struct zs_pool *pool)
 	uzs_lock_pool(pool);
 	uzs_slab_fork_prepare(&pool->handle_cache);
 	uzs_slab_fork_prepare(&pool->zspage_cache);
+	if (pool->profile->lock_lower)
+		pool->profile->lock_lower(pool);
 	uzs_zone_lock_all(&pool->zone);
 	uzs_deferred_fork_prepare(pool);
 	uzs_workqueue_fork_hold(&pool->wq);
@@ -38,6 +41,8 @@ void zs_fork_parent(struct zs_pool *pool)
 {
 	uzs_workqueue_fork_parent(&pool->wq);
 	uzs_zone_unlock_all(&pool->zone);
+	if (pool->profile->unlock_lower)
+		pool->profile->unlock_lower(pool);
 	uzs_slab_fork_parent(&pool->zspage_cache);
 	uzs_slab_fork_parent(&pool->handle_cache);
 	uzs_unlock_pool(pool);
@@ -55,7 +60,7 @@ void zs_fork_child(struct zs_pool *pool)
 	for (unsigned int i = 0; i < pool->nr_classes; i++)
 		if (uzs_class_is_own(pool, i))
 			spin_lock_renew(&pool->size_class[i]->lock);
-	rwlock_renew(&pool->lock);
+	pool->profile->renew(pool);
 	mutex_renew(&pool->free_work_lock);
 	/* The threads that had these do not exist in the child. */
 	mutex_renew(&pool->compact_lock);

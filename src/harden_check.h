@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* harden_check.h - checks wide handles, inline: a call at each begin and end of
- * a read would cost as much as the check. For harden.c and object.c.
+ * a read would cost as much as the check. For harden.c and the profiles.
  */
 #ifndef UZS_HARDEN_CHECK_H
 #define UZS_HARDEN_CHECK_H
@@ -49,29 +49,11 @@ static __always_inline bool is_word(const struct zs_pool *pool,
 		      mark_of(pool, handle));
 }
 
-/* Prefetches what the caller looks at next. That saves most of what the check
- * costs. The obj is not checked yet and may be any number, so only addresses
- * are computed from it. */
-static __always_inline void fetch(const struct zs_pool *pool,
-				  unsigned long handle)
-{
-	unsigned long obj = uzs_peek_word((const void *)handle);
-	const struct zpdesc *zpdesc = obj_to_zpdesc(pool, obj);
-	unsigned long class = obj >> pool->obj_class_shift &
-			      pool->obj_class_mask;
-
-	__builtin_prefetch(zpdesc);
-	/* Other scopes do not have the class in the obj. */
-	if (!pool->obj_class_mask || class >= pool->nr_classes)
-		return;
-	__builtin_prefetch((char *)zpdesc_address(pool, zpdesc) +
-			   obj_page_offset(pool, pool->size_class[class],
-					   obj_to_index(pool, obj)));
-}
-
-/* A read begins. Return: 0, or what is wrong. */
-UZS_CHECK unsigned int pin_handle(const struct zs_pool *pool,
-				  unsigned long handle)
+/* A read begins. fetch prefetches what the caller looks at next: that saves most
+ * of what the check costs. Return: 0, or what is wrong. */
+UZS_CHECK unsigned int
+pin_handle(const struct zs_pool *pool, unsigned long handle,
+	   void (*fetch)(const struct zs_pool *pool, unsigned long handle))
 {
 	u32 use;
 

@@ -9,8 +9,7 @@
  */
 #include "jobs.h"
 
-#include "class.h"
-#include "zspage.h"
+#include "profile.h"
 
 /* Delay of the give-back job. Memory that becomes free is often wanted again
  * soon, or its neighbours become free too. So a little later there is less to
@@ -35,42 +34,14 @@ void uzs_kick_give_back(struct zs_pool *pool)
 			   GIVE_BACK_DELAY_NS);
 }
 
-/* Frees the zspages of one class that wait in group 0. The class is a
- * parameter, because it cannot be read from a zspage: migration may just
- * replace its first page. Locks: needs free_work_lock. */
-static unsigned long free_empty_of_class(struct zs_pool *pool,
-					 struct size_class *class)
-{
-	struct zspage *zspage, *next;
-	unsigned long n = 0;
-	LIST_HEAD(empty);
-
-	spin_lock(&class->lock);
-	list_splice_init(&class->fullness_list[ZS_INUSE_RATIO_0], &empty);
-	spin_unlock(&class->lock);
-	list_for_each_entry_safe(zspage, next, &empty, list) {
-		uzs_lock_zspage(zspage);
-		spin_lock(&class->lock);
-		uzs_withdraw_zspage(class, zspage);
-		uzs_release_zspage(pool, class, zspage);
-		spin_unlock(&class->lock);
-		n++;
-	}
-	return n;
-}
-
 unsigned long uzs_free_empty_zspages(struct zs_pool *pool)
 {
-	unsigned long n = 0;
+	unsigned long n;
 
+	if (!pool->profile->free_empty)
+		return 0;
 	mutex_lock(&pool->free_work_lock);
-	for (unsigned int i = 0; i < pool->nr_classes; i++) {
-		struct size_class *class = pool->size_class[i];
-
-		if (uzs_class_is_own(pool, i) &&
-		    READ_ONCE(class->zspages[ZS_INUSE_RATIO_0]))
-			n += free_empty_of_class(pool, class);
-	}
+	n = pool->profile->free_empty(pool);
 	uzs_count(&pool->stat.zspages_async_freed, n);
 	/* Count before the lock is dropped: a thread that waits for it reads
 	 * this. */
@@ -86,6 +57,9 @@ static void give_back_free_pages(struct work_struct *work)
 
 	mutex_lock(&pool->zone.trim_lock);
 	uzs_zone_give_back(&pool->zone, pool->zone.retained, true);
+	if (pool->profile->give_back)
+		pool->profile->give_back(pool,
+					 uzs_zone_retained_left(&pool->zone));
 	/* Count before the lock is dropped: a thread that waits for it reads
 	 * this. */
 	uzs_count(&pool->give_backs, 1);

@@ -44,7 +44,9 @@ enum lock_rank {
 				    * same; sleeps */
 	RANK_POOL = 50, /* pool->lock: handle -> obj (read: use it, write: move
 			 * the object) */
+	RANK_SLOT = 55, /* user profile: a slot's lock: what a CPU keeps */
 	RANK_CLASS = 60, /* class->lock: fullness lists, inuse, free lists */
+	RANK_RUNS = 70, /* user profile: runs->lock: free runs */
 	/* zspage->lock has no rank. It guards contents (read: pin; write: only
 	 * tried) */
 	RANK_ALLOC = UZS_RANK_ALLOC, /* compat: slab caches and zone */

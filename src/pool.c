@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* pool.c - owns the life of a pool, and zs_malloc. (zs_free is in scope.c.)
+/* pool.c - owns the life of a pool, and zs_malloc. (zs_free is in free.c.)
  *
- * Kernel origin: mm/zsmalloc.c zs_create_pool, zs_destroy_pool, zs_malloc;
- * differs: options, a pool's memory is one mapping, destroying a pool frees
+ * Kernel origin: mm/zsmalloc.c zs_create_pool, zs_destroy_pool; differs:
+ * options, profiles, a pool's memory is one mapping, destroying a pool frees
  * what is live.
  * Locks: by function. Sleeps: yes, never under pool->lock or class->lock.
  * Guarantees:
@@ -15,19 +15,15 @@
 #include "class.h"
 #include "compat/os.h"
 #include "deferred.h"
-#include "geometry.h"
 #include "handle.h"
 #include "harden.h"
 #include "jobs.h"
+#include "kernel/scope.h"
 #include "lock_order.h"
-#include "migrate.h"
+#include "profile.h"
 #include "relief.h"
-#include "reuse.h"
-#include "scope.h"
-#include "zspage.h"
 
 #define DEFAULT_PAGE_SIZE 4096u
-#define DEFAULT_CHAIN_SIZE 8u
 #define DEFAULT_RETAINED ((size_t)4 << 20)
 
 #define STRING_(x) #x
@@ -37,6 +33,38 @@ const char *zs_version(void)
 {
 	return STRING(ZS_VERSION_MAJOR) "." STRING(ZS_VERSION_MINOR) "." STRING(
 		ZS_VERSION_PATCH);
+}
+
+/* ---- profiles ------------------------------------------------------------ */
+
+static const struct profile *find_profile(enum zs_profile id)
+{
+	switch (id) {
+	case ZS_PROFILE_DEFAULT:
+	case ZS_PROFILE_KERNEL:
+		return &uzs_kernel_profile;
+	case ZS_PROFILE_USER:
+#if UINTPTR_MAX > UINT32_MAX
+		return &uzs_user_profile;
+#else
+		break;
+#endif
+	}
+	return NULL;
+}
+
+enum zs_profile zs_profile(const struct zs_pool *pool)
+{
+	return pool->profile->id;
+}
+
+const char *zs_profile_name(enum zs_profile id)
+{
+	const struct profile *profile = find_profile(id);
+
+	if (id == ZS_PROFILE_DEFAULT)
+		return "default";
+	return profile ? profile->name : NULL;
 }
 
 /* ---- life --------------------------------------------------------------- */
@@ -50,6 +78,7 @@ static int read_options(const struct zs_pool_options *theirs,
 	const size_t first_version =
 		offsetof(struct zs_pool_options, retained_bytes) +
 		sizeof(theirs->retained_bytes);
+	const struct profile *profile;
 	size_t size;
 
 	*o = defaults;
@@ -60,13 +89,17 @@ static int read_options(const struct zs_pool_options *theirs,
 		for (size_t i = sizeof(*o); i < size; i++)
 			if (((const char *)theirs)[i])
 				return E2BIG;
-		memcpy(o, theirs,
-		       size < sizeof(*o) ? first_version : sizeof(*o));
+		memcpy(o, theirs, min(size, sizeof(*o)));
 	}
+	profile = find_profile(o->profile);
+	if (!profile)
+		return EINVAL;
 	if (!o->page_size)
 		o->page_size = DEFAULT_PAGE_SIZE;
 	if (!o->chain_size)
-		o->chain_size = DEFAULT_CHAIN_SIZE;
+		o->chain_size = profile->chain_size;
+	if (o->defer == ZS_DEFER_DEFAULT)
+		o->defer = profile->defer;
 	if (!o->retained_bytes)
 		o->retained_bytes = DEFAULT_RETAINED;
 	if (!is_power_of_2(o->page_size) ||
@@ -74,7 +107,7 @@ static int read_options(const struct zs_pool_options *theirs,
 	    o->page_size > 1u << ZS_MAX_PAGE_SHIFT ||
 	    o->chain_size < ZS_MIN_CHAIN_SIZE ||
 	    o->chain_size > ZS_MAX_CHAIN_SIZE || !uzs_is_scope(o->lock_scope) ||
-	    (unsigned int)o->defer > ZS_DEFER_REUSE ||
+	    (unsigned int)o->defer > ZS_DEFER_REUSE || o->unused ||
 	    o->flags & ~(ZS_POOL_NO_WORKER | ZS_POOL_HARDENED))
 		return EINVAL;
 	return 0;
@@ -83,6 +116,7 @@ static int read_options(const struct zs_pool_options *theirs,
 /* The parts of a pool's own mapping, in order. */
 struct layout {
 	size_t classes;
+	size_t profile;
 	size_t zone_slots;
 	size_t handle_magazines;
 	size_t zspage_magazines;
@@ -94,10 +128,15 @@ static void plan_layout(const struct zs_pool *pool, struct layout *l)
 {
 	const size_t line = 128;
 
-	l->classes = ALIGN(sizeof(struct zs_pool), line);
-	l->zone_slots = l->classes + ALIGN(uzs_count_distinct_classes(pool) *
-						   sizeof(struct size_class),
-					   line);
+	l->classes =
+		ALIGN(sizeof(struct zs_pool) +
+			      pool->nr_classes * sizeof(struct size_class *),
+		      line);
+	l->profile = l->classes + ALIGN(uzs_count_distinct_classes(pool) *
+						sizeof(struct size_class),
+					line);
+	l->zone_slots =
+		l->profile + ALIGN(pool->profile->state_bytes(pool), line);
 	l->handle_magazines = l->zone_slots + ALIGN(uzs_zone_bytes(), line);
 	l->zspage_magazines = l->handle_magazines +
 			      ALIGN(pool->hardened ? uzs_slab_guarded_bytes()
@@ -134,16 +173,13 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 		.page_shift = pool->page_shift,
 		.limit = o->memory_limit ? o->memory_limit - l->end : 0,
 		.retained = o->retained_bytes,
-		.movable = &uzs_movable_ops,
+		.movable = pool->profile->movable,
 	};
 	char *mem = (char *)pool;
 
-	uzs_set_scope(pool, uzs_find_scope(pool, o->lock_scope));
 	pool->memory_limit = o->memory_limit;
 	pool->meta_bytes = l->end;
 	uzs_init_classes(pool, (struct size_class *)(mem + l->classes));
-	rwlock_init(&pool->lock);
-	lock_set_rank(&pool->lock, RANK_POOL);
 	uzs_zone_init(&pool->zone, mem + l->zone_slots, &zo);
 	uzs_harden_init(pool, o);
 	init_handles(pool, l);
@@ -154,21 +190,20 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 	mutex_init(&pool->free_work_lock);
 	lock_set_rank(&pool->free_work_lock.spin, RANK_FREE_WORK);
 	uzs_jobs_init(pool);
+	pool->profile->init(pool, mem + l->profile, o);
 	uzs_workqueue_init(&pool->wq, !(o->flags & ZS_POOL_NO_WORKER),
 			   pool->name);
 }
 
 /* Bytes that suffice to store one object of any size: the pool's mapping, a
- * section of each kind, the longest zspage (in whole pages of the OS), a slab
- * of each kind. What caches, per-CPU lists and the deferred queue hold besides
+ * section and a slab for its handle, and what its zspage needs. What caches, per-CPU lists and the deferred queue hold besides
  * is freed when there is no memory. */
 static size_t least_bytes(const struct zs_pool *pool, const struct layout *l)
 {
 	struct zone_options zo = { .page_shift = pool->page_shift };
 
-	return l->end + 2 * uzs_zone_min_bytes(&zo) +
-	       ALIGN((size_t)pool->chain_size * pool->page_size,
-		     uzs_os_page_size()) +
+	return l->end + uzs_zone_min_bytes(&zo) +
+	       pool->profile->least_bytes(pool) +
 	       (pool->hardened ? uzs_zone_keep_leaf_bytes() : 0);
 }
 
@@ -184,10 +219,11 @@ struct zs_pool *zs_create_pool_with(const char *name,
 		errno = err;
 		return NULL;
 	}
+	geometry.profile = find_profile(o.profile);
 	geometry.page_size = o.page_size;
 	geometry.chain_size = o.chain_size;
 	geometry.hardened = (o.flags & ZS_POOL_HARDENED) != 0;
-	uzs_set_geometry(&geometry);
+	geometry.profile->set_geometry(&geometry);
 	plan_layout(&geometry, &l);
 	geometry.least_bytes = least_bytes(&geometry, &l);
 	if (o.memory_limit &&
@@ -219,30 +255,9 @@ struct zs_pool *zs_create_pool(const char *name)
 	return zs_create_pool_with(name, NULL);
 }
 
-/* Frees every zspage of a class, with all live objects. Return: how many were
- * live. Nobody else may use the pool. */
-static unsigned long destroy_class(struct zs_pool *pool,
-				   struct size_class *class)
-{
-	unsigned long live = class->objs_inuse;
-	struct zspage *zspage, *next;
-
-	for (int g = 0; g < NR_FULLNESS_GROUPS; g++)
-		list_for_each_entry_safe(zspage, next, &class->fullness_list[g],
-					 list) {
-			zspage->inuse = 0;
-			uzs_lock_zspage(zspage);
-			spin_lock(&class->lock);
-			uzs_withdraw_zspage(class, zspage);
-			spin_unlock(&class->lock);
-			uzs_release_zspage(pool, class, zspage);
-		}
-	return live;
-}
-
 unsigned long zs_destroy_pool(struct zs_pool *pool)
 {
-	unsigned long live = 0, leaked;
+	unsigned long live, leaked;
 
 	if (!pool)
 		return 0;
@@ -250,9 +265,7 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 		uzs_harden_tell_unended(pool, __func__);
 	uzs_deferred_flush_all(pool);
 	uzs_workqueue_destroy(&pool->wq);
-	for (unsigned int i = 0; i < pool->nr_classes; i++)
-		if (uzs_class_is_own(pool, i))
-			live += destroy_class(pool, pool->size_class[i]);
+	live = pool->profile->destroy(pool);
 	uzs_slab_destroy(&pool->zspage_cache);
 	uzs_slab_destroy(&pool->handle_cache);
 	uzs_deferred_destroy(pool);
@@ -265,48 +278,6 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 
 /* ---- objects ------------------------------------------------------------ */
 
-static unsigned long try_malloc(struct zs_pool *pool, size_t size, gfp_t gfp)
-{
-	struct size_class *class;
-	struct zspage *zspage;
-	unsigned long handle;
-
-	class = pool->size_class[uzs_class_index(pool, size + ZS_HANDLE_SIZE)];
-	if (pool->reuse.mem) {
-		handle = uzs_reuse_take(pool, class);
-		if (likely(handle))
-			return handle;
-	}
-	handle = uzs_alloc_handle(pool, gfp);
-	if (unlikely(!handle))
-		return (unsigned long)-ENOMEM;
-
-	spin_lock(&class->lock);
-	zspage = uzs_find_zspage(class);
-	if (likely(zspage)) {
-		record_obj(handle, uzs_obj_malloc(pool, class, zspage, handle));
-		uzs_fix_fullness_group(class, zspage);
-		uzs_add(&class->objs_inuse, 1);
-		spin_unlock(&class->lock);
-		return handle;
-	}
-	spin_unlock(&class->lock);
-
-	/* Does not look again for a zspage, although others may have freed or
-	 * made one meanwhile. */
-	zspage = uzs_alloc_zspage(pool, class, gfp);
-	if (unlikely(!zspage)) {
-		uzs_free_handle(pool, handle);
-		return (unsigned long)-ENOMEM;
-	}
-	spin_lock(&class->lock);
-	record_obj(handle, uzs_obj_malloc(pool, class, zspage, handle));
-	uzs_publish_zspage(pool, class, zspage);
-	uzs_add(&class->objs_inuse, 1);
-	spin_unlock(&class->lock);
-	return handle;
-}
-
 /* freed_late, give_backs: the pool's counters before the try that failed. */
 static __attribute__((noinline, cold)) unsigned long
 malloc_for_want(struct zs_pool *pool, size_t size, unsigned long freed_late,
@@ -317,7 +288,7 @@ malloc_for_want(struct zs_pool *pool, size_t size, unsigned long freed_late,
 
 	uzs_relief_start(&relief, pool, freed_late, give_backs);
 	while (handle == (unsigned long)-ENOMEM && uzs_relief_next(&relief))
-		handle = try_malloc(pool, size, GFP_GROW);
+		handle = pool->profile->malloc(pool, size, GFP_GROW);
 	uzs_relief_end(&relief);
 	return handle;
 }
@@ -329,11 +300,12 @@ unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp, int nid)
 	(void)nid;
 	if (unlikely(!size || (gfp != GFP_KERNEL && gfp != GFP_NOWAIT)))
 		return (unsigned long)-EINVAL;
-	if (unlikely(size > pool->page_size))
+	if (unlikely(size > pool->max_size))
 		return (unsigned long)-ENOSPC;
 	freed_late = READ_ONCE(pool->freed_late);
 	give_backs = READ_ONCE(pool->give_backs);
-	handle = try_malloc(pool, size, gfp == GFP_NOWAIT ? gfp : GFP_GROW);
+	handle = pool->profile->malloc(pool, size,
+				       gfp == GFP_NOWAIT ? gfp : GFP_GROW);
 	if (unlikely(handle == (unsigned long)-ENOMEM)) {
 		/* Another thread may have needed what this call had in hand. */
 		uzs_count(&pool->give_backs, 1);

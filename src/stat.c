@@ -12,9 +12,9 @@
 #include "class.h"
 #include "compat/fault.h"
 #include "deferred.h"
-#include "geometry.h"
-#include "reuse.h"
-#include "zspage.h"
+#include "kernel/reuse.h"
+#include "profile.h"
+#include "words.h"
 
 #define SIZE_OF_VERSION_1(type, last) \
 	(offsetof(type, last) + sizeof(((type *)NULL)->last))
@@ -36,7 +36,7 @@ size_t zs_huge_class_size(struct zs_pool *pool)
 
 unsigned int zs_lookup_class_index(struct zs_pool *pool, unsigned int size)
 {
-	return pool->size_class[uzs_class_index(pool, size)]->index;
+	return pool->size_class[pool->profile->class_index(pool, size)]->index;
 }
 
 unsigned int zs_class_count(const struct zs_pool *pool)
@@ -46,7 +46,7 @@ unsigned int zs_class_count(const struct zs_pool *pool)
 
 enum zs_lock_scope zs_pool_scope(const struct zs_pool *pool)
 {
-	return pool->scope->id;
+	return pool->scope ? pool->scope->id : ZS_SCOPE_DEFAULT;
 }
 
 /* Copies a structure to a caller whose version of it may be older. */
@@ -59,11 +59,20 @@ static void copy_sized(void *to, const void *from, size_t size,
 	       n);
 }
 
+/* Objects that were freed, and still count as in use. */
+static unsigned long nr_kept(struct zs_pool *pool,
+			     const struct size_class *class)
+{
+	return pool->profile->nr_kept ? pool->profile->nr_kept(pool, class) : 0;
+}
+
 int zs_pool_info(struct zs_pool *pool, struct zs_pool_info *info)
 {
 	struct zs_pool_info i = { 0 };
 	struct zone *zone = &pool->zone;
 	struct zone_stat z;
+	struct profile_memory own_sections = { 0 };
+	unsigned long kept = 0;
 	size_t own;
 
 	if (info->struct_size <
@@ -81,19 +90,23 @@ int zs_pool_info(struct zs_pool *pool, struct zs_pool_info *info)
 		       READ_ONCE(pool->zspage_cache.nr_slabs);
 	own = pool->meta_bytes + uzs_deferred_bytes(pool) +
 	      READ_ONCE(zone->keep_bytes);
-	i.bytes_mapped = z.bytes_mapped + own;
-	i.bytes_resident = z.bytes_resident + own;
-	i.bytes_free = z.bytes_free;
+	if (pool->profile->memory)
+		pool->profile->memory(pool, &own_sections);
+	i.bytes_mapped = z.bytes_mapped + own_sections.mapped + own;
+	i.bytes_resident = z.bytes_resident + own_sections.resident + own;
+	i.bytes_free = z.bytes_free + own_sections.free;
 
 	for (unsigned int n = 0; n < pool->nr_classes; n++) {
 		struct size_class *class = pool->size_class[n];
 
 		if (!uzs_class_is_own(pool, n))
 			continue;
+		kept += nr_kept(pool, class);
 		i.objs_inuse += READ_ONCE(class->objs_inuse);
 		i.objs_capacity += READ_ONCE(class->objs_capacity);
 		i.freeable_pages += uzs_freeable_pages(class);
 	}
+	i.objs_inuse -= min(kept, i.objs_inuse);
 	i.compactions = READ_ONCE(pool->stat.compactions);
 	i.pages_compacted = READ_ONCE(pool->stat.pages_compacted);
 	i.objs_moved = READ_ONCE(pool->stat.objs_moved);
@@ -116,8 +129,11 @@ int zs_pool_info(struct zs_pool *pool, struct zs_pool_info *info)
 }
 
 /* Locks: takes class->lock. */
-static void read_class(struct size_class *class, struct zs_class_info *i)
+static void read_class(struct zs_pool *pool, struct size_class *class,
+		       struct zs_class_info *i)
 {
+	unsigned long kept;
+
 	i->index = class->index;
 	i->size = class->size;
 	i->pages_per_zspage = class->pages_per_zspage;
@@ -126,7 +142,8 @@ static void read_class(struct size_class *class, struct zs_class_info *i)
 	spin_lock(&class->lock);
 	memcpy(i->zspages, class->zspages, sizeof(i->zspages));
 	i->objs_capacity = class->objs_capacity;
-	i->objs_inuse = class->objs_inuse;
+	kept = nr_kept(pool, class);
+	i->objs_inuse = class->objs_inuse - min(kept, class->objs_inuse);
 	i->freeable_pages = uzs_freeable_pages(class);
 	spin_unlock(&class->lock);
 	i->pages_used =
@@ -143,7 +160,7 @@ int zs_class_info(struct zs_pool *pool, unsigned int index,
 		return -EINVAL;
 	if (index >= pool->nr_classes)
 		return -ERANGE;
-	read_class(pool->size_class[index], &i);
+	read_class(pool, pool->size_class[index], &i);
 	copy_sized(info, &i, sizeof(i), info->struct_size);
 	return 0;
 }
@@ -181,7 +198,7 @@ int zs_print_classes(struct zs_pool *pool, FILE *out)
 
 		if (!uzs_class_is_own(pool, n))
 			continue;
-		read_class(pool->size_class[n], &i);
+		read_class(pool, pool->size_class[n], &i);
 		fprintf(out, " %5u %5u ", i.index, i.size);
 		print_figures(out, &i, true);
 		for (int g = 0; g < NR_FULLNESS_GROUPS; g++)
@@ -231,16 +248,12 @@ struct class_copy {
 	unsigned long n;
 };
 
-static void copy_zspage(const struct zs_pool *pool, struct class_copy *copy,
+static void copy_zspage(const struct zs_pool *pool,
+			const struct size_class *class, struct class_copy *copy,
 			struct zspage *zspage)
 {
-	const struct size_class *class = zspage_class(pool, zspage);
 	unsigned long at = copy->n * class->objs_per_zspage;
-	unsigned long *handles = copy->handles + at;
-	unsigned int *links = copy->links + at;
-	unsigned int idx = zspage->freeobj;
 	struct zs_zspage_info *info = &copy->infos[copy->n++];
-	struct obj_iter it;
 
 	*info = (struct zs_zspage_info){
 		.class_index = class->index,
@@ -248,21 +261,11 @@ static void copy_zspage(const struct zs_pool *pool, struct class_copy *copy,
 		.inuse = zspage->inuse,
 		.objs = class->objs_per_zspage,
 		.pages = class->pages_per_zspage,
-		.handles = handles,
-		.free_list = links,
+		.handles = copy->handles + at,
+		.free_list = copy->links + at,
 	};
-	uzs_obj_iter_start(&it, pool, zspage);
-	do {
-		handles[it.idx] = uzs_obj_iter_handle(&it);
-	} while (uzs_obj_iter_next(&it));
-	for (unsigned int i = zspage->inuse; i < info->objs; i++) {
-		*links++ = idx;
-		if (!class->huge)
-			idx = (uzs_read_head(
-				       uzs_obj_head_at(pool, zspage, idx)) >>
-			       OBJ_TAG_BITS) &
-			      OBJ_NONE;
-	}
+	pool->profile->copy_zspage(pool, class, zspage, copy->handles + at,
+				   copy->links + at);
 }
 
 /* False if the class has grown beyond the room. Locks: takes class->lock. */
@@ -277,7 +280,7 @@ static bool copy_class(const struct zs_pool *pool, struct size_class *class,
 	fits = class->objs_capacity / class->objs_per_zspage <= copy->room;
 	for (int g = 0; fits && g < NR_FULLNESS_GROUPS; g++)
 		list_for_each_entry(zspage, &class->fullness_list[g], list)
-			copy_zspage(pool, copy, zspage);
+			copy_zspage(pool, class, copy, zspage);
 	spin_unlock(&class->lock);
 	return fits;
 }

@@ -8,7 +8,7 @@
 #include "trim.h"
 
 #include "jobs.h"
-#include "migrate.h"
+#include "profile.h"
 
 size_t uzs_trim_locked(struct zs_pool *pool)
 {
@@ -17,10 +17,12 @@ size_t uzs_trim_locked(struct zs_pool *pool)
 
 	uzs_assert_held(&zone->trim_lock);
 	kmem_cache_shrink(&pool->handle_cache);
-	uzs_compact_zspage_slabs(pool);
+	pool->profile->trim(pool);
 	kmem_cache_shrink(&pool->zspage_cache);
 	uzs_zone_compact(zone);
 	uzs_zone_give_back(zone, 0, true);
+	if (pool->profile->give_back)
+		pool->profile->give_back(pool, 0);
 	uzs_count(&pool->give_backs, 1);
 	/* At a limit, moving pages already gives some back. */
 	return READ_ONCE(zone->bytes_given_back) - before;

@@ -105,8 +105,25 @@ _Static_assert(offsetof(struct zpdesc, zspage) ==
  * one, and so that two fit into a cache line: 32 bytes on 64-bit. */
 struct zspage {
 	struct list_head list; /* fullness list; guard: class->lock */
-	struct zpdesc *first_zpdesc; /* guard: as zpdesc->next */
-	pinlock_t lock; /* rd: contents are used, wr: contents move */
+	union {
+		struct zpdesc *first_zpdesc; /* guard: as zpdesc->next */
+		/* user profile; guard: class->lock. map: the free objects, where
+		 * they fit; else mark: objects from here on were never used */
+		u64 map;
+		u16 mark;
+	};
+	union {
+		pinlock_t lock; /* rd: contents are used, wr: contents move */
+		/* user profile; guard: class->lock, or runs->lock while it is
+		 * free */
+		struct {
+			u32 warm : 9; /* pages, from the first, that have
+				       * memory */
+			u32 class : 10; /* index; const while it is in use */
+			u32 passed : 13; /* compaction that left objects in
+					  * it */
+		};
+	};
 	/* guard of all three: class->lock */
 	u32 inuse : OBJ_BITS; /* objects allocated */
 	u32 freeobj : OBJ_BITS; /* head of the free list, or OBJ_NONE */
@@ -124,6 +141,10 @@ struct size_class {
 	unsigned int objs_per_zspage;
 	unsigned int pages_per_zspage;
 	bool huge;
+	/* user profile: how many movers are in the class, so that slots must not
+	 * be used for it; guard: lock to write, atomic */
+	u8 moving;
+	u64 reciprocal; /* of size, for the user profile */
 	spinlock_t lock __aligned(64);
 	/* guard: lock to write; read relaxed by the shrinker and statistics */
 	unsigned long objs_capacity;
@@ -145,9 +166,15 @@ struct lock_scope {
 	bool (*free)(struct zs_pool *pool, unsigned long handle);
 };
 
+struct profile;
+struct user_pool;
+
 struct zs_pool {
 	/* constant after creation */
 	char name[64];
+	const struct profile *profile;
+	struct user_pool *user; /* user profile only, else NULL */
+	size_t max_size; /* bytes of the largest object */
 	unsigned int page_size; /* bytes */
 	unsigned int page_shift;
 	unsigned int chain_size; /* pages */
@@ -159,6 +186,7 @@ struct zs_pool {
 	unsigned int nr_classes; /* class indices */
 	unsigned int huge_class_size; /* bytes */
 	bool hardened; /* looks for misuse */
+	bool quick_refs; /* user profile, and nothing to check */
 	bool wide; /* handles are struct wide_handle */
 	const struct lock_scope *scope;
 	struct reuse reuse; /* seldom changed, except age_work */
@@ -167,8 +195,6 @@ struct zs_pool {
 	size_t least_bytes; /* needed to hold an object of any size, without
 			     * what deferral takes */
 	struct harden harden;
-	struct size_class *size_class[ZS_MAX_CLASSES];
-
 	/* handle -> obj. rd: the object stays where it is until its zspage is
 	 * pinned or its class is locked; wr: objects or pages move. */
 	rwlock_t lock __aligned(64);
@@ -212,6 +238,7 @@ struct zs_pool {
 	struct work_struct give_back_work; /* gives memory back to the OS */
 	struct deferred deferred;
 	struct workqueue_struct wq;
+	struct size_class *size_class[]; /* const; nr_classes entries */
 };
 
 #endif

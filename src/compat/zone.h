@@ -318,6 +318,18 @@ static inline bool uzs_zone_wants_give_back(struct zone *zone)
 {
 	return unlikely(READ_ONCE(zone->give_back) == UZS_GIVE_BACK_WANTED);
 }
+/* For users that have other memory to give back as well. */
+static inline void uzs_zone_want_give_back(struct zone *zone)
+{
+	WRITE_ONCE(zone->give_back, (u32)UZS_GIVE_BACK_WANTED);
+}
+/* Bytes of what is to be retained that the zone's own free pages leave. */
+static inline size_t uzs_zone_retained_left(const struct zone *zone)
+{
+	size_t own = READ_ONCE(zone->nr_warm) << zone->page_shift;
+
+	return zone->retained - min(own, zone->retained);
+}
 static inline void uzs_zone_give_back_queued(struct zone *zone)
 {
 	WRITE_ONCE(zone->give_back, (u32)UZS_GIVE_BACK_QUEUED);

@@ -7,8 +7,8 @@
 
 #include "test_util.h"
 
-#include "geometry.h"
-#include "words.h"
+#include "kernel/geometry.h"
+#include "kernel/obj.h"
 
 #define MODEL_OBJS 4096
 

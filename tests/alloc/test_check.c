@@ -8,8 +8,8 @@
 #include "test_objects.h"
 
 #include "class.h"
-#include "words.h"
-#include "zspage.h"
+#include "kernel/obj.h"
+#include "kernel/zspage.h"
 
 #define NR_OBJS 500
 #define OBJ_SIZE 700u

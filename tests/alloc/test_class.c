@@ -7,7 +7,8 @@
 #include "test_util.h"
 
 #include "class.h"
-#include "geometry.h"
+#include "kernel/geometry.h"
+#include "profile.h"
 
 /* A geometry and its class table, and nothing else of a pool. */
 struct table {
@@ -29,6 +30,7 @@ static struct table make_table(unsigned int page_size, unsigned int chain_size)
 	struct table t;
 
 	t.pool = zeroed(sizeof(*t.pool));
+	t.pool->profile = &uzs_kernel_profile;
 	t.pool->page_size = page_size;
 	t.pool->chain_size = chain_size;
 	uzs_set_geometry(t.pool);

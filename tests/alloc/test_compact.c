@@ -14,8 +14,8 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "geometry.h"
-#include "words.h"
+#include "kernel/geometry.h"
+#include "kernel/obj.h"
 
 #define OBJS 17u
 #define PAGES 5u

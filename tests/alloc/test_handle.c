@@ -6,7 +6,7 @@
 
 #include "compat/fault.h"
 #include "handle.h"
-#include "words.h"
+#include "kernel/obj.h"
 
 static int compare(const void *a, const void *b)
 {

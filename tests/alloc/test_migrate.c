@@ -5,15 +5,15 @@
  *
  * Whole, as both parts look at the same pages before and after.
  */
-#include "migrate.h"
+#include "kernel/migrate.h"
 #include "test_layout.h"
 #include "test_objects.h"
 
 #include <sched.h>
 
 #include "class.h"
-#include "geometry.h"
-#include "words.h"
+#include "kernel/geometry.h"
+#include "kernel/obj.h"
 
 #define MAX_OBJS (1u << OBJ_BITS)
 

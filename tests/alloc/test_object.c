@@ -6,9 +6,9 @@
 #include "test_util.h"
 
 #include "class.h"
-#include "geometry.h"
-#include "object.h"
-#include "words.h"
+#include "kernel/geometry.h"
+#include "kernel/access.h"
+#include "kernel/obj.h"
 
 static const struct {
 	unsigned int page_size, chain_size;

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "compat/fault.h"
-#include "words.h"
+#include "kernel/obj.h"
 
 /* Threads of the process. A joined thread's entry can outlive it by a
  * moment: waits for that to pass. */

@@ -6,7 +6,7 @@
  */
 #include "test_system.h"
 
-#include "migrate.h"
+#include "kernel/migrate.h"
 #include "test_reuse.h"
 
 #include <errno.h>

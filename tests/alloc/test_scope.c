@@ -6,8 +6,8 @@
  * the free is to stop, and looks around.
  */
 #include "class.h"
-#include "scope.h"
-#include "zspage.h"
+#include "kernel/scope.h"
+#include "kernel/zspage.h"
 #include "test_defer.h"
 #include "test_layout.h"
 

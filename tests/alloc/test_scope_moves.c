@@ -7,9 +7,9 @@
  */
 #include "class.h"
 #include "handle.h"
-#include "migrate.h"
-#include "object.h"
-#include "zspage.h"
+#include "kernel/migrate.h"
+#include "kernel/access.h"
+#include "kernel/zspage.h"
 #include "test_defer.h"
 
 /* A zspage with a full neighbour, in a class of several pages. */

@@ -7,7 +7,7 @@
 
 #include <sched.h>
 
-#include "words.h"
+#include "kernel/obj.h"
 
 /* After a large free the worker gives back what is beyond retained_bytes,
  * soon and by itself; without one, zs_drain does it. */

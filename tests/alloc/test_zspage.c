@@ -10,9 +10,9 @@
 
 #include "compat/fault.h"
 #include "class.h"
-#include "geometry.h"
-#include "words.h"
-#include "zspage.h"
+#include "kernel/geometry.h"
+#include "kernel/obj.h"
+#include "kernel/zspage.h"
 
 static const struct {
 	unsigned int page_size, chain_size;

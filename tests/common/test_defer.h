@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "compat/fault.h"
-#include "free_many.h"
-#include "geometry.h"
-#include "reuse.h"
-#include "words.h"
+#include "free.h"
+#include "kernel/geometry.h"
+#include "kernel/reuse.h"
+#include "kernel/obj.h"
 
 /* ---- variants ------------------------------------------------------------ */
 

@@ -7,7 +7,7 @@
 
 #include "test_util.h"
 
-#include "words.h"
+#include "kernel/obj.h"
 
 static inline struct zspage *zspage_of(struct zs_pool *pool,
 				       unsigned long handle)

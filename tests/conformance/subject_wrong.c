@@ -18,8 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "geometry.h"
-#include "words.h"
+#include "kernel/geometry.h"
+#include "kernel/obj.h"
 #include "subject_uzs.h"
 
 #define HELD (&subject_uzs[0])

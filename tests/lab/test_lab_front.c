@@ -252,7 +252,7 @@ static void test_call_is_shown_before_its_step(void **state)
 	snprintf(expected, sizeof(expected),
 		 "test_lab_front.c:%d (object.c:", line_of_call);
 	assert_non_null(strstr(text, expected));
-	assert_non_null(strstr(text, " src/object.c:"));
+	assert_non_null(strstr(text, " src/kernel/access.c:"));
 	free(text);
 }
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "geometry.h"
+#include "kernel/geometry.h"
 #include "tools/variants.h"
 
 static void explore(const struct lab_scenario *s,

@@ -11,8 +11,8 @@
  * usage: test_scope_proofs [PATTERN]: the proofs whose names match, * and ?.
  */
 #include "class.h"
-#include "object.h"
-#include "zspage.h"
+#include "kernel/access.h"
+#include "kernel/zspage.h"
 #include "proof.h"
 
 #include "compat/checked/lockstat.h"

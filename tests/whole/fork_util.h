@@ -10,7 +10,7 @@
 
 #include <pthread.h>
 
-#include "words.h"
+#include "kernel/obj.h"
 
 #define CHILD_SECONDS 60
 

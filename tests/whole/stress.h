@@ -10,7 +10,7 @@
 
 #include <pthread.h>
 
-#include "words.h"
+#include "kernel/obj.h"
 
 #define MAX_THREADS 8
 #define MAX_OWN 400

@@ -10,7 +10,7 @@
 #include <limits.h>
 
 #include "compat/fault.h"
-#include "words.h"
+#include "kernel/obj.h"
 
 #define ERR(e) ((unsigned long)(long)-(e))
 

@@ -4,7 +4,7 @@
  * preparing both. A callback may call its own pool. What holds up one pool for
  * long holds up no other.
  */
-#include "zspage.h"
+#include "kernel/zspage.h"
 #include "test_defer.h"
 
 #include <setjmp.h>

@@ -5,10 +5,10 @@
  *
  * A failure prints how to repeat it alone: UZS_TEST_MODEL, see m_repeat().
  */
-#include "migrate.h"
+#include "kernel/migrate.h"
 #include "model.h"
 
-#include "words.h"
+#include "kernel/obj.h"
 #include "subject_uzs.h"
 
 #define NR_LOCKED 4

@@ -21,16 +21,16 @@
  *     dropped. So a thread that has had every slot's lock knows that all that
  *     was kept before is freed or allocated again.
  */
-#include "reuse.h"
+#include "kernel/reuse.h"
 
 #include <string.h>
 
 #include "class.h"
 #include "compat/os.h"
-#include "free_many.h"
+#include "kernel/free_many.h"
 #include "harden.h"
 #include "lock_order.h"
-#include "scope.h"
+#include "kernel/scope.h"
 
 /* Pages of objects of one class that are kept for a CPU, at most. */
 #define KEPT_PAGES 4u

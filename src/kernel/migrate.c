@@ -14,12 +14,12 @@
  *  M2 no reader or writer of an object sees the page while it is copied: they
  *     resolve handles under pool->lock and pin the zspage.
  */
-#include "migrate.h"
+#include "kernel/migrate.h"
 
 #include <string.h>
 
 #include "compat/os.h"
-#include "words.h"
+#include "kernel/obj.h"
 
 static struct zs_pool *zone_pool(struct zone *zone)
 {

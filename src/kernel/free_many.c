@@ -7,13 +7,13 @@
  * Locks: takes pool->lock (read) if the scope needs it to find the class, then
  * class->lock. No page is freed under class->lock, in any scope. Sleeps: no.
  */
-#include "free_many.h"
+#include "kernel/free_many.h"
 
 #include "handle.h"
 #include "harden.h"
 #include "jobs.h"
 #include "lock_order.h"
-#include "scope.h"
+#include "kernel/scope.h"
 
 /* Bytes that one prefetch brings in, at least. */
 #define FETCH_STEP 64u
@@ -150,8 +150,8 @@ void uzs_free_same_class(struct zs_pool *pool, const unsigned long *handles,
 	uzs_kick_give_back(pool);
 }
 
-void uzs_free_many(struct zs_pool *pool, const unsigned long *handles,
-		   unsigned int n)
+void uzs_kernel_free_many(struct zs_pool *pool, const unsigned long *handles,
+			  unsigned int n)
 {
 	unsigned long sorted[BATCH];
 
@@ -169,33 +169,4 @@ void uzs_free_many(struct zs_pool *pool, const unsigned long *handles,
 		free_runs(pool, next, nr);
 	}
 	uzs_kick_give_back(pool);
-}
-
-size_t zs_free_many(struct zs_pool *pool, const unsigned long handles[],
-		    size_t n)
-{
-	/* What was claimed and is not freed is lost to a child of a fork. */
-	unsigned int most = pool->hardened ? RUN_MAX : BATCH;
-	unsigned long batch[BATCH];
-	size_t freed = 0;
-
-	/* Before the first lock: who has all locks sees it. */
-	if (unlikely(!READ_ONCE(pool->freed_many)))
-		WRITE_ONCE(pool->freed_many, true);
-	for (size_t i = 0; i < n;) {
-		unsigned int nr = 0;
-
-		for (; i < n && nr < most; i++) {
-			if (unlikely(uzs_no_handle(handles[i])))
-				continue;
-			if (unlikely(pool->hardened) &&
-			    !uzs_harden_claim(pool, handles[i], false,
-					      __func__))
-				continue;
-			batch[nr++] = handles[i];
-		}
-		uzs_free_many(pool, batch, nr);
-		freed += nr;
-	}
-	return freed;
 }

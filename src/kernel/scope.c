@@ -25,10 +25,9 @@
  *
  * A new scope is one function and one entry of the table `scopes`.
  */
-#include "scope.h"
+#include "kernel/scope.h"
 
 #include "handle.h"
-#include "harden.h"
 #include "jobs.h"
 #include "lock_order.h"
 
@@ -201,7 +200,7 @@ void uzs_set_scope(struct zs_pool *pool, const struct lock_scope *scope)
 
 /* ---- zs_free ---------------------------------------------------------------- */
 
-void uzs_free_one(struct zs_pool *pool, unsigned long handle)
+void uzs_kernel_free(struct zs_pool *pool, unsigned long handle)
 {
 	bool kick;
 
@@ -213,14 +212,4 @@ void uzs_free_one(struct zs_pool *pool, unsigned long handle)
 	if (unlikely(kick))
 		uzs_kick_free(pool);
 	uzs_kick_give_back(pool);
-}
-
-void zs_free(struct zs_pool *pool, unsigned long handle)
-{
-	if (unlikely(uzs_no_handle(handle)))
-		return;
-	if (unlikely(pool->hardened) &&
-	    !uzs_harden_claim(pool, handle, false, __func__))
-		return;
-	uzs_free_one(pool, handle);
 }

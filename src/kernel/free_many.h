@@ -9,8 +9,8 @@
 void uzs_fetch_objects(struct zs_pool *pool, const unsigned long *handles,
 		       unsigned int n);
 /* Frees many handles. Holds class->lock over runs of the same class. */
-void uzs_free_many(struct zs_pool *pool, const unsigned long *handles,
-		   unsigned int n);
+void uzs_kernel_free_many(struct zs_pool *pool, const unsigned long *handles,
+			  unsigned int n);
 /* The same for handles that are all of one class. */
 void uzs_free_same_class(struct zs_pool *pool, const unsigned long *handles,
 			 unsigned int n);

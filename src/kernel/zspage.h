@@ -4,7 +4,7 @@
 #ifndef UZS_ZSPAGE_H
 #define UZS_ZSPAGE_H
 
-#include "words.h"
+#include "kernel/obj.h"
 
 struct zspage *uzs_alloc_zspage(struct zs_pool *pool, struct size_class *class,
 				gfp_t gfp);
@@ -29,6 +29,9 @@ bool uzs_detach_zspage(struct size_class *class, struct zspage *zspage);
 /* Detaches and releases. */
 bool uzs_free_zspage(struct zs_pool *pool, struct size_class *class,
 		     struct zspage *zspage);
+/* Frees the zspages that became empty while one of their pages was locked.
+ * Locks: needs free_work_lock. Return: how many. */
+unsigned long uzs_kernel_free_empty(struct zs_pool *pool);
 unsigned long uzs_obj_malloc(struct zs_pool *pool, struct size_class *class,
 			     struct zspage *zspage, unsigned long handle);
 /* Puts an object at the head of the free list. fetch: prefetch what the

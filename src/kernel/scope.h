@@ -4,8 +4,8 @@
 #define UZS_SCOPE_H
 
 #include "class.h"
-#include "words.h"
-#include "zspage.h"
+#include "kernel/obj.h"
+#include "kernel/zspage.h"
 
 /* The scope for an option. Where the obj word has no room for the class index,
  * another scope than the one asked for. */
@@ -15,9 +15,8 @@ const struct lock_scope *uzs_find_scope(const struct zs_pool *pool,
 bool uzs_is_scope(enum zs_lock_scope id);
 /* Lays out the obj word. */
 void uzs_set_scope(struct zs_pool *pool, const struct lock_scope *scope);
-/* zs_free, for a handle that is the caller's to free. In hardened pools the
- * caller has claimed it. */
-void uzs_free_one(struct zs_pool *pool, unsigned long handle);
+/* Frees an object and its handle, in the pool's scope. */
+void uzs_kernel_free(struct zs_pool *pool, unsigned long handle);
 /* The class of a live handle. Takes pool->lock if the scope needs it. */
 struct size_class *uzs_class_of(struct zs_pool *pool, unsigned long handle);
 

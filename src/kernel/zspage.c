@@ -21,7 +21,7 @@
  *  P3 page locks taken by uzs_trylock_zspage or uzs_lock_zspage are held until
  *     each page is reset.
  */
-#include "zspage.h"
+#include "kernel/zspage.h"
 
 #include "class.h"
 
@@ -255,6 +255,46 @@ bool uzs_free_zspage(struct zs_pool *pool, struct size_class *class,
 		return false;
 	uzs_release_zspage(pool, class, zspage);
 	return true;
+}
+
+/* ---- zspages that became empty while one of their pages was locked ------- */
+
+/* Frees the zspages of one class that wait in group 0. The class is a
+ * parameter, because it cannot be read from a zspage: migration may just
+ * replace its first page. Locks: needs free_work_lock. */
+static unsigned long free_empty_of_class(struct zs_pool *pool,
+					 struct size_class *class)
+{
+	struct zspage *zspage, *next;
+	unsigned long n = 0;
+	LIST_HEAD(empty);
+
+	spin_lock(&class->lock);
+	list_splice_init(&class->fullness_list[ZS_INUSE_RATIO_0], &empty);
+	spin_unlock(&class->lock);
+	list_for_each_entry_safe(zspage, next, &empty, list) {
+		uzs_lock_zspage(zspage);
+		spin_lock(&class->lock);
+		uzs_withdraw_zspage(class, zspage);
+		uzs_release_zspage(pool, class, zspage);
+		spin_unlock(&class->lock);
+		n++;
+	}
+	return n;
+}
+
+unsigned long uzs_kernel_free_empty(struct zs_pool *pool)
+{
+	unsigned long n = 0;
+
+	for (unsigned int i = 0; i < pool->nr_classes; i++) {
+		struct size_class *class = pool->size_class[i];
+
+		if (uzs_class_is_own(pool, i) &&
+		    READ_ONCE(class->zspages[ZS_INUSE_RATIO_0]))
+			n += free_empty_of_class(pool, class);
+	}
+	return n;
 }
 
 /* ---- objects --------------------------------------------------------------- */

@@ -7,7 +7,7 @@
  * size and chain size are the pool's.
  * Locks: none. Sleeps: no.
  */
-#include "geometry.h"
+#include "kernel/geometry.h"
 
 unsigned int uzs_pages_per_zspage(unsigned int size, unsigned int page_size,
 				  unsigned int chain_size)
@@ -32,6 +32,7 @@ void uzs_set_geometry(struct zs_pool *pool)
 	unsigned int delta = pool->page_size >> ZS_SIZE_CLASS_SHIFT;
 
 	pool->page_shift = ilog2(pool->page_size);
+	pool->max_size = pool->page_size;
 	pool->obj_index_bits = (unsigned int)BITS_PER_LONG -
 			       (MAX_ADDRESS_BITS - pool->page_shift);
 	pool->min_alloc_size =
@@ -58,25 +59,11 @@ void uzs_walk_geometry(const struct zs_pool *pool,
 		g.pages = uzs_pages_per_zspage(g.size, pool->page_size,
 					       pool->chain_size);
 		g.objs = g.pages * pool->page_size / g.size;
+		g.huge = g.objs == 1 && g.pages == 1;
 		g.merged = g.pages == last.pages && g.objs == last.objs;
 		fn(&g, arg);
 		last = g;
 	}
-}
-
-static void count_distinct(const struct class_geometry *g, void *arg)
-{
-	unsigned int *n = arg;
-
-	*n += !g->merged;
-}
-
-unsigned int uzs_count_distinct_classes(const struct zs_pool *pool)
-{
-	unsigned int n = 0;
-
-	uzs_walk_geometry(pool, count_distinct, &n);
-	return n;
 }
 
 unsigned int uzs_class_index(const struct zs_pool *pool, size_t size)

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* profile.h - the seam between what all pools have in common and what a profile
+ * is: its words, its zspages, how objects are reached, freed and moved. A pool's
+ * profile is one table of functions. A public call goes through it once.
+ *
+ * Common are: arguments and options, classes and their fullness lists, the
+ * order in which compaction empties zspages, deferral, the worker, the limit,
+ * statistics, walks, check, fork.
+ */
+#ifndef UZS_PROFILE_H
+#define UZS_PROFILE_H
+
+#include "types.h"
+
+/* On 32-bit only the kernel's: an address, a class and pins need 64 bits. */
+extern const struct profile uzs_kernel_profile;
+#if UINTPTR_MAX > UINT32_MAX
+extern const struct profile uzs_user_profile;
+#endif
+
+struct class_geometry;
+struct check;
+
+/* The compaction of one class. */
+struct compaction {
+	struct zs_pool *pool;
+	struct size_class *class;
+	u64 since; /* ns; when the locks were taken */
+	size_t bytes; /* moved since then */
+	unsigned int nr; /* number of this compaction, for zspages to note */
+	unsigned long objs_moved;
+	bool kick; /* zspages are left to the async free work */
+	bool no_memory; /* the limit leaves none for cold pages */
+};
+
+/* Memory that a profile has beside the zone, bytes. It counts for the limit. */
+struct profile_memory {
+	size_t mapped;
+	size_t resident;
+	size_t free; /* resident and free */
+};
+
+/* Functions that may be NULL have nothing to do then; all others are set. */
+struct profile {
+	enum zs_profile id;
+	const char *name; /* for texts */
+	/* Defaults of options that are 0. */
+	unsigned int chain_size; /* pages */
+	enum zs_defer_mode defer;
+	const struct movable_operations *movable; /* of its pages */
+
+	/* ---- life. set_geometry fills in what follows from page_size and
+	 * chain_size, in a pool of which only these are known. */
+	void (*set_geometry)(struct zs_pool *pool);
+	/* Walks the class indices, largest first. */
+	void (*walk_classes)(const struct zs_pool *pool,
+			     void (*fn)(const struct class_geometry *geometry,
+					void *arg),
+			     void *arg);
+	/* The class index of an object of `size` bytes, its first word
+	 * included. */
+	unsigned int (*class_index)(const struct zs_pool *pool, size_t size);
+	/* Bytes of zeroed memory that the profile needs in the pool's own
+	 * mapping. */
+	size_t (*state_bytes)(const struct zs_pool *pool);
+	/* Bytes that one object of any size needs, in zspages. */
+	size_t (*least_bytes)(const struct zs_pool *pool);
+	/* The pool is complete but for the profile's part. Cannot fail. */
+	void (*init)(struct zs_pool *pool, void *state,
+		     const struct zs_pool_options *o);
+	/* Frees every object. Return: how many were live. Nobody else uses the
+	 * pool. */
+	unsigned long (*destroy)(struct zs_pool *pool);
+
+	/* ---- objects. Arguments are checked, except the lengths; in hardened
+	 * pools a handle that is to be freed is claimed. */
+	/* Return: a handle, or -ENOMEM as unsigned long. No locks held. */
+	unsigned long (*malloc)(struct zs_pool *pool, size_t size, gfp_t gfp);
+	/* Frees the object and the handle. */
+	void (*free)(struct zs_pool *pool, unsigned long handle);
+	void (*free_many)(struct zs_pool *pool, const unsigned long *handles,
+			  unsigned int n);
+	/* Prefetches what freeing these handles will touch. Needs no locks. May
+	 * be NULL. */
+	void (*fetch_many)(struct zs_pool *pool, const unsigned long *handles,
+			   unsigned int n);
+	/* As the public calls; `call` is the name that misuse is told with. */
+	void *(*read_begin)(struct zs_pool *pool, unsigned long handle,
+			    size_t len, void *local_copy, const char *call);
+	unsigned int (*read_sg_begin)(struct zs_pool *pool,
+				      unsigned long handle, struct iovec iov[2],
+				      size_t len, const char *call);
+	void (*read_end)(struct zs_pool *pool, unsigned long handle,
+			 const char *call);
+	int (*write)(struct zs_pool *pool, unsigned long handle,
+		     const void *data, size_t len, const char *call);
+	size_t (*room)(struct zs_pool *pool, unsigned long handle,
+		       const char *call);
+
+	/* ---- compaction of one class; compact.c has the order of calls. lock
+	 * keeps all others away from the class's lists. begin and end enclose
+	 * it all, without locks; both may be NULL. */
+	void (*compact_begin)(struct compaction *c);
+	void (*compact_lock)(struct compaction *c);
+	void (*compact_unlock)(struct compaction *c);
+	void (*compact_end)(struct compaction *c);
+	/* Does it pass over zspages that are no source now? If not, it leaves the
+	 * class; for want of memory it passes over them in any case. */
+	bool pass_over;
+	/* May objects be moved out of this zspage now? If so, it is reserved for
+	 * that until source_done. */
+	bool (*take_source)(struct compaction *c, struct zspage *zspage);
+	/* May objects be moved into this zspage? NULL: always. */
+	bool (*take_target)(struct compaction *c, struct zspage *zspage);
+	/* Do readers keep it where it is, so that it is no source? */
+	bool (*is_pinned)(const struct zspage *zspage);
+	/* Moves objects until src is empty, dst is full, or the locks have been
+	 * held for long. */
+	void (*move)(struct compaction *c, struct zspage *dst,
+		     struct zspage *src);
+	void (*source_done)(struct compaction *c,
+			    struct zspage *src); /* or NULL */
+	/* Frees an empty zspage, or notes it to be freed later. */
+	void (*free_source)(struct compaction *c, struct zspage *src);
+	/* Should the locks be dropped for a moment? */
+	bool (*should_break)(const struct compaction *c);
+
+	/* ---- memory; all may be NULL, but trim */
+	/* Frees objects that were freed and are kept for the next allocation.
+	 * Return: were there any? */
+	bool (*free_kept)(struct zs_pool *pool);
+	/* Frees zspages that became empty, and could not be freed then. Return:
+	 * how many. */
+	unsigned long (*free_empty)(struct zs_pool *pool);
+	/* Moves what keeps memory in use, before a trim. Locks: needs
+	 * trim_lock. */
+	void (*trim)(struct zs_pool *pool);
+	/* Gives the profile's free memory beyond `target` bytes back to the OS.
+	 * Locks: needs trim_lock. Return: bytes. */
+	size_t (*give_back)(struct zs_pool *pool, size_t target);
+
+	/* ---- looks */
+	/* Objects of a class that count as in use, but were freed; relaxed. May
+	 * be NULL. */
+	unsigned long (*nr_kept)(struct zs_pool *pool,
+				 const struct size_class *class);
+	/* May be NULL. */
+	void (*memory)(struct zs_pool *pool, struct profile_memory *m);
+	/* Checks a zspage that is in a class's list. Return: its pages. */
+	unsigned long (*check_zspage)(struct check *check,
+				      const struct size_class *class,
+				      struct zspage *zspage);
+	/* Checks what else the profile has; may be NULL. */
+	void (*check_rest)(struct check *check);
+	/* Fills in the arrays that zs_for_each_zspage shows. Locks: needs
+	 * class->lock. */
+	void (*copy_zspage)(const struct zs_pool *pool,
+			    const struct size_class *class,
+			    struct zspage *zspage, unsigned long *handles,
+			    unsigned int *free_list);
+
+	/* ---- locks, for check and fork. upper: those above class->lock and
+	 * below the zone's gate. lower: those below class->lock; may be NULL.
+	 * In a child, renew makes both usable, and undoes what other threads
+	 * were doing. */
+	void (*lock_upper)(struct zs_pool *pool);
+	void (*unlock_upper)(struct zs_pool *pool);
+	void (*lock_lower)(struct zs_pool *pool);
+	void (*unlock_lower)(struct zs_pool *pool);
+	void (*renew)(struct zs_pool *pool);
+};
+
+#endif

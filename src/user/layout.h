@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* layout.h - the structures of the user profile: the word that names an object,
+ * what a CPU keeps, runs of pages. With the guard of every field.
+ */
+#ifndef UZS_USER_LAYOUT_H
+#define UZS_USER_LAYOUT_H
+
+#include "profile.h"
+
+/* ---- the word ---------------------------------------------------------------
+ * It lies in a handle, or in the program's own record (zs_ref).
+ *
+ *   | pins 8 | moving 1 | class 10 | address / 8  45 |
+ *
+ * 0 names nothing: class 0 does not exist. It changes in these ways only:
+ *   pins      by any thread: added by compare-and-swap, not while moving is set;
+ *             taken off by subtraction
+ *   moving    set by compare-and-swap, by a mover, only without pins; the store
+ *             of the new address clears it. Both under class->lock
+ *   all of it stored by who allocates, frees, or moves the record: under the
+ *             slot's lock while class->moving is 0, else under class->lock
+ */
+#define REF_ADDRESS_BITS 45
+#define REF_CLASS_BITS 10
+#define REF_ADDRESS (((u64)1 << REF_ADDRESS_BITS) - 1)
+#define REF_CLASS (((u64)1 << REF_CLASS_BITS) - 1)
+#define REF_MOVING ((u64)1 << 55)
+#define REF_PIN ((u64)1 << 56)
+#define REF_MOST_PINS ((u64)0xff << 56)
+/* Addresses above are not used: the word has no room for them. */
+#define USER_ADDRESS_BITS (REF_ADDRESS_BITS + 3)
+
+_Static_assert(REF_ADDRESS_BITS + REF_CLASS_BITS == 55, "the word's bits");
+
+static inline char *ref_address(u64 word)
+{
+	return (char *)((uintptr_t)(word & REF_ADDRESS) << 3);
+}
+static inline unsigned int ref_class(u64 word)
+{
+	return (unsigned int)(word >> REF_ADDRESS_BITS & REF_CLASS);
+}
+static inline u64 ref_word(const void *object, const struct size_class *class)
+{
+	return (u64)(uintptr_t)object >> 3 | (u64) class->index
+						     << REF_ADDRESS_BITS;
+}
+
+/* ---- an object ----------------------------------------------------------------
+ * Its first word: the address of the word that names it | 1. In a free object:
+ * the index of the next free one << 1 where the free objects form a list, else
+ * 0. 0 while a slot keeps it.
+ */
+#define USER_HEAD sizeof(u64)
+#define USER_ALLOCATED 1ul
+
+/* Where at most so many objects fit into a zspage, the free ones are the bits of
+ * a word. Else they form a list, and those that were never used lie behind it. */
+#define USER_MAP_OBJS 64u
+
+/* ---- classes ------------------------------------------------------------------ */
+
+#define USER_MIN_SIZE 16u /* bytes, the first word included */
+#define USER_MAX_OBJECT (ZS_USER_MAX_SIZE + USER_HEAD)
+/* Sizes up to here are 8 bytes apart, then 16, from USER_FINE on 1/256. */
+#define USER_TINY 128u
+#define USER_FINE 4096u
+#define USER_FINE_SHIFT 8
+#define USER_OCTAVES 9 /* from USER_FINE to more than USER_MAX_OBJECT */
+#define USER_LOW_SIZES (USER_FINE / 8 + 1)
+#define USER_HIGH_SIZES (USER_OCTAVES << USER_FINE_SHIFT)
+#define USER_MAX_CLASSES (1u << REF_CLASS_BITS)
+
+/* ---- runs: the pages of a zspage ---------------------------------------------- */
+
+/* Lengths: 1 to chain_size pages, and longer ones for single objects, an eighth
+ * of an octave apart. */
+#define USER_LENGTHS 64u
+
+/* A section has runs of one length, and their zspages in its head. So the
+ * zspage of an object is found by arithmetic. */
+struct run_section {
+	struct list_head list; /* runs->sections; guard: runs->lock */
+	/* const after creation */
+	struct zs_pool *pool;
+	u64 reciprocal; /* of stride */
+	u32 first; /* bytes to the first run */
+	u32 stride; /* bytes of a run */
+	u16 length; /* index */
+	u16 nr; /* runs */
+	/* guard: runs->lock */
+	u16 nr_used; /* runs ever used: those behind were not */
+	u16 nr_free; /* of those used */
+	struct list_head fresh; /* sections of this length that have runs that
+				 * were never used; guard: runs->lock */
+	struct zspage zspages[];
+};
+
+struct run_length {
+	unsigned int pages; /* const */
+	/* Free runs by zspage->list: with memory, and without. Sections with
+	 * runs that were never used. guard: runs->lock */
+	struct list_head warm, cold, fresh;
+};
+
+struct runs {
+	spinlock_t lock;
+	struct list_head sections; /* guard: lock */
+	unsigned long nr_sections; /* guard: lock; read relaxed */
+	size_t head_bytes; /* of all sections; guard: lock; read relaxed */
+	size_t free_bytes; /* warm, in free runs; guard: lock; read relaxed */
+	size_t warm_bytes; /* of all runs; atomic, relaxed */
+	unsigned int nr_lengths; /* const */
+	struct run_length lengths[USER_LENGTHS];
+};
+
+/* ---- slots: what a CPU keeps ---------------------------------------------------- */
+
+#ifndef USER_KEPT /* the lab has less */
+#define USER_KEPT 15u
+#endif
+#define USER_KEPT_PAGES 4u
+
+struct user_stack {
+	u16 nr;
+	u64 words[USER_KEPT]; /* without pins; oldest first */
+} __aligned(64);
+
+struct user_slot {
+	spinlock_t lock; /* tried; waited for only by who looks at all slots */
+	struct user_stack stacks[] __aligned(64); /* by class; guard: lock */
+};
+
+struct user_pool {
+	/* constant after creation */
+	struct uzs_percpu slots;
+	u16 low[USER_LOW_SIZES]; /* class index by size / 8 */
+	u16 high[USER_HIGH_SIZES]; /* above USER_FINE, see uzs_user_class */
+	u8 length[USER_MAX_CLASSES]; /* index of the class's run length */
+	u8 keep[USER_MAX_CLASSES]; /* objects that a slot keeps */
+	unsigned int moves; /* compactions of a class, so far; atomic */
+	struct runs runs;
+};
+
+#define for_each_user_slot(slot, user)                                       \
+	for (unsigned int i_ = 0;                                            \
+	     i_ < (user)->slots.slots &&                                     \
+	     ((slot) = (struct user_slot *)uzs_per_cpu(&(user)->slots, i_)); \
+	     i_++)
+
+#endif

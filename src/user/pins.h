@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* pins.h - pins an object by the word that names it. Inline: it is most of a
+ * read. */
+#ifndef UZS_USER_PINS_H
+#define UZS_USER_PINS_H
+
+#include "harden.h"
+#include "user/layout.h"
+
+/* The word names an object that is just being moved, or has all the pins that
+ * there is room for. Waits. Return: the word then. Locks: none. */
+u64 uzs_pin_wait(struct zs_pool *pool, const u64 *ref, u64 word);
+#if UZS_POISONS_OBJECTS
+void uzs_pin_reveal(struct zs_pool *pool, u64 word);
+bool uzs_pin_conceal_and_drop(struct zs_pool *pool, u64 *ref);
+#endif
+
+/* For an object that was allocated with a pin. */
+static __always_inline void user_reveal(struct zs_pool *pool, u64 word)
+{
+#if UZS_POISONS_OBJECTS
+	uzs_pin_reveal(pool, word);
+#else
+	(void)pool;
+	(void)word;
+#endif
+}
+
+/* Can it be pinned at once? */
+static __always_inline bool word_is_open(u64 word)
+{
+	return likely(word && !(word & REF_MOVING) && word < REF_MOST_PINS);
+}
+
+/* The usual case, inline and without a loop: pins an object that nobody moves.
+ * Return: its data; NULL: not done. */
+static __always_inline void *user_try_pin(u64 *ref)
+{
+	u64 word = READ_ONCE(*ref);
+
+	if (unlikely(!word_is_open(word)))
+		return NULL;
+	/* Acquire: sees what a mover has copied. */
+	if (unlikely(!__atomic_compare_exchange_n(ref, &word, word + REF_PIN,
+						  false, __ATOMIC_ACQUIRE,
+						  __ATOMIC_RELAXED)))
+		return NULL;
+	return ref_address(word) + USER_HEAD;
+}
+
+/* Return: the object (its first word); NULL if the word names nothing. */
+static __always_inline char *user_pin(struct zs_pool *pool, u64 *ref)
+{
+	u64 word = READ_ONCE(*ref);
+
+	for (;;) {
+		if (unlikely(!word))
+			return NULL;
+		if (unlikely(!word_is_open(word))) {
+			word = uzs_pin_wait(pool, ref, word);
+			continue;
+		}
+		/* Acquire: sees what a mover has copied. */
+		if (likely(__atomic_compare_exchange_n(
+			    ref, &word, word + REF_PIN, true, __ATOMIC_ACQUIRE,
+			    __ATOMIC_RELAXED)))
+			break;
+	}
+	user_reveal(pool, word);
+	return ref_address(word);
+}
+
+/* Return: false if there was no pin. */
+static __always_inline bool user_drop_pin(u64 *ref)
+{
+	/* Release: a mover copies what was written. */
+	u64 word = __atomic_fetch_sub(ref, REF_PIN, __ATOMIC_RELEASE);
+
+	if (likely(word >= REF_PIN))
+		return true;
+	/* An end without a begin. The pins were all ones meanwhile, and nothing
+	 * else has changed. */
+	__atomic_fetch_add(ref, REF_PIN, __ATOMIC_RELAXED);
+	return false;
+}
+
+static __always_inline bool user_unpin(struct zs_pool *pool, u64 *ref)
+{
+#if UZS_POISONS_OBJECTS
+	return uzs_pin_conceal_and_drop(pool, ref);
+#else
+	(void)pool;
+	return user_drop_pin(ref);
+#endif
+}
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* places.h - places for objects in zspages: what is done under class->lock. */
+#ifndef UZS_USER_PLACES_H
+#define UZS_USER_PLACES_H
+
+#include "class.h"
+#include "user/runs.h"
+#include "user/layout.h"
+#include "words.h"
+
+static inline bool user_has_map(const struct size_class *class)
+{
+	return class->objs_per_zspage <= USER_MAP_OBJS;
+}
+static inline struct size_class *zspage_user_class(const struct zs_pool *pool,
+						   const struct zspage *zspage)
+{
+	return pool->size_class[zspage->class];
+}
+/* An object's first word. */
+static inline unsigned long user_head(const void *object)
+{
+	return uzs_read_head(object);
+}
+static inline void user_set_head(void *object, unsigned long head)
+{
+	uzs_write_head(object, head);
+}
+static inline unsigned int user_index(const struct size_class *class,
+				      const struct zspage *zspage,
+				      const char *object)
+{
+	return uzs_divide((u64)(object - run_address(zspage)),
+			  class->reciprocal);
+}
+static inline char *user_object(const struct size_class *class,
+				const struct zspage *zspage, unsigned int index)
+{
+	return run_address(zspage) + (size_t)index * class->size;
+}
+/* Was place `index` ever used? If not, nothing is known of its first word. */
+static inline bool user_was_used(const struct size_class *class,
+				 const struct zspage *zspage,
+				 unsigned int index)
+{
+	return user_has_map(class) ? !(zspage->map >> index & 1)
+				   : index < zspage->mark;
+}
+
+/* Takes a place of a zspage that has one, and counts it. Return: the object;
+ * NULL if its memory exceeds the limit. Locks: needs class->lock. */
+char *uzs_place_take(struct zs_pool *pool, struct size_class *class,
+		     struct zspage *zspage);
+/* Gives an object's place back, and counts it. The zspage's list is not changed.
+ * Locks: needs class->lock. */
+void uzs_place_put(struct size_class *class, struct zspage *zspage,
+		   char *object);
+/* Has a zspage a free place whose memory is counted already? It has one. */
+bool uzs_place_has_warm(const struct zs_pool *pool,
+			const struct size_class *class,
+			const struct zspage *zspage);
+/* No place from `end` on is in use: gives their memory back. Locks: needs
+ * class->lock, with no object of the class kept by a slot. */
+void uzs_place_end_at(struct zs_pool *pool, struct size_class *class,
+		      struct zspage *zspage, unsigned int end);
+/* Puts objects of one class back that nobody uses, and frees zspages that become
+ * empty. Locks: takes class->lock, or (locked) needs it. */
+void uzs_places_free(struct zs_pool *pool, struct size_class *class,
+		     const u64 *words, unsigned int n);
+void uzs_places_free_locked(struct zs_pool *pool, struct size_class *class,
+			    const u64 *words, unsigned int n,
+			    struct list_head *empty);
+/* Withdraws a zspage without objects, which is in its list, and frees its run.
+ * Locks: needs class->lock. */
+void uzs_place_drop_zspage(struct zs_pool *pool, struct size_class *class,
+			   struct zspage *zspage);
+/* Frees the zspages that uzs_places_free_locked found empty. Locks: none
+ * needed. */
+void uzs_places_drop(struct zs_pool *pool, struct list_head *empty);
+
+/* Allocates an object: its first word names `ref`, and `ref` the object, with
+ * `pins` (a multiple of REF_PIN). @size: bytes, first word included.
+ * Return: false without memory. Locks: takes class->lock. */
+bool uzs_place_alloc(struct zs_pool *pool, struct size_class *class, u64 *ref,
+		     size_t size, u64 pins, gfp_t gfp);
+/* Frees what `ref` names; it is of that class. Locks: takes class->lock. */
+void uzs_place_free(struct zs_pool *pool, struct size_class *class, u64 *ref);
+/* `to` names what `from` named. Locks: needs the slot's lock while class->moving
+ * is 0, or class->lock. */
+static inline void user_rename(u64 *to, u64 *from, u64 word)
+{
+	user_set_head(ref_address(word), (uintptr_t)to | USER_ALLOCATED);
+	smp_store_release(to, word);
+	WRITE_ONCE(*from, 0);
+}
+
+/* Bytes that the user has in an object that does not move meanwhile. */
+size_t uzs_place_room(const struct zs_pool *pool, u64 word);
+
+#endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* ref.c - objects that are named by words in the program's own memory. Owns no
+ * state.
+ *
+ * Kernel origin: none.
+ * Locks: as slots.c and places.c; as relief.c when memory is short. Sleeps:
+ * zs_ref_alloc and zs_ref_store do; others only to wait for a mover.
+ */
+#include <string.h>
+
+#include "jobs.h"
+#include "relief.h"
+#include "user/pins.h"
+#include "user/places.h"
+#include "user/sizes.h"
+#include "user/slots.h"
+
+static __always_inline bool has_refs(const struct zs_pool *pool)
+{
+	return likely(pool->user != NULL);
+}
+
+/* ---- misuse -------------------------------------------------------------------- */
+
+/* Why the ref must not be used; 0 if it may. It does not name nothing. */
+static unsigned int why_not(const struct zs_pool *pool, const u64 *ref)
+{
+	u64 word = READ_ONCE(*ref), before;
+
+	do {
+		const char *object = ref_address(word);
+
+		if (!ref_class(word) || ref_class(word) >= pool->nr_classes ||
+		    !uzs_zone_keeps(&pool->zone, object))
+			return ZS_MISUSE_NO_HANDLE;
+		if (user_head(object) == ((uintptr_t)ref | USER_ALLOCATED))
+			return 0;
+		/* Perhaps it was moved just now. */
+		before = word;
+		word = READ_ONCE(*ref);
+	} while ((word ^ before) & (REF_PIN - 1));
+	return ZS_MISUSE_NO_HANDLE;
+}
+
+static __attribute__((cold, noinline)) bool tell(const struct zs_pool *pool,
+						 const u64 *ref,
+						 const char *call,
+						 unsigned int what)
+{
+	uzs_tell_misuse(pool, (unsigned long)ref, call, what);
+	return false;
+}
+
+/* For pools that look for misuse. May the object be read? */
+static bool may_use(const struct zs_pool *pool, const u64 *ref,
+		    const char *call)
+{
+	unsigned int what = why_not(pool, ref);
+
+	return likely(!what) || tell(pool, ref, call, what);
+}
+
+/* May the word be given up? */
+static bool may_drop(const struct zs_pool *pool, const u64 *ref,
+		     const char *call)
+{
+	if (!may_use(pool, ref, call))
+		return false;
+	/* In a child, reads of the parent's threads never end. */
+	return READ_ONCE(*ref) < REF_PIN || pool->forked ||
+	       tell(pool, ref, call, ZS_MISUSE_READ);
+}
+
+/* ---- allocating, freeing ------------------------------------------------------- */
+
+/* freed_late, give_backs: the pool's counters before the try that failed. */
+static __attribute__((noinline, cold)) bool
+alloc_for_want(struct zs_pool *pool, struct size_class *class, u64 *ref,
+	       size_t size, u64 pins, unsigned long freed_late,
+	       unsigned long give_backs)
+{
+	struct relief relief;
+	bool done = false;
+
+	uzs_relief_start(&relief, pool, freed_late, give_backs);
+	while (!done && uzs_relief_next(&relief))
+		done = uzs_place_alloc(pool, class, ref, size, pins, GFP_GROW);
+	uzs_relief_end(&relief);
+	return done;
+}
+
+/* Without what the CPU keeps. @size: first word included. */
+static __attribute__((noinline)) bool alloc_new(struct zs_pool *pool,
+						struct size_class *class,
+						u64 *ref, size_t size, u64 pins)
+{
+	unsigned long freed_late = READ_ONCE(pool->freed_late);
+	unsigned long give_backs = READ_ONCE(pool->give_backs);
+	bool done = uzs_place_alloc(pool, class, ref, size, pins, GFP_GROW);
+
+	if (unlikely(!done)) {
+		/* Another thread may have needed what this call had in hand. */
+		uzs_count(&pool->give_backs, 1);
+		done = alloc_for_want(pool, class, ref, size, pins, freed_late,
+				      give_backs + 1);
+	}
+	return done;
+}
+
+/* Checks what zs_ref_alloc and zs_ref_store have in common. */
+static __always_inline int check_size(const struct zs_pool *pool, size_t size)
+{
+	if (unlikely(!has_refs(pool)))
+		return -EOPNOTSUPP;
+	if (unlikely(!size))
+		return -EINVAL;
+	return unlikely(size > ZS_USER_MAX_SIZE) ? -ENOSPC : 0;
+}
+
+int zs_ref_alloc(struct zs_pool *pool, zs_ref *ref, size_t size)
+{
+	struct size_class *class;
+	int err = check_size(pool, size);
+
+	if (unlikely(err))
+		return err;
+	if (unlikely(READ_ONCE(ref->word)))
+		return -EINVAL;
+	class = user_class(pool, size + USER_HEAD);
+	if (likely(uzs_slot_alloc(pool, class, &ref->word, 0)))
+		return 0;
+	if (unlikely(!alloc_new(pool, class, &ref->word, size + USER_HEAD, 0)))
+		err = -ENOMEM;
+	uzs_kick_give_back(pool);
+	return err;
+}
+
+void zs_ref_free(struct zs_pool *pool, zs_ref *ref)
+{
+	if (unlikely(!has_refs(pool) || !READ_ONCE(ref->word)))
+		return;
+	if (unlikely(pool->hardened) && !may_drop(pool, &ref->word, __func__))
+		return;
+	uzs_slot_free(pool, &ref->word);
+	uzs_kick_give_back(pool);
+}
+
+size_t zs_ref_free_many(struct zs_pool *pool, zs_ref *const refs[], size_t n)
+{
+	size_t freed = 0;
+
+	if (!has_refs(pool))
+		return 0;
+	if (unlikely(pool->hardened)) {
+		for (size_t i = 0; i < n; i++) {
+			if (!refs[i] || !READ_ONCE(refs[i]->word) ||
+			    !may_drop(pool, &refs[i]->word, __func__))
+				continue;
+			uzs_slot_free(pool, &refs[i]->word);
+			freed++;
+		}
+	} else {
+		freed = uzs_slot_free_many(pool, refs, n);
+	}
+	uzs_kick_give_back(pool);
+	return freed;
+}
+
+void zs_ref_move(struct zs_pool *pool, zs_ref *to, zs_ref *from)
+{
+	if (unlikely(!has_refs(pool) || !READ_ONCE(from->word) ||
+		     READ_ONCE(to->word)))
+		return;
+	if (unlikely(pool->hardened) && !may_drop(pool, &from->word, __func__))
+		return;
+	uzs_slot_rename(pool, &to->word, &from->word);
+}
+
+/* ---- reading and writing ------------------------------------------------------- */
+
+/* Apart from the usual case, which then needs no stack: a locked instruction
+ * waits for all stores before it. */
+static __attribute__((noinline)) void *begin_slow(struct zs_pool *pool,
+						  u64 *ref, const char *call)
+{
+	char *object;
+
+	if (!has_refs(pool) || !READ_ONCE(*ref))
+		return NULL;
+	if (pool->hardened && !may_use(pool, ref, call))
+		return NULL;
+	object = user_pin(pool, ref);
+	return object ? object + USER_HEAD : NULL;
+}
+
+static __always_inline void *begin(struct zs_pool *pool, u64 *ref,
+				   const char *call)
+{
+	void *data = likely(pool->quick_refs) ? user_try_pin(ref) : NULL;
+
+	return likely(data) ? data : begin_slow(pool, ref, call);
+}
+
+void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref)
+{
+	return begin(pool, &ref->word, __func__);
+}
+
+static __attribute__((noinline)) void end_slow(struct zs_pool *pool, u64 *ref,
+					       const char *call)
+{
+	if (!has_refs(pool) ||
+	    (pool->hardened && READ_ONCE(*ref) && !may_use(pool, ref, call)))
+		return;
+	if (!user_unpin(pool, ref) && pool->hardened)
+		tell(pool, ref, call, ZS_MISUSE_NOT_BEGUN);
+}
+
+void zs_ref_end(struct zs_pool *pool, zs_ref *ref)
+{
+	if (likely(pool->quick_refs))
+		user_drop_pin(&ref->word);
+	else
+		end_slow(pool, &ref->word, __func__);
+}
+
+int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf, size_t len)
+{
+	/* The pin changes the word for the time of the copy. */
+	zs_ref *own = (zs_ref *)(uintptr_t)ref;
+	char *data = begin(pool, &own->word, __func__);
+	int err = 0;
+
+	if (unlikely(!data))
+		return -EINVAL;
+	if (likely(len && len <= uzs_place_room(pool, READ_ONCE(own->word))))
+		memcpy(buf, data, len);
+	else
+		err = -ERANGE;
+	user_unpin(pool, &own->word);
+	return err;
+}
+
+size_t zs_ref_room(struct zs_pool *pool, const zs_ref *ref)
+{
+	zs_ref *own = (zs_ref *)(uintptr_t)ref;
+	size_t room;
+
+	if (!begin(pool, &own->word, __func__))
+		return 0;
+	room = uzs_place_room(pool, READ_ONCE(own->word));
+	user_unpin(pool, &own->word);
+	return room;
+}
+
+/* Can what `word` names hold `size` bytes, without being too large for them? */
+static bool fits(const struct zs_pool *pool, const struct size_class *class,
+		 u64 word, size_t size)
+{
+	size_t pages = (size + pool->page_size - 1) >> pool->page_shift;
+
+	if (ref_class(word) != class->index)
+		return false;
+	return class->objs_per_zspage > 1 ||
+	       uzs_place_room(pool, word) + USER_HEAD ==
+		       pages << pool->page_shift;
+}
+
+/* Replaces with a new object that the CPU does not keep. */
+static __attribute__((noinline)) int replace_slow(struct zs_pool *pool,
+						  struct size_class *class,
+						  zs_ref *ref, const void *data,
+						  size_t len)
+{
+	zs_ref tmp = ZS_REF_INIT;
+
+	/* Pinned, so nobody else writes tmp. */
+	if (!uzs_slot_alloc(pool, class, &tmp.word, REF_PIN) &&
+	    !alloc_new(pool, class, &tmp.word, len + USER_HEAD, REF_PIN))
+		return -ENOMEM;
+	user_reveal(pool, tmp.word);
+	memcpy(ref_address(tmp.word) + USER_HEAD, data, len);
+	uzs_slot_free(pool, &ref->word);
+	uzs_slot_rename(pool, &ref->word, &tmp.word);
+	return 0;
+}
+
+int zs_ref_store(struct zs_pool *pool, zs_ref *ref, const void *data,
+		 size_t len)
+{
+	struct size_class *class;
+	int err = check_size(pool, len);
+	u64 word;
+
+	if (unlikely(err))
+		return err;
+	class = user_class(pool, len + USER_HEAD);
+	word = READ_ONCE(ref->word);
+	if (word) {
+		if (unlikely(pool->hardened) &&
+		    !may_drop(pool, &ref->word, __func__))
+			return -EINVAL;
+		if (fits(pool, class, word, len + USER_HEAD)) {
+			user_pin(pool, &ref->word);
+		} else if (unlikely(!uzs_slot_replace(pool, class,
+						      &ref->word))) {
+			err = replace_slow(pool, class, ref, data, len);
+			uzs_kick_give_back(pool);
+			return err;
+		}
+	} else {
+		if (!uzs_slot_alloc(pool, class, &ref->word, REF_PIN) &&
+		    unlikely(!alloc_new(pool, class, &ref->word,
+					len + USER_HEAD, REF_PIN))) {
+			uzs_kick_give_back(pool);
+			return -ENOMEM;
+		}
+	}
+	/* It is pinned, so it stays. */
+	word = READ_ONCE(ref->word);
+	user_reveal(pool, word);
+	memcpy(ref_address(word) + USER_HEAD, data, len);
+	user_unpin(pool, &ref->word);
+	uzs_kick_give_back(pool);
+	return 0;
+}

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* runs.c - owns the sections of runs, the free runs, and what memory the OS has
+ * filled in them.
+ *
+ * Kernel origin: none.
+ * Locks: takes runs->lock; zone->lock to count memory for the limit; gate while
+ * runs are out of the lists to be given back. Sleeps: uzs_run_get maps sections;
+ * giving back.
+ *
+ *   section, 4 MiB, aligned to 4 MiB
+ *   +--------+-------------------------+--------+--------+-- ... --+------+
+ *   | header | struct zspage [nr]      | run 0  | run 1  |         | rest |
+ *   +--------+-------------------------+--------+--------+-- ... --+------+
+ *                                      |<stride>|
+ *
+ * A run's memory is filled from its beginning, page by page, as its zspage is
+ * used for the first time: its first `warm` pages. A run that becomes free keeps
+ * its memory, and is the next to be given out.
+ * Guarantees:
+ *  V1 object -> zspage is arithmetic.
+ *  V2 a section is unmapped only when none of its runs is in use. Nobody reads
+ *     its head then: who has an object's address keeps its run in use.
+ *  V3 warm_bytes and the heads are never less than what the OS has filled.
+ *  V4 only growing needs memory.
+ */
+#include "user/runs.h"
+
+#include <stdio.h>
+
+#include "compat/os.h"
+#include "lock_order.h"
+
+/* ---- life -------------------------------------------------------------------- */
+
+/* How many runs a section has: they and their zspages fill it. */
+static unsigned int runs_in_section(size_t stride, size_t page, size_t *first)
+{
+	size_t nr = UZS_SECTION_SIZE / stride;
+
+	do
+		*first = ALIGN(sizeof(struct run_section) +
+				       nr * sizeof(struct zspage),
+			       page);
+	while (*first + nr * stride > UZS_SECTION_SIZE && nr--);
+	return (unsigned int)nr;
+}
+
+size_t uzs_runs_least(const struct zs_pool *pool, unsigned int pages)
+{
+	size_t first, stride = (size_t)pages << pool->page_shift;
+
+	runs_in_section(stride, pool->page_size, &first);
+	return first + stride;
+}
+
+void uzs_runs_init(struct zs_pool *pool)
+{
+	struct runs *runs = &pool->user->runs;
+
+	spin_lock_init(&runs->lock);
+	lock_set_rank(&runs->lock, RANK_RUNS);
+	INIT_LIST_HEAD(&runs->sections);
+	for (unsigned int i = 0; i < runs->nr_lengths; i++) {
+		INIT_LIST_HEAD(&runs->lengths[i].warm);
+		INIT_LIST_HEAD(&runs->lengths[i].cold);
+		INIT_LIST_HEAD(&runs->lengths[i].fresh);
+	}
+}
+
+void uzs_runs_destroy(struct zs_pool *pool)
+{
+	struct run_section *section, *next;
+
+	list_for_each_entry_safe(section, next, &pool->user->runs.sections,
+				 list)
+		uzs_os_release(section, UZS_SECTION_SIZE);
+}
+
+/* Maps a section. Return: NULL without memory. */
+static struct run_section *map_section(struct zs_pool *pool,
+				       unsigned int length)
+{
+	size_t stride = (size_t)pool->user->runs.lengths[length].pages
+			<< pool->page_shift;
+	struct zone *zone = &pool->zone;
+	struct run_section *section;
+	unsigned int nr;
+	size_t first;
+
+	nr = runs_in_section(stride, pool->page_size, &first);
+	if (!uzs_zone_charge(zone, first))
+		return NULL;
+	section = uzs_os_map(UZS_SECTION_SIZE, UZS_SECTION_SIZE);
+	if (section &&
+	    ((((uintptr_t)section + UZS_SECTION_SIZE - 1) >>
+	      USER_ADDRESS_BITS) ||
+	     (zone->keep &&
+	      !uzs_zone_keep_prepare(zone, (struct section *)section)))) {
+		uzs_os_release(section, UZS_SECTION_SIZE);
+		section = NULL;
+	}
+	if (!section) {
+		uzs_zone_uncharge(zone, first);
+		return NULL;
+	}
+	section->pool = pool;
+	section->reciprocal = uzs_reciprocal(stride);
+	section->first = (u32)first;
+	section->stride = (u32)stride;
+	section->length = (u16)length;
+	section->nr = (u16)nr;
+	uzs_poison((char *)section + first, UZS_SECTION_SIZE - first);
+	if (zone->keep)
+		uzs_zone_keep(zone, section);
+	return section;
+}
+
+/* Locks: needs runs->lock. */
+static void add_section(struct runs *runs, struct run_section *section)
+{
+	list_add(&section->list, &runs->sections);
+	list_add_tail(&section->fresh, &runs->lengths[section->length].fresh);
+	WRITE_ONCE(runs->nr_sections, runs->nr_sections + 1);
+	WRITE_ONCE(runs->head_bytes, runs->head_bytes + section->first);
+}
+
+/* ---- taking and giving back one run ------------------------------------------ */
+
+static size_t warm_bytes(const struct zs_pool *pool,
+			 const struct zspage *zspage)
+{
+	return (size_t)zspage->warm << pool->page_shift;
+}
+
+/* Locks: needs runs->lock. */
+static struct zspage *take_free(struct zs_pool *pool, struct run_length *length)
+{
+	struct runs *runs = &pool->user->runs;
+	struct list_head *list = !list_empty(&length->warm) ? &length->warm
+							    : &length->cold;
+	struct zspage *zspage;
+
+	zspage = list_first_entry_or_null(list, struct zspage, list);
+	if (!zspage)
+		return NULL;
+	list_del(&zspage->list);
+	run_section(zspage)->nr_free--;
+	WRITE_ONCE(runs->free_bytes,
+		   runs->free_bytes - warm_bytes(pool, zspage));
+	return zspage;
+}
+
+/* Locks: needs runs->lock. */
+static struct zspage *take_fresh(struct run_length *length)
+{
+	struct run_section *section = list_first_entry_or_null(
+		&length->fresh, struct run_section, fresh);
+	struct zspage *zspage;
+
+	if (!section)
+		return NULL;
+	zspage = &section->zspages[section->nr_used++];
+	if (section->nr_used == section->nr)
+		list_del_init(&section->fresh);
+	return zspage;
+}
+
+struct zspage *uzs_run_get(struct zs_pool *pool, unsigned int length, gfp_t gfp)
+{
+	struct runs *runs = &pool->user->runs;
+	struct run_length *l = &runs->lengths[length];
+	struct run_section *section;
+	struct zspage *zspage;
+
+	for (;;) {
+		spin_lock(&runs->lock);
+		zspage = take_free(pool, l);
+		if (!zspage)
+			zspage = take_fresh(l);
+		spin_unlock(&runs->lock);
+		if (zspage || gfp == GFP_NOWAIT)
+			return zspage;
+		/* Others may map one at the same time. Then both are used
+		 * sooner or later. */
+		section = map_section(pool, length);
+		if (!section)
+			return NULL;
+		spin_lock(&runs->lock);
+		add_section(runs, section);
+		spin_unlock(&runs->lock);
+	}
+}
+
+void uzs_run_put(struct zs_pool *pool, struct zspage *zspage)
+{
+	struct runs *runs = &pool->user->runs;
+	struct run_section *section = run_section(zspage);
+	struct run_length *length = &runs->lengths[section->length];
+
+	uzs_poison(run_address(zspage), section->stride);
+	spin_lock(&runs->lock);
+	list_add(&zspage->list, zspage->warm ? &length->warm : &length->cold);
+	section->nr_free++;
+	WRITE_ONCE(runs->free_bytes,
+		   runs->free_bytes + warm_bytes(pool, zspage));
+	if (runs->free_bytes > uzs_zone_retained_left(&pool->zone))
+		uzs_zone_want_give_back(&pool->zone);
+	spin_unlock(&runs->lock);
+}
+
+/* ---- memory of a run ---------------------------------------------------------- */
+
+bool uzs_run_warm(struct zs_pool *pool, struct zspage *zspage,
+		  unsigned int pages)
+{
+	struct runs *runs = &pool->user->runs;
+	size_t bytes;
+
+	if (likely(pages <= zspage->warm))
+		return true;
+	bytes = (size_t)(pages - zspage->warm) << pool->page_shift;
+	if (!uzs_zone_charge(&pool->zone, bytes))
+		return false;
+	__atomic_fetch_add(&runs->warm_bytes, bytes, __ATOMIC_RELAXED);
+	zspage->warm = (u16)pages;
+	return true;
+}
+
+void uzs_run_cool(struct zs_pool *pool, struct zspage *zspage,
+		  unsigned int pages)
+{
+	struct runs *runs = &pool->user->runs;
+	size_t bytes;
+
+	if (pages >= zspage->warm)
+		return;
+	bytes = (size_t)(zspage->warm - pages) << pool->page_shift;
+	if (!uzs_os_discard(run_address(zspage) +
+				    ((size_t)pages << pool->page_shift),
+			    bytes))
+		return;
+	uzs_zone_uncharge(&pool->zone, bytes);
+	__atomic_fetch_sub(&runs->warm_bytes, bytes, __ATOMIC_RELAXED);
+	uzs_count(&pool->zone.bytes_given_back, bytes);
+	zspage->warm = (u16)pages;
+}
+
+/* ---- giving back --------------------------------------------------------------- */
+
+/* Runs that are out of the lists at once. Limits how long others wait for
+ * gate. */
+#define BATCH 64u
+#define BATCH_BYTES ((size_t)16 << 20)
+
+/* Takes warm free runs out of the lists. Return: how many. Locks: takes
+ * runs->lock. */
+static unsigned int take_warm(struct zs_pool *pool, size_t target,
+			      struct zspage *batch[])
+{
+	struct runs *runs = &pool->user->runs;
+	unsigned int n = 0;
+	size_t bytes = 0;
+
+	spin_lock(&runs->lock);
+	for (unsigned int i = 0; i < runs->nr_lengths; i++) {
+		struct run_length *length = &runs->lengths[i];
+
+		while (n < BATCH && bytes < BATCH_BYTES &&
+		       runs->free_bytes > target &&
+		       !list_empty(&length->warm)) {
+			/* the ones that were free longest */
+			struct zspage *zspage = list_entry(length->warm.prev,
+							   struct zspage, list);
+
+			list_del(&zspage->list);
+			run_section(zspage)->nr_free--;
+			bytes += warm_bytes(pool, zspage);
+			WRITE_ONCE(runs->free_bytes,
+				   runs->free_bytes - warm_bytes(pool, zspage));
+			batch[n++] = zspage;
+		}
+	}
+	spin_unlock(&runs->lock);
+	return n;
+}
+
+/* Takes out a section without runs in use. */
+static struct run_section *take_empty(struct zs_pool *pool)
+{
+	struct runs *runs = &pool->user->runs;
+	struct run_section *section, *found = NULL;
+
+	spin_lock(&runs->lock);
+	list_for_each_entry(section, &runs->sections, list)
+		if (section->nr_free == section->nr_used) {
+			found = section;
+			break;
+		}
+	if (found) {
+		for (unsigned int i = 0; i < found->nr_used; i++) {
+			struct zspage *zspage = &found->zspages[i];
+
+			list_del(&zspage->list);
+			WRITE_ONCE(runs->free_bytes,
+				   runs->free_bytes - warm_bytes(pool, zspage));
+		}
+		list_del(&found->list);
+		list_del(&found->fresh);
+		WRITE_ONCE(runs->nr_sections, runs->nr_sections - 1);
+		WRITE_ONCE(runs->head_bytes, runs->head_bytes - found->first);
+	}
+	spin_unlock(&runs->lock);
+	return found;
+}
+
+/* Return: bytes given back. */
+static size_t unmap_section(struct zs_pool *pool, struct run_section *section)
+{
+	size_t head = section->first, warm = 0;
+	u64 pages = 0;
+
+	for (unsigned int i = 0; i < section->nr_used; i++)
+		pages += section->zspages[i].warm;
+	warm = (size_t)pages << pool->page_shift;
+	uzs_os_release(section, UZS_SECTION_SIZE);
+	uzs_zone_uncharge(&pool->zone, warm + head);
+	__atomic_fetch_sub(&pool->user->runs.warm_bytes, warm,
+			   __ATOMIC_RELAXED);
+	uzs_count(&pool->zone.bytes_given_back, warm + head);
+	return warm + head;
+}
+
+size_t uzs_runs_give_back(struct zs_pool *pool, size_t target)
+{
+	struct zone *zone = &pool->zone;
+	struct zspage *batch[BATCH];
+	struct run_section *section;
+	/* Others may free as fast as this gives back. */
+	size_t most = READ_ONCE(pool->user->runs.free_bytes), given = 0;
+	unsigned int n;
+
+	uzs_assert_held(&zone->trim_lock);
+	mutex_lock(&zone->gate);
+	/* Hardened pools read what a wrong ref may point to. */
+	while (!zone->keep &&
+	       READ_ONCE(pool->user->runs.free_bytes) >= target &&
+	       (section = take_empty(pool))) {
+		given += unmap_section(pool, section);
+		uzs_zone_give_way(zone);
+	}
+	do {
+		bool any = false;
+
+		n = take_warm(pool, target, batch);
+		for (unsigned int i = 0; i < n; i++) {
+			size_t warm = warm_bytes(pool, batch[i]);
+
+			uzs_run_cool(pool, batch[i], 0);
+			if (!batch[i]->warm) {
+				given += warm;
+				any = true;
+			}
+			uzs_run_put(pool, batch[i]);
+		}
+		uzs_zone_give_way(zone);
+		if (!any) /* the OS refuses */
+			break;
+	} while (n && given < most);
+	mutex_unlock(&zone->gate);
+	return given;
+}
+
+bool uzs_runs_make_room(struct zs_pool *pool)
+{
+	size_t given;
+
+	if (!READ_ONCE(pool->user->runs.free_bytes) ||
+	    !mutex_trylock(&pool->zone.trim_lock))
+		return false;
+	given = uzs_runs_give_back(pool, 0);
+	uzs_count(&pool->give_backs, 1);
+	mutex_unlock(&pool->zone.trim_lock);
+	return given > 0;
+}
+
+/* ---- looks --------------------------------------------------------------------- */
+
+void uzs_runs_memory(struct zs_pool *pool, struct profile_memory *m)
+{
+	struct runs *runs = &pool->user->runs;
+
+	spin_lock(&runs->lock);
+	m->mapped = runs->nr_sections * UZS_SECTION_SIZE;
+	m->resident = runs->head_bytes +
+		      __atomic_load_n(&runs->warm_bytes, __ATOMIC_RELAXED);
+	m->free = runs->free_bytes;
+	spin_unlock(&runs->lock);
+}
+
+unsigned long uzs_runs_check(struct zs_pool *pool,
+			     void (*report)(void *arg, const char *text),
+			     void *arg)
+{
+	struct runs *runs = &pool->user->runs;
+	size_t heads = 0, free = 0, warm = 0;
+	struct run_section *section;
+	unsigned long bad = 0, nr = 0;
+	char text[120];
+
+	spin_lock(&runs->lock);
+	list_for_each_entry(section, &runs->sections, list) {
+		nr++;
+		heads += section->first;
+		for (unsigned int i = 0; i < section->nr_used; i++)
+			warm += warm_bytes(pool, &section->zspages[i]);
+	}
+	for (unsigned int i = 0; i < runs->nr_lengths; i++) {
+		struct zspage *zspage;
+
+		list_for_each_entry(zspage, &runs->lengths[i].warm, list)
+			free += warm_bytes(pool, zspage);
+	}
+	if (nr != runs->nr_sections || heads != runs->head_bytes ||
+	    free != runs->free_bytes ||
+	    warm > __atomic_load_n(&runs->warm_bytes, __ATOMIC_RELAXED)) {
+		snprintf(
+			text, sizeof(text),
+			"runs: %lu sections, %zu bytes of heads, %zu warm, %zu of them free; recorded %lu, %zu, %zu, %zu",
+			nr, heads, warm, free, runs->nr_sections,
+			runs->head_bytes, runs->warm_bytes, runs->free_bytes);
+		report(arg, text);
+		bad++;
+	}
+	spin_unlock(&runs->lock);
+	return bad;
+}

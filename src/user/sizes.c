@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* sizes.c - which sizes share a class, and how many pages its zspages have, in
+ * the user profile. Owns no state.
+ *
+ * Kernel origin: none. As there, a zspage has the number of pages that wastes
+ * least, and sizes with equal zspages share a class. Differs: sizes go beyond a
+ * page; larger ones are 1/256 of themselves apart, and smaller ones 8 bytes,
+ * where 16 would be much of an object.
+ * Locks: none. Sleeps: no.
+ */
+#include "user/sizes.h"
+
+/* Longer runs have room for one object. Less than an eighth of such a run is
+ * not used, and has no memory. */
+#define LONG_STEPS 8u
+
+static unsigned int pages_of(const struct zs_pool *pool, size_t bytes)
+{
+	return (unsigned int)((bytes + pool->page_size - 1) >>
+			      pool->page_shift);
+}
+
+unsigned int uzs_user_lengths(const struct zs_pool *pool,
+			      unsigned int pages[USER_LENGTHS])
+{
+	unsigned int most = pages_of(pool, USER_MAX_OBJECT), n = 0, last = 0;
+
+	for (unsigned int k = 1; k <= pool->chain_size && last < most; k++)
+		pages[n++] = last = k;
+	while (last < most) {
+		unsigned int step = (1u << ilog2(last)) / LONG_STEPS;
+
+		last = min(most, last + max(step, 1u));
+		pages[n++] = last;
+	}
+	return n;
+}
+
+/* Pages of a zspage of objects of that size, the number that wastes least;
+ * among equal ones the least. */
+static unsigned int best_pages(const struct zs_pool *pool, size_t size)
+{
+	unsigned int best = 0;
+	size_t best_waste = 1;
+
+	for (unsigned int k = 1; k <= pool->chain_size; k++) {
+		size_t bytes = (size_t)k << pool->page_shift;
+		size_t waste = bytes % size;
+
+		if (bytes < size)
+			continue;
+		/* waste / k < best_waste / best */
+		if (!best || waste * best < best_waste * k) {
+			best = k;
+			best_waste = waste;
+		}
+	}
+	return best;
+}
+
+/* The sizes that classes may have, largest first: calls fn for each. */
+static void walk_sizes(const struct zs_pool *pool,
+		       void (*fn)(size_t size, unsigned int pages, void *arg),
+		       void *arg)
+{
+	unsigned int lengths[USER_LENGTHS];
+	unsigned int n = uzs_user_lengths(pool, lengths);
+	size_t chain = (size_t)pool->chain_size << pool->page_shift;
+	size_t size = min(chain, USER_MAX_OBJECT);
+
+	while (n && lengths[n - 1] > pool->chain_size) {
+		n--;
+		fn((size_t)lengths[n] << pool->page_shift, lengths[n], arg);
+	}
+	while (size > USER_MIN_SIZE) {
+		size_t step = 16;
+
+		size &= ~(size_t)7;
+		fn(size, best_pages(pool, size), arg);
+		if (size <= USER_TINY)
+			step = 8;
+		else if (size > USER_FINE)
+			step = max((size_t)1 << (ilog2(size - 1) -
+						 USER_FINE_SHIFT),
+				   step);
+		/* Onto the grid of the table by size. */
+		size = (size - 1) / step * step;
+	}
+	fn(USER_MIN_SIZE, best_pages(pool, USER_MIN_SIZE), arg);
+}
+
+struct size_walk {
+	const struct zs_pool *pool;
+	void (*fn)(const struct class_geometry *geometry, void *arg);
+	void *arg;
+	struct class_geometry last;
+	unsigned int index; /* of the next class */
+	bool count;
+};
+
+static void visit_size(size_t size, unsigned int pages, void *arg)
+{
+	struct size_walk *walk = arg;
+	size_t bytes = (size_t)pages << walk->pool->page_shift;
+	struct class_geometry g = {
+		.size = (unsigned int)size,
+		.pages = pages,
+		.objs = (unsigned int)(pages > walk->pool->chain_size
+					       ? 1
+					       : bytes / size),
+	};
+
+	if (g.pages == walk->last.pages && g.objs == walk->last.objs)
+		return;
+	walk->last = g;
+	if (walk->count) {
+		walk->index++;
+		return;
+	}
+	g.index = --walk->index;
+	walk->fn(&g, walk->arg);
+}
+
+/* Classes that are not merged, and class 0, which stands for none. */
+static unsigned int count_classes(const struct zs_pool *pool)
+{
+	struct size_walk walk = { .pool = pool, .index = 1, .count = true };
+
+	walk_sizes(pool, visit_size, &walk);
+	return walk.index;
+}
+
+void uzs_user_set_geometry(struct zs_pool *pool)
+{
+	pool->page_shift = ilog2(pool->page_size);
+	pool->max_size = ZS_USER_MAX_SIZE;
+	pool->min_alloc_size = USER_MIN_SIZE;
+	pool->nr_classes = count_classes(pool);
+}
+
+/* Every class has an index of its own: merged sizes have none. Index 0 is that
+ * of class 1. */
+void uzs_user_walk_classes(const struct zs_pool *pool,
+			   void (*fn)(const struct class_geometry *geometry,
+				      void *arg),
+			   void *arg)
+{
+	struct size_walk walk = {
+		.pool = pool, .fn = fn, .arg = arg, .index = pool->nr_classes
+	};
+	struct class_geometry none;
+
+	walk_sizes(pool, visit_size, &walk);
+	none = walk.last;
+	none.index = 0;
+	none.merged = true;
+	fn(&none, arg);
+}
+
+void uzs_user_set_tables(struct zs_pool *pool)
+{
+	struct user_pool *user = pool->user;
+	unsigned int lengths[USER_LENGTHS];
+	unsigned int n = uzs_user_lengths(pool, lengths), index = 1;
+
+	for (size_t i = 0; i < USER_LOW_SIZES; i++) {
+		while (pool->size_class[index]->size < i * 8)
+			index++;
+		user->low[i] = (u16)index;
+	}
+	for (size_t i = 0; i < USER_HIGH_SIZES; i++) {
+		unsigned int octave =
+			(unsigned int)(i >> USER_FINE_SHIFT) + ilog2(USER_FINE);
+		size_t low = i & ((1u << USER_FINE_SHIFT) - 1);
+		/* the largest size with this place in the table */
+		size_t size = ((size_t)1 << octave) +
+			      ((low + 1) << (octave - USER_FINE_SHIFT));
+
+		size = min(size, USER_MAX_OBJECT);
+		while (pool->size_class[index]->size < size)
+			index++;
+		user->high[i] = (u16)index;
+	}
+	for (unsigned int i = 1; i < pool->nr_classes; i++) {
+		const struct size_class *class = pool->size_class[i];
+		unsigned int l = 0, most = USER_KEPT_PAGES * pool->page_size /
+					   class->size;
+
+		while (l < n && lengths[l] != class->pages_per_zspage)
+			l++;
+		user->length[i] = (u8)l;
+		/* To keep one would save nothing: each would be freed when
+		 * the next one is. */
+		user->keep[i] = (u8)(most < 2 ? 0 : min(USER_KEPT, most));
+	}
+}
+
+unsigned int uzs_user_class_index(const struct zs_pool *pool, size_t size)
+{
+	return user_class(pool, min(size, USER_MAX_OBJECT))->index;
+}

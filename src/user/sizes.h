@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* sizes.h - which sizes share a class in the user profile. Arithmetic: no state,
+ * no locks.
+ */
+#ifndef UZS_USER_SIZES_H
+#define UZS_USER_SIZES_H
+
+#include "class.h"
+#include "user/layout.h"
+
+void uzs_user_set_geometry(struct zs_pool *pool);
+void uzs_user_walk_classes(const struct zs_pool *pool,
+			   void (*fn)(const struct class_geometry *geometry,
+				      void *arg),
+			   void *arg);
+/* Fills in the pool's tables by size and by class. The classes exist. */
+void uzs_user_set_tables(struct zs_pool *pool);
+/* The pages of the run lengths of a geometry. Return: how many. */
+unsigned int uzs_user_lengths(const struct zs_pool *pool,
+			      unsigned int pages[USER_LENGTHS]);
+unsigned int uzs_user_class_index(const struct zs_pool *pool, size_t size);
+
+/* Place of a size above USER_FINE in the table: 256 for each octave. */
+static inline size_t user_high(size_t size)
+{
+	unsigned int octave = ilog2(size - 1);
+
+	return ((size_t)(octave - ilog2(USER_FINE)) << USER_FINE_SHIFT) +
+	       (((size - 1) >> (octave - USER_FINE_SHIFT)) &
+		((1u << USER_FINE_SHIFT) - 1));
+}
+
+/* The class of an object of `size` bytes, at most USER_MAX_OBJECT, its first
+ * word included. */
+static inline struct size_class *user_class(const struct zs_pool *pool,
+					    size_t size)
+{
+	const struct user_pool *user = pool->user;
+
+	return pool->size_class[likely(size <= USER_FINE)
+					? user->low[(size + 7) / 8]
+					: user->high[user_high(size)]];
+}
+
+#endif

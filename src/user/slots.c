@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* slots.c - owns the objects that were freed and are kept, by CPU and class.
+ *
+ * Kernel origin: none. Per-CPU stacks after J. Bonwick and J. Adams, "Magazines
+ * and Vmem" (USENIX 2001).
+ * Locks: tries the slot of the CPU; if it is busy, takes class->lock as if there
+ * were no slots. Under the slot's lock it takes class->lock to free what is too
+ * much. Sleeps: no.
+ *
+ * A freed object waits on its stack without being touched, but for its first
+ * word. It still has its place in its zspage, so it is given out again by
+ * writing two words.
+ * Guarantees:
+ *  F1 an object is on one stack, and leaves it once.
+ *  F2 while class->moving is not 0, nothing is put on a stack of the class or
+ *     taken from it: who sets it takes every slot's lock once afterwards.
+ */
+#include "user/slots.h"
+
+#include <string.h>
+
+#include "lock_order.h"
+#include "user/places.h"
+
+/* ---- life ---------------------------------------------------------------------- */
+
+static size_t slot_bytes(const struct zs_pool *pool)
+{
+	return sizeof(struct user_slot) +
+	       pool->nr_classes * sizeof(struct user_stack);
+}
+
+size_t uzs_slots_bytes(const struct zs_pool *pool)
+{
+	return uzs_percpu_bytes(slot_bytes(pool));
+}
+
+void uzs_slots_init(struct zs_pool *pool, void *mem)
+{
+	struct uzs_percpu *slots = &pool->user->slots;
+
+	uzs_percpu_init(slots, mem, slot_bytes(pool));
+	for (unsigned int i = 0; i < slots->slots; i++) {
+		struct user_slot *slot = uzs_per_cpu(slots, i);
+
+		spin_lock_init(&slot->lock);
+		lock_set_rank(&slot->lock, RANK_SLOT);
+		lock_set_order(&slot->lock, i + 1); /* uzs_slots_lock */
+	}
+}
+
+/* ---- one object ---------------------------------------------------------------- */
+
+/* The slot of this CPU, locked, or NULL: it is busy. */
+static __always_inline struct user_slot *try_slot(struct zs_pool *pool)
+{
+	struct user_slot *slot = uzs_this_cpu(&pool->user->slots);
+
+	return likely(spin_trylock(&slot->lock)) ? slot : NULL;
+}
+
+/* F2. Locks: needs the slot's. */
+static __always_inline bool is_open(const struct size_class *class)
+{
+	return likely(!READ_ONCE(class->moving));
+}
+
+/* Frees the n oldest objects of a stack. Locks: needs the slot's. */
+static __attribute__((noinline)) void free_oldest(struct zs_pool *pool,
+						  struct size_class *class,
+						  struct user_stack *stack,
+						  unsigned int n)
+{
+	uzs_places_free(pool, class, stack->words, n);
+	WRITE_ONCE(stack->nr, (u16)(stack->nr - n));
+	memmove(stack->words, stack->words + n,
+		stack->nr * sizeof(stack->words[0]));
+}
+
+/* Locks: needs the slot's. */
+static __always_inline void push(struct zs_pool *pool, struct user_slot *slot,
+				 struct size_class *class, u64 word)
+{
+	struct user_stack *stack = &slot->stacks[class->index];
+	unsigned int keep = pool->user->keep[class->index];
+
+	/* Half of them at once: cheaper than one by one. */
+	if (unlikely(stack->nr >= keep))
+		free_oldest(pool, class, stack, (keep + 1) / 2);
+	user_set_head(ref_address(word), 0);
+	uzs_poison(ref_address(word), class->size);
+	stack->words[stack->nr] = word & (REF_MOVING - 1);
+	WRITE_ONCE(stack->nr, (u16)(stack->nr + 1));
+}
+
+/* Locks: needs the slot's. Return: 0 if nothing is kept. */
+static __always_inline u64 pop(struct user_slot *slot,
+			       const struct size_class *class)
+{
+	struct user_stack *stack = &slot->stacks[class->index];
+
+	if (!stack->nr)
+		return 0;
+	WRITE_ONCE(stack->nr, (u16)(stack->nr - 1));
+	return stack->words[stack->nr];
+}
+
+/* Locks: needs the slot's. */
+static __always_inline void name(u64 *ref, u64 word)
+{
+	user_set_head(ref_address(word), (uintptr_t)ref | USER_ALLOCATED);
+	smp_store_release(ref, word);
+}
+
+bool uzs_slot_alloc(struct zs_pool *pool, struct size_class *class, u64 *ref,
+		    u64 pins)
+{
+	struct user_slot *slot = try_slot(pool);
+	u64 word = 0;
+
+	if (unlikely(!slot))
+		return false;
+	if (is_open(class))
+		word = pop(slot, class);
+	if (word)
+		name(ref, word | pins);
+	spin_unlock(&slot->lock);
+	return word != 0;
+}
+
+/* Frees an object of a class that slots keep, if that is possible now. Locks:
+ * needs the slot's. */
+static __always_inline bool try_free(struct zs_pool *pool,
+				     struct user_slot *slot, u64 *ref)
+{
+	u64 word = READ_ONCE(*ref);
+	struct size_class *class = pool->size_class[ref_class(word)];
+
+	if (!is_open(class) || unlikely(!pool->user->keep[class->index]))
+		return false;
+	push(pool, slot, class, word);
+	WRITE_ONCE(*ref, 0);
+	return true;
+}
+
+void uzs_slot_free(struct zs_pool *pool, u64 *ref)
+{
+	struct user_slot *slot = try_slot(pool);
+	bool freed = false;
+
+	if (likely(slot)) {
+		freed = try_free(pool, slot, ref);
+		spin_unlock(&slot->lock);
+	}
+	/* The class of an object never changes. */
+	if (unlikely(!freed))
+		uzs_place_free(pool,
+			       pool->size_class[ref_class(READ_ONCE(*ref))],
+			       ref);
+}
+
+/* Objects freed under one hold of a slot's lock, and how early their words and
+ * first words are fetched. */
+#define MANY 32u
+#define AHEAD 8u
+
+/* Fetches for the ref at `i`, and those behind it. */
+static __always_inline void fetch_ahead(zs_ref *const refs[], size_t n,
+					size_t i)
+{
+	if (i + 2 * AHEAD < n && refs[i + 2 * AHEAD])
+		__builtin_prefetch(refs[i + 2 * AHEAD], 1);
+	if (i + AHEAD < n && refs[i + AHEAD])
+		__builtin_prefetch(
+			ref_address(READ_ONCE(refs[i + AHEAD]->word)), 1);
+}
+
+static bool names_object(const zs_ref *ref)
+{
+	return ref && READ_ONCE(ref->word);
+}
+
+size_t uzs_slot_free_many(struct zs_pool *pool, zs_ref *const refs[], size_t n)
+{
+	size_t freed = 0, i = 0;
+
+	while (i < n) {
+		size_t end = min(n, i + MANY);
+		struct user_slot *slot = try_slot(pool);
+
+		for (; slot && i < end; i++) {
+			fetch_ahead(refs, n, i);
+			if (!names_object(refs[i]))
+				continue;
+			if (unlikely(!try_free(pool, slot, &refs[i]->word)))
+				break;
+			freed++;
+		}
+		if (likely(slot))
+			spin_unlock(&slot->lock);
+		if (likely(i == end))
+			continue;
+		/* The slot was busy, or does not take this one. */
+		if (names_object(refs[i])) {
+			uzs_slot_free(pool, &refs[i]->word);
+			freed++;
+		}
+		i++;
+	}
+	return freed;
+}
+
+bool uzs_slot_replace(struct zs_pool *pool, struct size_class *class, u64 *ref)
+{
+	struct user_slot *slot = try_slot(pool);
+	bool done = false;
+	u64 word = 0;
+
+	if (unlikely(!slot))
+		return false;
+	if (is_open(class))
+		word = pop(slot, class);
+	if (likely(word)) {
+		done = try_free(pool, slot, ref);
+		if (likely(done))
+			name(ref, word | REF_PIN);
+		else
+			push(pool, slot, class, word);
+	}
+	spin_unlock(&slot->lock);
+	return done;
+}
+
+void uzs_slot_rename(struct zs_pool *pool, u64 *to, u64 *from)
+{
+	struct user_slot *slot = try_slot(pool);
+	u64 word = READ_ONCE(*from);
+	struct size_class *class = pool->size_class[ref_class(word)];
+	bool done = false;
+
+	if (likely(slot)) {
+		if (is_open(class)) {
+			/* Read again: it may have moved. */
+			word = READ_ONCE(*from) & (REF_MOVING - 1);
+			user_rename(to, from, word);
+			done = true;
+		}
+		spin_unlock(&slot->lock);
+	}
+	if (done)
+		return;
+	spin_lock(&class->lock);
+	word = READ_ONCE(*from) & (REF_MOVING - 1);
+	user_rename(to, from, word);
+	spin_unlock(&class->lock);
+}
+
+/* ---- all slots ------------------------------------------------------------------ */
+
+bool uzs_slots_flush(struct zs_pool *pool, struct size_class *class)
+{
+	unsigned int first = class ? class->index : 1;
+	unsigned int end = class ? first + 1 : pool->nr_classes;
+	struct user_slot *slot;
+	bool any = false;
+
+	for_each_user_slot(slot, pool->user)
+	{
+		spin_lock(&slot->lock);
+		for (unsigned int i = first; i < end; i++) {
+			struct user_stack *stack = &slot->stacks[i];
+
+			if (!stack->nr)
+				continue;
+			any = true;
+			uzs_count(&pool->freed_late, stack->nr);
+			free_oldest(pool, pool->size_class[i], stack,
+				    stack->nr);
+		}
+		spin_unlock(&slot->lock);
+	}
+	return any;
+}
+
+unsigned long uzs_slots_nr_kept(struct zs_pool *pool,
+				const struct size_class *class)
+{
+	struct user_slot *slot;
+	unsigned long n = 0;
+
+	for_each_user_slot(slot, pool->user)
+		n += READ_ONCE(slot->stacks[class->index].nr);
+	return n;
+}
+
+void uzs_slots_lock(struct zs_pool *pool)
+{
+	struct user_slot *slot;
+
+	for_each_user_slot(slot, pool->user) spin_lock(&slot->lock);
+}
+
+void uzs_slots_unlock(struct zs_pool *pool)
+{
+	struct user_slot *slot;
+
+	for_each_user_slot(slot, pool->user) spin_unlock(&slot->lock);
+}
+
+void uzs_slots_renew(struct zs_pool *pool)
+{
+	struct user_slot *slot;
+
+	for_each_user_slot(slot, pool->user) spin_lock_renew(&slot->lock);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* slots.h - what each CPU keeps: freed objects, by class, for the next
+ * allocation. */
+#ifndef UZS_USER_SLOTS_H
+#define UZS_USER_SLOTS_H
+
+#include "user/layout.h"
+
+size_t uzs_slots_bytes(const struct zs_pool *pool);
+void uzs_slots_init(struct zs_pool *pool, void *mem);
+
+/* Allocates what the CPU keeps, if there is any. Return: false: not done. */
+bool uzs_slot_alloc(struct zs_pool *pool, struct size_class *class, u64 *ref,
+		    u64 pins);
+/* Frees what `ref` names. */
+void uzs_slot_free(struct zs_pool *pool, u64 *ref);
+/* The same for many; fetches early. NULL and refs that name nothing are passed
+ * over. Return: how many objects were freed. */
+size_t uzs_slot_free_many(struct zs_pool *pool, zs_ref *const refs[], size_t n);
+/* Frees what `ref` names, and lets it name another object, which the CPU keeps,
+ * with a pin. Return: false: not done. */
+bool uzs_slot_replace(struct zs_pool *pool, struct size_class *class, u64 *ref);
+/* `to` names what `from` names, without pins. */
+void uzs_slot_rename(struct zs_pool *pool, u64 *to, u64 *from);
+
+/* Frees all that is kept of one class, or (NULL) of all. Return: was there
+ * any? Locks: takes every slot's lock in turn. */
+bool uzs_slots_flush(struct zs_pool *pool, struct size_class *class);
+unsigned long uzs_slots_nr_kept(struct zs_pool *pool,
+				const struct size_class *class);
+void uzs_slots_lock(struct zs_pool *pool);
+void uzs_slots_unlock(struct zs_pool *pool);
+void uzs_slots_renew(struct zs_pool *pool);
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* user.c - the user profile: objects in one piece, words that hold addresses,
+ * no lock to read. Owns the table, and the profile's life.
+ *
+ * Kernel origin: none. docs/userspace-profile.md describes the protocol.
+ * Locks: by function. Sleeps: no.
+ */
+#include "user/layout.h"
+
+#include "compat/os.h"
+#include "lock_order.h"
+#include "user/audit.h"
+#include "user/handles.h"
+#include "user/move.h"
+#include "user/places.h"
+#include "user/runs.h"
+#include "user/sizes.h"
+#include "user/slots.h"
+
+/* ---- life ---------------------------------------------------------------------- */
+
+#define LINE 128ul
+
+static void user_set_geometry(struct zs_pool *pool)
+{
+	pool->page_size =
+		max(pool->page_size, (unsigned int)uzs_os_page_size());
+	uzs_user_set_geometry(pool);
+}
+
+static size_t user_state_bytes(const struct zs_pool *pool)
+{
+	return ALIGN(sizeof(struct user_pool), LINE) + uzs_slots_bytes(pool);
+}
+
+/* A section of the longest runs, and one such run. */
+static size_t user_least_bytes(const struct zs_pool *pool)
+{
+	unsigned int lengths[USER_LENGTHS];
+	unsigned int n = uzs_user_lengths(pool, lengths);
+
+	return uzs_runs_least(pool, lengths[n - 1]);
+}
+
+static void user_init(struct zs_pool *pool, void *state,
+		      const struct zs_pool_options *o)
+{
+	unsigned int lengths[USER_LENGTHS];
+	struct user_pool *user = state;
+
+	(void)o;
+	pool->user = user;
+	pool->quick_refs = !pool->hardened && !UZS_POISONS_OBJECTS;
+	user->runs.nr_lengths = uzs_user_lengths(pool, lengths);
+	for (unsigned int i = 0; i < user->runs.nr_lengths; i++)
+		user->runs.lengths[i].pages = lengths[i];
+	uzs_user_set_tables(pool);
+	uzs_runs_init(pool);
+	uzs_slots_init(pool,
+		       (char *)state + ALIGN(sizeof(struct user_pool), LINE));
+}
+
+static unsigned long user_destroy(struct zs_pool *pool)
+{
+	unsigned long live = 0;
+
+	uzs_slots_flush(pool, NULL);
+	for (unsigned int i = 1; i < pool->nr_classes; i++)
+		live += pool->size_class[i]->objs_inuse;
+	uzs_runs_destroy(pool);
+	return live;
+}
+
+/* ---- looks --------------------------------------------------------------------- */
+
+static bool user_free_kept(struct zs_pool *pool)
+{
+	return uzs_slots_flush(pool, NULL);
+}
+
+static bool user_is_pinned(const struct zspage *zspage)
+{
+	(void)zspage;
+	return false;
+}
+
+static void user_copy_zspage(const struct zs_pool *pool,
+			     const struct size_class *class,
+			     struct zspage *zspage, unsigned long *handles,
+			     unsigned int *free_list)
+{
+	unsigned int n = class->objs_per_zspage - zspage->inuse;
+	unsigned int idx = zspage->freeobj;
+
+	(void)pool;
+	for (unsigned int i = 0; i < class->objs_per_zspage; i++) {
+		unsigned long head = 0;
+
+		if (user_was_used(class, zspage, i))
+			head = user_head(user_object(class, zspage, i));
+		handles[i] = head & USER_ALLOCATED ? head & ~USER_ALLOCATED : 0;
+		if (user_has_map(class) && zspage->map >> i & 1)
+			*free_list++ = i;
+	}
+	if (user_has_map(class))
+		return;
+	for (; n && idx != OBJ_NONE; n--) {
+		*free_list++ = idx;
+		idx = (user_head(user_object(class, zspage, idx)) >> 1) &
+		      OBJ_NONE;
+	}
+	for (idx = zspage->mark; n; n--)
+		*free_list++ = idx++;
+}
+
+/* ---- locks --------------------------------------------------------------------- */
+
+static void user_lock_lower(struct zs_pool *pool)
+{
+	spin_lock(&pool->user->runs.lock);
+}
+
+static void user_unlock_lower(struct zs_pool *pool)
+{
+	spin_unlock(&pool->user->runs.lock);
+}
+
+/* The threads that were moving objects do not exist in the child. */
+static void user_renew(struct zs_pool *pool)
+{
+	for (unsigned int i = 1; i < pool->nr_classes; i++)
+		pool->size_class[i]->moving = 0;
+	spin_lock_renew(&pool->user->runs.lock);
+	uzs_slots_renew(pool);
+}
+
+const struct profile uzs_user_profile = {
+	.id = ZS_PROFILE_USER,
+	.name = "user",
+	.chain_size = 16,
+	.defer = ZS_DEFER_NONE,
+
+	.set_geometry = user_set_geometry,
+	.walk_classes = uzs_user_walk_classes,
+	.class_index = uzs_user_class_index,
+	.state_bytes = user_state_bytes,
+	.least_bytes = user_least_bytes,
+	.init = user_init,
+	.destroy = user_destroy,
+
+	.malloc = uzs_user_malloc,
+	.free = uzs_user_free,
+	.free_many = uzs_user_free_many,
+	.fetch_many = uzs_user_fetch_many,
+	.read_begin = uzs_user_read_begin,
+	.read_sg_begin = uzs_user_read_sg_begin,
+	.read_end = uzs_user_read_end,
+	.write = uzs_user_write,
+	.room = uzs_user_room,
+
+	.compact_begin = uzs_user_compact_begin,
+	.compact_lock = uzs_user_compact_lock,
+	.compact_unlock = uzs_user_compact_unlock,
+	.compact_end = uzs_user_compact_end,
+	.pass_over = true,
+	.take_source = uzs_user_take_source,
+	.take_target = uzs_user_take_target,
+	.is_pinned = user_is_pinned,
+	.move = uzs_user_move,
+	.free_source = uzs_user_free_source,
+	.should_break = uzs_user_should_break,
+
+	.free_kept = user_free_kept,
+	.trim = uzs_user_trim,
+	.give_back = uzs_runs_give_back,
+
+	.nr_kept = uzs_slots_nr_kept,
+	.memory = uzs_runs_memory,
+	.check_zspage = uzs_user_check_zspage,
+	.check_rest = uzs_user_check_rest,
+	.copy_zspage = user_copy_zspage,
+	.lock_upper = uzs_slots_lock,
+	.unlock_upper = uzs_slots_unlock,
+	.lock_lower = user_lock_lower,
+	.unlock_lower = user_unlock_lower,
+	.renew = user_renew,
+};
