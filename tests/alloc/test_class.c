@@ -29,7 +29,8 @@ static struct table make_table(unsigned int page_size, unsigned int chain_size)
 {
 	struct table t;
 
-	t.pool = zeroed(sizeof(*t.pool));
+	t.pool = zeroed(sizeof(*t.pool) +
+			ZS_MAX_CLASSES * sizeof(t.pool->size_class[0]));
 	t.pool->profile = &uzs_kernel_profile;
 	t.pool->page_size = page_size;
 	t.pool->chain_size = chain_size;

@@ -250,7 +250,7 @@ static void test_call_is_shown_before_its_step(void **state)
 	fclose(out);
 	/* The call first, then the step's own place; without one, only that. */
 	snprintf(expected, sizeof(expected),
-		 "test_lab_front.c:%d (object.c:", line_of_call);
+		 "test_lab_front.c:%d (access.c:", line_of_call);
 	assert_non_null(strstr(text, expected));
 	assert_non_null(strstr(text, " src/kernel/access.c:"));
 	free(text);

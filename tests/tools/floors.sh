@@ -38,8 +38,8 @@ expect() {
 }
 
 copy
-echo '#include "scope.h"' >>"$work/tree/src/kernel/zspage.c"
-expect "zspage uses scope, which is not below it: src/kernel/zspage.c:"
+echo '#include "kernel/scope.h"' >>"$work/tree/src/kernel/zspage.c"
+expect "kernel/zspage uses kernel/scope, which is not below it: src/kernel/zspage.c:"
 copy
 echo '#include "types.h"' >>"$work/tree/src/compat/zone.c"
 expect "compat uses types, which is not below it: src/compat/zone.c:"

@@ -52,7 +52,7 @@ runs_well "$uzs" lab replay free-free/held/none/2/5b
 cp "$work/out" "$work/first"
 check "columns" grep -q '^step  CPU 0 .*CPU 1 .*source$' "$work/out"
 check "a lock with its line" grep -Eq \
-	'^ +[0-9]+ +lock class->lock +src/scope\.c:[0-9]+$' "$work/out"
+	'^ +[0-9]+ +lock class->lock +src/kernel/scope\.c:[0-9]+$' "$work/out"
 check "step 5 is the other CPU's" grep -Eq '^ +5  {30,}begin' "$work/out"
 equal "what is found" nothing "$(tail -n 1 "$work/out")"
 runs_well "$uzs" lab replay free-free/held/none/2/5b
