@@ -14,7 +14,8 @@
  *
  * 0 names nothing: class 0 does not exist. It changes in these ways only:
  *   pins      by any thread: added by compare-and-swap, not while moving is set;
- *             taken off by subtraction
+ *             taken off by subtraction, or by a store where no other thread may
+ *             use the word
  *   moving    set by compare-and-swap, by a mover, only without pins; the store
  *             of the new address clears it. Both under class->lock
  *   all of it stored by who allocates, frees, or moves the record: under the

@@ -84,6 +84,23 @@ static __always_inline bool user_drop_pin(u64 *ref)
 	return false;
 }
 
+/* Takes a pin off a word that nobody else pins now, as its object is just being
+ * stored. `word` is what is there. A plain store: a locked instruction would wait
+ * until all that was copied is in the cache. No mover writes the word meanwhile,
+ * because of the pin. */
+static __always_inline void user_unpin_own(struct zs_pool *pool, u64 *ref,
+					   u64 word)
+{
+#if UZS_POISONS_OBJECTS
+	(void)word;
+	uzs_pin_conceal_and_drop(pool, ref);
+#else
+	(void)pool;
+	/* Release: as in user_drop_pin. */
+	smp_store_release(ref, word - REF_PIN);
+#endif
+}
+
 static __always_inline bool user_unpin(struct zs_pool *pool, u64 *ref)
 {
 #if UZS_POISONS_OBJECTS

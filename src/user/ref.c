@@ -320,7 +320,7 @@ int zs_ref_store(struct zs_pool *pool, zs_ref *ref, const void *data,
 	word = READ_ONCE(ref->word);
 	user_reveal(pool, word);
 	memcpy(ref_address(word) + USER_HEAD, data, len);
-	user_unpin(pool, &ref->word);
+	user_unpin_own(pool, &ref->word, word);
 	uzs_kick_give_back(pool);
 	return 0;
 }
