@@ -17,15 +17,19 @@ static inline struct size_class *zspage_user_class(const struct zs_pool *pool,
 {
 	return pool->size_class[zspage->class];
 }
-/* An object's first word. */
+/* An object's first word. It is written whole, as hardened pools look at it
+ * without a lock. */
 static inline unsigned long user_head(const void *object)
 {
 	return uzs_read_head(object);
 }
-static inline void user_set_head(void *object, unsigned long head)
-{
-	uzs_write_head(object, head);
-}
+#if UZS_POISONS_OBJECTS
+#define user_set_head(object, head) \
+	uzs_write_head((unsigned long *)(object), (head))
+#else
+#define user_set_head(object, head) \
+	WRITE_ONCE(*(unsigned long *)(object), (unsigned long)(head))
+#endif
 static inline unsigned int user_index(const struct size_class *class,
 				      const struct zspage *zspage,
 				      const char *object)

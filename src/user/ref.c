@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "compat/os.h"
 #include "jobs.h"
 #include "relief.h"
 #include "user/pins.h"
@@ -25,7 +26,8 @@ static __always_inline bool has_refs(const struct zs_pool *pool)
 /* Why the ref must not be used; 0 if it may. It does not name nothing. */
 static unsigned int why_not(const struct zs_pool *pool, const u64 *ref)
 {
-	u64 word = READ_ONCE(*ref), before;
+	/* Acquire: sees the first word that a mover wrote before. */
+	u64 word = smp_load_acquire(ref), before;
 
 	do {
 		const char *object = ref_address(word);
@@ -33,11 +35,12 @@ static unsigned int why_not(const struct zs_pool *pool, const u64 *ref)
 		if (!ref_class(word) || ref_class(word) >= pool->nr_classes ||
 		    !uzs_zone_keeps(&pool->zone, object))
 			return ZS_MISUSE_NO_HANDLE;
-		if (user_head(object) == ((uintptr_t)ref | USER_ALLOCATED))
+		if (uzs_peek_word(object) ==
+		    ((uintptr_t)ref | USER_ALLOCATED))
 			return 0;
 		/* Perhaps it was moved just now. */
 		before = word;
-		word = READ_ONCE(*ref);
+		word = smp_load_acquire(ref);
 	} while ((word ^ before) & (REF_PIN - 1));
 	return ZS_MISUSE_NO_HANDLE;
 }
