@@ -2,7 +2,7 @@
 /* user.c - the user profile: objects in one piece, words that hold addresses,
  * no lock to read. Owns the table, and the profile's life.
  *
- * Kernel origin: none. docs/userspace-profile.md describes the protocol.
+ * Kernel origin: none. docs/user-profile.md describes the protocol.
  * Locks: by function. Sleeps: no.
  */
 #include "user/layout.h"
