@@ -39,7 +39,7 @@
  *   two calls on one POOL                    may they run at once?
  *   ---------------------------------------  -----------------------------
  *   any two of: zs_malloc zs_free zs_compact
- *     zs_free_many
+ *     zs_free_many zs_set_memory_limit
  *     zs_free_deferred zs_free_deferred_flush
  *     zs_defer_push
  *     zs_trim zs_drain zs_shrink_* zs_obj_*
@@ -482,6 +482,19 @@ ZS_API enum zs_lock_scope zs_pool_scope(const struct zs_pool *pool);
 
 /* The profile of a pool: never ZS_PROFILE_DEFAULT. Constant for a pool. */
 ZS_API enum zs_profile zs_profile(const struct zs_pool *pool);
+
+/* Changes memory_limit of a live pool.
+ * @bytes: as in struct zs_pool_options; 0 removes the limit.
+ * If the pool holds more than that, it frees what is queued or kept, compacts
+ * and trims. It may then still hold more, as objects stay. As long as it does,
+ * zs_malloc and the like free what can be freed, and return -ENOMEM if that is
+ * not enough: to come down, free objects. Their memory goes back to the OS, and
+ * none of it is retained.
+ * Context: any thread, also in callbacks other than push. May sleep, and waits
+ *        for a thread that drains, compacts or trims.
+ * Return: 0, or -EINVAL with nothing changed: a limit with which
+ *        zs_create_pool_with would not have made this pool. */
+ZS_API int zs_set_memory_limit(struct zs_pool *pool, size_t bytes);
 
 /* Names, for texts: "default", "held", "unlocked", "class-idx"; "default",
  * "none", "array", "percpu", "reuse"; "default", "kernel", "user". Constant strings. NULL for a value that

@@ -46,6 +46,13 @@ unsigned int uzs_fix_fullness_group(struct size_class *class,
 struct zspage *uzs_find_zspage(struct size_class *class);
 unsigned long uzs_freeable_pages(struct size_class *class);
 unsigned long uzs_pool_freeable_pages(const struct zs_pool *pool);
+/* Bytes that the pool may hold; 0: no limit. */
+static inline size_t uzs_memory_limit(const struct zs_pool *pool)
+{
+	size_t limit = READ_ONCE(pool->zone.limit_wanted);
+
+	return limit ? limit + pool->meta_bytes : 0;
+}
 /* Objects freed in the pool so far; relaxed. */
 unsigned long uzs_objs_freed(const struct zs_pool *pool);
 

@@ -4,7 +4,7 @@
 #ifndef UZS_DEFER_COMMON_H
 #define UZS_DEFER_COMMON_H
 
-#include "types.h"
+#include "class.h"
 
 static inline void uzs_defer_schedule(struct zs_pool *pool)
 {
@@ -47,8 +47,9 @@ static inline void uzs_defer_step_end(struct deferred *d)
 static inline bool uzs_defer_leaves_room(const struct zs_pool *pool,
 					 size_t own_bytes, size_t bytes)
 {
-	return !pool->memory_limit ||
-	       pool->memory_limit >= pool->least_bytes + own_bytes + bytes;
+	size_t limit = uzs_memory_limit(pool);
+
+	return !limit || limit >= pool->least_bytes + own_bytes + bytes;
 }
 
 #endif

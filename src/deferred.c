@@ -363,6 +363,17 @@ size_t uzs_deferred_bytes(struct zs_pool *pool)
 	       pool->reuse.mem_bytes;
 }
 
+size_t uzs_deferred_most_bytes(struct zs_pool *pool)
+{
+	size_t bytes = uzs_deferred_bytes(pool);
+
+	/* The array is made when it is first needed. */
+	if (mode_of(&pool->deferred) == ZS_DEFER_ARRAY &&
+	    !uzs_array_bytes(pool))
+		bytes += uzs_array_need(pool);
+	return bytes;
+}
+
 unsigned long uzs_deferred_nr_busy(struct zs_pool *pool)
 {
 	return READ_ONCE(pool->deferred.nr_sync_busy) +

@@ -19,6 +19,8 @@ bool uzs_deferred_flush_for_memory(struct zs_pool *pool);
 size_t uzs_deferred_need(const struct zs_pool *pool, enum zs_defer_mode mode);
 /* Bytes that deferral has for itself. */
 size_t uzs_deferred_bytes(struct zs_pool *pool);
+/* The same, with what it takes later, when it is needed. */
+size_t uzs_deferred_most_bytes(struct zs_pool *pool);
 /* Counts so far. busy: handles freed at once because another thread had the
  * queue's lock; full: because there was no room. queued: handles or values
  * queued, which includes those kept for reuse. drained: freed later. */

@@ -56,7 +56,7 @@ static void give_back_free_pages(struct work_struct *work)
 		container_of(work, struct zs_pool, give_back_work);
 
 	mutex_lock(&pool->zone.trim_lock);
-	uzs_zone_give_back(&pool->zone, pool->zone.retained, true);
+	uzs_zone_give_back(&pool->zone, uzs_zone_retained(&pool->zone), true);
 	if (pool->profile->give_back)
 		pool->profile->give_back(pool,
 					 uzs_zone_retained_left(&pool->zone));

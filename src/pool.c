@@ -98,7 +98,8 @@ static int read_options(const struct zs_pool_options *theirs,
 		o->page_size = DEFAULT_PAGE_SIZE;
 	if (!o->chain_size)
 		o->chain_size = profile->chain_size;
-	if (o->defer == ZS_DEFER_DEFAULT)
+	if (o->defer == ZS_DEFER_DEFAULT ||
+	    (o->defer == ZS_DEFER_REUSE && profile->keeps_freed))
 		o->defer = profile->defer;
 	if (!o->retained_bytes)
 		o->retained_bytes = DEFAULT_RETAINED;
@@ -177,7 +178,6 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 	};
 	char *mem = (char *)pool;
 
-	pool->memory_limit = o->memory_limit;
 	pool->meta_bytes = l->end;
 	uzs_init_classes(pool, (struct size_class *)(mem + l->classes));
 	uzs_zone_init(&pool->zone, mem + l->zone_slots, &zo);
@@ -250,6 +250,27 @@ struct zs_pool *zs_create_pool_with(const char *name,
 	return pool;
 }
 
+int zs_set_memory_limit(struct zs_pool *pool, size_t bytes)
+{
+	bool above;
+
+	/* Per-CPU buffers may just be made. */
+	mutex_lock(&pool->deferred.drain_lock);
+	if (bytes &&
+	    bytes < pool->least_bytes + uzs_deferred_most_bytes(pool)) {
+		mutex_unlock(&pool->deferred.drain_lock);
+		return -EINVAL;
+	}
+	above = uzs_zone_set_limit(&pool->zone,
+				   bytes ? bytes - pool->meta_bytes : 0);
+	/* Calls that found no memory look again. */
+	uzs_count(&pool->give_backs, 1);
+	mutex_unlock(&pool->deferred.drain_lock);
+	if (above)
+		uzs_relieve_pool(pool);
+	return 0;
+}
+
 struct zs_pool *zs_create_pool(const char *name)
 {
 	return zs_create_pool_with(name, NULL);
@@ -288,7 +309,8 @@ malloc_for_want(struct zs_pool *pool, size_t size, unsigned long freed_late,
 
 	uzs_relief_start(&relief, pool, freed_late, give_backs);
 	while (handle == (unsigned long)-ENOMEM && uzs_relief_next(&relief))
-		handle = pool->profile->malloc(pool, size, GFP_GROW);
+		if (!uzs_zone_is_above(&pool->zone))
+			handle = pool->profile->malloc(pool, size, GFP_GROW);
 	uzs_relief_end(&relief);
 	return handle;
 }
@@ -304,8 +326,10 @@ unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp, int nid)
 		return (unsigned long)-ENOSPC;
 	freed_late = READ_ONCE(pool->freed_late);
 	give_backs = READ_ONCE(pool->give_backs);
-	handle = pool->profile->malloc(pool, size,
-				       gfp == GFP_NOWAIT ? gfp : GFP_GROW);
+	handle = (unsigned long)-ENOMEM;
+	if (likely(!uzs_zone_is_above(&pool->zone)))
+		handle = pool->profile->malloc(
+			pool, size, gfp == GFP_NOWAIT ? gfp : GFP_GROW);
 	if (unlikely(handle == (unsigned long)-ENOMEM)) {
 		/* Another thread may have needed what this call had in hand. */
 		uzs_count(&pool->give_backs, 1);

@@ -53,7 +53,7 @@ static bool relieve_empty(struct relief *r)
  * worth one more try for each call. */
 static bool worth_one(struct relief *r, bool *tried)
 {
-	bool worth = r->pool->memory_limit && !*tried;
+	bool worth = READ_ONCE(r->pool->zone.limit_wanted) && !*tried;
 
 	*tried = true;
 	return worth;
@@ -97,13 +97,16 @@ static bool relieve_sections(struct relief *r)
 	unsigned long freed = uzs_objs_freed(pool) + 1;
 	unsigned long sections = READ_ONCE(zone->nr_sections);
 	unsigned long slabs = READ_ONCE(pool->zspage_cache.nr_slabs);
-	bool fewer;
+	bool fewer, above = uzs_zone_is_above(zone);
 
-	if (pool->trimmed_at &&
+	if (pool->trimmed_at && !above &&
 	    freed - pool->trimmed_at < sections / SECTIONS_PER_FREE)
 		return false;
 	pool->trimmed_at = freed;
 	uzs_trim_locked(pool);
+	/* While it was, no try was made. */
+	if (above && !uzs_zone_is_above(zone))
+		return true;
 	if (READ_ONCE(pool->zspage_cache.nr_slabs) < slabs)
 		return true;
 	fewer = READ_ONCE(zone->nr_sections) < sections;
@@ -211,6 +214,19 @@ bool uzs_relief_next(struct relief *r)
 		r->any = false;
 		r->last = 0;
 	}
+}
+
+void uzs_relieve_pool(struct zs_pool *pool)
+{
+	struct relief r;
+
+	uzs_relief_start(&r, pool, 0, 0);
+	relieve_queue(&r);
+	take_rights(&r);
+	relieve_empty(&r);
+	relieve_compact(&r);
+	uzs_trim_locked(pool);
+	uzs_relief_end(&r);
 }
 
 void uzs_relief_end(struct relief *r)

@@ -25,5 +25,8 @@ void uzs_relief_start(struct relief *r, struct zs_pool *pool,
  * no memory. */
 bool uzs_relief_next(struct relief *r);
 void uzs_relief_end(struct relief *r);
+/* Frees what is queued, compacts and trims, once. Waits for threads that do the
+ * same. */
+void uzs_relieve_pool(struct zs_pool *pool);
 
 #endif

@@ -81,7 +81,7 @@ int zs_pool_info(struct zs_pool *pool, struct zs_pool_info *info)
 	uzs_zone_stat(zone, &z);
 	i.page_size = pool->page_size;
 	i.chain_size = pool->chain_size;
-	i.memory_limit_bytes = pool->memory_limit;
+	i.memory_limit_bytes = uzs_memory_limit(pool);
 	i.retained_bytes = zone->retained;
 
 	i.pages = zs_get_total_pages(pool);

@@ -190,7 +190,6 @@ struct zs_pool {
 	bool wide; /* handles are struct wide_handle */
 	const struct lock_scope *scope;
 	struct reuse reuse; /* seldom changed, except age_work */
-	size_t memory_limit; /* bytes */
 	size_t meta_bytes; /* of this mapping */
 	size_t least_bytes; /* needed to hold an object of any size, without
 			     * what deferral takes */

@@ -37,11 +37,25 @@ static inline size_t uzs_free_bytes_locked(const struct zone *zone)
 	return zone->nr_warm << zone->page_shift;
 }
 
-/* Is there room for `bytes` more within the limit? */
-static inline bool uzs_fits_limit(const struct zone *zone, size_t bytes)
+/* The limit was lowered below what the zone has: each byte that goes lowers what
+ * holds. Locks: zone->lock. */
+static inline void uzs_lower_limit(struct zone *zone)
 {
-	return !zone->limit ||
-	       uzs_resident_locked(zone) + zone->charged + bytes <= zone->limit;
+	size_t now = uzs_resident_locked(zone) + zone->charged;
+
+	if (likely(zone->limit == zone->limit_wanted))
+		return;
+	zone->limit = max(zone->limit_wanted, min(zone->limit, now));
+	WRITE_ONCE(zone->above_limit, zone->limit > zone->limit_wanted);
+}
+
+/* Is there room for `bytes` more within the limit? Locks: zone->lock. */
+static inline bool uzs_fits_limit(struct zone *zone, size_t bytes)
+{
+	if (!zone->limit)
+		return true;
+	uzs_lower_limit(zone);
+	return uzs_resident_locked(zone) + zone->charged + bytes <= zone->limit;
 }
 
 /* How many pages of a section can be allocated. */

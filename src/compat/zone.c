@@ -66,7 +66,7 @@ size_t uzs_zone_min_bytes(const struct zone_options *options)
 
 static unsigned long retained_pages(const struct zone *zone)
 {
-	return zone->retained >> zone->page_shift;
+	return uzs_zone_retained(zone) >> zone->page_shift;
 }
 
 /* An upper bound of the warm free pages. Locks: zone->lock. */
@@ -104,6 +104,7 @@ static u32 slot_pages(const struct zone_slot *slot)
 
 void uzs_note_free(struct zone *zone)
 {
+	uzs_lower_limit(zone);
 	/* Also if one is queued: perhaps no thread could be created for it. */
 	if (most_free(zone) > retained_pages(zone))
 		WRITE_ONCE(zone->give_back, (u32)UZS_GIVE_BACK_WANTED);
@@ -164,7 +165,7 @@ void uzs_zone_init(struct zone *zone, void *mem,
 	zone->os_page = uzs_os_page_size();
 	zone->head_resident = head_bytes(shift);
 	zone->pcp_batch = max(UZS_PCP_BATCH_BYTES >> shift, 4u);
-	zone->limit = options->limit;
+	zone->limit = zone->limit_wanted = options->limit;
 	zone->retained = options->retained;
 	zone->movable = options->movable;
 	spin_lock_init(&zone->lock);
@@ -204,10 +205,25 @@ bool uzs_zone_charge(struct zone *zone, size_t bytes)
 	return fits;
 }
 
+bool uzs_zone_set_limit(struct zone *zone, size_t bytes)
+{
+	bool above;
+
+	spin_lock(&zone->lock);
+	WRITE_ONCE(zone->limit_wanted, bytes);
+	zone->limit = bytes ? SIZE_MAX : 0;
+	WRITE_ONCE(zone->above_limit, false);
+	uzs_lower_limit(zone);
+	above = zone->above_limit;
+	spin_unlock(&zone->lock);
+	return above;
+}
+
 void uzs_zone_uncharge(struct zone *zone, size_t bytes)
 {
 	spin_lock(&zone->lock);
 	zone->charged -= bytes;
+	uzs_lower_limit(zone);
 	spin_unlock(&zone->lock);
 }
 
@@ -233,7 +249,7 @@ void uzs_zone_unmap(struct zone *zone, void *mem, size_t bytes)
 
 /* Is there room in the limit for one more section with one allocated page?
  * Locks: zone->lock. */
-static bool section_fits(const struct zone *zone)
+static bool section_fits(struct zone *zone)
 {
 	return uzs_fits_limit(zone, zone->head_resident + uzs_cold_bytes(zone));
 }
@@ -435,7 +451,8 @@ bool uzs_alloc_pages_bulk(struct zone *zone, gfp_t gfp, enum migratetype type,
 			break;
 		/* Only once: memory that is not enough could be given back and
 		 * taken again for ever. */
-		if (zone->limit && gfp == GFP_KERNEL && !made_room) {
+		if (READ_ONCE(zone->limit_wanted) && gfp == GFP_KERNEL &&
+		    !made_room) {
 			made_room = true;
 			if (make_room(zone))
 				continue;

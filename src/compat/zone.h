@@ -178,7 +178,6 @@ struct zone {
 	ptrdiff_t desc_offset;
 	size_t os_page;
 	size_t head_resident; /* bytes of a section's header and descriptors */
-	size_t limit;
 	size_t retained;
 	const struct movable_operations *movable;
 	struct uzs_percpu slots; /* struct zone_slot */
@@ -186,7 +185,13 @@ struct zone {
 	unsigned long **keep; /* NULL, or leaves, each set once, atomic */
 	size_t keep_bytes; /* of the leaves; atomic, relaxed */
 
-	/* seldom changed */
+	/* seldom changed. limit: what holds now, never less than what the zone
+	 * has; 0: none. limit_wanted: what it comes down to. above_limit: it is
+	 * still to come down. Guard of all: lock; the last two are also read
+	 * relaxed */
+	size_t limit;
+	size_t limit_wanted;
+	bool above_limit;
 	u32 give_back; /* enum uzs_give_back_state; atomic */
 
 	spinlock_t lock __aligned(64);
@@ -318,6 +323,17 @@ static inline bool uzs_zone_wants_give_back(struct zone *zone)
 {
 	return unlikely(READ_ONCE(zone->give_back) == UZS_GIVE_BACK_WANTED);
 }
+/* How much free memory stays: none while the limit is still to come down. */
+static inline size_t uzs_zone_retained(const struct zone *zone)
+{
+	return unlikely(READ_ONCE(zone->above_limit)) ? 0 : zone->retained;
+}
+/* Does the zone hold more than the limit that was set? Its user should allocate
+ * nothing then, but what it needs to free memory. */
+static inline bool uzs_zone_is_above(const struct zone *zone)
+{
+	return unlikely(READ_ONCE(zone->above_limit));
+}
 /* For users that have other memory to give back as well. */
 static inline void uzs_zone_want_give_back(struct zone *zone)
 {
@@ -328,7 +344,7 @@ static inline size_t uzs_zone_retained_left(const struct zone *zone)
 {
 	size_t own = READ_ONCE(zone->nr_warm) << zone->page_shift;
 
-	return zone->retained - min(own, zone->retained);
+	return uzs_zone_retained(zone) - min(own, uzs_zone_retained(zone));
 }
 static inline void uzs_zone_give_back_queued(struct zone *zone)
 {
@@ -372,6 +388,9 @@ static inline bool uzs_zone_keeps(const struct zone *zone, const void *addr)
 	       1;
 }
 
+/* Changes the limit; 0: none. If the zone has more, that stays, and the limit
+ * comes down with it. Return: is that so? */
+bool uzs_zone_set_limit(struct zone *zone, size_t bytes);
 /* Counts other memory for the zone's limit. Return: false, with nothing
  * counted, if it exceeds the limit. */
 bool uzs_zone_charge(struct zone *zone, size_t bytes) __must_check;

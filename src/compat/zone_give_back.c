@@ -274,6 +274,9 @@ size_t uzs_zone_give_back(struct zone *zone, size_t target, bool locked)
 		uzs_zone_drain_pcp(zone);
 	given = unmap_empty(zone, target);
 	given += uzs_discard_free(zone, target, false);
+	spin_lock(&zone->lock);
+	uzs_lower_limit(zone);
+	spin_unlock(&zone->lock);
 	mutex_unlock(&zone->gate);
 	if (!locked)
 		mutex_unlock(&zone->trim_lock);

@@ -35,8 +35,7 @@ static unsigned int why_not(const struct zs_pool *pool, const u64 *ref)
 		if (!ref_class(word) || ref_class(word) >= pool->nr_classes ||
 		    !uzs_zone_keeps(&pool->zone, object))
 			return ZS_MISUSE_NO_HANDLE;
-		if (uzs_peek_word(object) ==
-		    ((uintptr_t)ref | USER_ALLOCATED))
+		if (uzs_peek_word(object) == ((uintptr_t)ref | USER_ALLOCATED))
 			return 0;
 		/* Perhaps it was moved just now. */
 		before = word;
@@ -87,7 +86,8 @@ alloc_for_want(struct zs_pool *pool, struct size_class *class, u64 *ref,
 
 	uzs_relief_start(&relief, pool, freed_late, give_backs);
 	while (!done && uzs_relief_next(&relief))
-		done = uzs_place_alloc(pool, class, ref, size, pins, GFP_GROW);
+		done = !uzs_zone_is_above(&pool->zone) &&
+		       uzs_place_alloc(pool, class, ref, size, pins, GFP_GROW);
 	uzs_relief_end(&relief);
 	return done;
 }
@@ -99,7 +99,8 @@ static __attribute__((noinline)) bool alloc_new(struct zs_pool *pool,
 {
 	unsigned long freed_late = READ_ONCE(pool->freed_late);
 	unsigned long give_backs = READ_ONCE(pool->give_backs);
-	bool done = uzs_place_alloc(pool, class, ref, size, pins, GFP_GROW);
+	bool done = !uzs_zone_is_above(&pool->zone) &&
+		    uzs_place_alloc(pool, class, ref, size, pins, GFP_GROW);
 
 	if (unlikely(!done)) {
 		/* Another thread may have needed what this call had in hand. */
@@ -108,6 +109,15 @@ static __attribute__((noinline)) bool alloc_new(struct zs_pool *pool,
 				      give_backs + 1);
 	}
 	return done;
+}
+
+/* Takes an object that the CPU keeps. Not in a pool above its limit: there what
+ * is kept has to be freed. */
+static __always_inline bool
+take_kept(struct zs_pool *pool, struct size_class *class, u64 *ref, u64 pins)
+{
+	return likely(!uzs_zone_is_above(&pool->zone)) &&
+	       uzs_slot_alloc(pool, class, ref, pins);
 }
 
 /* Checks what zs_ref_alloc and zs_ref_store have in common. */
@@ -130,7 +140,7 @@ int zs_ref_alloc(struct zs_pool *pool, zs_ref *ref, size_t size)
 	if (unlikely(READ_ONCE(ref->word)))
 		return -EINVAL;
 	class = user_class(pool, size + USER_HEAD);
-	if (likely(uzs_slot_alloc(pool, class, &ref->word, 0)))
+	if (likely(take_kept(pool, class, &ref->word, 0)))
 		return 0;
 	if (unlikely(!alloc_new(pool, class, &ref->word, size + USER_HEAD, 0)))
 		err = -ENOMEM;
@@ -278,7 +288,7 @@ static __attribute__((noinline)) int replace_slow(struct zs_pool *pool,
 	zs_ref tmp = ZS_REF_INIT;
 
 	/* Pinned, so nobody else writes tmp. */
-	if (!uzs_slot_alloc(pool, class, &tmp.word, REF_PIN) &&
+	if (!take_kept(pool, class, &tmp.word, REF_PIN) &&
 	    !alloc_new(pool, class, &tmp.word, len + USER_HEAD, REF_PIN))
 		return -ENOMEM;
 	user_reveal(pool, tmp.word);
@@ -305,14 +315,15 @@ int zs_ref_store(struct zs_pool *pool, zs_ref *ref, const void *data,
 			return -EINVAL;
 		if (fits(pool, class, word, len + USER_HEAD)) {
 			user_pin(pool, &ref->word);
-		} else if (unlikely(!uzs_slot_replace(pool, class,
+		} else if (uzs_zone_is_above(&pool->zone) ||
+			   unlikely(!uzs_slot_replace(pool, class,
 						      &ref->word))) {
 			err = replace_slow(pool, class, ref, data, len);
 			uzs_kick_give_back(pool);
 			return err;
 		}
 	} else {
-		if (!uzs_slot_alloc(pool, class, &ref->word, REF_PIN) &&
+		if (!take_kept(pool, class, &ref->word, REF_PIN) &&
 		    unlikely(!alloc_new(pool, class, &ref->word,
 					len + USER_HEAD, REF_PIN))) {
 			uzs_kick_give_back(pool);

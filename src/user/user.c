@@ -139,6 +139,7 @@ const struct profile uzs_user_profile = {
 	.name = "user",
 	.chain_size = 16,
 	.defer = ZS_DEFER_NONE,
+	.keeps_freed = true,
 
 	.set_geometry = user_set_geometry,
 	.walk_classes = uzs_user_walk_classes,

@@ -218,7 +218,7 @@ static size_t resident(struct zs_pool *pool)
 static void *fill_limited(void *arg)
 {
 	struct limited *l = arg;
-	size_t limit = l->pool->memory_limit;
+	size_t limit = info_of(l->pool).memory_limit_bytes;
 	unsigned long handles[4000];
 	unsigned int nr = 0;
 	struct rng rng;
