@@ -40,6 +40,7 @@
  *   ---------------------------------------  -----------------------------
  *   any two of: zs_malloc zs_free zs_compact
  *     zs_free_many zs_set_memory_limit
+ *     zs_set_max_overhead
  *     zs_free_deferred zs_free_deferred_flush
  *     zs_defer_push
  *     zs_trim zs_drain zs_shrink_* zs_obj_*
@@ -390,6 +391,9 @@ struct zs_misuse {
 	const char *text; /* `what` in words */
 };
 
+/* Largest max_overhead_percent. */
+#define ZS_MAX_OVERHEAD 10000u
+
 /* Options of a pool. Initialize with ZS_POOL_OPTIONS_INIT, then set fields. In
  * each field 0 means the default. */
 struct zs_pool_options {
@@ -434,7 +438,14 @@ struct zs_pool_options {
 	void *misuse_arg;
 	/* What the pool is made for. */
 	enum zs_profile profile;
-	unsigned int unused; /* must be 0 */
+	/* How much the gaps between objects may take, in percent of the bytes
+	 * of the objects (first word and rounding included), at most
+	 * ZS_MAX_OVERHEAD; 0 is no bound. If compaction could free more than
+	 * this, and more than 256 KiB, the worker compacts within some tens of
+	 * milliseconds of the free that made it so; without a worker, when
+	 * zs_drain() is called. Free pages are another matter: see
+	 * retained_bytes. */
+	unsigned int max_overhead_percent;
 };
 
 #define ZS_POOL_OPTIONS_INIT                                            \
@@ -495,6 +506,11 @@ ZS_API enum zs_profile zs_profile(const struct zs_pool *pool);
  * Return: 0, or -EINVAL with nothing changed: a limit with which
  *        zs_create_pool_with would not have made this pool. */
 ZS_API int zs_set_memory_limit(struct zs_pool *pool, size_t bytes);
+
+/* Changes max_overhead_percent of a live pool.
+ * Context: any thread.
+ * Return: 0, or -EINVAL if percent is more than ZS_MAX_OVERHEAD. */
+ZS_API int zs_set_max_overhead(struct zs_pool *pool, unsigned int percent);
 
 /* Names, for texts: "default", "held", "unlocked", "class-idx"; "default",
  * "none", "array", "percpu", "reuse"; "default", "kernel", "user". Constant strings. NULL for a value that

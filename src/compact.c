@@ -25,6 +25,7 @@
 #include "class.h"
 #include "compat/os.h"
 #include "jobs.h"
+#include "lock_order.h"
 #include "profile.h"
 
 static void lock(struct compaction *c)
@@ -228,6 +229,31 @@ unsigned long zs_compact(struct zs_pool *pool)
 unsigned long uzs_compact_for_memory(struct zs_pool *pool)
 {
 	return uzs_pool_freeable_pages(pool) ? compact_pool(pool, true) : 0;
+}
+
+/* Nobody waits for it, so it takes its time: zspages that are being read are
+ * left for the next time. */
+static void close_gaps(struct work_struct *work)
+{
+	zs_compact(container_of(work, struct zs_pool, gaps_work));
+}
+
+void uzs_compact_init(struct zs_pool *pool, unsigned int max_overhead)
+{
+	mutex_init(&pool->compact_lock);
+	lock_set_rank(&pool->compact_lock.spin, RANK_COMPACT);
+	INIT_WORK(&pool->gaps_work, close_gaps);
+	pool->max_overhead = max_overhead;
+}
+
+int zs_set_max_overhead(struct zs_pool *pool, unsigned int percent)
+{
+	if (percent > ZS_MAX_OVERHEAD)
+		return -EINVAL;
+	WRITE_ONCE(pool->max_overhead, percent);
+	if (percent)
+		uzs_look_for_gaps(pool);
+	return 0;
 }
 
 unsigned long zs_shrink_count(struct zs_pool *pool)

@@ -5,6 +5,7 @@
 
 #include "types.h"
 
+void uzs_compact_init(struct zs_pool *pool, unsigned int max_overhead);
 /* As zs_compact, but passes over zspages that are being read. Locks: needs
  * compact_lock. Return: pages freed. */
 unsigned long uzs_compact_for_memory(struct zs_pool *pool);

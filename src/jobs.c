@@ -9,6 +9,7 @@
  */
 #include "jobs.h"
 
+#include "class.h"
 #include "profile.h"
 
 /* Delay of the give-back job. Memory that becomes free is often wanted again
@@ -72,6 +73,32 @@ static void async_free_zspage(struct work_struct *work)
 
 	uzs_free_empty_zspages(pool);
 	uzs_kick_give_back(pool);
+}
+
+/* ---- gaps ---------------------------------------------------------------- */
+
+/* Gaps of less than this are left, whatever the bound: they are of no use to
+ * others, and closing them takes time. Delay: what is freed together is looked
+ * at together. */
+#define LEAST_GAPS ((size_t)256 << 10)
+#define GAPS_DELAY_NS (10 * 1000000u)
+
+void uzs_look_for_gaps(struct zs_pool *pool)
+{
+	size_t gaps = 0, live = 0;
+
+	for (unsigned int i = 0; i < pool->nr_classes; i++) {
+		struct size_class *class = pool->size_class[i];
+
+		if (!uzs_class_is_own(pool, i))
+			continue;
+		gaps += uzs_freeable_pages(class);
+		live += READ_ONCE(class->objs_inuse) * class->size;
+	}
+	gaps <<= pool->page_shift;
+	if (gaps > LEAST_GAPS &&
+	    gaps > live / 100 * READ_ONCE(pool->max_overhead))
+		queue_delayed_work(&pool->wq, &pool->gaps_work, GAPS_DELAY_NS);
 }
 
 void uzs_jobs_init(struct zs_pool *pool)

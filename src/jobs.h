@@ -5,6 +5,10 @@
 
 #include "types.h"
 
+#ifndef UZS_LOOK_EVERY /* the lab looks each time */
+#define UZS_LOOK_EVERY 256u
+#endif
+
 /* Queues a job. No locks held. free: frees the zspages that wait in group 0.
  * give_back: gives memory back, if more is free than is retained. */
 void uzs_kick_free(struct zs_pool *pool);
@@ -13,5 +17,22 @@ void uzs_kick_give_back(struct zs_pool *pool);
  * Return: zspages freed. */
 unsigned long uzs_free_empty_zspages(struct zs_pool *pool);
 void uzs_jobs_init(struct zs_pool *pool);
+
+/* The pool keeps itself dense: objects of a class were freed, and now and then
+ * it is looked whether compaction would free more than the bound allows. Locks:
+ * class->lock, or none. */
+void uzs_look_for_gaps(struct zs_pool *pool);
+static inline void uzs_note_freed(struct zs_pool *pool,
+				  const struct size_class *class,
+				  unsigned long n)
+{
+	unsigned long freed;
+
+	if (likely(!READ_ONCE(pool->max_overhead)))
+		return;
+	freed = READ_ONCE(class->objs_freed);
+	if ((freed ^ (freed - n)) / UZS_LOOK_EVERY)
+		uzs_look_for_gaps(pool);
+}
 
 #endif

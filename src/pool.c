@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "class.h"
+#include "compact.h"
 #include "compat/os.h"
 #include "deferred.h"
 #include "handle.h"
@@ -108,7 +109,8 @@ static int read_options(const struct zs_pool_options *theirs,
 	    o->page_size > 1u << ZS_MAX_PAGE_SHIFT ||
 	    o->chain_size < ZS_MIN_CHAIN_SIZE ||
 	    o->chain_size > ZS_MAX_CHAIN_SIZE || !uzs_is_scope(o->lock_scope) ||
-	    (unsigned int)o->defer > ZS_DEFER_REUSE || o->unused ||
+	    (unsigned int)o->defer > ZS_DEFER_REUSE ||
+	    o->max_overhead_percent > ZS_MAX_OVERHEAD ||
 	    o->flags & ~(ZS_POOL_NO_WORKER | ZS_POOL_HARDENED))
 		return EINVAL;
 	return 0;
@@ -185,8 +187,7 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 	init_handles(pool, l);
 	uzs_slab_init(&pool->zspage_cache, &pool->zone, sizeof(struct zspage),
 		      mem + l->zspage_magazines);
-	mutex_init(&pool->compact_lock);
-	lock_set_rank(&pool->compact_lock.spin, RANK_COMPACT);
+	uzs_compact_init(pool, o->max_overhead_percent);
 	mutex_init(&pool->free_work_lock);
 	lock_set_rank(&pool->free_work_lock.spin, RANK_FREE_WORK);
 	uzs_jobs_init(pool);

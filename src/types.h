@@ -188,6 +188,9 @@ struct zs_pool {
 	bool hardened; /* looks for misuse */
 	bool quick_refs; /* user profile, and nothing to check */
 	bool wide; /* handles are struct wide_handle */
+	/* Percent of the objects' bytes that gaps may have; 0: any; atomic,
+	 * relaxed; seldom changed */
+	unsigned int max_overhead;
 	const struct lock_scope *scope;
 	struct reuse reuse; /* seldom changed, except age_work */
 	size_t meta_bytes; /* of this mapping */
@@ -234,6 +237,7 @@ struct zs_pool {
 	 * below compact_lock, above gate and the page locks. */
 	struct mutex free_work_lock;
 	struct work_struct free_work; /* frees zspages left in group 0 */
+	struct work_struct gaps_work; /* compacts, see max_overhead */
 	struct work_struct give_back_work; /* gives memory back to the OS */
 	struct deferred deferred;
 	struct workqueue_struct wq;

@@ -40,6 +40,7 @@ bool uzs_free_locked(struct zs_pool *pool, struct size_class *class,
 	record_obj(handle, 0);
 	uzs_add(&class->objs_inuse, -1);
 	uzs_add(&class->objs_freed, 1);
+	uzs_note_freed(pool, class, 1);
 	uzs_obj_free(pool, class, zspage, obj, true);
 	return uzs_fix_fullness_group(class, zspage) == ZS_INUSE_RATIO_0;
 }

@@ -15,6 +15,7 @@
 #include "user/places.h"
 
 #include "compat/os.h"
+#include "jobs.h"
 
 /* ---- places -------------------------------------------------------------------- */
 
@@ -190,6 +191,7 @@ void uzs_places_free_locked(struct zs_pool *pool, struct size_class *class,
 	}
 	uzs_add(&class->objs_inuse, -(long)n);
 	uzs_add(&class->objs_freed, n);
+	uzs_note_freed(pool, class, n);
 }
 
 void uzs_places_free(struct zs_pool *pool, struct size_class *class,

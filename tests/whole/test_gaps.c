@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* test_gaps.c - max_overhead_percent: a pool that was half emptied gets dense by
+ * itself, with a worker and without, and not if it has no bound.
+ */
+#include "test_util.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "compat/workqueue.h"
+#include "types.h"
+
+#define NR_OBJS 40000u
+
+static struct zs_pool *make(enum zs_profile profile, unsigned int flags,
+			    unsigned int percent)
+{
+	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+	struct zs_pool *pool;
+
+	o.profile = profile;
+	o.flags = flags;
+	o.max_overhead_percent = percent;
+	pool = zs_create_pool_with("gaps", &o);
+	assert_non_null(pool);
+	return pool;
+}
+
+/* Stores objects, and frees all but every fourth. */
+static void make_gaps(struct zs_pool *pool, unsigned long *handles)
+{
+	for (unsigned int i = 0; i < NR_OBJS; i++) {
+		handles[i] = must_malloc(pool, 300);
+		assert_true(object_fill(pool, handles[i], 300, i));
+	}
+	for (unsigned int i = 0; i < NR_OBJS; i++)
+		if (i % 4)
+			zs_free(pool, handles[i]);
+}
+
+static void assert_kept(struct zs_pool *pool, const unsigned long *handles)
+{
+	for (unsigned int i = 0; i < NR_OBJS; i += 4)
+		assert_true(object_ok(pool, handles[i], 300, i));
+	assert_sound(pool);
+}
+
+/* Gaps in percent of what the objects take. */
+static unsigned long gaps_of(struct zs_pool *pool)
+{
+	struct zs_pool_info i = info_of(pool);
+
+	return i.freeable_pages * 100 / (i.pages - i.freeable_pages + 1);
+}
+
+static bool wait_until_dense(struct zs_pool *pool, unsigned long percent)
+{
+	const struct timespec ms = { .tv_nsec = 1000000 };
+
+	for (int i = 0; i < 5000 && gaps_of(pool) > percent; i++)
+		nanosleep(&ms, NULL);
+	return gaps_of(pool) <= percent;
+}
+
+#define for_each_profile(p)                                                    \
+	for (enum zs_profile p = ZS_PROFILE_KERNEL;                            \
+	     p <= (sizeof(void *) == 8 ? ZS_PROFILE_USER : ZS_PROFILE_KERNEL); \
+	     p++)
+
+static void test_worker_compacts(void **state)
+{
+	static unsigned long handles[NR_OBJS];
+
+	for_each_profile(p)
+	{
+		struct zs_pool *pool = make(p, 0, 10);
+
+		make_gaps(pool, handles);
+		assert_true(wait_until_dense(pool, 12));
+		assert_true(info_of(pool).compactions > 0);
+		assert_kept(pool, handles);
+		zs_destroy_pool(pool);
+	}
+}
+
+static void test_drain_compacts_without_worker(void **state)
+{
+	static unsigned long handles[NR_OBJS];
+
+	for_each_profile(p)
+	{
+		struct zs_pool *pool = make(p, ZS_POOL_NO_WORKER, 10);
+
+		make_gaps(pool, handles);
+		assert_true(gaps_of(pool) > 50);
+		assert_true(work_pending(&pool->gaps_work));
+		zs_drain(pool);
+		assert_true(gaps_of(pool) <= 12);
+		assert_kept(pool, handles);
+		zs_destroy_pool(pool);
+	}
+}
+
+/* No bound: nothing happens, until there is one. */
+static void test_bound_can_be_set_later(void **state)
+{
+	static unsigned long handles[NR_OBJS];
+
+	for_each_profile(p)
+	{
+		struct zs_pool *pool = make(p, ZS_POOL_NO_WORKER, 0);
+
+		make_gaps(pool, handles);
+		assert_false(work_pending(&pool->gaps_work));
+		assert_int_equal(zs_set_max_overhead(pool, ZS_MAX_OVERHEAD + 1),
+				 -EINVAL);
+		assert_int_equal(zs_set_max_overhead(pool, ZS_MAX_OVERHEAD), 0);
+		assert_false(work_pending(&pool->gaps_work));
+		assert_int_equal(zs_set_max_overhead(pool, 10), 0);
+		assert_true(work_pending(&pool->gaps_work));
+		zs_drain(pool);
+		assert_true(gaps_of(pool) <= 12);
+		assert_int_equal(zs_set_max_overhead(pool, 0), 0);
+		assert_kept(pool, handles);
+		zs_destroy_pool(pool);
+	}
+}
+
+/* Small gaps are left. */
+static void test_little_is_left(void **state)
+{
+	for_each_profile(p)
+	{
+		struct zs_pool *pool = make(p, ZS_POOL_NO_WORKER, 1);
+		unsigned long handles[600];
+
+		for (unsigned int i = 0; i < 600; i++)
+			handles[i] = must_malloc(pool, 300);
+		for (unsigned int i = 0; i < 600; i++)
+			if (i % 4)
+				zs_free(pool, handles[i]);
+		assert_false(work_pending(&pool->gaps_work));
+		zs_destroy_pool(pool);
+	}
+}
+
+static void test_option_has_a_range(void **state)
+{
+	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+
+	o.max_overhead_percent = ZS_MAX_OVERHEAD + 1;
+	errno = 0;
+	assert_null(zs_create_pool_with("range", &o));
+	assert_int_equal(errno, EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_worker_compacts),
+		cmocka_unit_test(test_drain_compacts_without_worker),
+		cmocka_unit_test(test_bound_can_be_set_later),
+		cmocka_unit_test(test_little_is_left),
+		cmocka_unit_test(test_option_has_a_range),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
