@@ -141,9 +141,6 @@ struct size_class {
 	unsigned int objs_per_zspage;
 	unsigned int pages_per_zspage;
 	bool huge;
-	/* user profile: how many movers are in the class, so that slots must not
-	 * be used for it; guard: lock to write, atomic (acquire, release) */
-	u8 moving;
 	u64 reciprocal; /* of size, for the user profile */
 	spinlock_t lock __aligned(64);
 	/* guard: lock to write; read relaxed by the shrinker and statistics */

@@ -227,6 +227,21 @@ void uzs_spin_lock_slow(spinlock_t *lock)
 	}
 }
 
+/* How long a thread that waits for a polled lock sleeps at most. */
+#define POLL_NS (50 * 1000u)
+
+void uzs_spin_lock_polled(spinlock_t *lock)
+{
+	unsigned int rounds = 0;
+
+	while (!spin_trylock(lock)) {
+		if (rounds++ < UZS_SPIN_ROUNDS)
+			cpu_relax();
+		else
+			uzs_wait_on_for(&lock->word, UZS_SPIN_LOCKED, POLL_NS);
+	}
+}
+
 void uzs_spin_unlock_slow(spinlock_t *lock)
 {
 	u32 v = look(&lock->word);

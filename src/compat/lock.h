@@ -140,6 +140,23 @@ static inline void spin_unlock(spinlock_t *lock)
 		uzs_spin_unlock_slow(lock);
 }
 
+/* For a spinlock that nearly all threads only try. Whoever has to wait looks
+ * again from time to time, and nobody wakes it. So unlocking is a plain store: a
+ * locked instruction would wait until all stores before it are in the cache.
+ * Such a lock is locked and unlocked by these two only. */
+void uzs_spin_lock_polled(spinlock_t *lock);
+static inline void spin_lock_polled(spinlock_t *lock)
+{
+	if (unlikely(!spin_trylock(lock)))
+		uzs_spin_lock_polled(lock);
+}
+
+static inline void spin_unlock_polled(spinlock_t *lock)
+{
+	assert_spin_locked(lock);
+	__atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE);
+}
+
 /* ------------------------------------------------------------------------
  * struct mutex: as a spinlock, but its holder may sleep. A waiter spins briefly
  * here too, as the kernel's does while the owner runs.

@@ -128,11 +128,12 @@ static void check_kept(struct check *check)
 			const struct user_stack *stack = &slot->stacks[i];
 
 			kept += stack->nr;
-			if (stack->nr > pool->user->keep[i]) {
+			if (stack->nr > pool->user->class[i].keep) {
 				uzs_violated(
 					check,
 					"I12: class %u: %u objects are kept, at most %u should be",
-					i, stack->nr, pool->user->keep[i]);
+					i, stack->nr,
+					pool->user->class[i].keep);
 				continue;
 			}
 			for (unsigned int n = 0; n < stack->nr; n++) {

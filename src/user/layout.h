@@ -19,7 +19,7 @@
  *   moving    set by compare-and-swap, by a mover, only without pins; the store
  *             of the new address clears it. Both under class->lock
  *   all of it stored by who allocates, frees, or moves the record: under the
- *             slot's lock while class->moving is 0, else under class->lock
+ *             slot's lock while moving of the class is 0, else under class->lock
  */
 #define REF_ADDRESS_BITS 45
 #define REF_CLASS_BITS 10
@@ -132,13 +132,22 @@ struct user_slot {
 	struct user_stack stacks[] __aligned(64); /* by class; guard: lock */
 };
 
+/* What each allocation and each free looks at: close together, so that it stays
+ * in the CPU's cache. */
+struct user_class {
+	/* How many movers are in the class, so that slots must not be used for
+	 * it; guard: class->lock to write, atomic (acquire, release) */
+	u8 moving;
+	u8 keep; /* objects that a slot keeps; const */
+};
+
 struct user_pool {
 	/* constant after creation */
 	struct uzs_percpu slots;
 	u16 low[USER_LOW_SIZES]; /* class index by size / 8 */
 	u16 high[USER_HIGH_SIZES]; /* above USER_FINE, see uzs_user_class */
+	struct user_class class[USER_MAX_CLASSES];
 	u8 length[USER_MAX_CLASSES]; /* index of the class's run length */
-	u8 keep[USER_MAX_CLASSES]; /* objects that a slot keeps */
 	unsigned int moves; /* compactions of a class, so far; atomic */
 	struct runs runs;
 };

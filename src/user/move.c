@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* move.c - moves objects in the user profile. Owns class->moving.
+/* move.c - moves objects in the user profile. Owns user_class.moving.
  *
  * Kernel origin: none.
  * Locks: takes every slot's lock in turn, then class->lock for a few objects at
@@ -31,12 +31,14 @@
  * these name, are fetched at once. */
 #define TOGETHER 16u
 
-static void change_moving(struct size_class *class, int by)
+static void change_moving(const struct compaction *c, int by)
 {
-	spin_lock(&class->lock);
+	u8 *moving = &c->pool->user->class[c->class->index].moving;
+
+	spin_lock(&c->class->lock);
 	/* Release: who sees it open sees what was moved. */
-	smp_store_release(&class->moving, (u8)(class->moving + by));
-	spin_unlock(&class->lock);
+	smp_store_release(moving, (u8)(*moving + by));
+	spin_unlock(&c->class->lock);
 }
 
 void uzs_user_compact_begin(struct compaction *c)
@@ -47,13 +49,13 @@ void uzs_user_compact_begin(struct compaction *c)
 					__ATOMIC_RELAXED) %
 			bits +
 		1;
-	change_moving(c->class, 1);
+	change_moving(c, 1);
 	uzs_slots_flush(c->pool, c->class);
 }
 
 void uzs_user_compact_end(struct compaction *c)
 {
-	change_moving(c->class, -1);
+	change_moving(c, -1);
 }
 
 void uzs_user_compact_lock(struct compaction *c)

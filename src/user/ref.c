@@ -117,7 +117,7 @@ static __always_inline bool
 take_kept(struct zs_pool *pool, struct size_class *class, u64 *ref, u64 pins)
 {
 	return likely(!uzs_zone_is_above(&pool->zone)) &&
-	       uzs_slot_alloc(pool, class, ref, pins);
+	       uzs_slot_alloc(pool, class->index, ref, pins);
 }
 
 /* Checks what zs_ref_alloc and zs_ref_store have in common. */
@@ -316,7 +316,7 @@ int zs_ref_store(struct zs_pool *pool, zs_ref *ref, const void *data,
 		if (fits(pool, class, word, len + USER_HEAD)) {
 			user_pin(pool, &ref->word);
 		} else if (uzs_zone_is_above(&pool->zone) ||
-			   unlikely(!uzs_slot_replace(pool, class,
+			   unlikely(!uzs_slot_replace(pool, class->index,
 						      &ref->word))) {
 			err = replace_slow(pool, class, ref, data, len);
 			uzs_kick_give_back(pool);

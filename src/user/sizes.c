@@ -191,7 +191,7 @@ void uzs_user_set_tables(struct zs_pool *pool)
 		user->length[i] = (u8)l;
 		/* To keep one would save nothing: each would be freed when
 		 * the next one is. */
-		user->keep[i] = (u8)(most < 2 ? 0 : min(USER_KEPT, most));
+		user->class[i].keep = (u8)(most < 2 ? 0 : min(USER_KEPT, most));
 	}
 }
 

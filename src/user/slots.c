@@ -12,7 +12,7 @@
  * writing two words.
  * Guarantees:
  *  F1 an object is on one stack, and leaves it once.
- *  F2 while class->moving is not 0, nothing is put on a stack of the class or
+ *  F2 while moving of the class is not 0, nothing is put on a stack of the class or
  *     taken from it: who sets it takes every slot's lock once afterwards.
  */
 #include "user/slots.h"
@@ -61,9 +61,10 @@ static __always_inline struct user_slot *try_slot(struct zs_pool *pool)
 
 /* F2. Acquire: sees what the mover did before it opened the class again. Locks:
  * needs the slot's. */
-static __always_inline bool is_open(const struct size_class *class)
+static __always_inline bool is_open(const struct zs_pool *pool,
+				    unsigned int index)
 {
-	return likely(!smp_load_acquire(&class->moving));
+	return likely(!smp_load_acquire(&pool->user->class[index].moving));
 }
 
 /* Frees the n oldest objects of a stack. Locks: needs the slot's. */
@@ -80,25 +81,26 @@ static __attribute__((noinline)) void free_oldest(struct zs_pool *pool,
 
 /* Locks: needs the slot's. */
 static __always_inline void push(struct zs_pool *pool, struct user_slot *slot,
-				 struct size_class *class, u64 word)
+				 u64 word)
 {
-	struct user_stack *stack = &slot->stacks[class->index];
-	unsigned int keep = pool->user->keep[class->index];
+	unsigned int index = ref_class(word);
+	struct user_stack *stack = &slot->stacks[index];
+	unsigned int keep = pool->user->class[index].keep;
 
 	/* Half of them at once: cheaper than one by one. */
 	if (unlikely(stack->nr >= keep))
-		free_oldest(pool, class, stack, (keep + 1) / 2);
+		free_oldest(pool, pool->size_class[index], stack,
+			    (keep + 1) / 2);
 	user_set_head(ref_address(word), 0);
-	uzs_poison(ref_address(word), class->size);
+	uzs_poison(ref_address(word), pool->size_class[index]->size);
 	stack->words[stack->nr] = word & (REF_MOVING - 1);
 	WRITE_ONCE(stack->nr, (u16)(stack->nr + 1));
 }
 
 /* Locks: needs the slot's. Return: 0 if nothing is kept. */
-static __always_inline u64 pop(struct user_slot *slot,
-			       const struct size_class *class)
+static __always_inline u64 pop(struct user_slot *slot, unsigned int index)
 {
-	struct user_stack *stack = &slot->stacks[class->index];
+	struct user_stack *stack = &slot->stacks[index];
 
 	if (!stack->nr)
 		return 0;
@@ -113,7 +115,7 @@ static __always_inline void name(u64 *ref, u64 word)
 	smp_store_release(ref, word);
 }
 
-bool uzs_slot_alloc(struct zs_pool *pool, struct size_class *class, u64 *ref,
+bool uzs_slot_alloc(struct zs_pool *pool, unsigned int index, u64 *ref,
 		    u64 pins)
 {
 	struct user_slot *slot = try_slot(pool);
@@ -121,11 +123,11 @@ bool uzs_slot_alloc(struct zs_pool *pool, struct size_class *class, u64 *ref,
 
 	if (unlikely(!slot))
 		return false;
-	if (is_open(class))
-		word = pop(slot, class);
+	if (is_open(pool, index))
+		word = pop(slot, index);
 	if (word)
 		name(ref, word | pins);
-	spin_unlock(&slot->lock);
+	spin_unlock_polled(&slot->lock);
 	return word != 0;
 }
 
@@ -135,11 +137,11 @@ static __always_inline bool try_free(struct zs_pool *pool,
 				     struct user_slot *slot, u64 *ref)
 {
 	u64 word = READ_ONCE(*ref);
-	struct size_class *class = pool->size_class[ref_class(word)];
+	unsigned int index = ref_class(word);
 
-	if (!is_open(class) || unlikely(!pool->user->keep[class->index]))
+	if (!is_open(pool, index) || unlikely(!pool->user->class[index].keep))
 		return false;
-	push(pool, slot, class, word);
+	push(pool, slot, word);
 	WRITE_ONCE(*ref, 0);
 	return true;
 }
@@ -151,7 +153,7 @@ void uzs_slot_free(struct zs_pool *pool, u64 *ref)
 
 	if (likely(slot)) {
 		freed = try_free(pool, slot, ref);
-		spin_unlock(&slot->lock);
+		spin_unlock_polled(&slot->lock);
 	}
 	/* The class of an object never changes. */
 	if (unlikely(!freed))
@@ -198,7 +200,7 @@ size_t uzs_slot_free_many(struct zs_pool *pool, zs_ref *const refs[], size_t n)
 			freed++;
 		}
 		if (likely(slot))
-			spin_unlock(&slot->lock);
+			spin_unlock_polled(&slot->lock);
 		if (likely(i == end))
 			continue;
 		/* The slot was busy, or does not take this one. */
@@ -211,7 +213,7 @@ size_t uzs_slot_free_many(struct zs_pool *pool, zs_ref *const refs[], size_t n)
 	return freed;
 }
 
-bool uzs_slot_replace(struct zs_pool *pool, struct size_class *class, u64 *ref)
+bool uzs_slot_replace(struct zs_pool *pool, unsigned int index, u64 *ref)
 {
 	struct user_slot *slot = try_slot(pool);
 	bool done = false;
@@ -219,16 +221,16 @@ bool uzs_slot_replace(struct zs_pool *pool, struct size_class *class, u64 *ref)
 
 	if (unlikely(!slot))
 		return false;
-	if (is_open(class))
-		word = pop(slot, class);
+	if (is_open(pool, index))
+		word = pop(slot, index);
 	if (likely(word)) {
 		done = try_free(pool, slot, ref);
 		if (likely(done))
 			name(ref, word | REF_PIN);
 		else
-			push(pool, slot, class, word);
+			push(pool, slot, word);
 	}
-	spin_unlock(&slot->lock);
+	spin_unlock_polled(&slot->lock);
 	return done;
 }
 
@@ -240,13 +242,13 @@ void uzs_slot_rename(struct zs_pool *pool, u64 *to, u64 *from)
 	bool done = false;
 
 	if (likely(slot)) {
-		if (is_open(class)) {
+		if (is_open(pool, ref_class(word))) {
 			/* Read again: it may have moved. */
 			word = READ_ONCE(*from) & (REF_MOVING - 1);
 			user_rename(to, from, word);
 			done = true;
 		}
-		spin_unlock(&slot->lock);
+		spin_unlock_polled(&slot->lock);
 	}
 	if (done)
 		return;
@@ -267,7 +269,7 @@ bool uzs_slots_flush(struct zs_pool *pool, struct size_class *class)
 
 	for_each_user_slot(slot, pool->user)
 	{
-		spin_lock(&slot->lock);
+		spin_lock_polled(&slot->lock);
 		for (unsigned int i = first; i < end; i++) {
 			struct user_stack *stack = &slot->stacks[i];
 
@@ -278,7 +280,7 @@ bool uzs_slots_flush(struct zs_pool *pool, struct size_class *class)
 			free_oldest(pool, pool->size_class[i], stack,
 				    stack->nr);
 		}
-		spin_unlock(&slot->lock);
+		spin_unlock_polled(&slot->lock);
 	}
 	return any;
 }
@@ -298,14 +300,14 @@ void uzs_slots_lock(struct zs_pool *pool)
 {
 	struct user_slot *slot;
 
-	for_each_user_slot(slot, pool->user) spin_lock(&slot->lock);
+	for_each_user_slot(slot, pool->user) spin_lock_polled(&slot->lock);
 }
 
 void uzs_slots_unlock(struct zs_pool *pool)
 {
 	struct user_slot *slot;
 
-	for_each_user_slot(slot, pool->user) spin_unlock(&slot->lock);
+	for_each_user_slot(slot, pool->user) spin_unlock_polled(&slot->lock);
 }
 
 void uzs_slots_renew(struct zs_pool *pool)

@@ -9,8 +9,8 @@
 size_t uzs_slots_bytes(const struct zs_pool *pool);
 void uzs_slots_init(struct zs_pool *pool, void *mem);
 
-/* Allocates what the CPU keeps, if there is any. Return: false: not done. */
-bool uzs_slot_alloc(struct zs_pool *pool, struct size_class *class, u64 *ref,
+/* Allocates what the CPU keeps of the class `index`, if there is any. Return: false: not done. */
+bool uzs_slot_alloc(struct zs_pool *pool, unsigned int index, u64 *ref,
 		    u64 pins);
 /* Frees what `ref` names. */
 void uzs_slot_free(struct zs_pool *pool, u64 *ref);
@@ -19,7 +19,7 @@ void uzs_slot_free(struct zs_pool *pool, u64 *ref);
 size_t uzs_slot_free_many(struct zs_pool *pool, zs_ref *const refs[], size_t n);
 /* Frees what `ref` names, and lets it name another object, which the CPU keeps,
  * with a pin. Return: false: not done. */
-bool uzs_slot_replace(struct zs_pool *pool, struct size_class *class, u64 *ref);
+bool uzs_slot_replace(struct zs_pool *pool, unsigned int index, u64 *ref);
 /* `to` names what `from` names, without pins. */
 void uzs_slot_rename(struct zs_pool *pool, u64 *to, u64 *from);
 

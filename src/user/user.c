@@ -129,7 +129,7 @@ static void user_unlock_lower(struct zs_pool *pool)
 static void user_renew(struct zs_pool *pool)
 {
 	for (unsigned int i = 1; i < pool->nr_classes; i++)
-		pool->size_class[i]->moving = 0;
+		pool->user->class[i].moving = 0;
 	spin_lock_renew(&pool->user->runs.lock);
 	uzs_slots_renew(pool);
 }

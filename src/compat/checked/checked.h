@@ -67,6 +67,8 @@ void uzs_checked_page_clear(struct page *page, u32 bits);
 #define spin_lock(lock) uzs_checked_spin_lock((lock), UZS_HERE)
 #define spin_trylock(lock) uzs_checked_spin_trylock((lock), UZS_HERE)
 #define spin_unlock(lock) uzs_checked_spin_unlock((lock), UZS_HERE)
+#define spin_lock_polled(lock) spin_lock(lock)
+#define spin_unlock_polled(lock) spin_unlock(lock)
 /* Stricter than the native one: this thread must hold it. */
 #undef assert_spin_locked
 #define assert_spin_locked(lock) uzs_assert_held(lock)
