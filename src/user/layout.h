@@ -15,8 +15,9 @@
  * 0 names nothing: class 0 does not exist. It changes in these ways only:
  *   pins      by any thread: added by compare-and-swap, not while moving is set;
  *             taken off by subtraction
- *   moving    set by compare-and-swap, by a mover, only without pins; the store
- *             of the new address clears it. Both under class->lock
+ *   moving    set by compare-and-swap, by a mover, only without pins; cleared
+ *             with the change to the new address, by an addition. Both under
+ *             class->lock
  *   all of it stored by who allocates, frees, or moves the record: under the
  *             slot's lock while class->moving is 0, else under class->lock
  */
