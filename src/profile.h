@@ -152,8 +152,12 @@ struct profile {
 				      struct zspage *zspage);
 	/* Checks what else the profile has; may be NULL. */
 	void (*check_rest)(struct check *check);
+	/* Keeps away who does without class->lock, so that a copy of a class is
+	 * of one moment; both may be NULL. Locks: above class->lock. */
+	void (*copy_lock)(struct zs_pool *pool);
+	void (*copy_unlock)(struct zs_pool *pool);
 	/* Fills in the arrays that zs_for_each_zspage shows. Locks: needs
-	 * class->lock. */
+	 * class->lock, between copy_lock and copy_unlock. */
 	void (*copy_zspage)(const struct zs_pool *pool,
 			    const struct size_class *class,
 			    struct zspage *zspage, unsigned long *handles,
