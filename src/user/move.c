@@ -34,7 +34,8 @@
 static void change_moving(struct size_class *class, int by)
 {
 	spin_lock(&class->lock);
-	WRITE_ONCE(class->moving, (u8)(class->moving + by));
+	/* Release: slots are used again without class->lock. */
+	smp_store_release(&class->moving, (u8)(class->moving + by));
 	spin_unlock(&class->lock);
 }
 

@@ -59,10 +59,11 @@ static __always_inline struct user_slot *try_slot(struct zs_pool *pool)
 	return likely(spin_trylock(&slot->lock)) ? slot : NULL;
 }
 
-/* F2. Locks: needs the slot's. */
+/* F2. Acquire: sees what the last mover has written, and writes after it has
+ * read. Locks: needs the slot's. */
 static __always_inline bool is_open(const struct size_class *class)
 {
-	return likely(!READ_ONCE(class->moving));
+	return likely(!smp_load_acquire(&class->moving));
 }
 
 /* Frees the n oldest objects of a stack. Locks: needs the slot's. */
