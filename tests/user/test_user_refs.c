@@ -279,6 +279,58 @@ static void test_neighbours_of_all_sizes_stay_apart(void **state)
 	}
 }
 
+/* Full zspages of the smallest objects, of which there are most. */
+static void test_zspages_can_be_full(void **state)
+{
+	enum { MOST = 20000 };
+	static zs_ref refs[MOST];
+	static zs_ref *list[MOST];
+
+	for (size_t i = 0; i < MOST; i++)
+		list[i] = &refs[i];
+	for (size_t g = 0; g < ARRAY_SIZE(user_geometries); g++) {
+		struct zs_pool *pool =
+			make_user_of(&user_geometries[g], ZS_POOL_NO_WORKER);
+
+		memset(refs, 0, sizeof(refs));
+		for (size_t size = 1; size <= 400;
+		     size += size < 120 ? 8 : 90) {
+			struct zs_class_info c = class_info_for(pool, size);
+			unsigned int n = 2 * c.objs_per_zspage + 1;
+
+			assert_true(n <= MOST);
+			for (unsigned int i = 0; i < n; i++) {
+				void *mem;
+
+				assert_int_equal(
+					zs_ref_alloc(pool, &refs[i], size), 0);
+				mem = zs_ref_begin(pool, &refs[i]);
+				pattern_fill(mem, size, i);
+				zs_ref_end(pool, &refs[i]);
+			}
+			c = class_info_for(pool, size);
+			assert_int_equal(c.zspages[11], 2);
+			assert_int_equal(c.objs_inuse, n);
+			for (unsigned int i = 0; i < n; i++)
+				assert_true(ref_ok(pool, &refs[i], size, i));
+			assert_sound(pool);
+			for (unsigned int i = 0; i < n; i += 3)
+				zs_ref_free(pool, &refs[i]);
+			zs_compact(pool);
+			for (unsigned int i = 0; i < n; i++)
+				if (i % 3)
+					assert_true(ref_ok(pool, &refs[i], size,
+							   i));
+			assert_sound(pool);
+			assert_int_equal(zs_ref_free_many(pool, list, n),
+					 n - (n + 2) / 3);
+			zs_free_deferred_flush(pool);
+			assert_int_equal(info_of(pool).pages, 0);
+		}
+		assert_int_equal(zs_destroy_pool(pool), 0);
+	}
+}
+
 /* ---- store ------------------------------------------------------------------- */
 
 /* Any size over any other, twice. */
@@ -687,6 +739,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_other_profiles_have_no_refs),
 		cmocka_unit_test(test_every_class_border_holds_its_size),
 		cmocka_unit_test(test_neighbours_of_all_sizes_stay_apart),
+		cmocka_unit_test(test_zspages_can_be_full),
 		cmocka_unit_test(test_store_replaces_any_size_by_any),
 		cmocka_unit_test(test_failed_store_leaves_the_old_object),
 		cmocka_unit_test(test_free_many_frees_what_it_is_given),
