@@ -345,6 +345,7 @@ size_t uzs_runs_give_back(struct zs_pool *pool, size_t target)
 	while (!zone->keep &&
 	       READ_ONCE(pool->user->runs.free_bytes) >= target &&
 	       (section = take_empty(pool))) {
+		most += section->first; /* was not free, but is given back */
 		given += unmap_section(pool, section);
 		uzs_zone_give_way(zone);
 	}
