@@ -176,6 +176,8 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 		.limit = o->memory_limit ? o->memory_limit - l->end : 0,
 		.retained = o->retained_bytes,
 		.movable = pool->profile->movable,
+		/* only slabs are there */
+		.one_by_one = pool->profile->memory != NULL,
 	};
 	char *mem = (char *)pool;
 

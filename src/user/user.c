@@ -33,13 +33,18 @@ static size_t user_state_bytes(const struct zs_pool *pool)
 	return ALIGN(sizeof(struct user_pool), LINE) + uzs_slots_bytes(pool);
 }
 
-/* A section of the longest runs, and one such run. */
+/* A section of the longest runs, and one such run. In hardened pools the heads of
+ * sections stay: those of all other lengths may be there. */
 static size_t user_least_bytes(const struct zs_pool *pool)
 {
 	unsigned int lengths[USER_LENGTHS];
 	unsigned int n = uzs_user_lengths(pool, lengths);
+	size_t bytes = uzs_runs_least(pool, lengths[n - 1]);
 
-	return uzs_runs_least(pool, lengths[n - 1]);
+	for (unsigned int i = 0; pool->hardened && i < n - 1; i++)
+		bytes += uzs_runs_least(pool, lengths[i]) -
+			 ((size_t)lengths[i] << pool->page_shift);
+	return bytes;
 }
 
 static void user_init(struct zs_pool *pool, void *state,
