@@ -102,7 +102,7 @@ static void forget_ref(struct worker *w, unsigned int i)
 	r->size = last->size;
 	r->key = last->key;
 	zs_ref_move(w->s->pool, &r->ref, &last->ref);
-	CHECK(w->s, !last->ref.word && r->ref.word);
+	CHECK(w->s, !word_of(&last->ref) && word_of(&r->ref));
 }
 
 static void drop_ref(struct worker *w, unsigned int i)
@@ -295,11 +295,10 @@ static void do_ref_room(struct worker *w)
 static void do_ref_move(struct worker *w)
 {
 	struct record *r = &w->refs[any_ref(w)];
-	struct record away = *r;
+	struct record away = { .size = r->size, .key = r->key };
 
-	away.ref.word = 0;
 	zs_ref_move(w->s->pool, &away.ref, &r->ref);
-	CHECK(w->s, away.ref.word && !r->ref.word);
+	CHECK(w->s, word_of(&away.ref) && !word_of(&r->ref));
 	check_ref(w, &away);
 	zs_ref_move(w->s->pool, &r->ref, &away.ref);
 	check_ref(w, r);

@@ -68,6 +68,12 @@ static inline size_t log_uniform(struct rng *rng, size_t most)
 	return size < most ? size : most;
 }
 
+/* A mover may be writing it. */
+static inline uint64_t word_of(const zs_ref *ref)
+{
+	return __atomic_load_n(&ref->word, __ATOMIC_RELAXED);
+}
+
 /* Stores the pattern `key`, from a buffer of just that length. Return: as
  * zs_ref_store. */
 static inline int ref_fill(struct zs_pool *pool, zs_ref *ref, size_t len,
