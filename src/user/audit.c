@@ -54,6 +54,8 @@ static unsigned int count_named(struct check *check,
 		if (!(head & USER_ALLOCATED))
 			continue;
 		n++;
+		if (head == USER_ALLOCATED) /* in a call's hand */
+			continue;
 		if ((head & ~USER_ALLOCATED) % sizeof(u64)) {
 			uzs_violated(
 				check,

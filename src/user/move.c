@@ -93,8 +93,11 @@ void uzs_user_free_source(struct compaction *c, struct zspage *src)
 static u64 *begin_move(const char *object)
 {
 	u64 *ref = (u64 *)(user_head(object) & ~USER_ALLOCATED);
-	u64 word = READ_ONCE(*ref);
+	u64 word;
 
+	if (unlikely(!ref)) /* in a call's hand */
+		return NULL;
+	word = READ_ONCE(*ref);
 	if (unlikely(ref_address(word) != object)) /* Y3 */
 		return NULL;
 	if (word >= REF_PIN ||

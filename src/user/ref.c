@@ -299,11 +299,13 @@ static __attribute__((noinline)) int replace_slow(struct zs_pool *pool,
 						  zs_ref *ref, const void *data,
 						  size_t len)
 {
+	const u64 pins = REF_PIN | USER_IN_HAND;
 	zs_ref tmp = ZS_REF_INIT;
 
-	/* Pinned, so nobody else writes tmp. */
-	if (!uzs_slot_alloc(pool, class, &tmp.word, REF_PIN) &&
-	    !alloc_new(pool, class, &tmp.word, len + USER_HEAD, REF_PIN))
+	/* The object does not name tmp: in the child of a fork that would be
+	 * memory of nobody's. */
+	if (!uzs_slot_alloc(pool, class, &tmp.word, pins) &&
+	    !alloc_new(pool, class, &tmp.word, len + USER_HEAD, pins))
 		return -ENOMEM;
 	user_reveal(pool, tmp.word);
 	memcpy(ref_address(tmp.word) + USER_HEAD, data, len);

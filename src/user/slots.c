@@ -106,13 +106,6 @@ static __always_inline u64 pop(struct user_slot *slot,
 	return stack->words[stack->nr];
 }
 
-/* Locks: needs the slot's. */
-static __always_inline void name(u64 *ref, u64 word)
-{
-	user_set_head(ref_address(word), (uintptr_t)ref | USER_ALLOCATED);
-	smp_store_release(ref, word);
-}
-
 bool uzs_slot_alloc(struct zs_pool *pool, struct size_class *class, u64 *ref,
 		    u64 pins)
 {
@@ -124,7 +117,7 @@ bool uzs_slot_alloc(struct zs_pool *pool, struct size_class *class, u64 *ref,
 	if (is_open(class))
 		word = pop(slot, class);
 	if (word)
-		name(ref, word | pins);
+		user_name(ref, word, pins);
 	spin_unlock(&slot->lock);
 	return word != 0;
 }
@@ -224,7 +217,7 @@ bool uzs_slot_replace(struct zs_pool *pool, struct size_class *class, u64 *ref)
 	if (likely(word)) {
 		done = try_free(pool, slot, ref);
 		if (likely(done))
-			name(ref, word | REF_PIN);
+			user_name(ref, word, REF_PIN);
 		else
 			push(pool, slot, class, word);
 	}
