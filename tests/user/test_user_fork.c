@@ -15,7 +15,7 @@
 
 #define NR_REFS 150u
 #define NR_OWN 60u
-#define STACK_BYTES ((size_t)256 << 10)
+#define STACK_BYTES ((size_t)4 << 20) /* sanitizers need much */
 
 struct record {
 	zs_ref ref;
@@ -372,6 +372,37 @@ static void test_pins_of_the_parent_stay(void **state)
 	}
 }
 
+/* A thread that was moving objects of a class does not exist in the child: what
+ * CPUs keep of the class is used there. */
+static void test_classes_are_open_in_the_child(void **state)
+{
+	struct zs_pool *pool = make_user(ZS_POOL_NO_WORKER);
+	zs_ref ref = ZS_REF_INIT;
+	struct size_class *class;
+	void *place;
+	pid_t pid;
+
+	assert_int_equal(ref_fill(pool, &ref, 100, 1), 0);
+	class = pool->size_class[class_info_for(pool, 100).index];
+	class->moving = 1; /* for a mover that is just between two holds of
+			    * class->lock */
+	pid = prepared_fork(pool);
+	if (!pid) {
+		place = place_of(pool, &ref);
+		zs_ref_free(pool, &ref);
+		/* It is kept, and given out again. */
+		CHILD_CHECK(info_in_child(pool).pages == 1);
+		CHILD_CHECK(zs_ref_alloc(pool, &ref, 100) == 0);
+		CHILD_CHECK(place_of(pool, &ref) == place);
+		CHILD_CHECK(zs_pool_check(pool, stderr) == 0);
+		CHILD_CHECK(zs_destroy_pool(pool) == 1);
+		child_exit(0);
+	}
+	class->moving = 0;
+	assert_child_well(pid);
+	assert_int_equal(zs_destroy_pool(pool), 1);
+}
+
 static void test_failed_fork_changes_nothing(void **state)
 {
 	struct zs_pool_options o = USER_OPTIONS_INIT;
@@ -392,6 +423,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pool_works_in_the_child),
 		cmocka_unit_test(test_pins_of_the_parent_stay),
+		cmocka_unit_test(test_classes_are_open_in_the_child),
 		cmocka_unit_test(test_failed_fork_changes_nothing),
 	};
 

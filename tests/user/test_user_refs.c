@@ -346,7 +346,7 @@ static void test_store_replaces_any_size_by_any(void **state)
 
 		for (size_t a = 0; a < ARRAY_SIZE(sizes); a++)
 			for (size_t b = 0; b < ARRAY_SIZE(sizes); b++) {
-				zs_ref ref = ZS_REF_INIT;
+				zs_ref ref = ZS_REF_INIT, fresh = ZS_REF_INIT;
 
 				assert_int_equal(
 					ref_fill(pool, &ref, sizes[a], a), 0);
@@ -356,6 +356,13 @@ static void test_store_replaces_any_size_by_any(void **state)
 				assert_true(
 					ref_ok(pool, &ref, sizes[b], b + 50));
 				assert_int_equal(info_of(pool).objs_inuse, 1);
+				/* It takes no more than a new one. */
+				assert_int_equal(zs_ref_alloc(pool, &fresh,
+							      sizes[b]),
+						 0);
+				assert_int_equal(zs_ref_room(pool, &ref),
+						 zs_ref_room(pool, &fresh));
+				zs_ref_free(pool, &fresh);
 				zs_ref_free(pool, &ref);
 			}
 		assert_sound(pool);
