@@ -99,8 +99,9 @@ static int read_options(const struct zs_pool_options *theirs,
 		o->page_size = DEFAULT_PAGE_SIZE;
 	if (!o->chain_size)
 		o->chain_size = profile->chain_size;
+	/* A profile that keeps freed objects by itself needs no reuse. */
 	if (o->defer == ZS_DEFER_DEFAULT ||
-	    (o->defer == ZS_DEFER_REUSE && profile->keeps_freed))
+	    (o->defer == ZS_DEFER_REUSE && profile->free_kept))
 		o->defer = profile->defer;
 	if (!o->retained_bytes)
 		o->retained_bytes = DEFAULT_RETAINED;
@@ -177,6 +178,8 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 		.limit = o->memory_limit ? o->memory_limit - l->end : 0,
 		.retained = o->retained_bytes,
 		.movable = pool->profile->movable,
+		/* only slabs are there */
+		.one_by_one = pool->profile->memory != NULL,
 	};
 	char *mem = (char *)pool;
 

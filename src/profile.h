@@ -47,7 +47,6 @@ struct profile {
 	/* Defaults of options that are 0. */
 	unsigned int chain_size; /* pages */
 	enum zs_defer_mode defer;
-	bool keeps_freed; /* by itself: ZS_DEFER_REUSE is the default then */
 	const struct movable_operations *movable; /* of its pages */
 
 	/* ---- life. set_geometry fills in what follows from page_size and
@@ -153,8 +152,12 @@ struct profile {
 				      struct zspage *zspage);
 	/* Checks what else the profile has; may be NULL. */
 	void (*check_rest)(struct check *check);
+	/* Keeps away who does without class->lock, so that a copy of a class is
+	 * of one moment; both may be NULL. Locks: above class->lock. */
+	void (*copy_lock)(struct zs_pool *pool);
+	void (*copy_unlock)(struct zs_pool *pool);
 	/* Fills in the arrays that zs_for_each_zspage shows. Locks: needs
-	 * class->lock. */
+	 * class->lock, between copy_lock and copy_unlock. */
 	void (*copy_zspage)(const struct zs_pool *pool,
 			    const struct size_class *class,
 			    struct zspage *zspage, unsigned long *handles,

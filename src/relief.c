@@ -34,6 +34,7 @@
 #include "deferred.h"
 #include "harden.h"
 #include "jobs.h"
+#include "profile.h"
 #include "trim.h"
 
 /* ---- the steps of a round ------------------------------------------------- */
@@ -97,6 +98,7 @@ static bool relieve_sections(struct relief *r)
 	unsigned long freed = uzs_objs_freed(pool) + 1;
 	unsigned long sections = READ_ONCE(zone->nr_sections);
 	unsigned long slabs = READ_ONCE(pool->zspage_cache.nr_slabs);
+	unsigned long given = READ_ONCE(zone->bytes_given_back);
 	bool fewer, above = uzs_zone_is_above(zone);
 
 	if (pool->trimmed_at && !above &&
@@ -108,6 +110,11 @@ static bool relieve_sections(struct relief *r)
 	if (above && !uzs_zone_is_above(zone))
 		return true;
 	if (READ_ONCE(pool->zspage_cache.nr_slabs) < slabs)
+		return true;
+	/* What a profile's own sections gave back, anybody can have now. */
+	if (pool->profile->give_back &&
+	    READ_ONCE(zone->bytes_given_back) != given &&
+	    worth_one(r, &r->sections_tried))
 		return true;
 	fewer = READ_ONCE(zone->nr_sections) < sections;
 	/* The head of a section is a gain only if the next try maps no new

@@ -3,8 +3,9 @@
  *
  * Kernel origin: mm/zsmalloc.c zs_get_total_pages, zs_pool_stats,
  * zs_stats_size_show (the `classes` table); the rest is ours.
- * Locks: takes class->lock, one class at a time, and zone->lock for a short
- * time; none during a callback. Sleeps: only on output.
+ * Locks: takes class->lock, one class at a time (to copy a class, with what the
+ * profile has before it), and zone->lock for a short time; none during a
+ * callback. Sleeps: only on output.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -268,20 +269,25 @@ static void copy_zspage(const struct zs_pool *pool,
 				   copy->links + at);
 }
 
-/* False if the class has grown beyond the room. Locks: takes class->lock. */
-static bool copy_class(const struct zs_pool *pool, struct size_class *class,
+/* False if the class has grown beyond the room. Locks: takes class->lock, and
+ * before it what the profile has. */
+static bool copy_class(struct zs_pool *pool, struct size_class *class,
 		       struct class_copy *copy)
 {
 	struct zspage *zspage;
 	bool fits;
 
 	copy->n = 0;
+	if (pool->profile->copy_lock)
+		pool->profile->copy_lock(pool);
 	spin_lock(&class->lock);
 	fits = class->objs_capacity / class->objs_per_zspage <= copy->room;
 	for (int g = 0; fits && g < NR_FULLNESS_GROUPS; g++)
 		list_for_each_entry(zspage, &class->fullness_list[g], list)
 			copy_zspage(pool, class, copy, zspage);
 	spin_unlock(&class->lock);
+	if (pool->profile->copy_unlock)
+		pool->profile->copy_unlock(pool);
 	return fits;
 }
 

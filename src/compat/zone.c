@@ -164,7 +164,8 @@ void uzs_zone_init(struct zone *zone, void *mem,
 			    (ptrdiff_t)(zone->first * sizeof(struct page));
 	zone->os_page = uzs_os_page_size();
 	zone->head_resident = head_bytes(shift);
-	zone->pcp_batch = max(UZS_PCP_BATCH_BYTES >> shift, 4u);
+	zone->pcp_batch =
+		options->one_by_one ? 1 : max(UZS_PCP_BATCH_BYTES >> shift, 4u);
 	zone->limit = zone->limit_wanted = options->limit;
 	zone->retained = options->retained;
 	zone->movable = options->movable;

@@ -165,6 +165,8 @@ struct zone_options {
 	size_t limit; /* bytes, 0: none */
 	size_t retained; /* bytes */
 	const struct movable_operations *movable; /* or NULL */
+	bool one_by_one; /* pages are seldom needed: a CPU takes one at a time,
+			  * as what it keeps counts for the limit */
 };
 
 struct zone {

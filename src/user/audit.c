@@ -54,6 +54,8 @@ static unsigned int count_named(struct check *check,
 		if (!(head & USER_ALLOCATED))
 			continue;
 		n++;
+		if (head == USER_ALLOCATED) /* in a call's hand */
+			continue;
 		if ((head & ~USER_ALLOCATED) % sizeof(u64)) {
 			uzs_violated(
 				check,
@@ -84,7 +86,7 @@ unsigned long uzs_user_check_zspage(struct check *check,
 	unsigned int named, unused;
 
 	/* I5 */
-	if (section->pool != pool || index >= section->nr_used ||
+	if (section->pool != pool || !uzs_run_was_used(zspage) ||
 	    section->stride >> pool->page_shift != class->pages_per_zspage ||
 	    zspage->class != class->index ||
 	    zspage->warm > class->pages_per_zspage ||
@@ -166,5 +168,7 @@ static void report(void *arg, const char *text)
 void uzs_user_check_rest(struct check *check)
 {
 	check_kept(check);
-	uzs_runs_check(check->pool, report, check);
+	uzs_runs_check(check->pool,
+		       (size_t)check->pages << check->pool->page_shift, report,
+		       check);
 }

@@ -16,8 +16,9 @@
  *   pins      by any thread: added by compare-and-swap, not while moving is set;
  *             taken off by subtraction, or by a store where no other thread may
  *             use the word
- *   moving    set by compare-and-swap, by a mover, only without pins; the store
- *             of the new address clears it. Both under class->lock
+ *   moving    set by compare-and-swap, by a mover, only without pins; cleared
+ *             with the change to the new address, by an addition. Both under
+ *             class->lock
  *   all of it stored by who allocates, frees, or moves the record: under the
  *             slot's lock while moving of the class is 0, else under class->lock
  */
@@ -50,10 +51,13 @@ static inline u64 ref_word(const void *object, const struct size_class *class)
 /* ---- an object ----------------------------------------------------------------
  * Its first word: the address of the word that names it | 1. In a free object:
  * the index of the next free one << 1 where the free objects form a list, else
- * 0. 0 while a slot keeps it.
+ * 0. 0 while a slot keeps it. USER_ALLOCATED alone while a call has it in hand:
+ * the word that names it is on the call's stack.
  */
 #define USER_HEAD sizeof(u64)
 #define USER_ALLOCATED 1ul
+/* With the pins that an object is allocated with: it is for a call's hand. */
+#define USER_IN_HAND 1ul
 
 /* Where at most so many objects fit into a zspage, the free ones are the bits of
  * a word. Else they form a list, and those that were never used lie behind it. */

@@ -95,8 +95,11 @@ void uzs_user_free_source(struct compaction *c, struct zspage *src)
 static u64 *begin_move(const char *object)
 {
 	u64 *ref = (u64 *)(user_head(object) & ~USER_ALLOCATED);
-	u64 word = READ_ONCE(*ref);
+	u64 word;
 
+	if (unlikely(!ref)) /* in a call's hand */
+		return NULL;
+	word = READ_ONCE(*ref);
 	if (unlikely(ref_address(word) != object)) /* Y3 */
 		return NULL;
 	if (word >= REF_PIN ||
@@ -119,7 +122,13 @@ static void end_move(struct compaction *c, u64 *ref, char *to, char *object)
 	memcpy(to + USER_HEAD, object + USER_HEAD, bytes);
 	if (UZS_POISONS_OBJECTS)
 		uzs_poison(to, c->class->size);
-	smp_store_release(ref, ref_word(to, c->class));
+	/* An addition: who ends a read that has not begun takes a pin off that
+	 * is not there, and is just putting it back. Release: who pins it then
+	 * sees the copy. */
+	__atomic_fetch_add(ref,
+			   ref_word(to, c->class) -
+				   (ref_word(object, c->class) | REF_MOVING),
+			   __ATOMIC_RELEASE);
 	c->bytes += c->class->size;
 	c->objs_moved++;
 }

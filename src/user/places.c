@@ -223,8 +223,7 @@ static bool take_for(struct zs_pool *pool, struct size_class *class,
 		return false;
 	uzs_fix_fullness_group(class, zspage);
 	uzs_add(&class->objs_inuse, 1);
-	user_set_head(object, (uintptr_t)ref | USER_ALLOCATED);
-	smp_store_release(ref, ref_word(object, class) | pins);
+	user_name(ref, ref_word(object, class), pins);
 	return true;
 }
 

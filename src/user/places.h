@@ -82,8 +82,18 @@ void uzs_place_drop_zspage(struct zs_pool *pool, struct size_class *class,
  * needed. */
 void uzs_places_drop(struct zs_pool *pool, struct list_head *empty);
 
+/* Lets `ref` name an object, and (unless it is for a call's hand) the object's first
+ * word the ref. pins: a multiple of REF_PIN, perhaps with USER_IN_HAND. */
+static __always_inline void user_name(u64 *ref, u64 word, u64 pins)
+{
+	unsigned long owner = pins & USER_IN_HAND ? 0 : (uintptr_t)ref;
+
+	user_set_head(ref_address(word), owner | USER_ALLOCATED);
+	smp_store_release(ref, word | (pins & ~USER_IN_HAND));
+}
+
 /* Allocates an object: its first word names `ref`, and `ref` the object, with
- * `pins` (a multiple of REF_PIN). @size: bytes, first word included.
+ * `pins` (see user_name). @size: bytes, first word included.
  * Return: false without memory. Locks: takes class->lock. */
 bool uzs_place_alloc(struct zs_pool *pool, struct size_class *class, u64 *ref,
 		     size_t size, u64 pins, gfp_t gfp);

@@ -3,8 +3,9 @@
  * state.
  *
  * Kernel origin: none.
- * Locks: as slots.c and places.c; as relief.c when memory is short. Sleeps:
- * zs_ref_alloc and zs_ref_store do; others only to wait for a mover.
+ * Locks: as slots.c and places.c; as relief.c when memory is short; class->lock
+ * to check a ref, in hardened pools. Sleeps: zs_ref_alloc and zs_ref_store do;
+ * others only to wait for a mover.
  */
 #include <string.h>
 
@@ -23,25 +24,44 @@ static __always_inline bool has_refs(const struct zs_pool *pool)
 
 /* ---- misuse -------------------------------------------------------------------- */
 
-/* Why the ref must not be used; 0 if it may. It does not name nothing. */
-static unsigned int why_not(const struct zs_pool *pool, const u64 *ref)
+/* Does the word name a place of its class, whose first word names the ref? Locks:
+ * needs class->lock. */
+static bool names_own(const struct zs_pool *pool, const u64 *ref, u64 word,
+		      const struct size_class *class)
 {
-	/* Acquire: sees the first word that a mover wrote before. */
-	u64 word = smp_load_acquire(ref), before;
+	const char *object = ref_address(word);
+	const struct run_section *section = run_section(object);
+	size_t offset = (uintptr_t)object & (UZS_SECTION_SIZE - 1);
 
-	do {
-		const char *object = ref_address(word);
+	if (!uzs_zone_keeps(&pool->zone, object) ||
+	    user_head(object) != ((uintptr_t)ref | USER_ALLOCATED))
+		return false;
+	/* Or is this what an object contains, or another section's memory? */
+	if (section->pool != pool || offset < section->first ||
+	    offset - section->first >= (size_t)section->nr * section->stride ||
+	    run_zspage(object)->class != class->index)
+		return false;
+	return (offset - section->first) % section->stride % class->size == 0;
+}
 
-		if (!ref_class(word) || ref_class(word) >= pool->nr_classes ||
-		    !uzs_zone_keeps(&pool->zone, object))
-			return ZS_MISUSE_NO_HANDLE;
-		if (uzs_peek_word(object) == ((uintptr_t)ref | USER_ALLOCATED))
-			return 0;
-		/* Perhaps it was moved just now. */
-		before = word;
-		word = smp_load_acquire(ref);
-	} while ((word ^ before) & (REF_PIN - 1));
-	return ZS_MISUSE_NO_HANDLE;
+/* Why the ref must not be used; 0 if it may. It does not name nothing. Locks:
+ * takes class->lock: then it does not move. */
+static unsigned int why_not(struct zs_pool *pool, const u64 *ref)
+{
+	unsigned int index = ref_class(READ_ONCE(*ref));
+	struct size_class *class;
+	bool ok;
+	u64 word;
+
+	if (!index || index >= pool->nr_classes)
+		return ZS_MISUSE_NO_HANDLE;
+	class = pool->size_class[index];
+	spin_lock(&class->lock);
+	word = READ_ONCE(*ref);
+	ok = ref_class(word) == index && !(word & REF_MOVING) &&
+	     names_own(pool, ref, word, class);
+	spin_unlock(&class->lock);
+	return ok ? 0 : ZS_MISUSE_NO_HANDLE;
 }
 
 static __attribute__((cold, noinline)) bool tell(const struct zs_pool *pool,
@@ -54,8 +74,7 @@ static __attribute__((cold, noinline)) bool tell(const struct zs_pool *pool,
 }
 
 /* For pools that look for misuse. May the object be read? */
-static bool may_use(const struct zs_pool *pool, const u64 *ref,
-		    const char *call)
+static bool may_use(struct zs_pool *pool, const u64 *ref, const char *call)
 {
 	unsigned int what = why_not(pool, ref);
 
@@ -63,8 +82,7 @@ static bool may_use(const struct zs_pool *pool, const u64 *ref,
 }
 
 /* May the word be given up? */
-static bool may_drop(const struct zs_pool *pool, const u64 *ref,
-		     const char *call)
+static bool may_drop(struct zs_pool *pool, const u64 *ref, const char *call)
 {
 	if (!may_use(pool, ref, call))
 		return false;
@@ -137,8 +155,11 @@ int zs_ref_alloc(struct zs_pool *pool, zs_ref *ref, size_t size)
 
 	if (unlikely(err))
 		return err;
-	if (unlikely(READ_ONCE(ref->word)))
+	if (unlikely(READ_ONCE(ref->word))) {
+		if (pool->hardened)
+			may_use(pool, &ref->word, __func__);
 		return -EINVAL;
+	}
 	class = user_class(pool, size + USER_HEAD);
 	if (likely(take_kept(pool, class, &ref->word, 0)))
 		return 0;
@@ -181,9 +202,14 @@ size_t zs_ref_free_many(struct zs_pool *pool, zs_ref *const refs[], size_t n)
 
 void zs_ref_move(struct zs_pool *pool, zs_ref *to, zs_ref *from)
 {
-	if (unlikely(!has_refs(pool) || !READ_ONCE(from->word) ||
-		     READ_ONCE(to->word)))
+	if (unlikely(!has_refs(pool) || !READ_ONCE(from->word)))
 		return;
+	if (unlikely(READ_ONCE(to->word))) {
+		/* The record was copied, and the copy not set to nothing? */
+		if (pool->hardened)
+			may_use(pool, &to->word, __func__);
+		return;
+	}
 	if (unlikely(pool->hardened) && !may_drop(pool, &from->word, __func__))
 		return;
 	uzs_slot_rename(pool, &to->word, &from->word);
@@ -285,11 +311,13 @@ static __attribute__((noinline)) int replace_slow(struct zs_pool *pool,
 						  zs_ref *ref, const void *data,
 						  size_t len)
 {
+	const u64 pins = REF_PIN | USER_IN_HAND;
 	zs_ref tmp = ZS_REF_INIT;
 
-	/* Pinned, so nobody else writes tmp. */
-	if (!take_kept(pool, class, &tmp.word, REF_PIN) &&
-	    !alloc_new(pool, class, &tmp.word, len + USER_HEAD, REF_PIN))
+	/* The object does not name tmp: in the child of a fork that would be
+	 * memory of nobody's. */
+	if (!take_kept(pool, class, &tmp.word, pins) &&
+	    !alloc_new(pool, class, &tmp.word, len + USER_HEAD, pins))
 		return -ENOMEM;
 	user_reveal(pool, tmp.word);
 	memcpy(ref_address(tmp.word) + USER_HEAD, data, len);

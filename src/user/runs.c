@@ -345,6 +345,7 @@ size_t uzs_runs_give_back(struct zs_pool *pool, size_t target)
 	while (!zone->keep &&
 	       READ_ONCE(pool->user->runs.free_bytes) >= target &&
 	       (section = take_empty(pool))) {
+		most += section->first; /* was not free, but is given back */
 		given += unmap_section(pool, section);
 		uzs_zone_give_way(zone);
 	}
@@ -397,12 +398,24 @@ void uzs_runs_memory(struct zs_pool *pool, struct profile_memory *m)
 	spin_unlock(&runs->lock);
 }
 
-unsigned long uzs_runs_check(struct zs_pool *pool,
+bool uzs_run_was_used(const struct zspage *zspage)
+{
+	const struct run_section *section = run_section(zspage);
+	struct runs *runs = &section->pool->user->runs;
+	bool used;
+
+	spin_lock(&runs->lock);
+	used = zspage - section->zspages < section->nr_used;
+	spin_unlock(&runs->lock);
+	return used;
+}
+
+unsigned long uzs_runs_check(struct zs_pool *pool, size_t in_use,
 			     void (*report)(void *arg, const char *text),
 			     void *arg)
 {
 	struct runs *runs = &pool->user->runs;
-	size_t heads = 0, free = 0, warm = 0;
+	size_t heads = 0, free = 0, warm;
 	struct run_section *section;
 	unsigned long bad = 0, nr = 0;
 	char text[120];
@@ -411,8 +424,6 @@ unsigned long uzs_runs_check(struct zs_pool *pool,
 	list_for_each_entry(section, &runs->sections, list) {
 		nr++;
 		heads += section->first;
-		for (unsigned int i = 0; i < section->nr_used; i++)
-			warm += warm_bytes(pool, &section->zspages[i]);
 	}
 	for (unsigned int i = 0; i < runs->nr_lengths; i++) {
 		struct zspage *zspage;
@@ -420,6 +431,8 @@ unsigned long uzs_runs_check(struct zs_pool *pool,
 		list_for_each_entry(zspage, &runs->lengths[i].warm, list)
 			free += warm_bytes(pool, zspage);
 	}
+	/* More may be in the hands of threads, which change it without locks. */
+	warm = in_use + free;
 	if (nr != runs->nr_sections || heads != runs->head_bytes ||
 	    free != runs->free_bytes ||
 	    warm > __atomic_load_n(&runs->warm_bytes, __ATOMIC_RELAXED)) {

@@ -39,7 +39,10 @@ size_t uzs_runs_give_back(struct zs_pool *pool, size_t target);
  * Return: was there any? Locks: none. */
 bool uzs_runs_make_room(struct zs_pool *pool);
 void uzs_runs_memory(struct zs_pool *pool, struct profile_memory *m);
-unsigned long uzs_runs_check(struct zs_pool *pool,
+/* Was it ever given out? Locks: takes runs->lock. */
+bool uzs_run_was_used(const struct zspage *zspage);
+/* @in_use: bytes that zspages in the classes' lists have. Return: findings. */
+unsigned long uzs_runs_check(struct zs_pool *pool, size_t in_use,
 			     void (*report)(void *arg, const char *text),
 			     void *arg);
 

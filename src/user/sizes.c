@@ -36,6 +36,13 @@ unsigned int uzs_user_lengths(const struct zs_pool *pool,
 	return n;
 }
 
+/* Objects of that size that a zspage of so many bytes has: as many as its counters
+ * can count. Large pages have room for more of the smallest. */
+static unsigned int objs_in(size_t bytes, size_t size)
+{
+	return (unsigned int)min(bytes / size, (size_t)OBJ_NONE);
+}
+
 /* Pages of a zspage of objects of that size, the number that wastes least;
  * among equal ones the least. */
 static unsigned int best_pages(const struct zs_pool *pool, size_t size)
@@ -45,7 +52,7 @@ static unsigned int best_pages(const struct zs_pool *pool, size_t size)
 
 	for (unsigned int k = 1; k <= pool->chain_size; k++) {
 		size_t bytes = (size_t)k << pool->page_shift;
-		size_t waste = bytes % size;
+		size_t waste = bytes - objs_in(bytes, size) * size;
 
 		if (bytes < size)
 			continue;
@@ -105,9 +112,8 @@ static void visit_size(size_t size, unsigned int pages, void *arg)
 	struct class_geometry g = {
 		.size = (unsigned int)size,
 		.pages = pages,
-		.objs = (unsigned int)(pages > walk->pool->chain_size
-					       ? 1
-					       : bytes / size),
+		.objs = pages > walk->pool->chain_size ? 1
+						       : objs_in(bytes, size),
 	};
 
 	if (g.pages == walk->last.pages && g.objs == walk->last.objs)

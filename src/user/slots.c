@@ -59,8 +59,8 @@ static __always_inline struct user_slot *try_slot(struct zs_pool *pool)
 	return likely(spin_trylock(&slot->lock)) ? slot : NULL;
 }
 
-/* F2. Acquire: sees what the mover did before it opened the class again. Locks:
- * needs the slot's. */
+/* F2. Acquire: sees what the last mover has written, and writes after it has
+ * read. Locks: needs the slot's. */
 static __always_inline bool is_open(const struct zs_pool *pool,
 				    unsigned int index)
 {
@@ -108,13 +108,6 @@ static __always_inline u64 pop(struct user_slot *slot, unsigned int index)
 	return stack->words[stack->nr];
 }
 
-/* Locks: needs the slot's. */
-static __always_inline void name(u64 *ref, u64 word)
-{
-	user_set_head(ref_address(word), (uintptr_t)ref | USER_ALLOCATED);
-	smp_store_release(ref, word);
-}
-
 bool uzs_slot_alloc(struct zs_pool *pool, unsigned int index, u64 *ref,
 		    u64 pins)
 {
@@ -126,7 +119,7 @@ bool uzs_slot_alloc(struct zs_pool *pool, unsigned int index, u64 *ref,
 	if (is_open(pool, index))
 		word = pop(slot, index);
 	if (word)
-		name(ref, word | pins);
+		user_name(ref, word, pins);
 	spin_unlock_polled(&slot->lock);
 	return word != 0;
 }
@@ -226,7 +219,7 @@ bool uzs_slot_replace(struct zs_pool *pool, unsigned int index, u64 *ref)
 	if (likely(word)) {
 		done = try_free(pool, slot, ref);
 		if (likely(done))
-			name(ref, word | REF_PIN);
+			user_name(ref, word, REF_PIN);
 		else
 			push(pool, slot, word);
 	}

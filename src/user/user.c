@@ -33,13 +33,18 @@ static size_t user_state_bytes(const struct zs_pool *pool)
 	return ALIGN(sizeof(struct user_pool), LINE) + uzs_slots_bytes(pool);
 }
 
-/* A section of the longest runs, and one such run. */
+/* A section of the longest runs, and one such run. In hardened pools the heads of
+ * sections stay: those of all other lengths may be there. */
 static size_t user_least_bytes(const struct zs_pool *pool)
 {
 	unsigned int lengths[USER_LENGTHS];
 	unsigned int n = uzs_user_lengths(pool, lengths);
+	size_t bytes = uzs_runs_least(pool, lengths[n - 1]);
 
-	return uzs_runs_least(pool, lengths[n - 1]);
+	for (unsigned int i = 0; pool->hardened && i < n - 1; i++)
+		bytes += uzs_runs_least(pool, lengths[i]) -
+			 ((size_t)lengths[i] << pool->page_shift);
+	return bytes;
 }
 
 static void user_init(struct zs_pool *pool, void *state,
@@ -139,7 +144,6 @@ const struct profile uzs_user_profile = {
 	.name = "user",
 	.chain_size = 16,
 	.defer = ZS_DEFER_NONE,
-	.keeps_freed = true,
 
 	.set_geometry = user_set_geometry,
 	.walk_classes = uzs_user_walk_classes,
@@ -179,6 +183,8 @@ const struct profile uzs_user_profile = {
 	.memory = uzs_runs_memory,
 	.check_zspage = uzs_user_check_zspage,
 	.check_rest = uzs_user_check_rest,
+	.copy_lock = uzs_slots_lock,
+	.copy_unlock = uzs_slots_unlock,
 	.copy_zspage = user_copy_zspage,
 	.lock_upper = uzs_slots_lock,
 	.unlock_upper = uzs_slots_unlock,
