@@ -33,7 +33,7 @@ static void test_profiles_have_names(void **state)
 	assert_null(zs_create_pool_with("bad", &o));
 	assert_int_equal(errno, EINVAL);
 	o.profile = ZS_PROFILE_USER;
-	o.unused = 1;
+	o.max_overhead_percent = ZS_MAX_OVERHEAD + 1;
 	errno = 0;
 	assert_null(zs_create_pool_with("bad", &o));
 	assert_int_equal(errno, EINVAL);
