@@ -139,6 +139,8 @@ static __always_inline bool try_free(struct zs_pool *pool,
 
 	if (!is_open(class) || unlikely(!pool->user->keep[class->index]))
 		return false;
+	/* Read again: a mover that has just gone may have moved it. */
+	word = READ_ONCE(*ref);
 	push(pool, slot, class, word);
 	WRITE_ONCE(*ref, 0);
 	return true;
