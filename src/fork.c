@@ -25,10 +25,10 @@ void zs_fork_prepare(struct zs_pool *pool)
 {
 	uzs_deferred_fork_hand(pool);
 	uzs_lock_pool(pool);
-	uzs_slab_fork_prepare(&pool->handle_cache);
-	uzs_slab_fork_prepare(&pool->zspage_cache);
 	if (pool->profile->lock_lower)
 		pool->profile->lock_lower(pool);
+	uzs_slab_fork_prepare(&pool->handle_cache);
+	uzs_slab_fork_prepare(&pool->zspage_cache);
 	uzs_zone_lock_all(&pool->zone);
 	uzs_deferred_fork_prepare(pool);
 	uzs_workqueue_fork_hold(&pool->wq);
@@ -41,10 +41,10 @@ void zs_fork_parent(struct zs_pool *pool)
 {
 	uzs_workqueue_fork_parent(&pool->wq);
 	uzs_zone_unlock_all(&pool->zone);
-	if (pool->profile->unlock_lower)
-		pool->profile->unlock_lower(pool);
 	uzs_slab_fork_parent(&pool->zspage_cache);
 	uzs_slab_fork_parent(&pool->handle_cache);
+	if (pool->profile->unlock_lower)
+		pool->profile->unlock_lower(pool);
 	uzs_unlock_pool(pool);
 	uzs_deferred_fork_parent(pool);
 }
