@@ -113,7 +113,8 @@ struct profile {
 	/* May objects be moved into this zspage? NULL: always. */
 	bool (*take_target)(struct compaction *c, struct zspage *zspage);
 	/* Do readers keep it where it is, so that it is no source? */
-	bool (*is_pinned)(const struct zspage *zspage);
+	bool (*is_pinned)(const struct compaction *c,
+			  const struct zspage *zspage);
 	/* Moves objects until src is empty, dst is full, or the locks have been
 	 * held for long. */
 	void (*move)(struct compaction *c, struct zspage *dst,
