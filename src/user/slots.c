@@ -272,13 +272,15 @@ bool uzs_slots_flush(struct zs_pool *pool, struct size_class *class)
 		spin_lock(&slot->lock);
 		for (unsigned int i = first; i < end; i++) {
 			struct user_stack *stack = &slot->stacks[i];
+			unsigned int nr = stack->nr;
 
-			if (!stack->nr)
+			if (!nr)
 				continue;
 			any = true;
-			uzs_count(&pool->freed_late, stack->nr);
-			free_oldest(pool, pool->size_class[i], stack,
-				    stack->nr);
+			free_oldest(pool, pool->size_class[i], stack, nr);
+			/* Count when it is free, and before the lock is
+			 * dropped: a thread that waits for it reads this. */
+			uzs_count(&pool->freed_late, nr);
 		}
 		spin_unlock(&slot->lock);
 	}
