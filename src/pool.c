@@ -98,7 +98,8 @@ static int read_options(const struct zs_pool_options *theirs,
 		o->page_size = DEFAULT_PAGE_SIZE;
 	if (!o->chain_size)
 		o->chain_size = profile->chain_size;
-	if (o->defer == ZS_DEFER_DEFAULT)
+	if (o->defer == ZS_DEFER_DEFAULT ||
+	    (o->defer == ZS_DEFER_REUSE && !profile->reuses))
 		o->defer = profile->defer;
 	if (!o->retained_bytes)
 		o->retained_bytes = DEFAULT_RETAINED;

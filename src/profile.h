@@ -47,6 +47,7 @@ struct profile {
 	/* Defaults of options that are 0. */
 	unsigned int chain_size; /* pages */
 	enum zs_defer_mode defer;
+	bool reuses; /* knows ZS_DEFER_REUSE; else that is the default */
 	const struct movable_operations *movable; /* of its pages */
 
 	/* ---- life. set_geometry fills in what follows from page_size and
