@@ -165,5 +165,6 @@ static void report(void *arg, const char *text)
 void uzs_user_check_rest(struct check *check)
 {
 	check_kept(check);
-	uzs_runs_check(check->pool, report, check);
+	uzs_runs_check(check->pool, check->pages << check->pool->page_shift,
+		       report, check);
 }

@@ -397,12 +397,12 @@ void uzs_runs_memory(struct zs_pool *pool, struct profile_memory *m)
 	spin_unlock(&runs->lock);
 }
 
-unsigned long uzs_runs_check(struct zs_pool *pool,
+unsigned long uzs_runs_check(struct zs_pool *pool, size_t in_zspages,
 			     void (*report)(void *arg, const char *text),
 			     void *arg)
 {
 	struct runs *runs = &pool->user->runs;
-	size_t heads = 0, free = 0, warm = 0;
+	size_t heads = 0, free = 0, warm;
 	struct run_section *section;
 	unsigned long bad = 0, nr = 0;
 	char text[120];
@@ -411,8 +411,6 @@ unsigned long uzs_runs_check(struct zs_pool *pool,
 	list_for_each_entry(section, &runs->sections, list) {
 		nr++;
 		heads += section->first;
-		for (unsigned int i = 0; i < section->nr_used; i++)
-			warm += warm_bytes(pool, &section->zspages[i]);
 	}
 	for (unsigned int i = 0; i < runs->nr_lengths; i++) {
 		struct zspage *zspage;
@@ -420,6 +418,8 @@ unsigned long uzs_runs_check(struct zs_pool *pool,
 		list_for_each_entry(zspage, &runs->lengths[i].warm, list)
 			free += warm_bytes(pool, zspage);
 	}
+	/* Not counted are runs that a call has in hand. */
+	warm = in_zspages + free;
 	if (nr != runs->nr_sections || heads != runs->head_bytes ||
 	    free != runs->free_bytes ||
 	    warm > __atomic_load_n(&runs->warm_bytes, __ATOMIC_RELAXED)) {

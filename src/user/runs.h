@@ -39,7 +39,9 @@ size_t uzs_runs_give_back(struct zs_pool *pool, size_t target);
  * Return: was there any? Locks: none. */
 bool uzs_runs_make_room(struct zs_pool *pool);
 void uzs_runs_memory(struct zs_pool *pool, struct profile_memory *m);
-unsigned long uzs_runs_check(struct zs_pool *pool,
+/* in_zspages: bytes of memory that the classes' zspages have. Locks: needs those
+ * of uzs_lock_pool. */
+unsigned long uzs_runs_check(struct zs_pool *pool, size_t in_zspages,
 			     void (*report)(void *arg, const char *text),
 			     void *arg);
 
