@@ -89,7 +89,7 @@ static __always_inline void push(struct zs_pool *pool, struct user_slot *slot,
 	if (unlikely(stack->nr >= keep))
 		free_oldest(pool, class, stack, (keep + 1) / 2);
 	user_set_head(ref_address(word), 0);
-	uzs_poison(ref_address(word), class->size);
+	user_poison(ref_address(word), class->size);
 	stack->words[stack->nr] = word & (REF_MOVING - 1);
 	WRITE_ONCE(stack->nr, (u16)(stack->nr + 1));
 }
@@ -103,6 +103,7 @@ static __always_inline u64 pop(struct user_slot *slot,
 	if (!stack->nr)
 		return 0;
 	WRITE_ONCE(stack->nr, (u16)(stack->nr - 1));
+	user_unpoison(ref_address(stack->words[stack->nr]), class->size);
 	return stack->words[stack->nr];
 }
 
