@@ -100,7 +100,7 @@ static struct zspage *isolate_pinned_zspage(struct compaction *c)
 
 		list_for_each_entry(zspage, &class->fullness_list[group],
 				    list) {
-			if (!c->pool->profile->is_pinned(zspage))
+			if (!c->pool->profile->is_pinned(c, zspage))
 				continue;
 			uzs_remove_zspage(class, zspage);
 			return zspage;

@@ -16,6 +16,7 @@
 #include "defer_common.h"
 #include "free.h"
 #include "lock_order.h"
+#include "profile.h"
 
 static struct defer_buf *take_reserve(struct deferred *d)
 {
@@ -84,7 +85,8 @@ static void call_drain(struct zs_pool *pool, struct defer_buf *buf)
 	mutex_lock(&d->hand_lock);
 	WRITE_ONCE(d->calling, 0);
 	uzs_wake_all(&d->calling);
-	if (uzs_objs_freed(pool) == freed)
+	/* Objects that are kept count when they leave their zspage. */
+	if (!pool->profile->nr_kept && uzs_objs_freed(pool) == freed)
 		uzs_count(&d->nr_idle_drains, 1);
 }
 

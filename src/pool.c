@@ -99,9 +99,8 @@ static int read_options(const struct zs_pool_options *theirs,
 		o->page_size = DEFAULT_PAGE_SIZE;
 	if (!o->chain_size)
 		o->chain_size = profile->chain_size;
-	/* A profile that keeps freed objects by itself needs no reuse. */
 	if (o->defer == ZS_DEFER_DEFAULT ||
-	    (o->defer == ZS_DEFER_REUSE && profile->free_kept))
+	    (o->defer == ZS_DEFER_REUSE && !profile->reuses))
 		o->defer = profile->defer;
 	if (!o->retained_bytes)
 		o->retained_bytes = DEFAULT_RETAINED;

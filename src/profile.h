@@ -47,6 +47,7 @@ struct profile {
 	/* Defaults of options that are 0. */
 	unsigned int chain_size; /* pages */
 	enum zs_defer_mode defer;
+	bool reuses; /* knows ZS_DEFER_REUSE; else that is the default */
 	const struct movable_operations *movable; /* of its pages */
 
 	/* ---- life. set_geometry fills in what follows from page_size and
@@ -113,7 +114,8 @@ struct profile {
 	/* May objects be moved into this zspage? NULL: always. */
 	bool (*take_target)(struct compaction *c, struct zspage *zspage);
 	/* Do readers keep it where it is, so that it is no source? */
-	bool (*is_pinned)(const struct zspage *zspage);
+	bool (*is_pinned)(const struct compaction *c,
+			  const struct zspage *zspage);
 	/* Moves objects until src is empty, dst is full, or the locks have been
 	 * held for long. */
 	void (*move)(struct compaction *c, struct zspage *dst,

@@ -34,8 +34,10 @@ void uzs_kernel_source_done(struct compaction *c, struct zspage *src)
 	pin_write_unlock(&src->lock);
 }
 
-bool uzs_kernel_is_pinned(const struct zspage *zspage)
+bool uzs_kernel_is_pinned(const struct compaction *c,
+			  const struct zspage *zspage)
 {
+	(void)c;
 	return pin_readers(&zspage->lock) != 0;
 }
 

@@ -9,7 +9,8 @@
 void uzs_kernel_compact_lock(struct compaction *c);
 void uzs_kernel_compact_unlock(struct compaction *c);
 bool uzs_kernel_take_source(struct compaction *c, struct zspage *zspage);
-bool uzs_kernel_is_pinned(const struct zspage *zspage);
+bool uzs_kernel_is_pinned(const struct compaction *c,
+			  const struct zspage *zspage);
 void uzs_kernel_move(struct compaction *c, struct zspage *dst,
 		     struct zspage *src);
 void uzs_kernel_source_done(struct compaction *c, struct zspage *src);

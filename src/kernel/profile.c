@@ -167,6 +167,7 @@ const struct profile uzs_kernel_profile = {
 	.name = "kernel",
 	.chain_size = 8,
 	.defer = ZS_DEFER_DEFAULT,
+	.reuses = true,
 	.movable = &uzs_movable_ops,
 
 	.set_geometry = uzs_set_geometry,

@@ -66,7 +66,12 @@ static inline u64 ref_word(const void *object, const struct size_class *class)
 /* ---- classes ------------------------------------------------------------------ */
 
 #define USER_MIN_SIZE 16u /* bytes, the first word included */
-#define USER_MAX_OBJECT (ZS_USER_MAX_SIZE + USER_HEAD)
+/* The largest object. At most half a section: the lab's are small. */
+#define USER_MAX_OBJECT                                       \
+	(ZS_USER_MAX_SIZE + USER_HEAD <= UZS_SECTION_SIZE / 2 \
+		 ? ZS_USER_MAX_SIZE + USER_HEAD               \
+		 : UZS_SECTION_SIZE / 2)
+#define USER_MAX_SIZE (USER_MAX_OBJECT - USER_HEAD)
 /* Sizes up to here are 8 bytes apart, then 16, from USER_FINE on 1/256. */
 #define USER_TINY 128u
 #define USER_FINE 4096u

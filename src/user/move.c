@@ -224,9 +224,10 @@ static unsigned int squeeze(struct compaction *c, struct zspage *zspage)
 		ref = begin_move(object);
 		if (!ref)
 			return end;
+		user_unpoison(to, class->size);
 		end_move(c, ref, to, object);
 		user_set_head(object, 0);
-		uzs_poison(object, class->size);
+		user_poison(object, class->size);
 		if (user_has_map(class))
 			zspage->map ^= (u64)1 << low | (u64)1 << (end - 1);
 	}

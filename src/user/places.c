@@ -96,6 +96,7 @@ char *uzs_place_take(struct zs_pool *pool, struct size_class *class,
 		zspage->mark++;
 	}
 	zspage->inuse++;
+	user_unpoison(object, class->size);
 	return object;
 }
 
@@ -105,7 +106,7 @@ void uzs_place_put(struct size_class *class, struct zspage *zspage,
 	unsigned int index = user_index(class, zspage, object);
 
 	assert_spin_locked(&class->lock);
-	uzs_poison(object, class->size);
+	user_poison(object, class->size);
 	if (user_has_map(class)) {
 		VM_BUG_ON(zspage->map >> index & 1);
 		zspage->map |= (u64)1 << index;

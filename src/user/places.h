@@ -4,6 +4,7 @@
 #define UZS_USER_PLACES_H
 
 #include "class.h"
+#include "compat/os.h"
 #include "user/runs.h"
 #include "user/layout.h"
 #include "words.h"
@@ -30,6 +31,24 @@ static inline unsigned long user_head(const void *object)
 #define user_set_head(object, head) \
 	WRITE_ONCE(*(unsigned long *)(object), (unsigned long)(head))
 #endif
+/* An object becomes free. AddressSanitizer has objects poisoned except while they
+ * are pinned; the lab, which has poison of its own, while they are free, and
+ * never their first word. */
+static inline void user_poison(void *object, size_t size)
+{
+	if (UZS_POISONS_OBJECTS) {
+		uzs_poison(object, size);
+		return;
+	}
+	uzs_unpoison(object, size); /* it may have been free, in another size */
+	uzs_poison((char *)object + USER_HEAD, size - USER_HEAD);
+}
+/* An object is given out. */
+static inline void user_unpoison(void *object, size_t size)
+{
+	if (!UZS_POISONS_OBJECTS)
+		uzs_unpoison(object, size);
+}
 static inline unsigned int user_index(const struct size_class *class,
 				      const struct zspage *zspage,
 				      const char *object)

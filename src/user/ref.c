@@ -145,7 +145,7 @@ static __always_inline int check_size(const struct zs_pool *pool, size_t size)
 		return -EOPNOTSUPP;
 	if (unlikely(!size))
 		return -EINVAL;
-	return unlikely(size > ZS_USER_MAX_SIZE) ? -ENOSPC : 0;
+	return unlikely(size > USER_MAX_SIZE) ? -ENOSPC : 0;
 }
 
 int zs_ref_alloc(struct zs_pool *pool, zs_ref *ref, size_t size)

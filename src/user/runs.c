@@ -109,7 +109,8 @@ static struct run_section *map_section(struct zs_pool *pool,
 	section->stride = (u32)stride;
 	section->length = (u16)length;
 	section->nr = (u16)nr;
-	uzs_poison((char *)section + first, UZS_SECTION_SIZE - first);
+	if (UZS_POISONS_OBJECTS)
+		uzs_poison((char *)section + first, UZS_SECTION_SIZE - first);
 	if (zone->keep)
 		uzs_zone_keep(zone, section);
 	return section;
@@ -197,7 +198,8 @@ void uzs_run_put(struct zs_pool *pool, struct zspage *zspage)
 	struct run_section *section = run_section(zspage);
 	struct run_length *length = &runs->lengths[section->length];
 
-	uzs_poison(run_address(zspage), section->stride);
+	if (UZS_POISONS_OBJECTS)
+		uzs_poison(run_address(zspage), section->stride);
 	spin_lock(&runs->lock);
 	list_add(&zspage->list, zspage->warm ? &length->warm : &length->cold);
 	section->nr_free++;

@@ -139,7 +139,7 @@ static unsigned int count_classes(const struct zs_pool *pool)
 void uzs_user_set_geometry(struct zs_pool *pool)
 {
 	pool->page_shift = ilog2(pool->page_size);
-	pool->max_size = ZS_USER_MAX_SIZE;
+	pool->max_size = USER_MAX_SIZE;
 	pool->min_alloc_size = USER_MIN_SIZE;
 	pool->nr_classes = count_classes(pool);
 }

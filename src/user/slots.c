@@ -92,19 +92,22 @@ static __always_inline void push(struct zs_pool *pool, struct user_slot *slot,
 		free_oldest(pool, pool->size_class[index], stack,
 			    (keep + 1) / 2);
 	user_set_head(ref_address(word), 0);
-	uzs_poison(ref_address(word), pool->size_class[index]->size);
+	user_poison(ref_address(word), pool->size_class[index]->size);
 	stack->words[stack->nr] = word & (REF_MOVING - 1);
 	WRITE_ONCE(stack->nr, (u16)(stack->nr + 1));
 }
 
 /* Locks: needs the slot's. Return: 0 if nothing is kept. */
-static __always_inline u64 pop(struct user_slot *slot, unsigned int index)
+static __always_inline u64 pop(struct zs_pool *pool, struct user_slot *slot,
+			       unsigned int index)
 {
 	struct user_stack *stack = &slot->stacks[index];
 
 	if (!stack->nr)
 		return 0;
 	WRITE_ONCE(stack->nr, (u16)(stack->nr - 1));
+	user_unpoison(ref_address(stack->words[stack->nr]),
+		      pool->size_class[index]->size);
 	return stack->words[stack->nr];
 }
 
@@ -117,7 +120,7 @@ bool uzs_slot_alloc(struct zs_pool *pool, unsigned int index, u64 *ref,
 	if (unlikely(!slot))
 		return false;
 	if (is_open(pool, index))
-		word = pop(slot, index);
+		word = pop(pool, slot, index);
 	if (word)
 		user_name(ref, word, pins);
 	spin_unlock_polled(&slot->lock);
@@ -134,6 +137,8 @@ static __always_inline bool try_free(struct zs_pool *pool,
 
 	if (!is_open(pool, index) || unlikely(!pool->user->class[index].keep))
 		return false;
+	/* Read again: a mover that has just gone may have moved it. */
+	word = READ_ONCE(*ref);
 	push(pool, slot, word);
 	WRITE_ONCE(*ref, 0);
 	return true;
@@ -215,7 +220,7 @@ bool uzs_slot_replace(struct zs_pool *pool, unsigned int index, u64 *ref)
 	if (unlikely(!slot))
 		return false;
 	if (is_open(pool, index))
-		word = pop(slot, index);
+		word = pop(pool, slot, index);
 	if (likely(word)) {
 		done = try_free(pool, slot, ref);
 		if (likely(done))
@@ -265,13 +270,15 @@ bool uzs_slots_flush(struct zs_pool *pool, struct size_class *class)
 		spin_lock_polled(&slot->lock);
 		for (unsigned int i = first; i < end; i++) {
 			struct user_stack *stack = &slot->stacks[i];
+			unsigned int nr = stack->nr;
 
-			if (!stack->nr)
+			if (!nr)
 				continue;
 			any = true;
-			uzs_count(&pool->freed_late, stack->nr);
-			free_oldest(pool, pool->size_class[i], stack,
-				    stack->nr);
+			free_oldest(pool, pool->size_class[i], stack, nr);
+			/* Count when it is free, and before the lock is
+			 * dropped: a thread that waits for it reads this. */
+			uzs_count(&pool->freed_late, nr);
 		}
 		spin_unlock_polled(&slot->lock);
 	}

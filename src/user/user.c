@@ -83,10 +83,10 @@ static bool user_free_kept(struct zs_pool *pool)
 	return uzs_slots_flush(pool, NULL);
 }
 
-static bool user_is_pinned(const struct zspage *zspage)
+static bool user_is_pinned(const struct compaction *c,
+			   const struct zspage *zspage)
 {
-	(void)zspage;
-	return false;
+	return zspage->passed == c->nr;
 }
 
 static void user_copy_zspage(const struct zs_pool *pool,

@@ -194,8 +194,7 @@ static void test_head_of_an_empty_section_makes_room(void **state)
 	mutex_unlock(&zone->trim_lock);
 	assert_int_equal(zone->nr_sections, 2);
 	assert_int_equal(zone_stat_of(zone).bytes_free, 0);
-	zone->limit = zone->limit_wanted =
-		zone_stat_of(zone).bytes_resident;
+	zone->limit = zone->limit_wanted = zone_stat_of(zone).bytes_resident;
 	while ((pages[more] = alloc_page(zone, GFP_KERNEL, MIGRATE_MOVABLE)))
 		more++;
 	assert_int_equal(more, (uzs_zone_min_bytes(&o) - 4096) / 4096);
