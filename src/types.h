@@ -107,10 +107,12 @@ struct zspage {
 	struct list_head list; /* fullness list; guard: class->lock */
 	union {
 		struct zpdesc *first_zpdesc; /* guard: as zpdesc->next */
+#if UINTPTR_MAX > UINT32_MAX
 		/* user profile; guard: class->lock. map: the free objects, where
 		 * they fit; else mark: objects from here on were never used */
 		u64 map;
 		u16 mark;
+#endif
 	};
 	union {
 		pinlock_t lock; /* rd: contents are used, wr: contents move */

@@ -9,6 +9,8 @@
  */
 #include "user_util.h"
 
+#include "user/layout.h"
+
 #include <sys/mman.h>
 
 #include "whole/fork_util.h"
@@ -380,12 +382,12 @@ static void test_classes_are_open_in_the_child(void **state)
 {
 	struct zs_pool *pool = make_user(ZS_POOL_NO_WORKER);
 	zs_ref ref = ZS_REF_INIT;
-	struct size_class *class;
+	struct user_class *class;
 	void *place;
 	pid_t pid;
 
 	assert_int_equal(ref_fill(pool, &ref, 100, 1), 0);
-	class = pool->size_class[class_info_for(pool, 100).index];
+	class = &pool->user->class[class_info_for(pool, 100).index];
 	class->moving = 1; /* for a mover that is just between two holds of
 			    * class->lock */
 	pid = prepared_fork(pool);
