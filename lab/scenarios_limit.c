@@ -22,7 +22,7 @@ static void set_limit(struct zone *zone)
 	struct zone_stat stat;
 
 	uzs_zone_stat(zone, &stat);
-	zone->limit = stat.bytes_resident + zone->charged;
+	zone->limit = zone->limit_wanted = stat.bytes_resident + zone->charged;
 }
 
 /* Objects 0 to 3 fill two pages. No page is left, and no other section can be

@@ -200,11 +200,13 @@ struct alias {
 
 static void make_alias(struct alias *a, struct scene *s)
 {
-	a->pool = aligned_alloc(64, ALIGN(sizeof(*a->pool), (size_t)64));
+	size_t size = sizeof(*a->pool) +
+		      s->pool->nr_classes * sizeof(s->pool->size_class[0]);
+	a->pool = aligned_alloc(64, ALIGN(size, (size_t)64));
 	a->class = aligned_alloc(64, ALIGN(sizeof(*a->class), (size_t)64));
 	assert_non_null(a->pool);
 	assert_non_null(a->class);
-	*a->pool = *s->pool;
+	memcpy(a->pool, s->pool, size);
 	*a->class = *s->class;
 	rwlock_init(&a->pool->lock);
 	spin_lock_init(&a->class->lock);

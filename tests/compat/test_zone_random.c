@@ -62,8 +62,9 @@ static void random_load(const struct load *l, u64 seed)
 		zone_os.unit = zone->os_page;
 	}
 	if (l->limit_pages)
-		zone->limit = 4 * zone->head_resident +
-			      l->limit_pages * zone_page_bytes(zone) * 2 / 3;
+		zone->limit = zone->limit_wanted =
+			4 * zone->head_resident +
+			l->limit_pages * zone_page_bytes(zone) * 2 / 3;
 #ifdef WATCHED_OS
 	zone_os_watch(zone);
 #endif
@@ -344,7 +345,8 @@ static void test_threads_keep_the_limit(void **state)
 		struct worker workers[THREADS], watcher = { .zone = zone };
 		unsigned long bad = 0, failures = 0;
 
-		zone->limit = 2 * zone->head_resident + (THREADS * 60 << shift);
+		zone->limit = zone->limit_wanted =
+			2 * zone->head_resident + (THREADS * 60 << shift);
 		stop_threads = false;
 		for (unsigned int i = 0; i < THREADS; i++) {
 			workers[i] = (struct worker){
