@@ -247,9 +247,17 @@ static void granted(void *arg, struct uzs_lab_fiber *f)
 	lab_order_step(f);
 }
 
+static void note(void *arg, struct uzs_lab_fiber *f,
+		 const struct uzs_lab_step *step)
+{
+	(void)arg;
+	lab_order_note(f, step);
+}
+
 static const struct uzs_lab_scheduler scheduler = {
 	.pick = pick,
 	.granted = granted,
+	.note = note,
 };
 
 /* ---- runs ---------------------------------------------------------------------- */

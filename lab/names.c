@@ -34,11 +34,14 @@ bool lab_name_object(struct lab_world *w, const void *obj, char *buf,
 {
 	uintptr_t addr = (uintptr_t)obj;
 
-	for (unsigned int i = 0; i < LAB_SLOTS; i++)
-		if (w->object[i].handle == addr) {
-			snprintf(buf, size, "handle %u", i);
-			return true;
-		}
+	for (unsigned int i = 0; i < LAB_SLOTS; i++) {
+		bool is_ref = (uintptr_t)&w->ref[i] == addr;
+
+		if (!is_ref && w->object[i].handle != addr)
+			continue;
+		snprintf(buf, size, "%s %u", is_ref ? "ref" : "handle", i);
+		return true;
+	}
 	return lab_pool_name(w, addr, buf, size) ||
 	       name_page(lab_pool_zone(w), addr, buf, size);
 }

@@ -40,6 +40,7 @@ static struct {
 	unsigned int conflicts;
 	u64 print[LAB_FIBERS + 1]; /* fingerprint of each fiber */
 	struct clock clock[LAB_FIBERS + 1];
+	struct clock unmapped; /* all that happened before an unmap */
 	u64 state;
 } order;
 
@@ -130,6 +131,7 @@ void lab_order_begin(void)
 {
 	order.run++;
 	order.state = 0;
+	memset(&order.unmapped, 0, sizeof(order.unmapped));
 	for (unsigned int i = 0; i <= LAB_FIBERS; i++) {
 		order.print[i] = i + 1;
 		order.state += mix(i, order.print[i]);
@@ -355,6 +357,19 @@ void lab_order_step(const struct uzs_lab_fiber *f)
 	check_race(o, f, id);
 	if (s->release) {
 		join(&o->released, &order.clock[id]);
+		order.clock[id].at[id]++;
+	}
+}
+
+void lab_order_note(const struct uzs_lab_fiber *f,
+		    const struct uzs_lab_step *note)
+{
+	unsigned int id = min(f->id, (unsigned int)LAB_FIBERS);
+
+	if (note->op == LAB_MAP) {
+		join(&order.clock[id], &order.unmapped);
+	} else if (note->op == LAB_UNMAP) {
+		join(&order.unmapped, &order.clock[id]);
 		order.clock[id].at[id]++;
 	}
 }

@@ -25,6 +25,10 @@ void lab_order_forget(void);
 void lab_order_begin(void);
 /* A fiber does its step. Reports races (uzs_lab_found). */
 void lab_order_step(const struct uzs_lab_fiber *f);
+/* A fiber maps or unmaps memory. That is no step, but the OS has an order: who
+ * gets memory that another fiber has given back comes after that. */
+void lab_order_note(const struct uzs_lab_fiber *f,
+		    const struct uzs_lab_step *note);
 /* For other finders of races: the number of the run; a fiber's clock; and has
  * `fiber` seen what `other` did at that clock? */
 u32 lab_order_run(void);

@@ -44,11 +44,14 @@ static void print_help(const char *command)
 		   : "The quick scenarios, or with --deep all of them, with "
 		     "every lock scope and\n"
 		     "deferral: a row for each.\n",
-	       lab_is_ours() ? "  --scope S        " VARIANT_SCOPES_TEXT
-			       "all (default)\n"
-			       "  --defer D        " VARIANT_DEFERS_TEXT
-			       "all (default)\n"
-			     : "",
+	       lab_is_ours()
+		       ? "  --scope S        " LAB_SCOPES_TEXT
+			 "all (default);\n"
+			 "                   user is the user profile, which has "
+			 "no lock scopes\n"
+			 "  --defer D        " VARIANT_DEFERS_TEXT
+			 "all (default)\n"
+		       : "",
 	       one ? ""
 		   : "  --deep           all scenarios, 3 preemptions with 2 "
 		     "CPUs, 2 with 3\n"
@@ -90,10 +93,10 @@ static int parse_scopes(struct lab_plan *p, const char *text)
 		return 0;
 	if (!lab_parse_scope(text, &scope))
 		return uzs_usage(p->command,
-				 "--scope: '%s' is none of " VARIANT_SCOPES_TEXT
+				 "--scope: '%s' is none of " LAB_SCOPES_TEXT
 				 "all",
 				 text);
-	for (int i = 0; i < VARIANT_NR_SCOPES; i++)
+	for (int i = 0; i < LAB_NR_SCOPES; i++)
 		p->scope[i] = i + 1 == (int)scope;
 	return 0;
 }
@@ -381,7 +384,7 @@ static void add_row(struct lab_plan *p, const struct lab_config *c)
 static void add_scenario(struct lab_plan *p, const struct lab_scenario *s)
 {
 	for (unsigned int cpus = 2; cpus <= LAB_MAX_CPUS; cpus++)
-		for (int scope = 0; scope < VARIANT_NR_SCOPES; scope++)
+		for (int scope = 0; scope < LAB_NR_SCOPES; scope++)
 			for (int defer = 0; defer < VARIANT_NR_DEFERS;
 			     defer++) {
 				const struct lab_config c = {
@@ -416,6 +419,19 @@ static int check_patterns(const struct lab_plan *p, const char *option,
 	return 0;
 }
 
+static bool any_scope_fits(const struct lab_plan *p)
+{
+	struct lab_config c = { p->scenario, ZS_SCOPE_HELD, ZS_DEFER_NONE, 2 };
+
+	for (int i = 0; i < LAB_NR_SCOPES * VARIANT_NR_DEFERS; i++) {
+		c.scope = (enum zs_lock_scope)(i / VARIANT_NR_DEFERS + 1);
+		c.defer = (enum zs_defer_mode)(i % VARIANT_NR_DEFERS + 1);
+		if (p->scope[c.scope - 1] && lab_config_fits(&c))
+			return true;
+	}
+	return false;
+}
+
 /* Tells what the scenario can be combined with. */
 static int no_rows(const struct lab_plan *p)
 {
@@ -426,9 +442,16 @@ static int no_rows(const struct lab_plan *p)
 	if (!s)
 		return uzs_usage(p->command,
 				 "no row is left with these options");
+	if (lab_is_ours() && !any_scope_fits(p))
+		return uzs_usage(p->command, "%s goes %s scope user", s->name,
+				 s->flags & LAB_USER ? "only with"
+						     : "not with");
 	for (int i = 0; i < VARIANT_NR_DEFERS && len < sizeof(text); i++) {
 		enum zs_defer_mode defer = (enum zs_defer_mode)(i + 1);
-		const struct lab_config c = { s, ZS_SCOPE_HELD, defer, 2 };
+		const struct lab_config c = {
+			s, s->flags & LAB_USER ? LAB_SCOPE_USER : ZS_SCOPE_HELD,
+			defer, 2
+		};
 
 		if (lab_config_fits(&c))
 			len += (size_t)snprintf(text + len, sizeof(text) - len,
@@ -490,7 +513,7 @@ int lab_make_plan(struct lab_plan *p, const char *command, int argc,
 
 	*p = (struct lab_plan){
 		.command = command,
-		.scope = { true, true, true },
+		.scope = { true, true, true, true },
 		.defer = { true, true, true, true },
 		.preemptions = -1,
 		.options = LAB_EXPLORE_DEFAULT,

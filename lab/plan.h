@@ -26,7 +26,7 @@ struct lab_plan {
 	const char *command;
 	const struct lab_scenario *scenario; /* for `run`; NULL: all */
 	/* [i]: was the one with number i + 1 asked for? */
-	bool scope[VARIANT_NR_SCOPES], defer[VARIANT_NR_DEFERS];
+	bool scope[LAB_NR_SCOPES], defer[VARIANT_NR_DEFERS];
 	unsigned int cpus; /* 0: both */
 	bool deep;
 	int preemptions; /* -1: 2 preemptions with 2 CPUs, 1 with 3 */

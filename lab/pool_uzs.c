@@ -12,9 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "deferred.h"
 #include "kernel/obj.h"
 #include "quiet.h"
-#include "tools/variants.h"
+#include "user/layout.h"
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -50,6 +51,8 @@ bool lab_is_quick(const struct lab_scenario *s)
 
 const char *lab_scope_name(enum zs_lock_scope scope)
 {
+	if (scope == LAB_SCOPE_USER)
+		return zs_profile_name(ZS_PROFILE_USER);
 	return scope >= ZS_SCOPE_HELD && scope <= VARIANT_LAST_SCOPE
 		       ? variant_scope_name(scope)
 		       : NULL;
@@ -67,7 +70,10 @@ bool lab_pool_make(struct lab_world *w, const struct lab_config *c)
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 
 	o.chain_size = 4;
-	o.lock_scope = c->scope;
+	if (c->scope == LAB_SCOPE_USER)
+		o.profile = ZS_PROFILE_USER;
+	else
+		o.lock_scope = c->scope;
 	o.defer = c->defer;
 	if (c->scenario->flags & LAB_NO_WORKER)
 		o.flags = ZS_POOL_NO_WORKER;
@@ -102,6 +108,14 @@ void lab_pool_flush(struct lab_world *w)
 	zs_free_deferred_flush(w->pool);
 }
 
+/* NULL: it is a handle. */
+static zs_ref *ref_of(struct lab_world *w, unsigned long handle)
+{
+	size_t offset = handle - (uintptr_t)w->ref;
+
+	return offset < sizeof(w->ref) ? (zs_ref *)handle : NULL;
+}
+
 bool lab_pool_write(struct lab_world *w, unsigned long handle, const void *data,
 		    size_t len)
 {
@@ -111,13 +125,22 @@ bool lab_pool_write(struct lab_world *w, unsigned long handle, const void *data,
 const void *lab_pool_read_begin(struct lab_world *w, unsigned long handle,
 				size_t len, void *copy)
 {
+	zs_ref *ref = ref_of(w, handle);
+
+	if (ref)
+		return zs_ref_begin(w->pool, ref);
 	return zs_obj_read_begin(w->pool, handle, len, copy);
 }
 
 void lab_pool_read_end(struct lab_world *w, unsigned long handle, size_t len,
 		       const void *data)
 {
-	zs_obj_read_end(w->pool, handle, len, (void *)data);
+	zs_ref *ref = ref_of(w, handle);
+
+	if (ref)
+		zs_ref_end(w->pool, ref);
+	else
+		zs_obj_read_end(w->pool, handle, len, (void *)data);
 }
 
 struct page *lab_pool_page(struct lab_world *w, unsigned long handle)
@@ -125,11 +148,41 @@ struct page *lab_pool_page(struct lab_world *w, unsigned long handle)
 	return zpdesc_page(obj_to_zpdesc(w->pool, handle_to_obj(handle)));
 }
 
+/* What the objects name: handles and refs. */
+static void for_each_named(struct zs_pool *pool,
+			   int (*fn)(unsigned long handle, void *arg),
+			   void *arg)
+{
+	static unsigned long handles[OBJ_NONE];
+	static unsigned int free_list[OBJ_NONE];
+
+	for (unsigned int i = 1; i < pool->nr_classes; i++) {
+		struct size_class *class = pool->size_class[i];
+		struct zspage *zspage;
+
+		if (!class->objs_capacity)
+			continue;
+		for (int g = 0; g < NR_FULLNESS_GROUPS; g++)
+			list_for_each_entry(zspage, &class->fullness_list[g],
+					    list) {
+				pool->profile->copy_zspage(pool, class, zspage,
+							   handles, free_list);
+				for (unsigned int n = 0;
+				     n < class->objs_per_zspage; n++)
+					if (handles[n])
+						fn(handles[n], arg);
+			}
+	}
+}
+
 void lab_pool_for_each_live(struct lab_world *w,
 			    int (*fn)(unsigned long handle, void *arg),
 			    void *arg)
 {
-	zs_for_each_live(w->pool, fn, arg);
+	if (w->pool->user)
+		for_each_named(w->pool, fn, arg);
+	else
+		zs_for_each_live(w->pool, fn, arg);
 }
 
 void lab_compact(struct lab_world *w)
@@ -201,12 +254,50 @@ void lab_migrate_pages(struct lab_world *w)
 
 /* ---- checks ------------------------------------------------------------------- */
 
+/* The user profile: every run is a zspage's or free, and what is charged is
+ * what runs and sections have. */
+static void check_runs(struct zs_pool *pool)
+{
+	struct runs *runs = &pool->user->runs;
+	unsigned long zspages = 0, used = 0;
+	struct run_section *section;
+	size_t warm = 0, charged;
+
+	for (unsigned int i = 1; i < pool->nr_classes; i++)
+		zspages += pool->size_class[i]->objs_capacity /
+			   pool->size_class[i]->objs_per_zspage;
+	list_for_each_entry(section, &runs->sections, list) {
+		used += section->nr_used - section->nr_free;
+		for (unsigned int i = 0; i < section->nr_used; i++)
+			warm += (size_t)section->zspages[i].warm
+				<< pool->page_shift;
+	}
+	if (used != zspages)
+		uzs_lab_found(LAB_FOUND_LEAK,
+			      "%lu runs are in use, for %lu zspages", used,
+			      zspages);
+	charged = pool->zone.charged - uzs_deferred_bytes(pool);
+	if (runs->warm_bytes != warm || charged != warm + runs->head_bytes)
+		uzs_lab_found(
+			LAB_FOUND_LEAK,
+			"runs have %zu bytes of memory, recorded %zu; with "
+			"sections' heads %zu, charged %zu",
+			warm, runs->warm_bytes, warm + runs->head_bytes,
+			charged);
+	for (unsigned int i = 1; i < pool->nr_classes; i++)
+		if (pool->user->class[i].moving)
+			uzs_lab_found(LAB_FOUND_LEAK,
+				      "class %u: nobody moves objects, but "
+				      "slots do not serve it",
+				      i);
+}
+
 /* Every page handed out must belong to a zspage or a slab. */
 static void check_leaks(struct zs_pool *pool)
 {
 	unsigned long slabs =
 		pool->handle_cache.nr_slabs + pool->zspage_cache.nr_slabs;
-	unsigned long pages = zs_get_total_pages(pool);
+	unsigned long pages = pool->user ? 0 : zs_get_total_pages(pool);
 	struct zone_stat stat;
 
 	uzs_zone_stat(&pool->zone, &stat);
@@ -216,6 +307,8 @@ static void check_leaks(struct zs_pool *pool)
 			"%lu pages are handed out, %lu are in zspages and "
 			"%lu in slabs",
 			stat.pages_used, pages, slabs);
+	if (pool->user)
+		check_runs(pool);
 }
 
 /* A destroyed pool must have given everything back. */
@@ -244,11 +337,32 @@ static void check_empty(struct zs_pool *pool)
 	}
 }
 
+/* The user profile: no mover has left its mark, and no read of a ref is open. (Of
+ * a handle it may be: limit-pinned.) */
+static void check_words(struct lab_world *w)
+{
+	for (unsigned int i = 0; i < LAB_SLOTS; i++) {
+		const struct lab_object *o = &w->object[i];
+		u64 word;
+
+		if (!o->handle || o->freed)
+			continue;
+		word = *(const u64 *)o->handle;
+		if (word & REF_MOVING ||
+		    (word >= REF_PIN && ref_of(w, o->handle)))
+			uzs_lab_found(LAB_FOUND_LEAK,
+				      "the word of object %u is left as %#lx",
+				      i, (unsigned long)word);
+	}
+}
+
 void lab_pool_check(struct lab_world *w)
 {
 	lab_check_pool(w->pool);
 	check_empty(w->pool);
 	check_leaks(w->pool);
+	if (w->pool->user)
+		check_words(w);
 }
 
 /* ---- names -------------------------------------------------------------------- */
@@ -316,6 +430,16 @@ static const char *field_at(const struct field *fields, size_t n, size_t offset)
 static bool name_in_class(const struct zs_pool *pool, uintptr_t addr, char *buf,
 			  size_t size)
 {
+	size_t at;
+
+	if (pool->user) {
+		at = (addr - (uintptr_t)pool->user->class) /
+		     sizeof(pool->user->class[0]);
+		if (at < pool->nr_classes) {
+			snprintf(buf, size, "class %zu moving", at);
+			return true;
+		}
+	}
 	for (unsigned int i = 0; i < pool->nr_classes; i++) {
 		size_t offset = addr - (uintptr_t)pool->size_class[i];
 		const char *name;

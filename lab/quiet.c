@@ -4,12 +4,13 @@
  *
  * A *quiet point* is a place between two steps at which the check could take
  * its locks: no fiber has pool->lock for writing, a class->lock, the zone's
- * lock or free_work_lock. (Other locks may be held: page locks, those of
- * queues, drain_lock, trim_lock, and pool->lock for reading.) The allocator
- * promises that the invariants hold at quiet points. Slabs and free pages
- * below, and objects kept for reuse above, are checked if their locks are free,
- * too. All CPUs stand still meanwhile. The check does not change memory, so the
- * run goes on as without it.
+ * lock or free_work_lock; in the user profile a slot's lock, runs->lock or the
+ * gate. (Other locks may be held: page locks, those of queues, drain_lock,
+ * trim_lock, and pool->lock for reading.) The allocator promises that the
+ * invariants hold at quiet points. Slabs and free pages below, and objects kept
+ * for reuse above, are checked if their locks are free, too. All CPUs stand
+ * still meanwhile. The check does not change memory, so the run goes on as
+ * without it.
  *
  * What cannot have changed is left out: classes whose memory was written to in
  * no run; states that were checked before, by their fingerprint (order.h);
@@ -25,6 +26,7 @@
 #include "class.h"
 #include "order.h"
 #include "pool.h"
+#include "user/layout.h"
 
 #define TEXT_BYTES 1024
 #define STATES (1u << 19) /* remembered; others are checked again */
@@ -36,7 +38,7 @@ static struct {
 	const struct zs_pool *pool; /* NULL: the fields below are not known */
 	size_t written; /* bytes written to when these were found; it only
 			 * grows */
-	struct size_class *class[ZS_MAX_CLASSES];
+	struct size_class *class[USER_MAX_CLASSES];
 	unsigned int nr_classes;
 	unsigned long other_pages;
 } quiet;
@@ -45,6 +47,15 @@ void lab_pool_new_search(void)
 {
 	quiet.search++;
 	quiet.pool = NULL;
+}
+
+/* In the user profile any class that has zspages can: what slots keep is counted
+ * for all of them together. */
+static bool can_have_changed(const struct zs_pool *pool,
+			     const struct size_class *class)
+{
+	return uzs_lab_was_written(class, sizeof(*class)) ||
+	       (pool->user && class->objs_capacity);
 }
 
 static void find_classes(struct zs_pool *pool)
@@ -62,7 +73,7 @@ static void find_classes(struct zs_pool *pool)
 
 		if (!uzs_class_is_own(pool, i))
 			continue;
-		if (uzs_lab_was_written(class, sizeof(*class)))
+		if (can_have_changed(pool, class))
 			quiet.class[quiet.nr_classes++] = class;
 		else
 			quiet.other_pages += class->objs_capacity /
@@ -76,8 +87,26 @@ static bool is_held(const spinlock_t *lock)
 	return lock->word != 0;
 }
 
+/* The user profile's slots guard the words of what is in use; runs->lock, which
+ * comes below class->lock, the free runs. */
+static bool user_is_quiet(const struct zs_pool *pool)
+{
+	struct user_slot *slot;
+
+	if (is_held(&pool->user->runs.lock) || is_held(&pool->zone.gate.spin))
+		return false;
+	for_each_user_slot(slot, pool->user)
+	{
+		if (is_held(&slot->lock))
+			return false;
+	}
+	return true;
+}
+
 static bool classes_are_quiet(const struct zs_pool *pool)
 {
+	if (pool->user && !user_is_quiet(pool))
+		return false;
 	if ((pool->lock.word & UZS_RW_WRITER) || is_held(&pool->zone.lock) ||
 	    is_held(&pool->free_work_lock.spin))
 		return false;

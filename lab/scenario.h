@@ -10,14 +10,20 @@
 
 #include "body/lab.h"
 #include "compat/workqueue.h"
+#include "tools/variants.h"
 #include "uzsmalloc.h"
 
 #define LAB_MAX_CPUS 3
 #define LAB_SLOTS 32
 
+/* Stands beside the lock scopes: the user profile, which has none. */
+#define LAB_SCOPE_USER ((enum zs_lock_scope)(VARIANT_NR_SCOPES + 1))
+#define LAB_NR_SCOPES (VARIANT_NR_SCOPES + 1)
+#define LAB_SCOPES_TEXT VARIANT_SCOPES_TEXT "user, "
+
 /* An object that the scenario knows of. */
 struct lab_object {
-	unsigned long handle; /* 0: none */
+	unsigned long handle; /* or the address of its zs_ref; 0: none */
 	u32 size; /* bytes; 0: contents are not checked */
 	u8 fill; /* value of its bytes */
 	bool freed; /* or queued to be freed */
@@ -29,6 +35,7 @@ struct lab_world {
 	enum zs_lock_scope scope;
 	enum zs_defer_mode defer;
 	struct lab_object object[LAB_SLOTS];
+	zs_ref ref[LAB_SLOTS]; /* of objects that have no handle */
 	unsigned long word[8]; /* for the scenario's own use */
 	struct work_struct work;
 	spinlock_t lock[2];
@@ -60,6 +67,9 @@ struct lab_scenario {
 #define LAB_DESTROYS 2u
 /* Part of CI's runs. The others are only in the deep runs. */
 #define LAB_QUICK 4u
+/* Which profiles it is meant for: both, or user alone; else the kernel's. */
+#define LAB_ALL_PROFILES 8u
+#define LAB_USER 16u
 #define LAB_DEFER(mode) (1u << (mode))
 
 /* Ends with NULL. */

@@ -26,6 +26,16 @@
 #define LAB_LIMIT_SCENARIOS(X) \
 	X(limit_flush) X(relieve_keep) X(relieve_check) X(limit_compact) \
 	X(limit_trim) X(limit_pinned)
+#define LAB_REF_SCENARIOS(X) \
+	X(ref_read_compact) X(ref_read_read) X(ref_write_compact) \
+	X(ref_store_compact) X(ref_take_compact) X(ref_free_compact) \
+	X(ref_many_compact) X(ref_move_compact) X(ref_over_compact) \
+	X(ref_replace_compact) X(ref_end_compact) X(ref_compact_trim) \
+	X(ref_write_trim) X(ref_free_trim) X(ref_tiny_trim) \
+	X(ref_slot) X(ref_free_free) X(ref_store_store) \
+	X(ref_big_trim) X(ref_big_unmap) X(ref_big_check) \
+	X(ref_limit_kept) X(ref_limit_compact) X(ref_limit_trim) \
+	X(ref_destroy) X(ref_fork) X(ref_fork_child)
 /* clang-format on */
 
 #define LAB_DECLARE(name) extern const struct lab_scenario lab_scenario_##name;
@@ -35,6 +45,7 @@ LAB_MOVE_SCENARIOS(LAB_DECLARE)
 LAB_DEFER_SCENARIOS(LAB_DECLARE)
 LAB_REUSE_SCENARIOS(LAB_DECLARE)
 LAB_LIMIT_SCENARIOS(LAB_DECLARE)
+LAB_REF_SCENARIOS(LAB_DECLARE)
 
 /* ---- scenarios_defer.c, for ours ---------------------------------------------- */
 

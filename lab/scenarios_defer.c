@@ -91,7 +91,7 @@ const struct lab_scenario lab_scenario_push_flush = {
 	.cpu = { lab_later_then_flush, later_1_and_2, later_3 },
 	.after = lab_flush_and_look,
 	.defers = QUEUED,
-	.flags = LAB_QUICK,
+	.flags = LAB_QUICK | LAB_ALL_PROFILES,
 };
 
 static void destroy(struct lab_world *w)
@@ -107,7 +107,7 @@ const struct lab_scenario lab_scenario_push_drain_destroy = {
 	.cpu = { later_0_and_1, later_2, flush },
 	.after = destroy,
 	.defers = QUEUED,
-	.flags = LAB_QUICK | LAB_DESTROYS,
+	.flags = LAB_QUICK | LAB_DESTROYS | LAB_ALL_PROFILES,
 };
 
 /* When the run begins, the array has room for one more handle. */
@@ -131,7 +131,7 @@ const struct lab_scenario lab_scenario_array_full = {
 	.cpu = { later_0_and_1, later_2, drain },
 	.after = lab_flush_and_look,
 	.defers = LAB_DEFER(ZS_DEFER_ARRAY),
-	.flags = LAB_QUICK,
+	.flags = LAB_QUICK | LAB_ALL_PROFILES,
 };
 
 /* ---- per-CPU buffers that change, on CPUs that change --------------------------- */
@@ -193,7 +193,7 @@ const struct lab_scenario lab_scenario_cpu_change = {
 	.cpu = { push_two, push_on_another_cpu, push_one_and_flush },
 	.after = lab_flush_and_look,
 	.defers = LAB_DEFER(ZS_DEFER_NONE),
-	.flags = LAB_QUICK,
+	.flags = LAB_QUICK | LAB_ALL_PROFILES,
 };
 
 /* ---- flushes ------------------------------------------------------------------------ */
@@ -211,6 +211,7 @@ const struct lab_scenario lab_scenario_flush_flush = {
 	.cpu = { flush, lab_later_then_flush, flush },
 	.after = lab_flush_and_look,
 	.defers = QUEUED,
+	.flags = LAB_ALL_PROFILES,
 };
 
 static void compact(struct lab_world *w)
@@ -225,6 +226,7 @@ const struct lab_scenario lab_scenario_flush_compact = {
 	.cpu = { lab_later_then_flush, compact, later_1 },
 	.after = lab_flush_and_look,
 	.defers = QUEUED,
+	.flags = LAB_ALL_PROFILES,
 };
 
 /* ---- waking the worker ---------------------------------------------------------- */
@@ -250,7 +252,7 @@ const struct lab_scenario lab_scenario_push_schedule = {
 	.cpu = { later_0_and_1, later_2, NULL },
 	.check = check_scheduled,
 	.defers = LAB_DEFER(ZS_DEFER_ARRAY),
-	.flags = LAB_QUICK,
+	.flags = LAB_QUICK | LAB_ALL_PROFILES,
 };
 
 static void count_run(struct work_struct *work)
@@ -290,5 +292,5 @@ const struct lab_scenario lab_scenario_work_flush = {
 	.setup = own_work,
 	.cpu = { queue_and_flush, queue_and_flush, drain_queue },
 	.defers = LAB_DEFER(ZS_DEFER_NONE),
-	.flags = LAB_QUICK,
+	.flags = LAB_QUICK | LAB_ALL_PROFILES,
 };

@@ -44,7 +44,7 @@ const struct lab_scenario lab_scenario_free_free = {
 	.summary = "two frees empty one zspage; a malloc may take it",
 	.setup = two_halves,
 	.cpu = { free_0, free_1, malloc_10 },
-	.flags = LAB_QUICK,
+	.flags = LAB_QUICK | LAB_ALL_PROFILES,
 };
 
 static void three_of_chain(struct lab_world *w)
@@ -69,6 +69,7 @@ const struct lab_scenario lab_scenario_free_free_chain = {
 	.summary = "three frees empty a zspage of three pages",
 	.setup = three_of_chain,
 	.cpu = { free_0_and_2, free_1, malloc_chain },
+	.flags = LAB_ALL_PROFILES,
 };
 
 /* ---- free-malloc: the last object of a zspage ------------------------------- */
@@ -83,7 +84,7 @@ const struct lab_scenario lab_scenario_free_malloc = {
 	.summary = "a free empties the zspage that a malloc wants",
 	.setup = one_half,
 	.cpu = { free_0, malloc_10, malloc_11 },
-	.flags = LAB_QUICK,
+	.flags = LAB_QUICK | LAB_ALL_PROFILES,
 };
 
 static void nothing_but_slabs(struct lab_world *w)
@@ -96,6 +97,7 @@ const struct lab_scenario lab_scenario_malloc_malloc = {
 	.summary = "two mallocs each make a zspage of a class without any",
 	.setup = nothing_but_slabs,
 	.cpu = { malloc_10, malloc_11, free_0 },
+	.flags = LAB_ALL_PROFILES,
 };
 
 /* ---- counting while others allocate ------------------------------------------- */
@@ -117,6 +119,7 @@ const struct lab_scenario lab_scenario_malloc_count = {
 	.summary = "the shrinker counts while a malloc makes a zspage",
 	.setup = two_halves,
 	.cpu = { malloc_10, count_freeable, malloc_11 },
+	.flags = LAB_ALL_PROFILES,
 };
 
 /* ---- a lookup under RCU, as a cache has it --------------------------------------- */
@@ -151,4 +154,5 @@ const struct lab_scenario lab_scenario_rcu_free = {
 	.summary = "a reader under RCU, and a free after a grace period",
 	.setup = publish,
 	.cpu = { look_up_and_read, unpublish_and_free, look_up_and_read },
+	.flags = LAB_ALL_PROFILES,
 };

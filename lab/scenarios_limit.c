@@ -13,7 +13,12 @@
 
 static unsigned long malloc_page(struct lab_world *w)
 {
-	return zs_malloc(w->pool, w->pool->page_size, GFP_KERNEL, NUMA_NO_NODE);
+	size_t size = w->pool->page_size;
+
+	/* There an object that fills a page has its first word in it, too. */
+	if (w->pool->user)
+		size -= sizeof(u64);
+	return zs_malloc(w->pool, size, GFP_KERNEL, NUMA_NO_NODE);
 }
 
 /* The limit is what the zone has. */
@@ -117,7 +122,7 @@ const struct lab_scenario lab_scenario_limit_flush = {
 	.cpu = { malloc_a_page, flush, later_2 },
 	.after = malloc_and_look,
 	.defers = QUEUES,
-	.flags = LAB_QUICK,
+	.flags = LAB_QUICK | LAB_ALL_PROFILES,
 };
 
 const struct lab_scenario lab_scenario_relieve_keep = {
@@ -156,7 +161,7 @@ const struct lab_scenario lab_scenario_limit_compact = {
 	.cpu = { malloc_a_page, lab_compact, lab_shrink },
 	.after = malloc_a_page,
 	.defers = LAB_DEFER(ZS_DEFER_NONE),
-	.flags = LAB_QUICK,
+	.flags = LAB_QUICK | LAB_ALL_PROFILES,
 };
 
 static void one_page_free(struct lab_world *w)
@@ -173,7 +178,7 @@ const struct lab_scenario lab_scenario_limit_trim = {
 	.cpu = { malloc_a_page, lab_trim, lab_drain },
 	.after = malloc_a_page,
 	.defers = LAB_DEFER(ZS_DEFER_NONE),
-	.flags = LAB_QUICK,
+	.flags = LAB_QUICK | LAB_ALL_PROFILES,
 };
 
 /* The same, but the next source zspage is being read. */
@@ -199,4 +204,5 @@ const struct lab_scenario lab_scenario_limit_pinned = {
 	.cpu = { malloc_a_page, lab_compact, read_end_2 },
 	.after = malloc_a_page,
 	.defers = LAB_DEFER(ZS_DEFER_NONE),
+	.flags = LAB_ALL_PROFILES,
 };

@@ -48,6 +48,7 @@ const struct lab_scenario lab_scenario_free_stat = {
 	.summary = "statistics while objects are freed",
 	.setup = two_halves,
 	.cpu = { free_0_and_2, look_at_figures, NULL },
+	.flags = LAB_ALL_PROFILES,
 };
 
 static void free_both(struct lab_world *w)
@@ -69,6 +70,7 @@ const struct lab_scenario lab_scenario_free_check = {
 	.summary = "the consistency check while objects are freed",
 	.setup = two_halves,
 	.cpu = { free_both, check_pool, NULL },
+	.flags = LAB_ALL_PROFILES,
 };
 
 const struct lab_scenario lab_scenario_malloc_check = {
@@ -76,6 +78,7 @@ const struct lab_scenario lab_scenario_malloc_check = {
 	.summary = "the consistency check while a malloc makes a zspage",
 	.setup = nothing_but_slabs,
 	.cpu = { malloc_10, check_pool, NULL },
+	.flags = LAB_ALL_PROFILES,
 };
 
 static int read_if_known(unsigned long handle, void *arg)
@@ -107,4 +110,5 @@ const struct lab_scenario lab_scenario_free_walk = {
 	.summary = "a walk over live handles while others come and go",
 	.setup = few_small,
 	.cpu = { free_0_and_2, walk, malloc_10 },
+	.flags = LAB_ALL_PROFILES,
 };

@@ -115,7 +115,7 @@ const struct lab_scenario lab_scenario_free_compact = {
 	.summary = "an object is freed while compaction wants to move it",
 	.setup = two_of_four,
 	.cpu = { free_0, lab_compact, free_1 },
-	.flags = LAB_QUICK,
+	.flags = LAB_QUICK | LAB_ALL_PROFILES,
 };
 
 const struct lab_scenario lab_scenario_read_compact = {
@@ -123,7 +123,7 @@ const struct lab_scenario lab_scenario_read_compact = {
 	.summary = "an object is read while compaction wants to move it",
 	.setup = two_of_four,
 	.cpu = { read_0, lab_compact, read_1 },
-	.flags = LAB_QUICK,
+	.flags = LAB_QUICK | LAB_ALL_PROFILES,
 };
 
 const struct lab_scenario lab_scenario_compact_compact = {
@@ -131,7 +131,7 @@ const struct lab_scenario lab_scenario_compact_compact = {
 	.summary = "two compactions, and a free",
 	.setup = two_of_four,
 	.cpu = { lab_compact, lab_compact, free_0 },
-	.flags = LAB_QUICK,
+	.flags = LAB_QUICK | LAB_ALL_PROFILES,
 };
 
 static void sparse_two_of_four(struct lab_world *w)
@@ -152,7 +152,7 @@ const struct lab_scenario lab_scenario_shrink_free = {
 	.summary = "the shrinker while an object is freed",
 	.setup = two_of_four,
 	.cpu = { lab_shrink, free_0, lab_shrink },
-	.flags = LAB_QUICK,
+	.flags = LAB_QUICK | LAB_ALL_PROFILES,
 };
 
 /* ---- the async free work ---------------------------------------------------------- */

@@ -61,6 +61,12 @@ bool lab_config_fits(const struct lab_config *c)
 		return false;
 	if (!lab_scope_name(c->scope) || !lab_defer_name(c->defer))
 		return false;
+	if (!(s->flags & LAB_ALL_PROFILES) &&
+	    !(s->flags & LAB_USER) != (c->scope != LAB_SCOPE_USER))
+		return false;
+	/* The user profile keeps freed objects by itself. */
+	if (c->scope == LAB_SCOPE_USER && c->defer == ZS_DEFER_REUSE)
+		return false;
 	return !s->defers || (s->defers & LAB_DEFER(c->defer));
 }
 

@@ -95,6 +95,8 @@ enum uzs_lab_op {
 	LAB_COPY, /* n bytes */
 	LAB_PAGE_FREE, /* obj: the page */
 	LAB_QUEUE_WORK, /* obj: the item; n: 1 if it was not queued already */
+	LAB_MAP, /* obj: memory from the OS; n: bytes */
+	LAB_UNMAP,
 	LAB_NR_OPS
 };
 

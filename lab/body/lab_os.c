@@ -433,6 +433,7 @@ void *uzs_os_map(size_t size, size_t align)
 		h->used = at + size;
 	}
 	h->mapped += size;
+	uzs_lab_note(LAB_MAP, mem, size);
 	uzs_lab_unpoison(mem, size);
 	return mem;
 }
@@ -443,6 +444,7 @@ bool uzs_os_unmap(void *addr, size_t size)
 
 	uzs_no_locks_in(addr, size);
 	size = ALIGN(size, (size_t)PAGE);
+	uzs_lab_note(LAB_UNMAP, addr, size);
 	uzs_os_discard(addr, size);
 	uzs_lab_poison(addr, size);
 	h->mapped -= size;

@@ -68,6 +68,8 @@ const char *uzs_lab_op_name(enum uzs_lab_op op)
 		[LAB_COPY] = "copy",
 		[LAB_PAGE_FREE] = "free page",
 		[LAB_QUEUE_WORK] = "queue work",
+		[LAB_MAP] = "map",
+		[LAB_UNMAP] = "unmap",
 	};
 
 	return names[op];

@@ -21,10 +21,23 @@ runs_well "$uzs" lab list --json
 sed -n 's/^ *"name": "\(.*\)",$/\1/p' "$work/out" >"$work/from_json"
 check "names in JSON" diff "$work/text" "$work/from_json"
 
-# One scenario: a row for each scope and deferral; numbers that add up.
+# One scenario: a row for each scope and deferral, and on 64-bit for the user
+# profile with three of these; numbers that add up.
 runs_well "$uzs" lab run free-free --cpus 2
-equal "rows" 12 "$(grep -c '^free-free ' "$work/out")"
-equal "nothing is found" 12 "$(grep -c ' nothing$' "$work/out")"
+rows=$(grep -c '^free-free ' "$work/out")
+equal "rows" 12 "$(grep '^free-free ' "$work/out" | grep -vc ' user ')"
+check "rows of the user profile" sh -c "[ $rows -eq 15 ] || [ $rows -eq 12 ]"
+equal "nothing is found" "$rows" "$(grep -c ' nothing$' "$work/out")"
+if [ "$rows" -eq 15 ]; then
+	runs_well "$uzs" lab run ref-read-compact --cpus 2
+	equal "a row of the user profile" 1 \
+		"$(grep -c '^ref-read-compact  *user  *none .* nothing$' \
+			"$work/out")"
+	fails_with 2 'uzs lab: ref-read-compact goes only with scope user *' \
+		"$uzs" lab run ref-read-compact --scope held
+	fails_with 2 'uzs lab: free-migrate goes not with scope user *' \
+		"$uzs" lab run free-migrate --scope user
+fi
 runs_well "$uzs" lab run free-free --scope held --defer none --cpus 2
 equal "one row" 1 "$(grep -c '^free-free  *held  *none ' "$work/out")"
 reduced=$(awk '/^free-free/ { print $6 }' "$work/out")
@@ -43,8 +56,8 @@ check "random is never complete" grep -q ' nothing so far$' "$work/out"
 if command -v python3 >/dev/null; then
 	runs_well "$uzs" lab run push-flush --cpus 2 --preemptions 1 --json
 	check "JSON" python3 -m json.tool "$work/out" "$work/tree"
-	equal "push-flush goes with three deferrals" 9 \
-		"$(grep -c '"scenario"' "$work/tree")"
+	equal "push-flush goes with three deferrals" 3 \
+		"$(grep -c '"scope": "held"' "$work/tree")"
 fi
 
 # A schedule as a table, the same each time.
@@ -143,14 +156,15 @@ check "a budget" grep -q ', 1 not to the end$' "$work/out"
 # Which rows: patterns, and from where on.
 runs_well "$uzs" lab explore --preemptions 0 --only 'free-f*/held/*' \
 	--only 'rcu-free/*' --skip '*/3' --skip '*/array/2'
-awk '$4 == 2 || $4 == 3 { print $1, $2, $3, $4 }' "$work/out" >"$work/rows"
+awk '($4 == 2 || $4 == 3) && $2 != "user" { print $1, $2, $3, $4 }' "$work/out" >"$work/rows"
 equal "rows" 15 "$(wc -l <"$work/rows" | tr -d ' ')"
 equal "the first" "free-free held none 2" "$(head -n 1 "$work/rows")"
 check "no other scope" sh -c \
 	"! grep -q 'free-free unlocked' '$work/rows'"
 runs_well "$uzs" lab explore --preemptions 0 --only free-free --cpus 2 \
 	--from free-free/class-idx/array/2
-equal "the last three" 3 "$(grep -c '^free-free ' "$work/out")"
+equal "the last three" 3 \
+	"$(grep '^free-free ' "$work/out" | grep -vc ' user ')"
 fails_with 2 "uzs lab: --only: no row matches 'x'*" "$uzs" lab explore --only x
 fails_with 2 "uzs lab: --skip: no row matches '*/4'*" "$uzs" lab explore \
 	--skip '*/4'
@@ -169,7 +183,8 @@ check "what is done so far" grep -q '^cpu-change .* nothing so far$' "$work/out"
 # The same with plain accesses, where it is built.
 if [ -x "$(dirname "$uzs")/uzs-lab-watch" ]; then
 	runs_well "$uzs" lab watch run free-free --cpus 2 --preemptions 1
-	equal "rows" 12 "$(grep -c ' nothing$' "$work/out")"
+	equal "rows" 12 \
+		"$(grep ' nothing$' "$work/out" | grep -vc ' user ')"
 	found_again lab watch run free-free --scope held --defer none --cpus 2 \
 		--max-steps 30
 	equal "the command" \
