@@ -14,8 +14,8 @@
  *  K3 holds the locks while it fills one zspage at most; if a thread waits for
  *     pool->lock, while it empties one at most.
  *  K4 ends: every round empties a source, fills a destination, finds objects
- *     that cannot be moved, or is the last. Between two rounds objects are moved
- *     to fuller zspages only.
+ *     that cannot be moved, or is the last. A profile that finds no memory for a
+ *     destination says which pairs would be filled from each other by turns.
  *  K5 zs_compact leaves a class when its next source zspage is being read, as
  *     the kernel's does. uzs_compact_for_memory goes on with the next zspage,
  *     so that one reader does not keep the memory of a whole class.
@@ -161,9 +161,7 @@ static unsigned long compact_class(struct zs_pool *pool,
 		}
 		if (!src)
 			break;
-		/* Of zspages without memory for more, two could be emptied into
-		 * each other by turns. */
-		if (c.no_memory && dst->inuse < src->inuse) {
+		if (p->may_move && !p->may_move(&c, dst, src)) {
 			putback_zspage(class, src);
 			if (p->source_done)
 				p->source_done(&c, src);

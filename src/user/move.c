@@ -70,7 +70,7 @@ void uzs_user_compact_unlock(struct compaction *c)
 
 bool uzs_user_should_break(const struct compaction *c)
 {
-	return c->bytes >= MOST_BYTES;
+	return c->bytes >= MOST_BYTES && !c->whole;
 }
 
 bool uzs_user_take_source(struct compaction *c, struct zspage *zspage)
@@ -80,7 +80,18 @@ bool uzs_user_take_source(struct compaction *c, struct zspage *zspage)
 
 bool uzs_user_take_target(struct compaction *c, struct zspage *zspage)
 {
-	return !c->no_memory || uzs_place_has_warm(c->pool, c->class, zspage);
+	return !c->no_memory || user_warm_places(c->pool, c->class, zspage);
+}
+
+/* Where cold pages cannot be had, a source may be fuller than the only zspage
+ * that has places for its objects. To move some of them there would make room for
+ * them to come back. So all of them go, or none. */
+bool uzs_user_may_move(struct compaction *c, const struct zspage *dst,
+		       const struct zspage *src)
+{
+	c->whole = c->no_memory && dst->inuse < src->inuse;
+	return !c->whole ||
+	       src->inuse <= user_warm_places(c->pool, c->class, dst);
 }
 
 void uzs_user_free_source(struct compaction *c, struct zspage *src)

@@ -170,6 +170,7 @@ const struct profile uzs_user_profile = {
 	.pass_over = true,
 	.take_source = uzs_user_take_source,
 	.take_target = uzs_user_take_target,
+	.may_move = uzs_user_may_move,
 	.is_pinned = user_is_pinned,
 	.move = uzs_user_move,
 	.free_source = uzs_user_free_source,
