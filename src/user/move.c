@@ -31,6 +31,9 @@
  * these name, are fetched at once. */
 #define TOGETHER 16u
 
+/* The largest number that a zspage can note. */
+#define LAST_NR ((1u << ZSPAGE_PASSED_BITS) - 1)
+
 static void change_moving(const struct compaction *c, int by)
 {
 	u8 *moving = &c->pool->user->class[c->class->index].moving;
@@ -43,12 +46,10 @@ static void change_moving(const struct compaction *c, int by)
 
 void uzs_user_compact_begin(struct compaction *c)
 {
-	static const u32 bits = (1u << 13) - 1;
+	u32 nr = __atomic_add_fetch(&c->pool->user->moves, 1, __ATOMIC_RELAXED);
 
-	c->nr = (u32)__atomic_add_fetch(&c->pool->user->moves, 1,
-					__ATOMIC_RELAXED) %
-			bits +
-		1;
+	/* not 0: that is a new zspage's */
+	c->nr = nr % LAST_NR + 1;
 	change_moving(c, 1);
 	uzs_slots_flush(c->pool, c->class);
 }
@@ -101,7 +102,7 @@ void uzs_user_free_source(struct compaction *c, struct zspage *src)
 
 /* ---- one object ---------------------------------------------------------------- */
 
-/* Sets `moving` in the word that names an object. Return: the word; NULL if the
+/* Sets `moving` in the word that names an object. Return: where the word is; NULL if the
  * object must stay. Locks: needs class->lock. */
 static u64 *begin_move(const char *object)
 {
@@ -203,7 +204,7 @@ void uzs_user_move(struct compaction *c, struct zspage *dst, struct zspage *src)
 	}
 	/* What is left is pinned. */
 	if (src->inuse)
-		src->passed = c->nr & ((1u << 13) - 1);
+		src->passed = c->nr & LAST_NR;
 }
 
 /* ---- trim ----------------------------------------------------------------------- */
@@ -263,7 +264,7 @@ static void trim_class(struct zs_pool *pool, struct size_class *class)
 					    list) {
 				if (zspage->passed == c.nr)
 					continue;
-				zspage->passed = c.nr & ((1u << 13) - 1);
+				zspage->passed = c.nr & LAST_NR;
 				uzs_place_end_at(pool, class, zspage,
 						 squeeze(&c, zspage));
 				again = true;

@@ -13,13 +13,8 @@ static inline bool user_has_map(const struct size_class *class)
 {
 	return class->objs_per_zspage <= USER_MAP_OBJS;
 }
-static inline struct size_class *zspage_user_class(const struct zs_pool *pool,
-						   const struct zspage *zspage)
-{
-	return pool->size_class[zspage->class];
-}
-/* An object's first word. It is written whole, as hardened pools look at it
- * without a lock. */
+/* An object's first word. It is written whole: the check of a wrong ref may read
+ * it at that moment. */
 static inline unsigned long user_head(const void *object)
 {
 	return uzs_read_head(object);
