@@ -40,7 +40,7 @@
  *   ---------------------------------------  -----------------------------
  *   any two of: zs_malloc zs_free zs_compact
  *     zs_free_many zs_set_memory_limit
- *     zs_set_max_overhead
+ *     zs_set_max_overhead zs_ref_*
  *     zs_free_deferred zs_free_deferred_flush
  *     zs_defer_push
  *     zs_trim zs_drain zs_shrink_* zs_obj_*
@@ -351,9 +351,10 @@ enum zs_profile {
  * In the child of a fork, reads that began before the fork are not reported:
  * neither when the object is freed, nor when the pool is destroyed.
  *
- * Memory: 8 bytes for each object; 2 KiB for each CPU and 20 KiB for a pool;
+ * Memory: 8 bytes for each handle; 2 KiB for each CPU and 20 KiB for a pool;
  * and the heads (33 KiB each) of sections that had handles in them, which are
- * not unmapped before the pool is destroyed.
+ * not unmapped before the pool is destroyed; with ZS_PROFILE_USER those of the
+ * sections of objects (4 to 36 KiB), too.
  * Time, with objects in random order: a read or a write takes a tenth longer,
  * and more where the rest is in the CPU's caches (20 to 80 ns each); replacing
  * objects with zs_free 4 %. zs_free_deferred looks at the handle at once, which
@@ -403,11 +404,14 @@ struct zs_pool_options {
 	 * are 0. */
 	size_t struct_size;
 	/* Bytes in a page: 4096, 8192, 16384, 32768 or 65536; 0 is 4096. Also
-	 * the largest object. Independent of the OS's page size. */
+	 * the largest object. Independent of the OS's page size. With
+	 * ZS_PROFILE_USER it is not the largest object, and at least the OS's
+	 * page size is used. */
 	unsigned int page_size;
-	/* Most pages in a zspage, 4 to 16; 0 is 8. With more pages less is
-	 * wasted in full zspages, but more in partly filled ones, of which
-	 * each size class in use has some. 4 suits pools of less than 32 MiB.
+	/* Most pages in a zspage, 4 to 16; 0 is 8, with ZS_PROFILE_USER 16.
+	 * With more pages less is wasted in full zspages, but more in partly
+	 * filled ones, of which each size class in use has some. 4 suits pools
+	 * of less than 32 MiB.
 	 * Kernel: CONFIG_ZSMALLOC_CHAIN_SIZE. */
 	unsigned int chain_size;
 	enum zs_lock_scope lock_scope;
@@ -462,7 +466,8 @@ struct zs_pool_options {
  * Context: any thread; may sleep. A pool without objects holds a few tens of
  *        KiB, and has no worker yet.
  * Return: the pool, or NULL with errno:
- *        EINVAL  an option out of its range, an unknown flag, a struct_size
+ *        EINVAL  an option out of its range, a profile that this machine
+ *                does not have, an unknown flag, a struct_size
  *                that is too small, or a memory_limit that is too small. With
  *                every limit that is accepted, an empty pool can hold one
  *                object of any size. For that it needs: its own structures
@@ -487,8 +492,8 @@ ZS_API struct zs_pool *zs_create_pool(const char *name);
  * Differs: the kernel returns nothing, and leaks what is live. */
 ZS_API unsigned long zs_destroy_pool(struct zs_pool *pool);
 
-/* The lock scope that is in use: never ZS_SCOPE_DEFAULT. Constant for a
- * pool. */
+/* The lock scope that is in use. Constant for a pool. ZS_SCOPE_DEFAULT only
+ * with ZS_PROFILE_USER, which has no scopes. */
 ZS_API enum zs_lock_scope zs_pool_scope(const struct zs_pool *pool);
 
 /* The profile of a pool: never ZS_PROFILE_DEFAULT. Constant for a pool. */
@@ -508,13 +513,15 @@ ZS_API enum zs_profile zs_profile(const struct zs_pool *pool);
 ZS_API int zs_set_memory_limit(struct zs_pool *pool, size_t bytes);
 
 /* Changes max_overhead_percent of a live pool.
- * Context: any thread.
+ * @percent: 0 to ZS_MAX_OVERHEAD; 0 is no bound.
+ * Context: any thread. Does not sleep; the worker does the work.
  * Return: 0, or -EINVAL if percent is more than ZS_MAX_OVERHEAD. */
 ZS_API int zs_set_max_overhead(struct zs_pool *pool, unsigned int percent);
 
 /* Names, for texts: "default", "held", "unlocked", "class-idx"; "default",
- * "none", "array", "percpu", "reuse"; "default", "kernel", "user". Constant strings. NULL for a value that
- * the library does not know, so all values are found by counting up from 0. */
+ * "none", "array", "percpu", "reuse"; "default", "kernel", "user". Constant
+ * strings. NULL for a value that the library does not know, so all values are
+ * found by counting up from 0. */
 ZS_API const char *zs_lock_scope_name(enum zs_lock_scope scope);
 ZS_API const char *zs_defer_mode_name(enum zs_defer_mode mode);
 ZS_API const char *zs_profile_name(enum zs_profile profile);
@@ -524,7 +531,8 @@ ZS_API const char *zs_profile_name(enum zs_profile profile);
  */
 
 /* Allocates an object. Its contents are undefined.
- * @size: bytes, 1 to the pool's page size.
+ * @size: bytes, 1 to the pool's page size; with ZS_PROFILE_USER to
+ *        ZS_USER_MAX_SIZE.
  * @gfp:  GFP_KERNEL or GFP_NOWAIT.
  * @nid:  NUMA_NO_NODE; others are accepted and ignored.
  * Context: any thread, also in callbacks other than push. GFP_KERNEL may sleep.
@@ -536,7 +544,7 @@ ZS_API const char *zs_profile_name(enum zs_profile profile);
  *        not freed by it.
  * Return: a handle (never 0, always even), or an error value:
  *        -EINVAL size is 0, or gfp is neither of the two
- *        -ENOSPC size is larger than a page
+ *        -ENOSPC size is larger than that
  *        -ENOMEM GFP_KERNEL: the OS has no memory or the memory limit is
  *                reached, and nothing of the above is left to do and no other
  *                thread is doing it. Also when a hundred times something was
@@ -575,7 +583,8 @@ ZS_API size_t zs_free_many(struct zs_pool *pool, const unsigned long handles[],
  *     call zs_ref_move. (This holds for the child of a fork, too.)
  *   - it must be aligned to 8 bytes.
  *   - a ref that is all 0 names nothing. To give a ref up, zs_ref_free it.
- * zs_destroy_pool frees what is still named, and does not touch the refs.
+ * zs_destroy_pool frees what is still named, and does not touch the refs. So it
+ * does not tell of a zs_ref_begin without an end either.
  *
  *   two calls on one REF                     may they run at once?
  *   ---------------------------------------  -----------------------------
@@ -636,17 +645,19 @@ ZS_API int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf,
 /* Pins the object, to read and write it in place, until zs_ref_end. It does not
  * move meanwhile. Keep it short: the rest of its zspage can move, but the
  * zspage is not freed.
- * Context: any thread.
+ * Context: any thread. Waits while 255 reads of this object are open.
+ * Lifetime of the pointer: until zs_ref_end.
  * Return: the whole object, zs_ref_room() bytes, aligned to 8; NULL, and there
  *        is nothing to end, when ref names nothing. */
 ZS_API void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref);
 
-/* Ends what zs_ref_begin began. An end without a begin is ignored. */
+/* Ends what zs_ref_begin began. May be called by another thread. An end without
+ * a begin is ignored. */
 ZS_API void zs_ref_end(struct zs_pool *pool, zs_ref *ref);
 
 /* The program moves a record: `to` names what `from` named, and `from` nothing.
- * A record may be copied to its new place before this call, but the refs must
- * be moved by it: @to names nothing before (write 0 into it).
+ * @to names nothing before. What else is in the record may be copied as usual;
+ * the ref itself is moved by this call only.
  * Nothing is done when from names nothing, or to names something.
  * Context: as zs_free. */
 ZS_API void zs_ref_move(struct zs_pool *pool, zs_ref *to, zs_ref *from);

@@ -302,20 +302,29 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 
 /* ---- objects ------------------------------------------------------------ */
 
-/* freed_late, give_backs: the pool's counters before the try that failed. */
+struct want {
+	struct zs_pool *pool;
+	size_t size;
+	unsigned long handle;
+};
+
+static bool malloc_again(void *arg)
+{
+	struct want *want = arg;
+
+	want->handle =
+		want->pool->profile->malloc(want->pool, want->size, GFP_GROW);
+	return want->handle != (unsigned long)-ENOMEM;
+}
+
 static __attribute__((noinline, cold)) unsigned long
 malloc_for_want(struct zs_pool *pool, size_t size, unsigned long freed_late,
 		unsigned long give_backs)
 {
-	unsigned long handle = (unsigned long)-ENOMEM;
-	struct relief relief;
+	struct want want = { pool, size, (unsigned long)-ENOMEM };
 
-	uzs_relief_start(&relief, pool, freed_late, give_backs);
-	while (handle == (unsigned long)-ENOMEM && uzs_relief_next(&relief))
-		if (!uzs_zone_is_above(&pool->zone))
-			handle = pool->profile->malloc(pool, size, GFP_GROW);
-	uzs_relief_end(&relief);
-	return handle;
+	uzs_retry_for_memory(pool, freed_late, give_backs, malloc_again, &want);
+	return want.handle;
 }
 
 unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp, int nid)

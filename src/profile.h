@@ -31,6 +31,7 @@ struct compaction {
 	unsigned long objs_moved;
 	bool kick; /* zspages are left to the async free work */
 	bool no_memory; /* the limit leaves none for cold pages */
+	bool whole; /* this source has to be emptied at once */
 };
 
 /* Memory that a profile has beside the zone, bytes. It counts for the limit. */
@@ -113,6 +114,10 @@ struct profile {
 	bool (*take_source)(struct compaction *c, struct zspage *zspage);
 	/* May objects be moved into this zspage? NULL: always. */
 	bool (*take_target)(struct compaction *c, struct zspage *zspage);
+	/* Is src, the emptiest source, worth emptying into dst, the fullest
+	 * target? If not, compaction of the class ends. NULL: always. */
+	bool (*may_move)(struct compaction *c, const struct zspage *dst,
+			 const struct zspage *src);
 	/* Do readers keep it where it is, so that it is no source? */
 	bool (*is_pinned)(const struct compaction *c,
 			  const struct zspage *zspage);

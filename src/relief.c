@@ -37,6 +37,19 @@
 #include "profile.h"
 #include "trim.h"
 
+/* State of one zs_malloc call that found no memory. */
+struct relief {
+	struct zs_pool *pool;
+	unsigned long freed_late,
+		give_backs; /* the pool's counters before the last
+					* try */
+	unsigned int step; /* next step of this round */
+	unsigned int rounds; /* rounds so far */
+	bool any; /* a step of this round freed something */
+	bool slabs_tried, sections_tried; /* see worth_one */
+	bool rights; /* trim_lock and compact_lock are held */
+	unsigned int last; /* extra tries at the end of this round */
+};
 /* ---- the steps of a round ------------------------------------------------- */
 
 static bool relieve_queue(struct relief *r)
@@ -165,8 +178,8 @@ static bool try_again(struct relief *r)
 	return true;
 }
 
-void uzs_relief_start(struct relief *r, struct zs_pool *pool,
-		      unsigned long freed_late, unsigned long give_backs)
+static void start(struct relief *r, struct zs_pool *pool,
+		  unsigned long freed_late, unsigned long give_backs)
 {
 	*r = (struct relief){ .pool = pool,
 			      .freed_late = freed_late,
@@ -175,7 +188,8 @@ void uzs_relief_start(struct relief *r, struct zs_pool *pool,
 	mutex_lock(&pool->deferred.drain_lock);
 }
 
-bool uzs_relief_next(struct relief *r)
+/* Return: was anything freed, so that another try makes sense? */
+static bool next(struct relief *r)
 {
 	struct zs_pool *pool = r->pool;
 
@@ -223,24 +237,38 @@ bool uzs_relief_next(struct relief *r)
 	}
 }
 
-void uzs_relieve_pool(struct zs_pool *pool)
-{
-	struct relief r;
-
-	uzs_relief_start(&r, pool, 0, 0);
-	relieve_queue(&r);
-	take_rights(&r);
-	relieve_empty(&r);
-	relieve_compact(&r);
-	uzs_trim_locked(pool);
-	uzs_relief_end(&r);
-}
-
-void uzs_relief_end(struct relief *r)
+static void end(struct relief *r)
 {
 	drop_rights(r);
 	mutex_unlock(&r->pool->deferred.drain_lock);
 	/* Misuse noted by reuse. This calls the user's callback, so not with
 	 * the rights. */
 	uzs_harden_tell_noted(r->pool);
+}
+
+bool uzs_retry_for_memory(struct zs_pool *pool, unsigned long freed_late,
+			  unsigned long give_backs, bool (*retry)(void *arg),
+			  void *arg)
+{
+	struct relief r;
+	bool done = false;
+
+	start(&r, pool, freed_late, give_backs);
+	while (!done && next(&r))
+		done = !uzs_zone_is_above(&pool->zone) && retry(arg);
+	end(&r);
+	return done;
+}
+
+void uzs_relieve_pool(struct zs_pool *pool)
+{
+	struct relief r;
+
+	start(&r, pool, 0, 0);
+	relieve_queue(&r);
+	take_rights(&r);
+	relieve_empty(&r);
+	relieve_compact(&r);
+	uzs_trim_locked(pool);
+	end(&r);
 }

@@ -101,6 +101,8 @@ _Static_assert(offsetof(struct zpdesc, zspage) ==
 #define ZSPAGE_BYTES 20
 #endif
 
+#define ZSPAGE_PASSED_BITS 13
+
 /* A chain of pages cut into equal objects. Small, because every zspage costs
  * one, and so that two fit into a cache line: 32 bytes on 64-bit. */
 struct zspage {
@@ -122,8 +124,8 @@ struct zspage {
 			u32 warm : 9; /* pages, from the first, that have
 				       * memory */
 			u32 class : 10; /* index; const while it is in use */
-			u32 passed : 13; /* compaction that left objects in
-					  * it */
+			/* number of the compaction that left objects in it */
+			u32 passed : ZSPAGE_PASSED_BITS;
 		};
 	};
 	/* guard of all three: class->lock */

@@ -154,10 +154,11 @@ struct user_pool {
 	/* constant after creation */
 	struct uzs_percpu slots;
 	u16 low[USER_LOW_SIZES]; /* class index by size / 8 */
-	u16 high[USER_HIGH_SIZES]; /* above USER_FINE, see uzs_user_class */
+	u16 high[USER_HIGH_SIZES]; /* above USER_FINE, see user_class */
 	struct user_class class[USER_MAX_CLASSES];
 	u8 length[USER_MAX_CLASSES]; /* index of the class's run length */
-	unsigned int moves; /* compactions of a class, so far; atomic */
+
+	u32 moves; /* compactions of a class, so far; atomic, relaxed */
 	struct runs runs;
 };
 

@@ -31,6 +31,9 @@
  * these name, are fetched at once. */
 #define TOGETHER 16u
 
+/* The largest number that a zspage can note. */
+#define LAST_NR ((1u << ZSPAGE_PASSED_BITS) - 1)
+
 static void change_moving(const struct compaction *c, int by)
 {
 	u8 *moving = &c->pool->user->class[c->class->index].moving;
@@ -43,12 +46,10 @@ static void change_moving(const struct compaction *c, int by)
 
 void uzs_user_compact_begin(struct compaction *c)
 {
-	static const u32 bits = (1u << 13) - 1;
+	u32 nr = __atomic_add_fetch(&c->pool->user->moves, 1, __ATOMIC_RELAXED);
 
-	c->nr = (u32)__atomic_add_fetch(&c->pool->user->moves, 1,
-					__ATOMIC_RELAXED) %
-			bits +
-		1;
+	/* not 0: that is a new zspage's */
+	c->nr = nr % LAST_NR + 1;
 	change_moving(c, 1);
 	uzs_slots_flush(c->pool, c->class);
 }
@@ -70,7 +71,7 @@ void uzs_user_compact_unlock(struct compaction *c)
 
 bool uzs_user_should_break(const struct compaction *c)
 {
-	return c->bytes >= MOST_BYTES;
+	return c->bytes >= MOST_BYTES && !c->whole;
 }
 
 bool uzs_user_take_source(struct compaction *c, struct zspage *zspage)
@@ -80,7 +81,18 @@ bool uzs_user_take_source(struct compaction *c, struct zspage *zspage)
 
 bool uzs_user_take_target(struct compaction *c, struct zspage *zspage)
 {
-	return !c->no_memory || uzs_place_has_warm(c->pool, c->class, zspage);
+	return !c->no_memory || user_warm_places(c->pool, c->class, zspage);
+}
+
+/* Where cold pages cannot be had, a source may be fuller than the only zspage
+ * that has places for its objects. To move some of them there would make room for
+ * them to come back. So all of them go, or none. */
+bool uzs_user_may_move(struct compaction *c, const struct zspage *dst,
+		       const struct zspage *src)
+{
+	c->whole = c->no_memory && dst->inuse < src->inuse;
+	return !c->whole ||
+	       src->inuse <= user_warm_places(c->pool, c->class, dst);
 }
 
 void uzs_user_free_source(struct compaction *c, struct zspage *src)
@@ -90,7 +102,7 @@ void uzs_user_free_source(struct compaction *c, struct zspage *src)
 
 /* ---- one object ---------------------------------------------------------------- */
 
-/* Sets `moving` in the word that names an object. Return: the word; NULL if the
+/* Sets `moving` in the word that names an object. Return: where the word is; NULL if the
  * object must stay. Locks: needs class->lock. */
 static u64 *begin_move(const char *object)
 {
@@ -192,7 +204,7 @@ void uzs_user_move(struct compaction *c, struct zspage *dst, struct zspage *src)
 	}
 	/* What is left is pinned. */
 	if (src->inuse)
-		src->passed = c->nr & ((1u << 13) - 1);
+		src->passed = c->nr & LAST_NR;
 }
 
 /* ---- trim ----------------------------------------------------------------------- */
@@ -252,7 +264,7 @@ static void trim_class(struct zs_pool *pool, struct size_class *class)
 					    list) {
 				if (zspage->passed == c.nr)
 					continue;
-				zspage->passed = c.nr & ((1u << 13) - 1);
+				zspage->passed = c.nr & LAST_NR;
 				uzs_place_end_at(pool, class, zspage,
 						 squeeze(&c, zspage));
 				again = true;

@@ -12,6 +12,8 @@ void uzs_user_compact_unlock(struct compaction *c);
 void uzs_user_compact_end(struct compaction *c);
 bool uzs_user_take_source(struct compaction *c, struct zspage *zspage);
 bool uzs_user_take_target(struct compaction *c, struct zspage *zspage);
+bool uzs_user_may_move(struct compaction *c, const struct zspage *dst,
+		       const struct zspage *src);
 void uzs_user_move(struct compaction *c, struct zspage *dst,
 		   struct zspage *src);
 void uzs_user_free_source(struct compaction *c, struct zspage *src);

@@ -22,6 +22,7 @@
 static void start_zspage(const struct size_class *class, struct zspage *zspage)
 {
 	zspage->class = (u16) class->index;
+	zspage->passed = 0;
 	zspage->inuse = 0;
 	zspage->freeobj = OBJ_NONE;
 	zspage->fullness = ZS_INUSE_RATIO_0;
@@ -228,18 +229,6 @@ static bool take_for(struct zs_pool *pool, struct size_class *class,
 	return true;
 }
 
-bool uzs_place_has_warm(const struct zs_pool *pool,
-			const struct size_class *class,
-			const struct zspage *zspage)
-{
-	if (user_has_map(class))
-		return pages_up_to(pool, class,
-				   (unsigned int)__builtin_ctzll(
-					   zspage->map)) <= zspage->warm;
-	return zspage->freeobj != OBJ_NONE ||
-	       pages_up_to(pool, class, zspage->mark) <= zspage->warm;
-}
-
 /* At the limit: a zspage with a place that has memory. Those that have none left
  * are few. Locks: needs class->lock. */
 static struct zspage *find_warm(const struct zs_pool *pool,
@@ -249,7 +238,7 @@ static struct zspage *find_warm(const struct zs_pool *pool,
 		struct zspage *zspage;
 
 		list_for_each_entry(zspage, &class->fullness_list[g], list) {
-			if (uzs_place_has_warm(pool, class, zspage))
+			if (user_warm_places(pool, class, zspage))
 				return zspage;
 		}
 	}

@@ -13,13 +13,8 @@ static inline bool user_has_map(const struct size_class *class)
 {
 	return class->objs_per_zspage <= USER_MAP_OBJS;
 }
-static inline struct size_class *zspage_user_class(const struct zs_pool *pool,
-						   const struct zspage *zspage)
-{
-	return pool->size_class[zspage->class];
-}
-/* An object's first word. It is written whole, as hardened pools look at it
- * without a lock. */
+/* An object's first word. It is written whole: the check of a wrong ref may read
+ * it at that moment. */
 static inline unsigned long user_head(const void *object)
 {
 	return uzs_read_head(object);
@@ -78,10 +73,16 @@ char *uzs_place_take(struct zs_pool *pool, struct size_class *class,
  * Locks: needs class->lock. */
 void uzs_place_put(struct size_class *class, struct zspage *zspage,
 		   char *object);
-/* Has a zspage a free place whose memory is counted already? It has one. */
-bool uzs_place_has_warm(const struct zs_pool *pool,
-			const struct size_class *class,
-			const struct zspage *zspage);
+/* How many free places have memory. All that are in use have. */
+static inline unsigned int user_warm_places(const struct zs_pool *pool,
+					    const struct size_class *class,
+					    const struct zspage *zspage)
+{
+	unsigned int warm = uzs_divide((u64)zspage->warm << pool->page_shift,
+				       class->reciprocal);
+
+	return min(warm, class->objs_per_zspage) - zspage->inuse;
+}
 /* No place from `end` on is in use: gives their memory back. Locks: needs
  * class->lock, with no object of the class kept by a slot. */
 void uzs_place_end_at(struct zs_pool *pool, struct size_class *class,

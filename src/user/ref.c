@@ -34,7 +34,7 @@ static bool names_own(const struct zs_pool *pool, const u64 *ref, u64 word,
 	size_t offset = (uintptr_t)object & (UZS_SECTION_SIZE - 1);
 
 	if (!uzs_zone_keeps(&pool->zone, object) ||
-	    user_head(object) != ((uintptr_t)ref | USER_ALLOCATED))
+	    uzs_peek_word(object) != ((uintptr_t)ref | USER_ALLOCATED))
 		return false;
 	/* Or is this what an object contains, or another section's memory? */
 	if (section->pool != pool || offset < section->first ||
@@ -93,21 +93,20 @@ static bool may_drop(struct zs_pool *pool, const u64 *ref, const char *call)
 
 /* ---- allocating, freeing ------------------------------------------------------- */
 
-/* freed_late, give_backs: the pool's counters before the try that failed. */
-static __attribute__((noinline, cold)) bool
-alloc_for_want(struct zs_pool *pool, struct size_class *class, u64 *ref,
-	       size_t size, u64 pins, unsigned long freed_late,
-	       unsigned long give_backs)
-{
-	struct relief relief;
-	bool done = false;
+struct want {
+	struct zs_pool *pool;
+	struct size_class *class;
+	u64 *ref;
+	size_t size; /* first word included */
+	u64 pins;
+};
 
-	uzs_relief_start(&relief, pool, freed_late, give_backs);
-	while (!done && uzs_relief_next(&relief))
-		done = !uzs_zone_is_above(&pool->zone) &&
-		       uzs_place_alloc(pool, class, ref, size, pins, GFP_GROW);
-	uzs_relief_end(&relief);
-	return done;
+static bool alloc_once(void *arg)
+{
+	const struct want *w = arg;
+
+	return uzs_place_alloc(w->pool, w->class, w->ref, w->size, w->pins,
+			       GFP_GROW);
 }
 
 /* Without what the CPU keeps. @size: first word included. */
@@ -117,16 +116,14 @@ static __attribute__((noinline)) bool alloc_new(struct zs_pool *pool,
 {
 	unsigned long freed_late = READ_ONCE(pool->freed_late);
 	unsigned long give_backs = READ_ONCE(pool->give_backs);
-	bool done = !uzs_zone_is_above(&pool->zone) &&
-		    uzs_place_alloc(pool, class, ref, size, pins, GFP_GROW);
+	struct want want = { pool, class, ref, size, pins };
 
-	if (unlikely(!done)) {
-		/* Another thread may have needed what this call had in hand. */
-		uzs_count(&pool->give_backs, 1);
-		done = alloc_for_want(pool, class, ref, size, pins, freed_late,
-				      give_backs + 1);
-	}
-	return done;
+	if (!uzs_zone_is_above(&pool->zone) && likely(alloc_once(&want)))
+		return true;
+	/* Another thread may have needed what this call had in hand. */
+	uzs_count(&pool->give_backs, 1);
+	return uzs_retry_for_memory(pool, freed_late, give_backs + 1,
+				    alloc_once, &want);
 }
 
 /* Takes an object that the CPU keeps. Not in a pool above its limit: there what

@@ -319,11 +319,9 @@ static struct run_section *take_empty(struct zs_pool *pool)
 static size_t unmap_section(struct zs_pool *pool, struct run_section *section)
 {
 	size_t head = section->first, warm = 0;
-	u64 pages = 0;
 
 	for (unsigned int i = 0; i < section->nr_used; i++)
-		pages += section->zspages[i].warm;
-	warm = (size_t)pages << pool->page_shift;
+		warm += warm_bytes(pool, &section->zspages[i]);
 	uzs_os_release(section, UZS_SECTION_SIZE);
 	uzs_zone_uncharge(&pool->zone, warm + head);
 	__atomic_fetch_sub(&pool->user->runs.warm_bytes, warm,

@@ -10,6 +10,8 @@
  */
 #include "user/sizes.h"
 
+#include "compat/os.h"
+
 /* Longer runs have room for one object. Less than an eighth of such a run is
  * not used, and has no memory. */
 #define LONG_STEPS 8u
@@ -138,6 +140,8 @@ static unsigned int count_classes(const struct zs_pool *pool)
 
 void uzs_user_set_geometry(struct zs_pool *pool)
 {
+	pool->page_size =
+		max(pool->page_size, (unsigned int)uzs_os_page_size());
 	pool->page_shift = ilog2(pool->page_size);
 	pool->max_size = USER_MAX_SIZE;
 	pool->min_alloc_size = USER_MIN_SIZE;

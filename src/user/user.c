@@ -21,13 +21,6 @@
 
 #define LINE 128ul
 
-static void user_set_geometry(struct zs_pool *pool)
-{
-	pool->page_size =
-		max(pool->page_size, (unsigned int)uzs_os_page_size());
-	uzs_user_set_geometry(pool);
-}
-
 static size_t user_state_bytes(const struct zs_pool *pool)
 {
 	return ALIGN(sizeof(struct user_pool), LINE) + uzs_slots_bytes(pool);
@@ -145,7 +138,7 @@ const struct profile uzs_user_profile = {
 	.chain_size = 16,
 	.defer = ZS_DEFER_NONE,
 
-	.set_geometry = user_set_geometry,
+	.set_geometry = uzs_user_set_geometry,
 	.walk_classes = uzs_user_walk_classes,
 	.class_index = uzs_user_class_index,
 	.state_bytes = user_state_bytes,
@@ -170,6 +163,7 @@ const struct profile uzs_user_profile = {
 	.pass_over = true,
 	.take_source = uzs_user_take_source,
 	.take_target = uzs_user_take_target,
+	.may_move = uzs_user_may_move,
 	.is_pinned = user_is_pinned,
 	.move = uzs_user_move,
 	.free_source = uzs_user_free_source,

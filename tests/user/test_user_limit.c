@@ -5,6 +5,7 @@
  * it. In every geometry and deferral, on machines with few CPUs and with many.
  */
 #include "fake_cpus.h"
+#include "test_least.h"
 
 #include "user_util.h"
 
@@ -13,36 +14,7 @@
 
 static const char *what; /* for messages */
 
-static struct zs_pool *create(const struct zs_pool_options *o)
-{
-	struct zs_pool *pool;
-
-	errno = 0;
-	pool = zs_create_pool_with("limit", o);
-	if (!pool)
-		assert_int_equal(errno, EINVAL);
-	return pool;
-}
-
-/* To the page of the OS. */
-static size_t least_accepted(struct zs_pool_options o)
-{
-	size_t page = uzs_os_page_size(), no = 0, yes = (512 << 20) / page;
-
-	while (yes - no > 1) {
-		size_t mid = (no + yes) / 2;
-		struct zs_pool *pool;
-
-		o.memory_limit = mid * page;
-		pool = create(&o);
-		if (pool)
-			yes = mid;
-		else
-			no = mid;
-		zs_destroy_pool(pool);
-	}
-	return yes * page;
-}
+#define MOST_LIMIT ((size_t)512 << 20)
 
 static void no_room(struct zs_pool *pool, size_t size, const char *when)
 {
@@ -137,7 +109,7 @@ static void fill_and_empty(struct zs_pool *pool, struct rng *rng, size_t size)
 
 static void assert_works(const struct zs_pool_options *o, struct rng *rng)
 {
-	struct zs_pool *pool = create(o);
+	struct zs_pool *pool = create_if_accepted(o);
 
 	assert_non_null(pool);
 	hold_any(pool, rng, "at first");
@@ -150,7 +122,7 @@ static void assert_works(const struct zs_pool_options *o, struct rng *rng)
 	assert_int_equal(zs_destroy_pool(pool), 0);
 	/* Each as the very first. */
 	for (unsigned int i = 0; i < 3; i++) {
-		pool = create(o);
+		pool = create_if_accepted(o);
 		hold_one(pool, rng,
 			 i ? log_uniform(rng, ZS_USER_MAX_SIZE)
 			   : ZS_USER_MAX_SIZE,
@@ -182,7 +154,7 @@ static void test_accepted_limit_holds_an_object(void **state)
 					    : variant_defer_name(modes[n]);
 				o.flags = ZS_POOL_NO_WORKER;
 				o.flags |= hard ? ZS_POOL_HARDENED : 0;
-				o.memory_limit = least_accepted(o);
+				o.memory_limit = least_accepted(o, MOST_LIMIT);
 				assert_works(&o, &rng);
 				/* A little more is no worse. */
 				o.memory_limit += page;

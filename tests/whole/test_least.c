@@ -5,6 +5,7 @@
  * many.
  */
 #include "fake_cpus.h"
+#include "test_least.h"
 #include "test_util.h"
 
 #include <errno.h>
@@ -16,36 +17,7 @@
 
 static const char *what; /* for messages */
 
-static struct zs_pool *create(const struct zs_pool_options *o)
-{
-	struct zs_pool *pool;
-
-	errno = 0;
-	pool = zs_create_pool_with("least", o);
-	if (!pool)
-		assert_int_equal(errno, EINVAL);
-	return pool;
-}
-
-/* To the page of the OS. */
-static size_t least_accepted(struct zs_pool_options o)
-{
-	size_t page = uzs_os_page_size(), no = 0, yes = (64 << 20) / page;
-
-	while (yes - no > 1) {
-		size_t mid = (no + yes) / 2;
-		struct zs_pool *pool;
-
-		o.memory_limit = mid * page;
-		pool = create(&o);
-		if (pool)
-			yes = mid;
-		else
-			no = mid;
-		zs_destroy_pool(pool);
-	}
-	return yes * page;
-}
+#define MOST_LIMIT ((size_t)64 << 20)
 
 /* Frees an object, in one of the two ways. */
 static void give(struct zs_pool *pool, struct rng *rng, unsigned long handle)
@@ -108,7 +80,7 @@ static void fill_and_empty(struct zs_pool *pool, struct rng *rng, size_t size)
 
 static void assert_works(const struct zs_pool_options *o, struct rng *rng)
 {
-	struct zs_pool *pool = create(o);
+	struct zs_pool *pool = create_if_accepted(o);
 
 	assert_non_null(pool);
 	hold_any(pool, rng, "at first");
@@ -139,7 +111,7 @@ static void test_accepted_limit_holds_an_object(void **state)
 				o.defer = mode;
 				o.flags = ZS_POOL_NO_WORKER;
 				what = variant_defer_name(mode);
-				o.memory_limit = least_accepted(o);
+				o.memory_limit = least_accepted(o, MOST_LIMIT);
 				assert_works(&o, &rng);
 				/* A little more is no worse. */
 				o.memory_limit += page;
@@ -159,16 +131,16 @@ static void test_default_makes_array_if_there_is_room(void **state)
 	rng_seed(&rng, 2);
 	o.flags = ZS_POOL_NO_WORKER;
 	o.defer = ZS_DEFER_NONE;
-	none = least_accepted(o);
+	none = least_accepted(o, MOST_LIMIT);
 	o.defer = ZS_DEFER_ARRAY;
-	array = least_accepted(o);
+	array = least_accepted(o, MOST_LIMIT);
 	assert_int_equal(array - none, 32768 * sizeof(long));
 	o.defer = ZS_DEFER_DEFAULT;
-	assert_int_equal(least_accepted(o), none);
+	assert_int_equal(least_accepted(o, MOST_LIMIT), none);
 	what = "default";
 	for (o.memory_limit = none; o.memory_limit <= array + 8192;
 	     o.memory_limit += (array - none) / 8) {
-		struct zs_pool *pool = create(&o);
+		struct zs_pool *pool = create_if_accepted(&o);
 		unsigned long handle = must_malloc(pool, 100);
 
 		zs_trim(pool); /* it is not made of what must be freed first */
@@ -196,14 +168,14 @@ static void test_enable_leaves_room_for_an_object(void **state)
 		what = variant_defer_name(mode);
 		o.flags = ZS_POOL_NO_WORKER;
 		o.defer = ZS_DEFER_NONE;
-		least = least_accepted(o);
+		least = least_accepted(o, MOST_LIMIT);
 		o.defer = ZS_DEFER_PERCPU;
-		bufs = least_accepted(o) - least;
+		bufs = least_accepted(o, MOST_LIMIT) - least;
 		o.defer = mode;
-		least = least_accepted(o);
+		least = least_accepted(o, MOST_LIMIT);
 
 		o.memory_limit = least + bufs - 1;
-		pool = create(&o);
+		pool = create_if_accepted(&o);
 		assert_int_equal(zs_pool_enable_deferred_free(pool, NULL, NULL),
 				 -ENOMEM);
 		hold_any(pool, &rng, "not enabled");
@@ -211,7 +183,7 @@ static void test_enable_leaves_room_for_an_object(void **state)
 		assert_int_equal(zs_destroy_pool(pool), 1);
 
 		o.memory_limit++;
-		pool = create(&o);
+		pool = create_if_accepted(&o);
 		assert_int_equal(zs_pool_enable_deferred_free(pool, NULL, NULL),
 				 0);
 		hold_any(pool, &rng, "enabled");
