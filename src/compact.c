@@ -43,19 +43,25 @@ static void unlock(struct compaction *c)
 	uzs_atomic_max_long(&c->pool->stat.compact_hold_ns_max, held);
 }
 
+/* May objects be moved into it? At a memory limit its places may be of no use. */
+static bool may_fill(struct compaction *c, struct zspage *zspage)
+{
+	const struct profile *p = c->pool->profile;
+
+	return !p->take_target || p->take_target(c, zspage);
+}
+
 /* Takes out the latest zspage of the fullest group that has one. Locks: needs
  * class->lock. */
 static struct zspage *isolate_dst_zspage(struct compaction *c)
 {
-	const struct profile *p = c->pool->profile;
-
 	for (int group = ZS_INUSE_RATIO_99; group >= ZS_INUSE_RATIO_10;
 	     group--) {
 		struct zspage *zspage;
 
 		list_for_each_entry(zspage, &c->class->fullness_list[group],
 				    list) {
-			if (p->take_target && !p->take_target(c, zspage))
+			if (!may_fill(c, zspage))
 				continue;
 			uzs_remove_zspage(c->class, zspage);
 			return zspage;
@@ -100,7 +106,8 @@ static struct zspage *isolate_pinned_zspage(struct compaction *c)
 
 		list_for_each_entry(zspage, &class->fullness_list[group],
 				    list) {
-			if (!c->pool->profile->is_pinned(c, zspage))
+			if (!c->pool->profile->is_pinned(c, zspage) ||
+			    !may_fill(c, zspage))
 				continue;
 			uzs_remove_zspage(class, zspage);
 			return zspage;
@@ -171,8 +178,7 @@ static unsigned long compact_class(struct zs_pool *pool,
 			freed += class->pages_per_zspage;
 		}
 		if (dst->inuse == class->objs_per_zspage ||
-		    (p->take_target && !p->take_target(&c, dst)) ||
-		    p->should_break(&c)) {
+		    !may_fill(&c, dst) || p->should_break(&c)) {
 			putback_zspage(class, dst);
 			dst = NULL;
 			unlock(&c);
