@@ -206,16 +206,6 @@ static void want_scope(void *arg, const char *part)
 		1u << find_name("--scopes", scope_names, part);
 }
 
-static double parse_seconds(const char *text)
-{
-	char *end;
-	double seconds = strtod(text, &end);
-
-	if (end == text || *end || !(seconds > 0) || seconds > 3600)
-		usage_error("--seconds: %s: not a time from 0 to 3600", text);
-	return seconds;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -237,7 +227,7 @@ int main(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
 		case 't':
-			r.seconds = parse_seconds(optarg);
+			r.seconds = parse_seconds("--seconds", optarg);
 			break;
 		case 'l':
 			r.limit = parse_bytes("--limit", optarg);
