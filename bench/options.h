@@ -54,6 +54,7 @@ struct options {
 	unsigned int reps;
 	unsigned int page_size; /* bytes */
 	unsigned int chain_size; /* pages; 0: the library's default */
+	unsigned int max_overhead; /* percent, as in struct zs_pool_options */
 	size_t retained_bytes; /* as in struct zs_pool_options */
 	unsigned int profile; /* enum zs_profile */
 	unsigned int lock_scope; /* enum zs_lock_scope */

@@ -79,6 +79,8 @@ static const char usage_text[] =
 	"  --chain-size N         pages, 4 to 16 (default: 8; profile user: 16)\n"
 	"  --retained N[K|M|G]|all  free memory that the pool keeps\n"
 	"                         (default: the library's)\n"
+	"  --max-overhead N       the pool compacts by itself when gaps take more\n"
+	"                         than N % of its objects (default: 0, never)\n"
 	"  --no-worker            a pool without a thread of its own\n"
 	"  --hardened             a pool that looks for misuse of handles\n"
 	"zs only:\n"
@@ -140,6 +142,7 @@ enum {
 	OPT_CHURN,
 	OPT_CHURN_FREED,
 	OPT_RETAINED,
+	OPT_MAX_OVERHEAD,
 	OPT_PROFILE,
 	OPT_SECONDS,
 	OPT_SCOPE,
@@ -160,6 +163,7 @@ static const struct option long_options[] = {
 	{ "churn", required_argument, NULL, OPT_CHURN },
 	{ "churn-freed", required_argument, NULL, OPT_CHURN_FREED },
 	{ "retained", required_argument, NULL, OPT_RETAINED },
+	{ "max-overhead", required_argument, NULL, OPT_MAX_OVERHEAD },
 	{ "profile", required_argument, NULL, OPT_PROFILE },
 	{ "seconds", required_argument, NULL, OPT_SECONDS },
 	{ "scope", required_argument, NULL, OPT_SCOPE },
@@ -234,6 +238,11 @@ static void parse_option(struct options *opt, struct given *given, int option,
 				? (size_t)parse_bytes("--retained", arg)
 				: SIZE_MAX;
 		given->pool_only = "--retained";
+		break;
+	case OPT_MAX_OVERHEAD:
+		opt->max_overhead = (unsigned int)parse_number(
+			"--max-overhead", arg, 0, ZS_MAX_OVERHEAD);
+		given->pool_only = "--max-overhead";
 		break;
 	case OPT_PROFILE:
 		opt->profile = find_name("--profile", profile_names, arg);

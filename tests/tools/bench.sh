@@ -147,6 +147,8 @@ if [ "$subjects" = "malloc zs refs user" ]; then
 			--verify --ops replace,free,compact,free-many \
 			--bytes 2M --reps 1 --page-size 16384 --chain-size 8
 	done
+	runs_well "$bench" memory --allocator refs --verify --bytes 8M \
+		--free 50 --max-overhead 3 --threads 2 --csv
 	runs_well "$bench" --profile user --defer percpu --verify --bytes 2M \
 		--ops replace,free,free-many --reps 1 --csv
 	equal "no scope" "" "$(column lock_scope "$work/out" | sort -u)"
@@ -164,6 +166,8 @@ for option in "--profile user" "--scope held" "--defer reuse"; do
 done
 fails_with 2 'uzs-bench: --scope: not with --profile user *' \
 	"$bench" --profile user --scope held
+fails_with 2 'uzs-bench: --max-overhead 10001: not a number *' \
+	"$bench" --max-overhead 10001
 fails_with 2 'uzs-bench: --hardened: only with --allocator zs or refs *' \
 	"$bench" --allocator malloc --hardened
 fails_with 2 'uzs-bench: --seconds: only with wait *' "$bench" --seconds 1
