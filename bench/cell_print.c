@@ -104,7 +104,7 @@ static void print_rows(const struct cell *cells, unsigned int nr,
 	unsigned int of = cells->opt.reps * nr;
 	struct target_identity identity;
 
-	target_identify(false, &identity);
+	target_identify(&cells->opt, &identity);
 	for (unsigned int i = 0; i < of; i++)
 		(locks ? print_lock_rows : print_row)(&cells[i % nr],
 						      &results[i], &identity,

@@ -68,6 +68,16 @@ uint64_t parse_bytes(const char *option, const char *text)
 	return (uint64_t)value << shift;
 }
 
+double parse_seconds(const char *option, const char *text)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end || !(seconds > 0) || seconds > 3600)
+		usage_error("%s: %s: not a time from 0 to 3600", option, text);
+	return seconds;
+}
+
 void cli_option(int option, const char *arg, const char *usage,
 		struct options *opt)
 {

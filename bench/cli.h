@@ -59,6 +59,9 @@ uint64_t parse_number(const char *option, const char *text, uint64_t min,
 /* Bytes, at least 1, with a unit: none, K, M or G. */
 uint64_t parse_bytes(const char *option, const char *text);
 
+/* More than 0, at most an hour. */
+double parse_seconds(const char *option, const char *text);
+
 /* The number of a name in a list that ends with NULL. */
 unsigned int find_name(const char *option, const char *const *names,
 		       const char *name);

@@ -11,6 +11,8 @@ void measure_speed(const struct options *opt,
 		   const struct target_identity *identity);
 void measure_memory(const struct options *opt,
 		    const struct target_identity *identity);
+void measure_wait(const struct options *opt,
+		  const struct target_identity *identity);
 
 /* The subjects of opt, by turns. */
 void measure_versus(const struct options *opt);

@@ -14,7 +14,7 @@ struct zs_pool;
 
 struct cell {
 	const struct scenario *scenario;
-	unsigned int defer, scope;
+	unsigned int profile, defer, scope;
 	unsigned int workers;
 	size_t limit; /* bytes */
 	struct zs_pool *pool;

@@ -78,7 +78,11 @@ void row_begin(struct row *row, const struct options *opt,
 	} else {
 		row_count(row, "page_size", opt->page_size);
 		row_count(row, "chain_size", opt->chain_size);
-		row_text(row, "lock_scope", scope_names[opt->lock_scope]);
+		if (opt->profile == ZS_PROFILE_USER)
+			row_none(row, "lock_scope"); /* has no meaning */
+		else
+			row_text(row, "lock_scope",
+				 scope_names[opt->lock_scope]);
 		row_text(row, "defer", defer_names[opt->defer]);
 	}
 	row_count(row, "seed", opt->seed);

@@ -6,6 +6,7 @@
 #include "sizes.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,6 +24,7 @@ static const uint16_t mem_lz4_quantiles[] = {
 };
 #define NR_STEPS (sizeof(mem_lz4_quantiles) / sizeof(mem_lz4_quantiles[0]) - 1)
 #define SIZES_PER_STEP 64
+#define LOG_SIZES 65536u
 
 static void sizes_summarize(struct sizes *sizes)
 {
@@ -52,6 +54,21 @@ void sizes_built_in(struct sizes *sizes)
 		sizes->values[i] =
 			q[0] + (uint32_t)(q[1] - q[0]) * at / SIZES_PER_STEP;
 	}
+	sizes_summarize(sizes);
+}
+
+void sizes_log(struct sizes *sizes, uint32_t min, uint32_t max,
+	       const char *name)
+{
+	double ratio = (double)max / min;
+	uint32_t i;
+
+	snprintf(sizes->name, sizeof(sizes->name), "%s", name);
+	sizes->nr = min == max ? 1 : LOG_SIZES;
+	sizes->values = harness_alloc(sizes->nr * sizeof(*sizes->values));
+	for (i = 0; i < sizes->nr; i++)
+		sizes->values[i] =
+			(uint32_t)(min * pow(ratio, (i + 0.5) / sizes->nr));
 	sizes_summarize(sizes);
 }
 

@@ -47,8 +47,12 @@ static const struct {
 	[OP_WRITE] = { "write", job_write, STATE_FILLED, STATE_FILLED },
 	[OP_READ] = { "read", job_read, STATE_FILLED, STATE_FILLED },
 	[OP_PEEK] = { "peek", job_peek, STATE_FILLED, STATE_FILLED },
+	[OP_PEEK_ONE] = { "peek-one", job_peek_one, STATE_FILLED,
+			  STATE_FILLED },
 	[OP_REPLACE] = { "replace", job_replace, STATE_FILLED, STATE_FILLED },
 	[OP_FREE] = { "free", job_free, STATE_FILLED, STATE_EMPTY },
+	[OP_FREE_MANY] = { "free-many", job_free_many, STATE_FILLED,
+			   STATE_EMPTY },
 	/* compaction is not a job of the team: one thread does it */
 	[OP_COMPACT] = { "compact", NULL, STATE_SPARSE, STATE_COMPACTED },
 };
@@ -124,7 +128,7 @@ static void time_job(struct work *work, enum bench_op op, struct result *result)
 	if (op == OP_REPLACE) {
 		result->ops = work_plan(work, 1);
 		result->bytes = work_planned_bytes(work);
-	} else if (op == OP_FREE) {
+	} else if (op == OP_FREE || op == OP_FREE_MANY) {
 		work_free_goal(work, 100);
 		result->bytes = work_goal_bytes(work, &result->ops);
 	}
@@ -138,7 +142,7 @@ static void time_job(struct work *work, enum bench_op op, struct result *result)
 	result->faults = minor_faults() - faults;
 	result->wall_ns = time.wall_ns;
 	result->busy_ns = time.busy_ns;
-	if (op != OP_REPLACE && op != OP_FREE)
+	if (op != OP_REPLACE && op != OP_FREE && op != OP_FREE_MANY)
 		result->bytes = work_live(work, &result->ops);
 	result->checksum = work_take_sum(work);
 }

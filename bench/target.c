@@ -24,6 +24,8 @@ const char *const scope_names[] = { "default",
 				    VARIANT_SCOPES(VARIANT_NAME) NULL };
 /* "off": frees with zs_free, whatever the pool's deferral is. */
 const char *const defer_names[] = { "off", VARIANT_DEFERS(VARIANT_NAME) NULL };
+const char *const profile_names[] = { "default",
+				      VARIANT_PROFILES(VARIANT_NAME) NULL };
 
 typedef int (*mallctl_fn)(const char *name, void *old, size_t *old_len,
 			  void *new_value, size_t new_len);
@@ -40,7 +42,8 @@ static bool find_function(const char *name, void *function, size_t size)
 
 #define FIND(name, function) find_function(name, &(function), sizeof(function))
 
-void target_identify(bool use_malloc, struct target_identity *identity)
+void target_identify(const struct options *opt,
+		     struct target_identity *identity)
 {
 	const char *(*tc_version)(int *major, int *minor, const char **patch);
 	const char *(*glibc_version)(void);
@@ -50,8 +53,10 @@ void target_identify(bool use_malloc, struct target_identity *identity)
 	size_t len = sizeof(text);
 	const char *name;
 
-	if (!use_malloc) {
-		name = "zs";
+	if (!opt->use_malloc) {
+		name = opt->refs			 ? "zs-refs"
+		       : opt->profile == ZS_PROFILE_USER ? "zs-user"
+							 : "zs";
 		text = zs_version();
 	} else if (FIND("mallctl", mallctl)) {
 		name = "jemalloc";
@@ -127,6 +132,7 @@ void target_open(struct target *target, const struct options *opt)
 
 	target->pool = NULL;
 	target->subject = NULL;
+	target->refs = opt->refs;
 	target->defer = opt->defer != ZS_DEFER_DEFAULT;
 	if (opt->subject) {
 		open_subject(target, opt);
@@ -137,8 +143,10 @@ void target_open(struct target *target, const struct options *opt)
 	pool_opt.page_size = opt->page_size;
 	pool_opt.chain_size = opt->chain_size;
 	pool_opt.retained_bytes = opt->retained_bytes;
+	pool_opt.max_overhead_percent = opt->max_overhead;
 	pool_opt.lock_scope = (enum zs_lock_scope)opt->lock_scope;
 	pool_opt.defer = (enum zs_defer_mode)opt->defer;
+	pool_opt.profile = (enum zs_profile)opt->profile;
 	if (opt->no_worker)
 		pool_opt.flags |= ZS_POOL_NO_WORKER;
 	if (opt->hardened)
@@ -146,9 +154,10 @@ void target_open(struct target *target, const struct options *opt)
 	target->pool = zs_create_pool_with(program_name, &pool_opt);
 	if (!target->pool)
 		die("cannot create a pool (page size %u, chain size %u, "
-		    "lock scope %s): %s",
+		    "lock scope %s, profile %s): %s",
 		    opt->page_size, opt->chain_size,
-		    scope_names[opt->lock_scope], strerror(errno));
+		    scope_names[opt->lock_scope], profile_names[opt->profile],
+		    strerror(errno));
 }
 
 void target_close(struct target *target)

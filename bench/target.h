@@ -26,21 +26,26 @@ struct target {
 	const struct subject *subject; /* NULL, and no pool: malloc */
 	struct subject_pool *subject_pool;
 	bool defer; /* objects are freed by zs_free_deferred */
+	bool refs; /* objects are named by zs_refs, with a pool */
 };
 
 /* What is behind malloc, or the library: name and version for the reader. */
 struct target_identity {
-	char name[48]; /* "zs", "glibc", "jemalloc", "mimalloc", "tcmalloc",
-			* "malloc" for one that we do not know; a subject's */
+	char name[48]; /* "zs", with the user profile "zs-user", with refs
+			* "zs-refs"; "glibc", "jemalloc", "mimalloc",
+			* "tcmalloc", "malloc" for one that we do not know; a
+			* subject's */
 	char version[48];
 };
 
-/* Names of enum zs_lock_scope and of enum zs_defer_mode, by value; NULL
- * behind the last. */
+/* Names of enum zs_lock_scope, enum zs_defer_mode and enum zs_profile, by
+ * value; NULL behind the last. */
 extern const char *const scope_names[];
 extern const char *const defer_names[];
+extern const char *const profile_names[];
 
-void target_identify(bool use_malloc, struct target_identity *identity);
+void target_identify(const struct options *opt,
+		     struct target_identity *identity);
 
 /* Creates the pool if there is to be one. Dies if it cannot be. */
 void target_open(struct target *target, const struct options *opt);
@@ -177,6 +182,23 @@ static inline unsigned int target_peek(const struct target *target,
 	first = (const unsigned char *)handle;
 	last = first + bytes - 1;
 	return *first + 256u * *last;
+}
+
+/* The first byte alone. */
+static inline unsigned int target_peek_one(const struct target *target,
+					   uintptr_t handle)
+{
+	unsigned char value, copy;
+	const unsigned char *p;
+
+	if (!target->pool)
+		return *(const unsigned char *)handle;
+	p = zs_obj_read_begin(target->pool, handle, 1, &copy);
+	if (!p)
+		target_access_failed("zs_obj_read_begin", 1);
+	value = *p;
+	zs_obj_read_end(target->pool, handle, 1, (void *)p);
+	return value;
 }
 
 #endif

@@ -2,7 +2,7 @@
 /* uzs-bench - what a pool costs, in time and in memory, and what malloc costs
  * for the same work.
  *
- * Reads the command line; measuring is in speed.c and memory.c.
+ * Reads the command line; measuring is in speed.c, memory.c and wait.c.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -22,30 +22,32 @@
 #include "tools/variants.h"
 #include "work.h"
 
-#define DEFAULT_SPEED_BYTES ((uint64_t)256 << 20)
-#define DEFAULT_MEMORY_BYTES ((uint64_t)512 << 20)
-#define DEFAULT_SPEED_REPS 5
-#define DEFAULT_MEMORY_REPS 1
+#define MAX_SIZE ((uint64_t)1 << 30)
 
 const char program_name[] = "uzs-bench";
 
 static const char usage_text[] =
-	"Usage: uzs-bench [speed|memory] [OPTION]...\n"
+	"Usage: uzs-bench [speed|memory|wait] [OPTION]...\n"
 	"Measures a zsmalloc pool, or malloc doing the same work, or a kernel's\n"
 	"own mm/zsmalloc.c beside ours.\n"
 	"\n"
 	"  speed   time of each operation (the default)\n"
 	"  memory  resident memory for each byte stored\n"
+	"  wait    how long single replacements take, beside one who compacts\n"
 	"\n"
-	"  --allocator NAME       what is measured: zs (the default); malloc,\n"
-	"                         LD_PRELOAD chooses whose; or kernel\n"
+	"  --allocator NAME       what is measured: zs (the default); refs,\n"
+	"                         a pool of the user profile whose objects are\n"
+	"                         named by zs_refs; malloc, LD_PRELOAD chooses\n"
+	"                         whose; or kernel\n"
 	"  --sizes FILE           object sizes: little-endian 16-bit numbers\n"
 	"                         (default: made up like pages of a Python\n"
 	"                         process's memory, compressed with LZ4)\n"
-	"  --bytes N[K|M|G]       stored (default: 256M; memory: 512M)\n"
+	"  --sizes log:MIN-MAX    uniform in the logarithm, as log:64-256K\n"
+	"  --sizes one:N          all of one size, in bytes\n"
+	"  --bytes N[K|M|G]       stored (default: 256M; memory: 512M; wait: 64M)\n"
 	"  --threads N            each works on its own share (default: 1)\n"
 	"  --reps N               runs, each in fresh processes (default: 5;\n"
-	"                         memory: 1)\n"
+	"                         memory, wait: 1)\n"
 	"  --seed N               of sizes and orders (default: 1)\n"
 	"  --verify               check every object after every step; slow\n"
 	"  --csv, --json          every run, for programs\n"
@@ -62,16 +64,28 @@ static const char usage_text[] =
 	"      malloc-warm  allocate again after everything was freed\n"
 	"      fill         allocate and write, in a fresh process\n"
 	"      compact      compact after a random half was freed; zs only\n"
+	"                         and, not by default:\n"
+	"      peek-one     read the first byte in place, random order\n"
+	"      free-many    as free, 256 with one call where there is one\n"
 	"memory only:\n"
 	"  --free LIST            parts to free, in % (default: 50,75,90)\n"
 	"  --churn N              replacements for each live object when a part\n"
 	"                         is freed; 0 is none (default: 4)\n"
 	"  --churn-freed N        that part, in % (default: 50)\n"
-	"zs only:\n"
+	"wait only:\n"
+	"  --seconds S            of each run and phase (default: 2)\n"
+	"zs and refs only:\n"
 	"  --page-size N          bytes, 4096 to 65536 (default: 4096)\n"
-	"  --chain-size N         pages, 4 to 16 (default: 8)\n"
+	"  --chain-size N         pages, 4 to 16 (default: 8; profile user: 16)\n"
 	"  --retained N[K|M|G]|all  free memory that the pool keeps\n"
 	"                         (default: the library's)\n"
+	"  --max-overhead N       the pool compacts by itself when gaps take more\n"
+	"                         than N % of its objects (default: 0, never)\n"
+	"  --no-worker            a pool without a thread of its own\n"
+	"  --hardened             a pool that looks for misuse of handles\n"
+	"zs only:\n"
+	"  --profile NAME         what the pool is made for: kernel (the default)\n"
+	"                         or user, with handles; refs is always user\n"
 	"  --scope NAME           where zs_free's locks begin and end:\n"
 	"                         " VARIANT_SCOPES_TEXT "default\n"
 	"  --defer NAME           what zs_free_deferred does:\n"
@@ -79,8 +93,6 @@ static const char usage_text[] =
 	"                         is zs_free (the default). reuse gives freed\n"
 	"                         objects out again. speed flushes at the end,\n"
 	"                         within the time; memory before it compacts\n"
-	"  --no-worker            a pool without a thread of its own\n"
-	"  --hardened             a pool that looks for misuse of handles\n"
 	"\n"
 	"kernel only (speed):\n"
 	"  --subject FILE.so      the kernel's, as scripts/kernel-test builds it\n"
@@ -94,6 +106,8 @@ static const char usage_text[] =
 	"  LD_PRELOAD=libjemalloc.so.2 uzs-bench --allocator malloc "
 	"--ops replace\n"
 	"  uzs-bench --ops replace\n"
+	"and with a pool of the user profile and refs:\n"
+	"  uzs-bench --allocator refs --ops replace\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage.\n";
 
 static void add_op(void *arg, const char *name)
@@ -128,6 +142,9 @@ enum {
 	OPT_CHURN,
 	OPT_CHURN_FREED,
 	OPT_RETAINED,
+	OPT_MAX_OVERHEAD,
+	OPT_PROFILE,
+	OPT_SECONDS,
 	OPT_SCOPE,
 	OPT_DEFER,
 	OPT_NO_WORKER,
@@ -146,6 +163,9 @@ static const struct option long_options[] = {
 	{ "churn", required_argument, NULL, OPT_CHURN },
 	{ "churn-freed", required_argument, NULL, OPT_CHURN_FREED },
 	{ "retained", required_argument, NULL, OPT_RETAINED },
+	{ "max-overhead", required_argument, NULL, OPT_MAX_OVERHEAD },
+	{ "profile", required_argument, NULL, OPT_PROFILE },
+	{ "seconds", required_argument, NULL, OPT_SECONDS },
 	{ "scope", required_argument, NULL, OPT_SCOPE },
 	{ "defer", required_argument, NULL, OPT_DEFER },
 	{ "no-worker", no_argument, NULL, OPT_NO_WORKER },
@@ -160,7 +180,9 @@ static const struct option long_options[] = {
 struct given {
 	bool mode, bytes, reps, ops;
 	const char *sizes;
-	const char *speed_only, *memory_only, *zs_only; /* an option's name */
+	/* an option's name */
+	const char *speed_only, *memory_only, *wait_only;
+	const char *pool_only, *zs_only, *scope;
 	bool kernel; /* --allocator kernel */
 	const char *subject, *against, *kernel_only;
 };
@@ -170,12 +192,13 @@ static void parse_option(struct options *opt, struct given *given, int option,
 {
 	switch (option) {
 	case OPT_ALLOCATOR:
-		if (strcmp(arg, "zs") && strcmp(arg, "malloc") &&
-		    strcmp(arg, "kernel"))
+		if (strcmp(arg, "zs") && strcmp(arg, "refs") &&
+		    strcmp(arg, "malloc") && strcmp(arg, "kernel"))
 			usage_error(
-				"--allocator %s: neither zs, malloc nor kernel",
+				"--allocator %s: neither zs, refs, malloc nor kernel",
 				arg);
 		opt->use_malloc = arg[0] == 'm';
+		opt->refs = arg[0] == 'r';
 		given->kernel = arg[0] == 'k';
 		break;
 	case OPT_SIZES:
@@ -214,11 +237,24 @@ static void parse_option(struct options *opt, struct given *given, int option,
 			strcmp(arg, "all")
 				? (size_t)parse_bytes("--retained", arg)
 				: SIZE_MAX;
-		given->zs_only = "--retained";
+		given->pool_only = "--retained";
+		break;
+	case OPT_MAX_OVERHEAD:
+		opt->max_overhead = (unsigned int)parse_number(
+			"--max-overhead", arg, 0, ZS_MAX_OVERHEAD);
+		given->pool_only = "--max-overhead";
+		break;
+	case OPT_PROFILE:
+		opt->profile = find_name("--profile", profile_names, arg);
+		given->zs_only = "--profile";
+		break;
+	case OPT_SECONDS:
+		opt->seconds = parse_seconds("--seconds", arg);
+		given->wait_only = "--seconds";
 		break;
 	case OPT_SCOPE:
 		opt->lock_scope = find_name("--scope", scope_names, arg);
-		given->zs_only = "--scope";
+		given->scope = given->zs_only = "--scope";
 		break;
 	case OPT_DEFER:
 		opt->defer = find_name("--defer", defer_names, arg);
@@ -226,11 +262,11 @@ static void parse_option(struct options *opt, struct given *given, int option,
 		break;
 	case OPT_NO_WORKER:
 		opt->no_worker = true;
-		given->zs_only = "--no-worker";
+		given->pool_only = "--no-worker";
 		break;
 	case OPT_HARDENED:
 		opt->hardened = true;
-		given->zs_only = "--hardened";
+		given->pool_only = "--hardened";
 		break;
 	case OPT_SUBJECT:
 		given->subject = arg;
@@ -244,9 +280,9 @@ static void parse_option(struct options *opt, struct given *given, int option,
 		cli_option(option, arg, usage_text, opt);
 		given->reps |= option == CLI_REPS;
 		if (option == CLI_PAGE_SIZE)
-			given->zs_only = "--page-size";
+			given->pool_only = "--page-size";
 		else if (option == CLI_CHAIN_SIZE)
-			given->zs_only = "--chain-size";
+			given->pool_only = "--chain-size";
 	}
 }
 
@@ -254,32 +290,44 @@ static void parse_mode(struct options *opt, struct given *given,
 		       const char *arg)
 {
 	if (given->mode)
-		usage_error("one of speed and memory at a time");
+		usage_error("one of speed, memory and wait at a time");
 	if (!strcmp(arg, "memory"))
 		opt->mode = MODE_MEMORY;
+	else if (!strcmp(arg, "wait"))
+		opt->mode = MODE_WAIT;
 	else if (strcmp(arg, "speed"))
-		usage_error("%s: neither speed nor memory", arg);
+		usage_error("%s: neither speed, memory nor wait", arg);
 	given->mode = true;
 }
 
 static void set_defaults(struct options *opt, const struct given *given)
 {
 	/* an order in which one process can do many, one after the other */
-	static const enum bench_op default_ops[OP_NR] = {
+	static const enum bench_op default_ops[] = {
 		OP_MALLOC, OP_WRITE,	   OP_READ, OP_PEEK,   OP_REPLACE,
 		OP_FREE,   OP_MALLOC_WARM, OP_FILL, OP_COMPACT
 	};
-	bool memory = opt->mode == MODE_MEMORY;
+	static const struct {
+		uint64_t bytes;
+		unsigned int reps;
+	} defaults[] = {
+		[MODE_SPEED] = { (uint64_t)256 << 20, 5 },
+		[MODE_MEMORY] = { (uint64_t)512 << 20, 1 },
+		[MODE_WAIT] = { (uint64_t)64 << 20, 1 },
+	};
 	unsigned int i;
 
 	if (!given->bytes)
-		opt->bytes = memory ? DEFAULT_MEMORY_BYTES
-				    : DEFAULT_SPEED_BYTES;
+		opt->bytes = defaults[opt->mode].bytes;
 	if (!given->reps)
-		opt->reps = memory ? DEFAULT_MEMORY_REPS : DEFAULT_SPEED_REPS;
+		opt->reps = defaults[opt->mode].reps;
+	if (opt->refs)
+		opt->profile = ZS_PROFILE_USER;
+	if (!opt->chain_size)
+		opt->chain_size = opt->profile == ZS_PROFILE_USER ? 16 : 8;
 	if (given->ops)
 		return;
-	for (i = 0; i < OP_NR; i++) {
+	for (i = 0; i < sizeof(default_ops) / sizeof(default_ops[0]); i++) {
 		if (default_ops[i] == OP_COMPACT && opt->use_malloc)
 			continue;
 		if (default_ops[i] == OP_PEEK && given->kernel)
@@ -329,19 +377,27 @@ static void check_options(const struct options *opt, const struct given *given)
 {
 	unsigned int i;
 
-	if (opt->mode == MODE_SPEED && given->memory_only)
+	if (opt->mode != MODE_MEMORY && given->memory_only)
 		usage_error("%s: only with memory", given->memory_only);
-	if (opt->mode == MODE_MEMORY && given->speed_only)
+	if (opt->mode != MODE_SPEED && given->speed_only)
 		usage_error("%s: only with speed", given->speed_only);
-	if ((opt->use_malloc || given->kernel) && given->zs_only)
+	if (opt->mode != MODE_WAIT && given->wait_only)
+		usage_error("%s: only with wait", given->wait_only);
+	if ((opt->use_malloc || given->kernel) && given->pool_only)
+		usage_error("%s: only with --allocator zs or refs",
+			    given->pool_only);
+	if ((opt->use_malloc || opt->refs || given->kernel) && given->zs_only)
 		usage_error("%s: only with --allocator zs", given->zs_only);
+	if (opt->profile == ZS_PROFILE_USER && given->scope)
+		usage_error("--scope: not with --profile user");
 	if (!given->kernel && given->kernel_only)
 		usage_error("%s: only with --allocator kernel",
 			    given->kernel_only);
 	if (given->kernel && opt->mode != MODE_SPEED)
-		usage_error("memory: not with --allocator kernel");
+		usage_error("%s: not with --allocator kernel",
+			    opt->mode == MODE_MEMORY ? "memory" : "wait");
 	for (i = 0; given->kernel && i < opt->nr_ops; i++) {
-		if (opt->ops[i] == OP_PEEK)
+		if (opt->ops[i] == OP_PEEK || opt->ops[i] == OP_PEEK_ONE)
 			usage_error("peek: not with --allocator kernel");
 	}
 	for (i = 0; opt->use_malloc && i < opt->nr_ops; i++) {
@@ -352,8 +408,41 @@ static void check_options(const struct options *opt, const struct given *given)
 		usage_error("neither --free nor --churn: nothing to do");
 }
 
+/* --sizes: "log:MIN-MAX", "one:N" or a file. NULL: the built-in ones. */
+static void find_sizes(struct sizes *sizes, const char *text)
+{
+	uint64_t min, max;
+	char first[32];
+	const char *dash;
+
+	if (!text) {
+		sizes_built_in(sizes);
+	} else if (!strncmp(text, "one:", 4)) {
+		max = parse_bytes("--sizes", text + 4);
+		if (max > MAX_SIZE)
+			usage_error("--sizes %s: at most 1G", text);
+		sizes_log(sizes, (uint32_t)max, (uint32_t)max, text);
+	} else if (!strncmp(text, "log:", 4)) {
+		dash = strchr(text, '-');
+		if (!dash || dash - text - 4 >= (ptrdiff_t)sizeof(first))
+			usage_error("--sizes %s: not like log:64-256K", text);
+		snprintf(first, sizeof(first), "%.*s", (int)(dash - text - 4),
+			 text + 4);
+		min = parse_bytes("--sizes", first);
+		max = parse_bytes("--sizes", dash + 1);
+		if (min >= max || max > MAX_SIZE)
+			usage_error("--sizes %s: not in order, or above 1G",
+				    text);
+		sizes_log(sizes, (uint32_t)min, (uint32_t)max, text);
+	} else {
+		sizes_load(sizes, text);
+	}
+}
+
 static void check_amount(const struct options *opt)
 {
+	size_t max = opt->profile == ZS_PROFILE_USER ? ZS_USER_MAX_SIZE
+						     : opt->page_size;
 	size_t slots = work_slots(opt);
 
 	if (!slots)
@@ -362,11 +451,10 @@ static void check_amount(const struct options *opt)
 	if (slots < opt->threads * 100)
 		die("--bytes: %zu objects are too few, each thread needs 100",
 		    slots);
-	if (!opt->use_malloc && opt->sizes.max > opt->page_size)
-		die("sizes %s: an object of %u bytes is larger than a page "
-		    "of %u",
+	if (!opt->use_malloc && opt->sizes.max > max)
+		die("sizes %s: an object of %u bytes is larger than %s%zu",
 		    opt->sizes.name, (unsigned int)opt->sizes.max,
-		    opt->page_size);
+		    max == opt->page_size ? "a page of " : "", max);
 }
 
 int main(int argc, char **argv)
@@ -375,7 +463,8 @@ int main(int argc, char **argv)
 		.seed = 1,
 		.threads = 1,
 		.page_size = 4096,
-		.chain_size = 8,
+		.profile = ZS_PROFILE_KERNEL,
+		.seconds = 2,
 		.free_percent = { 50, 75, 90 },
 		.nr_free = 3,
 		.churn = 4,
@@ -400,19 +489,18 @@ int main(int argc, char **argv)
 	check_options(&opt, &given);
 	if (given.kernel)
 		find_subjects(&opt, &given);
-	if (given.sizes)
-		sizes_load(&opt.sizes, given.sizes);
-	else
-		sizes_built_in(&opt.sizes);
+	find_sizes(&opt.sizes, given.sizes);
 	check_amount(&opt);
 	if (given.kernel) {
 		measure_versus(&opt);
 		return 0;
 	}
-	target_identify(opt.use_malloc, &identity);
+	target_identify(&opt, &identity);
 	if (opt.mode == MODE_SPEED)
 		measure_speed(&opt, &identity);
-	else
+	else if (opt.mode == MODE_MEMORY)
 		measure_memory(&opt, &identity);
+	else
+		measure_wait(&opt, &identity);
 	return 0;
 }

@@ -65,9 +65,11 @@ static void run_cell(struct cell *cell, double seconds)
 	o.memory_limit = cell->limit;
 	o.defer = (enum zs_defer_mode)cell->defer;
 	o.lock_scope = (enum zs_lock_scope)cell->scope;
+	o.profile = (enum zs_profile)cell->profile;
 	cell->pool = zs_create_pool_with("nomem", &o);
 	if (!cell->pool)
-		die("no pool with a limit of %zu bytes", cell->limit);
+		die("no pool of profile %s with a limit of %zu bytes",
+		    profile_names[cell->profile], cell->limit);
 	pthread_barrier_init(&cell->together, NULL, cell->workers);
 	for (unsigned int i = 0; i < cell->workers; i++) {
 		workers[i] = (struct worker){ cell, i };
@@ -93,6 +95,7 @@ struct request {
 	unsigned int threads; /* 0: as the scenario says */
 	struct options opt; /* how to print */
 	bool wanted[MAX_SCENARIOS];
+	unsigned int profile;
 	unsigned int defers, scopes; /* bits */
 };
 
@@ -108,8 +111,9 @@ static void print_result(const struct request *r, const struct cell *cell)
 				   " %12.3f %12.3f\n";
 
 	printf(format, cell->scenario->name, defer_names[cell->defer],
-	       scope_names[cell->scope], cell->calls, cell->wrong, mean,
-	       (double)cell->worst_ns / 1000);
+	       cell->profile == ZS_PROFILE_USER ? "user"
+						: scope_names[cell->scope],
+	       cell->calls, cell->wrong, mean, (double)cell->worst_ns / 1000);
 	fflush(stdout);
 }
 
@@ -139,6 +143,7 @@ static uint64_t run_all(const struct request *r)
 			for (unsigned int c = 0; c <= VARIANT_LAST_SCOPE; c++) {
 				struct cell cell = {
 					.scenario = &scenarios[s],
+					.profile = r->profile,
 					.defer = d,
 					.scope = c,
 					.limit = r->limit,
@@ -172,6 +177,8 @@ static void usage(FILE *out)
 		"  --scenarios LIST  of those below (all)\n"
 		"  --defers LIST     " VARIANT_DEFERS_TEXT "off (all)\n"
 		"  --scopes LIST     " VARIANT_SCOPES_TEXT "default (default)\n"
+		"  --profile NAME    kernel or user, which has no scopes: the "
+		"column says user\n                    (kernel)\n"
 		"  --csv             as CSV\n"
 		"  --help, --version\n\n"
 		"How to read it: calls of zs_malloc and how many of them "
@@ -206,16 +213,6 @@ static void want_scope(void *arg, const char *part)
 		1u << find_name("--scopes", scope_names, part);
 }
 
-static double parse_seconds(const char *text)
-{
-	char *end;
-	double seconds = strtod(text, &end);
-
-	if (end == text || *end || !(seconds > 0) || seconds > 3600)
-		usage_error("--seconds: %s: not a time from 0 to 3600", text);
-	return seconds;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -225,6 +222,7 @@ int main(int argc, char **argv)
 		{ "scenarios", required_argument, NULL, 's' },
 		{ "defers", required_argument, NULL, 'd' },
 		{ "scopes", required_argument, NULL, 'c' },
+		{ "profile", required_argument, NULL, 'p' },
 		CLI_OPTIONS
 	};
 	struct request r = { .seconds = 10, .limit = (size_t)64 << 20 };
@@ -237,7 +235,7 @@ int main(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
 		case 't':
-			r.seconds = parse_seconds(optarg);
+			r.seconds = parse_seconds("--seconds", optarg);
 			break;
 		case 'l':
 			r.limit = parse_bytes("--limit", optarg);
@@ -258,6 +256,10 @@ int main(int argc, char **argv)
 			parse_list("--scopes", optarg, VARIANT_NR_SCOPES + 1,
 				   want_scope, &r);
 			break;
+		case 'p':
+			r.profile =
+				find_name("--profile", profile_names, optarg);
+			break;
 		case CLI_HELP:
 			usage(stdout);
 			print_end();
@@ -270,6 +272,8 @@ int main(int argc, char **argv)
 		usage_error("%s: not understood", argv[optind]);
 	if (r.limit < (size_t)16 << 20)
 		usage_error("--limit: at least 16M");
+	if (r.profile == ZS_PROFILE_USER && r.scopes)
+		usage_error("--scopes: not with --profile user");
 	if (!r.defers)
 		r.defers = (1u << (VARIANT_LAST_DEFER + 1)) - 1;
 	if (!r.scopes)

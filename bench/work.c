@@ -178,7 +178,7 @@ uint64_t work_live(const struct work *work, uint64_t *objects)
 
 	*objects = 0;
 	for (i = 0; i < work->nr; i++) {
-		if (!work->slots[i].handle)
+		if (!slot_is_used(&work->target, &work->slots[i]))
 			continue;
 		bytes += work->slots[i].bytes;
 		++*objects;
@@ -207,8 +207,8 @@ void job_alloc(void *arg, unsigned int thread)
 	for (i = share->begin; i < share->end; i++) {
 		struct slot *slot = &work->slots[i];
 
-		if (!slot->handle)
-			slot->handle = target_alloc(&work->target, slot->bytes);
+		if (!slot_is_used(&work->target, slot))
+			slot_alloc(&work->target, slot);
 	}
 	share->freed = 0;
 }
@@ -222,12 +222,10 @@ void job_fill(void *arg, unsigned int thread)
 	for (i = share->begin; i < share->end; i++) {
 		struct slot *slot = &work->slots[i];
 
-		if (slot->handle)
+		if (slot_is_used(&work->target, slot))
 			continue;
-		slot->handle = target_alloc(&work->target, slot->bytes);
-		target_write(&work->target, slot->handle,
-			     payload_of(work, (uint32_t)i, slot->bytes),
-			     slot->bytes);
+		slot_store(&work->target, slot,
+			   payload_of(work, (uint32_t)i, slot->bytes));
 	}
 	share->freed = 0;
 }
@@ -240,10 +238,10 @@ void job_write(void *arg, unsigned int thread)
 
 	for (i = share->begin + share->freed; i < share->end; i++) {
 		uint32_t at = work->order[i];
-		const struct slot *slot = &work->slots[at];
+		struct slot *slot = &work->slots[at];
 
-		target_write(&work->target, slot->handle,
-			     payload_of(work, at, slot->bytes), slot->bytes);
+		slot_write(&work->target, slot,
+			   payload_of(work, at, slot->bytes));
 	}
 }
 
@@ -256,9 +254,9 @@ void job_read(void *arg, unsigned int thread)
 	size_t i;
 
 	for (i = share->begin + share->freed; i < share->end; i++) {
-		const struct slot *slot = &work->slots[work->order[i]];
+		struct slot *slot = &work->slots[work->order[i]];
 
-		target_read(&work->target, slot->handle, buf, slot->bytes);
+		slot_read(&work->target, slot, buf);
 		sum += buf[0] + 256u * buf[slot->bytes - 1];
 	}
 	share->sum += sum;
@@ -272,10 +270,21 @@ void job_peek(void *arg, unsigned int thread)
 	size_t i;
 
 	for (i = share->begin + share->freed; i < share->end; i++) {
-		const struct slot *slot = &work->slots[work->order[i]];
-
-		sum += target_peek(&work->target, slot->handle, slot->bytes);
+		sum += slot_peek(&work->target, &work->slots[work->order[i]]);
 	}
+	share->sum += sum;
+}
+
+void job_peek_one(void *arg, unsigned int thread)
+{
+	struct work *work = arg;
+	struct share *share = &work->shares[thread];
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = share->begin + share->freed; i < share->end; i++)
+		sum += slot_peek_one(&work->target,
+				     &work->slots[work->order[i]]);
 	share->sum += sum;
 }
 
@@ -291,14 +300,34 @@ void job_free(void *arg, unsigned int thread)
 	struct share *share = &work->shares[thread];
 	size_t i;
 
-	for (i = share->freed; i < share->goal; i++) {
-		struct slot *slot = &work->slots[work->order[share->begin + i]];
+	for (i = share->freed; i < share->goal; i++)
+		slot_free(&work->target,
+			  &work->slots[work->order[share->begin + i]]);
+	finish(work);
+	share->freed = share->goal;
+}
 
-		target_free(&work->target, slot->handle);
-		slot->handle = 0;
+void job_free_many(void *arg, unsigned int thread)
+{
+	struct work *work = arg;
+	struct share *share = &work->shares[thread];
+	size_t i = share->freed, nr;
+
+	for (; i < share->goal; i += nr) {
+		nr = share->goal - i;
+		if (nr > SLOT_FREE_MANY)
+			nr = SLOT_FREE_MANY;
+		slot_free_many(&work->target, work->slots,
+			       &work->order[share->begin + i], nr);
 	}
 	finish(work);
 	share->freed = share->goal;
+}
+
+void work_replace(struct work *work, uint32_t number, uint32_t bytes)
+{
+	slot_replace(&work->target, &work->slots[number], bytes,
+		     payload_of(work, number, bytes));
 }
 
 void job_replace(void *arg, unsigned int thread)
@@ -307,16 +336,8 @@ void job_replace(void *arg, unsigned int thread)
 	struct share *share = &work->shares[thread];
 	size_t i;
 
-	for (i = share->plan_begin; i < share->plan_end; i++) {
-		uint32_t at = work->victims[i];
-		struct slot *slot = &work->slots[at];
-
-		target_free(&work->target, slot->handle);
-		slot->bytes = work->new_bytes[i];
-		slot->handle = target_alloc(&work->target, slot->bytes);
-		target_write(&work->target, slot->handle,
-			     payload_of(work, at, slot->bytes), slot->bytes);
-	}
+	for (i = share->plan_begin; i < share->plan_end; i++)
+		work_replace(work, work->victims[i], work->new_bytes[i]);
 	finish(work);
 }
 
@@ -327,12 +348,12 @@ void work_verify(struct work *work, const char *after)
 	size_t i;
 
 	for (i = 0; i < work->nr; i++) {
-		const struct slot *slot = &work->slots[i];
+		struct slot *slot = &work->slots[i];
 
-		if (!slot->handle)
+		if (!slot_is_used(&work->target, slot))
 			continue;
 		memset(buf, 0, slot->bytes);
-		target_read(&work->target, slot->handle, buf, slot->bytes);
+		slot_read(&work->target, slot, buf);
 		if (memcmp(buf, payload_of(work, (uint32_t)i, slot->bytes),
 			   slot->bytes))
 			die("after %s: object %zu of %u bytes does not hold "

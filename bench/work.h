@@ -13,12 +13,8 @@
 
 #include "harness.h"
 #include "options.h"
+#include "slot.h"
 #include "target.h"
-
-struct slot {
-	uintptr_t handle; /* 0: no object */
-	uint32_t bytes;
-};
 
 struct share {
 	size_t begin, end; /* slots, and the part of order[] that names them */
@@ -65,13 +61,19 @@ uint64_t work_planned_bytes(const struct work *work);
 uint64_t work_goal_bytes(const struct work *work, uint64_t *objects);
 uint64_t work_take_sum(struct work *work); /* and starts anew */
 
+/* Puts an object of that many bytes in the place of a slot's. The slot must be
+ * of the calling thread's share. */
+void work_replace(struct work *work, uint32_t number, uint32_t bytes);
+
 /* Jobs, for team_run() with the work as arg. */
 void job_alloc(void *arg, unsigned int thread); /* where there is no object */
 void job_fill(void *arg, unsigned int thread); /* same, and write it */
 void job_write(void *arg, unsigned int thread); /* all live, in order[] */
 void job_read(void *arg, unsigned int thread);
 void job_peek(void *arg, unsigned int thread);
+void job_peek_one(void *arg, unsigned int thread);
 void job_free(void *arg, unsigned int thread); /* in order[], to goal */
+void job_free_many(void *arg, unsigned int thread); /* the same */
 void job_replace(void *arg, unsigned int thread); /* as planned */
 
 /* Reads every object back and dies if one is not what was written last; asks

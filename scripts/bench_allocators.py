@@ -22,20 +22,30 @@ INSTALL = ('. "$1"; shift; need_compiler; '
            'uzs_missing="$uzs_missing${*:+ $*}"; install_missing')
 
 
-def run_bench(bench, preload, arguments):
-    """Rows that uzs-bench prints."""
+def run_bench(bench, preload, arguments, cpus=None):
+    """Rows that uzs-bench prints. cpus: the CPUs that it may use."""
     environment = dict(os.environ)
     environment.pop("LD_PRELOAD", None)
     if preload:
         environment["LD_PRELOAD"] = preload
     command = [str(bench)] + arguments + ["--csv"]
     done = subprocess.run(command, env=environment, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          preexec_fn=None if cpus is None else
+                          lambda: os.sched_setaffinity(0, cpus))
     if done.returncode:
         sys.stderr.write(done.stderr)
         die("uzs-bench " + " ".join(arguments) + " failed" +
             (f" with {preload}" if preload else ""))
     return list(csv.DictReader(io.StringIO(done.stdout)))
+
+
+def has_user_profile(bench):
+    """Are there pools of the user profile on this machine?"""
+    return not subprocess.run([str(bench), "--profile", "user", "--ops",
+                               "malloc", "--bytes", "1M", "--reps", "1"],
+                              stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL).returncode
 
 
 def command_line(preload, arguments):

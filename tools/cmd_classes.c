@@ -18,7 +18,8 @@ static const char help[] =
 	"pages and\n"
 	"objects of a zspage, and bytes at the end of a zspage that no object "
 	"uses.\n"
-	"\n" UZS_GEOMETRY_HELP "  --json           print one JSON object\n"
+	"\n" UZS_GEOMETRY_HELP UZS_PROFILE_HELP
+	"  --json           print one JSON object\n"
 	"\n"
 	"Example: uzs classes --page-size 16K --chain-size 4\n";
 
@@ -89,11 +90,13 @@ int uzs_cmd_classes(int argc, char **argv)
 	enum { OPT_JSON = UZS_OPT_OWN };
 	static const struct option options[] = {
 		UZS_GEOMETRY_OPTIONS,
+		UZS_PROFILE_OPTION,
 		{ "json", no_argument, NULL, OPT_JSON },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct uzs_geometry geometry = UZS_GEOMETRY_INIT;
+	enum zs_profile profile = ZS_PROFILE_KERNEL;
 	unsigned int *indices = NULL;
 	unsigned int count;
 	struct zs_pool *pool;
@@ -110,6 +113,12 @@ int uzs_cmd_classes(int argc, char **argv)
 			if (status)
 				return status;
 			break;
+		case UZS_OPT_PROFILE:
+			status =
+				uzs_profile_option("classes", optarg, &profile);
+			if (status)
+				return status;
+			break;
 		case OPT_JSON:
 			json = true;
 			break;
@@ -123,8 +132,8 @@ int uzs_cmd_classes(int argc, char **argv)
 	if (optind < argc)
 		return uzs_usage("classes", "unexpected argument '%s'",
 				 argv[optind]);
-	pool = uzs_open_pool("classes", &geometry, ZS_POOL_NO_WORKER, 0, "",
-			     &status);
+	pool = uzs_open_pool("classes", &geometry, profile, ZS_POOL_NO_WORKER,
+			     0, "", &status);
 	if (!pool)
 		return status;
 	count = uzs_class_indices(pool, &indices);

@@ -31,7 +31,7 @@ static const char help[] =
 	"  f ID        free it; the ID may then be used again\n"
 	"  c           compact\n"
 	"Empty lines and lines that begin with # are ignored.\n"
-	"\n" UZS_GEOMETRY_HELP "\n"
+	"\n" UZS_GEOMETRY_HELP UZS_PROFILE_HELP "\n"
 	"Example: printf 'a 1 100\\na 2 3000\\nf 1\\nc\\n' | uzs replay -\n";
 
 /* Mixes a number, so that each bit of it changes all bits of the result. */
@@ -92,11 +92,11 @@ static int allocate(struct uzs_replay *replay, const struct uzs_op *op)
 	};
 	unsigned long pages;
 
-	if (!op->size || op->size > replay->page_size)
+	if (!op->size || op->size > replay->max_size)
 		return uzs_fail("%s:%" PRIu64
-				": the size is not from 1 to %u bytes, a page",
+				": the size is not from 1 to %u bytes%s",
 				uzs_trace_name(replay->trace), op->line,
-				replay->page_size);
+				replay->max_size, replay->is_page);
 	if (uzs_objtable_find(&replay->table, op->id))
 		return uzs_fail("%s:%" PRIu64 ": ID %" PRIu32 " is in use",
 				uzs_trace_name(replay->trace), op->line,
@@ -255,9 +255,10 @@ static int finish(struct uzs_replay *replay)
 /* Return: 0, or an exit status. Also after an error replay_destroy() frees what
  * was made. */
 static int replay_init(struct uzs_replay *replay, const char *path,
-		       const struct uzs_geometry *geometry)
+		       struct uzs_geometry *geometry, enum zs_profile profile)
 {
-	size_t words = geometry->page_size / sizeof(*replay->expected);
+	bool user = profile == ZS_PROFILE_USER;
+	size_t max = user ? ZS_USER_MAX_SIZE : geometry->page_size;
 	int status = 0;
 
 	replay->trace = uzs_trace_open(path);
@@ -265,17 +266,18 @@ static int replay_init(struct uzs_replay *replay, const char *path,
 		return UZS_FAILED;
 	/* No worker: a page that it just moves would keep an empty zspage
 	 * alive, and the layout would depend on time. */
-	replay->pool = uzs_open_pool("replay", geometry, ZS_POOL_NO_WORKER, 0,
-				     "", &status);
+	replay->pool = uzs_open_pool("replay", geometry, profile,
+				     ZS_POOL_NO_WORKER, 0, "", &status);
 	if (!replay->pool)
 		return status;
 	replay->class_count = uzs_class_indices(replay->pool, &replay->indices);
 	if (!replay->class_count)
 		return UZS_FAILED;
-	replay->page_size = geometry->page_size;
+	replay->max_size = (uint32_t)max;
+	replay->is_page = user ? "" : ", a page";
 	replay->classes = calloc(replay->class_count, sizeof(*replay->classes));
-	replay->expected = calloc(words, sizeof(*replay->expected));
-	replay->copy = malloc(geometry->page_size);
+	replay->expected = malloc(max);
+	replay->copy = malloc(max);
 	if (!uzs_objtable_init(&replay->table) || !replay->classes ||
 	    !replay->expected || !replay->copy)
 		return uzs_fail("out of memory for the replay of %s", path);
@@ -298,10 +300,12 @@ int uzs_cmd_replay(int argc, char **argv)
 {
 	static const struct option options[] = {
 		UZS_GEOMETRY_OPTIONS,
+		UZS_PROFILE_OPTION,
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct uzs_geometry geometry = UZS_GEOMETRY_INIT;
+	enum zs_profile profile = ZS_PROFILE_KERNEL;
 	struct uzs_replay replay = { 0 };
 	int status, option;
 
@@ -311,6 +315,11 @@ int uzs_cmd_replay(int argc, char **argv)
 		case UZS_OPT_CHAIN_SIZE:
 			status = uzs_geometry_option("replay", option, optarg,
 						     &geometry);
+			if (status)
+				return status;
+			break;
+		case UZS_OPT_PROFILE:
+			status = uzs_profile_option("replay", optarg, &profile);
 			if (status)
 				return status;
 			break;
@@ -326,7 +335,7 @@ int uzs_cmd_replay(int argc, char **argv)
 	if (optind + 1 < argc)
 		return uzs_usage("replay", "unexpected argument '%s'",
 				 argv[optind + 1]);
-	status = replay_init(&replay, argv[optind], &geometry);
+	status = replay_init(&replay, argv[optind], &geometry, profile);
 	if (!status)
 		status = run_trace(&replay);
 	if (!status)

@@ -38,6 +38,7 @@ static const char help[] =
 	"  --seed N         chooses what is freed (default 1)\n"
 	"  --limit SIZE     most memory that the pool may take from the OS\n"
 	"  --max-bytes SIZE read no more than this\n" UZS_GEOMETRY_HELP
+		UZS_PROFILE_HELP
 	"  --classes        print the kernel's class table too\n"
 	"  --json           print all of it as one JSON object\n"
 	"\n"
@@ -240,13 +241,16 @@ static int prepare(struct store *store)
 	if (!store->buffer)
 		return uzs_fail("out of memory for the buffers");
 	uzs_rss_bytes(&store->rss_before);
-	store->pool = uzs_open_pool("store", geometry, 0,
+	store->pool = uzs_open_pool("store", geometry, store->report.profile, 0,
 				    (size_t)store->report.limit_bytes,
 				    store->limit_text, &status);
 	if (!store->pool)
 		return status;
 	pages->pool = store->pool;
 	pages->raw_from_bytes = zs_huge_class_size(store->pool);
+	/* In the user profile an object may be larger than a page. */
+	if (pages->raw_from_bytes > pages->page_bytes)
+		pages->raw_from_bytes = pages->page_bytes;
 	return 0;
 }
 
@@ -323,6 +327,8 @@ static int take_option(struct store *store, int option, const char *text)
 	case UZS_OPT_CHAIN_SIZE:
 		return uzs_geometry_option("store", option, text,
 					   &report->geometry);
+	case UZS_OPT_PROFILE:
+		return uzs_profile_option("store", text, &report->profile);
 	case OPT_ALGO:
 		return uzs_codec_parse(text, &store->codec);
 	case OPT_FREE:
@@ -356,6 +362,7 @@ int uzs_cmd_store(int argc, char **argv)
 {
 	static const struct option options[] = {
 		UZS_GEOMETRY_OPTIONS,
+		UZS_PROFILE_OPTION,
 		{ "algo", required_argument, NULL, OPT_ALGO },
 		{ "free", required_argument, NULL, OPT_FREE },
 		{ "seed", required_argument, NULL, OPT_SEED },
@@ -369,6 +376,7 @@ int uzs_cmd_store(int argc, char **argv)
 	struct store store = {
 		.report = {
 			.geometry = UZS_GEOMETRY_INIT,
+			.profile = ZS_PROFILE_KERNEL,
 			.free_percent = 50,
 			.seed = 1,
 		},

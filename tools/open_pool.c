@@ -7,24 +7,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "variants.h"
+
 struct zs_pool *uzs_open_pool(const char *command,
-			      const struct uzs_geometry *geometry,
-			      unsigned int flags, size_t limit,
-			      const char *limit_text, int *status)
+			      struct uzs_geometry *geometry,
+			      enum zs_profile profile, unsigned int flags,
+			      size_t limit, const char *limit_text, int *status)
 {
 	struct zs_pool_options options = ZS_POOL_OPTIONS_INIT;
+	struct zs_pool_info info = ZS_POOL_INFO_INIT;
 	struct zs_pool *pool;
 
 	options.page_size = geometry->page_size;
 	options.chain_size = geometry->chain_size;
+	options.profile = profile;
 	options.flags = flags;
 	options.memory_limit = limit;
 	pool = zs_create_pool_with("uzs", &options);
-	if (pool)
+	if (pool) {
+		if (!zs_pool_info(pool, &info))
+			geometry->chain_size = info.chain_size;
 		return pool;
+	}
 	/* Page and chain size were checked, so only the limit can be
-	 * invalid. */
-	if (limit && errno == EINVAL)
+	 * invalid, or the profile on this machine. */
+	if (!limit && errno == EINVAL)
+		*status = uzs_fail("no pool of profile %s on this machine",
+				   variant_profile_name(profile));
+	else if (errno == EINVAL)
 		*status = uzs_usage(
 			command,
 			"--limit %s is too small for a pool with pages of %u bytes",

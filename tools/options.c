@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "variants.h"
+
 #define PAGE_SIZE_MIN 4096
 #define PAGE_SIZE_MAX 65536
 #define CHAIN_SIZE_MIN 4
@@ -71,6 +73,21 @@ int uzs_parse_size(const char *command, const char *name, const char *text,
 			"--%s takes a size such as 8192, 64K, 8M or 1G, not '%s'",
 			name, text);
 	return 0;
+}
+
+int uzs_profile_option(const char *command, const char *text,
+		       enum zs_profile *profile)
+{
+	static const char *const names[] = { VARIANT_PROFILES(VARIANT_NAME) };
+
+	for (unsigned int i = 0; i < VARIANT_NR_PROFILES; i++) {
+		if (!strcmp(text, names[i])) {
+			*profile = (enum zs_profile)(i + 1);
+			return 0;
+		}
+	}
+	return uzs_usage(command, "--profile takes kernel or user, not '%s'",
+			 text);
 }
 
 int uzs_geometry_option(const char *command, int option, const char *text,

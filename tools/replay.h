@@ -14,9 +14,10 @@ struct uzs_replay {
 	struct zs_class_info *classes; /* the distinct ones, as last read */
 	unsigned int *indices; /* their indices, ascending */
 	unsigned int class_count;
-	unsigned int page_size; /* bytes */
-	uint64_t *expected; /* page_size bytes: the pattern of an object */
-	void *copy; /* page_size bytes: for objects that lie in two pages */
+	uint32_t max_size; /* bytes, of an object */
+	const char *is_page; /* says so in a message, if that is a page */
+	uint64_t *expected; /* max_size bytes: the pattern of an object */
+	void *copy; /* max_size bytes: for objects that lie in two pages */
 	uint64_t live;
 	uint64_t failed_allocs;
 	uint64_t compactions;

@@ -312,6 +312,8 @@ void uzs_store_print_json(const struct uzs_store_report *report)
 	uzs_json_string(&json, "version", zs_version());
 	uzs_json_uint(&json, "page_size", report->geometry.page_size);
 	uzs_json_uint(&json, "chain_size", report->geometry.chain_size);
+	if (report->profile == ZS_PROFILE_USER)
+		uzs_json_string(&json, "profile", "user");
 	uzs_json_uint(&json, "limit_bytes", report->limit_bytes);
 	uzs_json_string(&json, "algo", report->algo);
 	json_input(&json, report);

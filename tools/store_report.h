@@ -26,6 +26,7 @@ struct uzs_stage {
 
 struct uzs_store_report {
 	struct uzs_geometry geometry;
+	enum zs_profile profile;
 	uint64_t limit_bytes; /* 0: none */
 	uint64_t seed;
 	unsigned int free_percent;

@@ -52,7 +52,12 @@ int uzs_flush_output(void);
 
 /* Values of the long options that have no letter. A command's own options begin
  * at UZS_OPT_OWN. */
-enum { UZS_OPT_PAGE_SIZE = 256, UZS_OPT_CHAIN_SIZE, UZS_OPT_OWN };
+enum {
+	UZS_OPT_PAGE_SIZE = 256,
+	UZS_OPT_CHAIN_SIZE,
+	UZS_OPT_PROFILE,
+	UZS_OPT_OWN
+};
 #define UZS_GEOMETRY_OPTIONS                                              \
 	{ "page-size", required_argument, NULL, UZS_OPT_PAGE_SIZE },      \
 	{                                                                 \
@@ -60,32 +65,44 @@ enum { UZS_OPT_PAGE_SIZE = 256, UZS_OPT_CHAIN_SIZE, UZS_OPT_OWN };
 	}
 #define UZS_GEOMETRY_HELP                                                         \
 	"  --page-size N    bytes in a page: 4096 (default), 8K, 16K, 32K, 64K\n" \
-	"  --chain-size N   most pages in a zspage: 4 to 16 (default 8)\n"
+	"  --chain-size N   most pages in a zspage: 4 to 16 (default 8;\n"        \
+	"                   profile user: 16)\n"
 
 struct uzs_geometry {
 	unsigned int page_size; /* bytes */
-	unsigned int chain_size; /* pages */
+	unsigned int chain_size; /* pages; 0: the profile's default */
 };
 #define UZS_GEOMETRY_INIT \
 	{                 \
-		4096, 8   \
+		4096, 0   \
 	}
 
 /* Takes UZS_OPT_PAGE_SIZE or UZS_OPT_CHAIN_SIZE. Return: 0 or UZS_USAGE. */
 int uzs_geometry_option(const char *command, int option, const char *text,
 			struct uzs_geometry *geometry);
+#define UZS_PROFILE_OPTION                                          \
+	{                                                           \
+		"profile", required_argument, NULL, UZS_OPT_PROFILE \
+	}
+#define UZS_PROFILE_HELP \
+	"  --profile NAME   what the pool is made for: kernel (default), user\n"
+/* Takes UZS_OPT_PROFILE. Return: 0 or UZS_USAGE. */
+int uzs_profile_option(const char *command, const char *text,
+		       enum zs_profile *profile);
 /* A decimal number from @min to @max. @name: the option, for the message. */
 int uzs_parse_number(const char *command, const char *name, const char *text,
 		     uint64_t min, uint64_t max, uint64_t *value);
 /* Bytes: a decimal number, with K, M, G or T for powers of 1024. */
 int uzs_parse_size(const char *command, const char *name, const char *text,
 		   uint64_t *bytes);
-/* Creates a pool. @limit: bytes, 0 for none. @text: how the user wrote the
- * limit. Return: the pool, or NULL with *status set. */
+/* Creates a pool, and fills in the chain size that it has. @limit: bytes, 0 for
+ * none. @limit_text: how the user wrote the limit. Return: the pool, or NULL
+ * with *status set. */
 struct zs_pool *uzs_open_pool(const char *command,
-			      const struct uzs_geometry *geometry,
-			      unsigned int flags, size_t limit,
-			      const char *limit_text, int *status);
+			      struct uzs_geometry *geometry,
+			      enum zs_profile profile, unsigned int flags,
+			      size_t limit, const char *limit_text,
+			      int *status);
 /* Indices of the distinct classes, ascending. Return: how many; the caller
  * frees *indices; 0 with a line on stderr if there is no memory. */
 unsigned int uzs_class_indices(struct zs_pool *pool, unsigned int **indices);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* variants.h - lock scopes and deferrals by name, for programs and tests: the
- * one table of them. A new one gets a line here. Static only, owns no state.
+/* variants.h - lock scopes, deferrals and profiles by name, for programs and
+ * tests: the one table of them. A new one gets a line here. Static only, owns
+ * no state.
  *
- * X(WORD, "name") stands for ZS_SCOPE_WORD or ZS_DEFER_WORD. Lines are in the
- * order of the enumerations, from 1 on; 0 is the default, one of the others.
+ * X(WORD, "name") stands for ZS_SCOPE_WORD, ZS_DEFER_WORD or ZS_PROFILE_WORD.
+ * Lines are in the order of the enumerations, from 1 on; 0 is the default, one
+ * of the others.
  * Further arguments of the tables are handed on to X.
  */
 #ifndef UZS_TOOLS_VARIANTS_H
@@ -28,6 +30,10 @@
 	X(NONE, "none", ##__VA_ARGS__) \
 	VARIANT_LATE_DEFERS(X, ##__VA_ARGS__)
 
+#define VARIANT_PROFILES(X, ...)           \
+	X(KERNEL, "kernel", ##__VA_ARGS__) \
+	X(USER, "user", ##__VA_ARGS__)
+
 /* For arrays of names. */
 #define VARIANT_NAME(word, name) name,
 /* "held, unlocked, class-idx, ": for texts that go on. */
@@ -40,13 +46,15 @@
 enum {
 	VARIANT_NR_SCOPES = 0 VARIANT_SCOPES(VARIANT_PLUS_ONE),
 	VARIANT_NR_QUEUES = 0 VARIANT_QUEUES(VARIANT_PLUS_ONE),
-	VARIANT_NR_DEFERS = 0 VARIANT_DEFERS(VARIANT_PLUS_ONE)
+	VARIANT_NR_DEFERS = 0 VARIANT_DEFERS(VARIANT_PLUS_ONE),
+	VARIANT_NR_PROFILES = 0 VARIANT_PROFILES(VARIANT_PLUS_ONE)
 };
 /* For loops that begin with ZS_SCOPE_HELD or ZS_DEFER_NONE; queues come behind
  * ZS_DEFER_NONE. */
 #define VARIANT_LAST_SCOPE ((enum zs_lock_scope)VARIANT_NR_SCOPES)
 #define VARIANT_LAST_QUEUE ((enum zs_defer_mode)(1 + VARIANT_NR_QUEUES))
 #define VARIANT_LAST_DEFER ((enum zs_defer_mode)VARIANT_NR_DEFERS)
+#define VARIANT_LAST_PROFILE ((enum zs_profile)VARIANT_NR_PROFILES)
 
 static inline const char *variant_scope_name(enum zs_lock_scope scope)
 {
@@ -62,18 +70,32 @@ static inline const char *variant_defer_name(enum zs_defer_mode defer)
 	return name ? name : "unknown";
 }
 
+static inline const char *variant_profile_name(enum zs_profile profile)
+{
+	const char *name = zs_profile_name(profile);
+
+	return name ? name : "unknown";
+}
+
 /* The order is that of the enumerations. */
 #define VARIANT_SCOPE_PLACE(word, name) VARIANT_SCOPE_PLACE_##word,
 #define VARIANT_DEFER_PLACE(word, name) VARIANT_DEFER_PLACE_##word,
+#define VARIANT_PROFILE_PLACE(word, name) VARIANT_PROFILE_PLACE_##word,
 enum { VARIANT_SCOPE_PLACE_0, VARIANT_SCOPES(VARIANT_SCOPE_PLACE) };
 enum { VARIANT_DEFER_PLACE_0, VARIANT_DEFERS(VARIANT_DEFER_PLACE) };
+enum { VARIANT_PROFILE_PLACE_0, VARIANT_PROFILES(VARIANT_PROFILE_PLACE) };
 #define VARIANT_SCOPE_IN_ORDER(word, name)                                 \
 	_Static_assert((int)VARIANT_SCOPE_PLACE_##word == ZS_SCOPE_##word, \
 		       name);
 #define VARIANT_DEFER_IN_ORDER(word, name)                                 \
 	_Static_assert((int)VARIANT_DEFER_PLACE_##word == ZS_DEFER_##word, \
 		       name);
+#define VARIANT_PROFILE_IN_ORDER(word, name)                \
+	_Static_assert((int)VARIANT_PROFILE_PLACE_##word == \
+			       (int)ZS_PROFILE_##word,      \
+		       name);
 VARIANT_SCOPES(VARIANT_SCOPE_IN_ORDER)
 VARIANT_DEFERS(VARIANT_DEFER_IN_ORDER)
+VARIANT_PROFILES(VARIANT_PROFILE_IN_ORDER)
 
 #endif

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
-# uzs-bench with each kind of deferral: the data stays right, the figures say
-# which it was, and what is kept for reuse is there before compaction only.
+# uzs-bench with each kind of deferral and profile: the data stays right, the
+# figures say which it was, and what is kept for reuse is there before
+# compaction only.
 . "$(dirname "$0")/common.inc"
 # Each figure is from a process that ends with its threads, for which that
 # sanitizer would wait a second.
@@ -73,6 +74,113 @@ done
 	check "none is kept after compaction" \
 		[ "$trim_reuse" -lt "$((trim_off + 400000))" ]
 }
+
+# Pools of the user profile, by handles and by refs, beside malloc: the same
+# work, so the same bytes are read.
+ops=malloc,write,read,peek,peek-one,replace,free,malloc-warm,fill,free-many
+if "$bench" --profile user --ops malloc --bytes 1M --reps 1 >"$work/out" \
+	2>"$work/err"; then
+	subjects="malloc zs refs user"
+else
+	skip "the user profile: $(cat "$work/err")"
+	subjects="malloc zs"
+fi
+# subject NAME: its options.
+subject() {
+	case $1 in
+	user) echo "--profile user" ;;
+	*) echo "--allocator $1" ;;
+	esac
+}
+# The malloc of a build with a sanitizer is not known by name.
+name_of() {
+	case $1 in
+	refs | user) echo "zs-$1" ;;
+	zs) echo zs ;;
+	malloc) sed -n '2s/,.*//p' "$work/out" ;;
+	esac
+}
+for sizes in "one:30" "log:64-4096" "log:64-256K"; do
+	seen=
+	for name in $subjects; do
+		[ "$name $sizes" = "zs log:64-256K" ] && continue
+		# shellcheck disable=SC2046
+		runs_well "$bench" $(subject "$name") --ops $ops --sizes $sizes \
+			--verify --bytes 8M --reps 1 --threads 2 --csv
+		equal "the name of $name" "$(name_of "$name")" \
+			"$(column allocator "$work/out" | sort -u)"
+		equal "rows of $name" 10 "$(column op "$work/out" | wc -l | tr -d ' ')"
+		equal "sizes" "$sizes" "$(column sizes "$work/out" | sort -u)"
+		sums="$(column ops "$work/out") $(column checksum "$work/out")"
+		equal "what $name did with $sizes" "${seen:-$sums}" "$sums"
+		seen=$sums
+	done
+done
+for name in $subjects; do
+	# shellcheck disable=SC2046
+	runs_well "$bench" memory $(subject "$name") --verify --bytes 4M \
+		--free 50,90 --churn 1 --csv
+	more=$(column rss_over_live "$work/out" | head -n 1)
+	check "$name, fresh: $more" \
+		awk -v more="$more" 'BEGIN { exit !(more >= 1 && more < 100) }'
+	# shellcheck disable=SC2046
+	runs_well "$bench" wait $(subject "$name") --verify --bytes 2M \
+		--seconds 0.1 --threads 2 --csv
+	phases="alone busy compact"
+	[ "$name" = malloc ] && phases="alone busy"
+	equal "phases of $name" "$phases" \
+		"$(column phase "$work/out" | paste -s -d ' ' -)"
+	check "times of $name ascend" awk -F, '
+		NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
+		NR > 1 && ($at["p50_ns"] > $at["p99_ns"] ||
+			$at["p99_ns"] > $at["p9999_ns"] ||
+			$at["p9999_ns"] > $at["max_ns"] || $at["ops"] < 1) {
+			bad = 1 }
+		END { exit bad }' "$work/out"
+	[ "$name" = malloc ] || check "$name was compacted meanwhile" \
+		[ "$(column compactions "$work/out" | tail -n 1)" -gt 0 ]
+done
+if [ "$subjects" = "malloc zs refs user" ]; then
+	for name in refs user; do
+		# shellcheck disable=SC2046
+		runs_well "$bench" $(subject "$name") --hardened --no-worker \
+			--verify --ops replace,free,compact,free-many \
+			--bytes 2M --reps 1 --page-size 16384 --chain-size 8
+	done
+	runs_well "$bench" memory --allocator refs --verify --bytes 8M \
+		--free 50 --max-overhead 3 --threads 2 --csv
+	runs_well "$bench" --profile user --defer percpu --verify --bytes 2M \
+		--ops replace,free,free-many --reps 1 --csv
+	equal "no scope" "" "$(column lock_scope "$work/out" | sort -u)"
+	fails_with 1 'uzs-bench: sizes one:2M: an object of 2097152 bytes is larger than 1048576' \
+		"$bench" --profile user --sizes one:2M --bytes 1G
+fi
+runs_well "$bench" wait --bytes 2M --seconds 0.1
+check "a table of times" grep -q '^compact ' "$work/out"
+fails_with 2 'uzs-bench: --profile fast: no such variant *' \
+	"$bench" --profile fast
+for option in "--profile user" "--scope held" "--defer reuse"; do
+	# shellcheck disable=SC2086
+	fails_with 2 "uzs-bench: ${option%% *}: only with --allocator zs *" \
+		"$bench" --allocator refs $option
+done
+fails_with 2 'uzs-bench: --scope: not with --profile user *' \
+	"$bench" --profile user --scope held
+fails_with 2 'uzs-bench: --max-overhead 10001: not a number *' \
+	"$bench" --max-overhead 10001
+fails_with 2 'uzs-bench: --hardened: only with --allocator zs or refs *' \
+	"$bench" --allocator malloc --hardened
+fails_with 2 'uzs-bench: --seconds: only with wait *' "$bench" --seconds 1
+fails_with 2 'uzs-bench: --seconds: 0: not a time *' "$bench" wait --seconds 0
+fails_with 2 'uzs-bench: --free: only with memory *' "$bench" wait --free 50
+fails_with 2 'uzs-bench: --sizes log:64: not like log:64-256K *' \
+	"$bench" --sizes log:64
+fails_with 2 'uzs-bench: --sizes log:64-32: not in order, or above 1G *' \
+	"$bench" --sizes log:64-32
+fails_with 2 'uzs-bench: --sizes 0: not a number of bytes, like 256M *' \
+	"$bench" --sizes one:0
+fails_with 1 'uzs-bench: sizes one:5000: an object of 5000 bytes is larger than a page of 4096' \
+	"$bench" --sizes one:5000
 
 fails_with 2 'uzs-bench: --defer later: no such variant *' \
 	"$bench" --defer later
