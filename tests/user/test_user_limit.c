@@ -217,11 +217,67 @@ static void test_room_at_the_limit_is_used(void **state)
 	}
 }
 
+/* Two zspages, no memory for more: the fuller one lacks memory in its last
+ * places, and fits into the places of the other one, which all have some. So it
+ * is emptied as a whole. */
+static void emptied_as_a_whole(struct zs_pool *pool, size_t size)
+{
+	static zs_ref refs[2 * USER_MAP_OBJS], ballast[8];
+	struct zs_class_info c;
+	unsigned int n, fuller;
+	unsigned long pages;
+
+	memset(refs, 0, sizeof(refs));
+	memset(ballast, 0, sizeof(ballast));
+	c = class_info_for(pool, size);
+	n = c.objs_per_zspage;
+	assert_in_range(n, 10, USER_MAP_OBJS);
+	fuller = n * 6 / 10;
+	for (unsigned int i = 0; i < ARRAY_SIZE(ballast); i++)
+		assert_int_equal(
+			ref_fill(pool, &ballast[i], ZS_USER_MAX_SIZE, i), 0);
+	for (unsigned int i = 0; i < n + fuller; i++)
+		assert_int_equal(ref_fill(pool, &refs[i], size, i), 0);
+	for (unsigned int i = n / 5; i < n; i++)
+		zs_ref_free(pool, &refs[i]);
+	zs_free_deferred_flush(pool);
+	zs_trim(pool);
+	pages = info_of(pool).pages;
+	assert_int_equal(info_of(pool).freeable_pages, c.pages_per_zspage);
+	assert_int_equal(
+		zs_set_memory_limit(pool, info_of(pool).bytes_resident), 0);
+	assert_int_equal(zs_compact(pool), c.pages_per_zspage);
+	assert_int_equal(info_of(pool).freeable_pages, 0);
+	assert_true(info_of(pool).pages < pages);
+	for (unsigned int i = 0; i < n + fuller; i++)
+		if (refs[i].word)
+			assert_true(ref_ok(pool, &refs[i], size, i));
+	assert_sound(pool);
+	for (unsigned int i = 0; i < n + fuller; i++)
+		zs_ref_free(pool, &refs[i]);
+	for (unsigned int i = 0; i < ARRAY_SIZE(ballast); i++)
+		zs_ref_free(pool, &ballast[i]);
+}
+
+static void test_fuller_zspage_is_emptied_for_want_of_memory(void **state)
+{
+	static const size_t sizes[] = { 1100, 1500, 2100, 3300, 5000 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct zs_pool *pool = make_user(ZS_POOL_NO_WORKER);
+
+		emptied_as_a_whole(pool, sizes[i]);
+		assert_int_equal(zs_destroy_pool(pool), 0);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_accepted_limit_holds_an_object),
 		cmocka_unit_test(test_room_at_the_limit_is_used),
+		cmocka_unit_test(
+			test_fuller_zspage_is_emptied_for_want_of_memory),
 	};
 
 	if (argc > 1)
