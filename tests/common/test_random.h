@@ -5,9 +5,11 @@
 #ifndef UZS_TEST_RANDOM_H
 #define UZS_TEST_RANDOM_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* ---- random numbers ------------------------------------------------------ */
 
@@ -64,16 +66,19 @@ static inline unsigned char pattern_byte(uint64_t key, size_t pos)
 	return (unsigned char)(pattern_word(key, pos / 8) >> pos % 8 * 8);
 }
 
+/* Whole words where there are, for time: also of builds that optimize nothing. */
 static inline void pattern_fill(void *mem, size_t len, uint64_t key)
 {
 	unsigned char *bytes = mem;
-	uint64_t word = 0;
+	size_t i = 0;
 
-	for (size_t i = 0; i < len; i++, word >>= 8) {
-		if (i % 8 == 0)
-			word = pattern_word(key, i / 8);
-		bytes[i] = (unsigned char)word;
+	for (; len - i >= 8; i += 8) {
+		uint64_t word = htole64(pattern_word(key, i / 8));
+
+		memcpy(bytes + i, &word, 8);
 	}
+	for (; i < len; i++)
+		bytes[i] = pattern_byte(key, i);
 }
 
 /* Where `mem`, which should hold the pattern from position `start` on, first
@@ -82,13 +87,21 @@ static inline size_t pattern_differs(const void *mem, size_t start, size_t len,
 				     uint64_t key)
 {
 	const unsigned char *bytes = mem;
-	uint64_t word = pattern_word(key, start / 8) >> start % 8 * 8;
+	size_t i = 0;
 
-	for (size_t i = 0; i < len; i++, word >>= 8) {
-		if ((start + i) % 8 == 0)
-			word = pattern_word(key, (start + i) / 8);
-		if (bytes[i] != (unsigned char)word)
+	while (i < len) {
+		if ((start + i) % 8 == 0 && len - i >= 8) {
+			uint64_t word =
+				htole64(pattern_word(key, (start + i) / 8));
+
+			if (memcmp(bytes + i, &word, 8) == 0) {
+				i += 8;
+				continue;
+			}
+		}
+		if (bytes[i] != pattern_byte(key, start + i))
 			return i;
+		i++;
 	}
 	return len;
 }

@@ -55,7 +55,7 @@ static void assert_empty(struct zs_pool *pool)
 /* It stores, reads, compacts and frees. */
 static void assert_works(struct zs_pool *pool)
 {
-	static const size_t sizes[] = { 1, 48, 900, 4096, 30000, 200000 };
+	static const size_t sizes[] = { 1, 48, 900, 4096, 30000, 66000 };
 	enum { NR = 36 };
 	zs_ref refs[NR] = { ZS_REF_INIT };
 	unsigned long handles[NR];
