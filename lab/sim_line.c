@@ -137,6 +137,33 @@ void sim_lines_clear(void)
 	m.bus_free = 0;
 }
 
+void sim_lines_settle(void)
+{
+	size_t n = m.bytes >> SIM_LINE_SHIFT;
+
+	for (size_t i = 0; i < n; i++) {
+		struct line *line = &m.lines[i];
+
+		/* Do not write to those that nobody ever touched: they would
+		 * take memory. */
+		if (!(line->moves_at | line->leaves_at | line->ready_at |
+		      line->free_at))
+			continue;
+		line->moves_at = line->leaves_at = 0;
+		line->ready_at = line->free_at = 0;
+	}
+	for (unsigned int i = 0; i < m.cpus; i++) {
+		struct cpu *c = &m.cpu[i];
+
+		memset(c->miss, 0, sizeof(c->miss));
+		memset(c->store, 0, sizeof(c->store));
+		memset(c->walk, 0, sizeof(c->walk));
+		c->stored_at = 0;
+		c->stat = (struct sim_line_stat){ 0 };
+	}
+	m.bus_free = 0;
+}
+
 void sim_lines_destroy(void)
 {
 	munmap(m.lines, m.table_bytes);

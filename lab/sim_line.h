@@ -38,6 +38,9 @@ bool sim_lines_init(const struct sim_costs *costs, unsigned int cpus,
 		    const void *base, size_t bytes);
 /* Empties all caches and sets the figures to 0. */
 void sim_lines_clear(void);
+/* Time begins at 0 again: nothing is under way any more. What is in which cache
+ * stays. Sets the figures to 0. */
+void sim_lines_settle(void);
 void sim_lines_destroy(void);
 /* Is the address in the machine's memory? Other addresses are a CPU's own (its
  * stack), and always in its cache. */

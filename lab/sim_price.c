@@ -195,6 +195,24 @@ void sim_plain(const volatile void *addr, bool write)
 			 : sim_load(t->fiber->cpu, addr, t->clock);
 }
 
+void sim_bulk(const volatile void *addr, size_t size, bool write)
+{
+	uintptr_t line = (uintptr_t)addr >> SIM_LINE_SHIFT;
+	uintptr_t last = ((uintptr_t)addr + size - 1) >> SIM_LINE_SHIFT;
+	struct sim_task *t;
+
+	if (!uzs_lab_current || !size || !sim_is_memory(addr))
+		return;
+	t = sim_task_of(uzs_lab_current);
+	for (; line <= last; line++) {
+		const void *at = (const void *)max((uintptr_t)addr,
+						   line << SIM_LINE_SHIFT);
+
+		t->clock = write ? sim_store(t->fiber->cpu, at, t->clock)
+				 : sim_load(t->fiber->cpu, at, t->clock);
+	}
+}
+
 void sim_plain_prefetch(const volatile void *addr, int alone)
 {
 	struct sim_task *t;

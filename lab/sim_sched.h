@@ -58,6 +58,9 @@ bool sim_run(const struct sim_costs *costs, unsigned int cpus, u64 work_ps,
 
 /* A plain access was made. */
 void sim_plain(const volatile void *addr, bool write);
+/* Bytes were read or written in one go: each of their lines. What the copy itself
+ * takes is not in it. Also for the fibers, which look at what they have read. */
+void sim_bulk(const volatile void *addr, size_t size, bool write);
 /* A prefetch; `alone`: for writing. sim_force.h declares it, too. */
 void sim_plain_prefetch(const volatile void *addr, int alone);
 /* An object has been freed. */

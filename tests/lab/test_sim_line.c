@@ -269,6 +269,23 @@ static void test_atomic_takes_longer(void **state)
 	open_with(SIM_line_retry, 0);
 }
 
+/* Another run: what is where stays, and the old times are no more. */
+static void test_settled_line_stays(void **state)
+{
+	atomic(0, line(1), 900000);
+	sim_store(0, line(2), 950000000);
+	atomic(1, line(3), 900000);
+	sim_set_free_at(line(1), 990000000);
+	sim_lines_settle();
+	assert_int_equal(sim_line_stat(0)->misses, 0);
+	assert_int_equal(sim_free_at(line(1)), 0);
+	/* no store is under way, and no line on its way */
+	assert_int_equal(atomic(0, line(1), 0), 1);
+	assert_int_equal(load(0, line(2), 0), 0);
+	assert_int_equal(atomic(0, line(3), 10), 1001);
+	assert_int_equal(sim_line_stat(0)->moves, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, clear_machine)
 
 int main(void)
@@ -291,6 +308,7 @@ int main(void)
 		TEST(test_cache_is_bounded),
 		TEST(test_what_is_used_stays),
 		TEST(test_same_run_costs_the_same),
+		TEST(test_settled_line_stays),
 	};
 
 	return cmocka_run_group_tests(tests, open_machine, close_machine);

@@ -19,11 +19,11 @@ const char program_name[] = "test_sim_sched";
 #define US 1000000ull /* picoseconds */
 
 static struct sim_costs costs;
+static char memory[1 << 16] __attribute__((aligned(4096)));
 static u64 gone_at, waited_from;
 
 static int open_machine(void **state)
 {
-	static char memory[1 << 16] __attribute__((aligned(4096)));
 	const struct uzs_lab_options options = {
 		.arena_bytes = (size_t)8 << 20,
 		.stack_bytes = (size_t)128 << 10,
@@ -83,10 +83,47 @@ static void test_grace_period_ends_with_last_reader(void **state)
 	assert_int_equal(run.end_ps, 220 * US);
 }
 
+static void copy_some(void *arg)
+{
+	sim_bulk(memory + 100, 0, false);
+	sim_bulk(memory + 100, 400, false); /* lines 1 to 7 */
+	sim_bulk(memory + 127, 2, true); /* lines 1 and 2 */
+}
+
+static void write_one(void *arg)
+{
+	sim_spend(5 * US);
+	sim_bulk(memory + 128, 1, true);
+	sim_bulk(&costs, sizeof(costs), true); /* not of the machine */
+}
+
+/* All lines of what is copied come, each once; who writes to one takes it from the
+ * CPU that had it. */
+static void test_bulk_has_lines(void **state)
+{
+	struct sim_run run;
+
+	sim_lines_clear();
+	uzs_lab_reset();
+	uzs_lab_spawn("copy", 0, copy_some, NULL);
+	assert_true(sim_run(&costs, 4, 0, &run));
+	assert_int_equal(run.line.misses, 7);
+	assert_int_equal(run.line.moves, 0);
+
+	sim_lines_clear();
+	uzs_lab_reset();
+	uzs_lab_spawn("copy", 0, copy_some, NULL);
+	uzs_lab_spawn("write", 1, write_one, NULL);
+	assert_true(sim_run(&costs, 4, 0, &run));
+	assert_int_equal(run.line.misses, 7);
+	assert_int_equal(run.line.moves, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_grace_period_ends_with_last_reader),
+		cmocka_unit_test(test_bulk_has_lines),
 	};
 
 	return cmocka_run_group_tests(tests, open_machine, NULL);
