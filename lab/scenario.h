@@ -10,16 +10,11 @@
 
 #include "body/lab.h"
 #include "compat/workqueue.h"
-#include "tools/variants.h"
+#include "scopes.h"
 #include "uzsmalloc.h"
 
 #define LAB_MAX_CPUS 3
 #define LAB_SLOTS 32
-
-/* Stands beside the lock scopes: the user profile, which has none. */
-#define LAB_SCOPE_USER ((enum zs_lock_scope)(VARIANT_NR_SCOPES + 1))
-#define LAB_NR_SCOPES (VARIANT_NR_SCOPES + 1)
-#define LAB_SCOPES_TEXT VARIANT_SCOPES_TEXT "user, "
 
 /* An object that the scenario knows of. */
 struct lab_object {

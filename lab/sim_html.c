@@ -20,7 +20,7 @@
 static const char head[] =
 	"<!DOCTYPE html>\n"
 	"<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-	"<title>uzsmalloc: freeing on simulated CPUs</title>\n"
+	"<title>uzsmalloc on simulated CPUs</title>\n"
 	"<style>\n"
 	"body{font:14px/1.45 sans-serif;color:#222;background:#fff;"
 	"max-width:1200px;margin:1.5em auto;padding:0 1em}\n"
@@ -64,22 +64,28 @@ static void put_results(const struct sim_table *t, FILE *out)
 	fputs("<h2>Results</h2>\n<table id=\"results\"><thead><tr>"
 	      "<th>CPUs</th><th>processes</th><th class=\"t\">scope</th>"
 	      "<th class=\"t\">deferral</th><th>calls, ms</th><th>ratio</th>"
-	      "<th>freed, ms</th><th>memory&nbsp;%</th><th>lines&nbsp;%</th>"
+	      "<th>freed, ms</th><th>calls/µs</th><th>scaling</th>"
+	      "<th>memory&nbsp;%</th><th>lines&nbsp;%</th>"
 	      "<th>locks&nbsp;%</th><th>at once&nbsp;%</th></tr></thead>"
 	      "<tbody>\n",
 	      out);
 	for (unsigned int i = 0; i < t->nr; i++) {
 		const struct sim_cell *c = &t->cells[i];
 		const struct sim_outcome *o = &t->outcomes[i];
+		double scaling = sim_scaling(t, i);
+		char scales[16] = "";
 
+		if (scaling >= 0)
+			snprintf(scales, sizeof(scales), "%.3f", scaling);
 		fprintf(out,
 			"<tr><td>%u</td><td>%u</td><td class=\"t\">%s</td>"
 			"<td class=\"t\">%s</td><td>%.3f</td><td>%.2f</td>"
-			"<td>%.3f</td><td>%.1f</td><td>%.1f</td><td>%.1f</td>"
-			"<td>%.1f</td></tr>\n",
-			c->cpus, c->callers, variant_scope_name(c->scope),
+			"<td>%.3f</td><td>%.2f</td><td>%s</td><td>%.1f</td>"
+			"<td>%.1f</td><td>%.1f</td><td>%.1f</td></tr>\n",
+			c->cpus, c->callers, sim_scope_name(c->scope),
 			variant_defer_name(c->defer), sim_ms(o->call_ps),
 			sim_ratio(t, i), sim_ms(o->back_ps),
+			sim_calls_per_us(t, i), scales,
 			100 * sim_share(t, i, o->run.line.memory_ps),
 			100 * sim_share(t, i, o->run.line.moves_ps),
 			100 * sim_share(t, i, o->run.time.lock_ps),
@@ -133,7 +139,7 @@ static void put_timeline(const struct sim_timeline *line, FILE *out)
 		last = max(last, line->spans[i].end_ps);
 	}
 	fprintf(out, "{\"name\":\"%s, %s\",\"cpus\":%u,\"locks\":[",
-		variant_scope_name(line->cell->scope),
+		sim_scope_name(line->cell->scope),
 		variant_defer_name(line->cell->defer), line->cell->cpus);
 	for (unsigned int i = 0; i < SIM_MAX_LOCKS && line->lock[i][0]; i++)
 		fprintf(out, "%s\"%s\"", i ? "," : "", line->lock[i]);
@@ -305,17 +311,23 @@ static void put_seeded(const struct sim_files *files, FILE *out)
 void sim_print_html(const struct sim_table *t, const struct sim_files *seeded,
 		    FILE *out)
 {
+	static const char *const what[] = { [SIM_RELEASE] = "frees",
+					    [SIM_FREE] = "frees",
+					    [SIM_READ] = "reads",
+					    [SIM_REPLACE] = "replaces" };
+
 	fputs(head, out);
-	fprintf(out, "<h1>Freeing on simulated CPUs: %s</h1>\n<p>",
+	fprintf(out, "<h1>On simulated CPUs: %s</h1>\n<p>",
 		sim_work_names[t->cells[0].work]);
 	put_text(t->costs->platform, out);
 	fprintf(out,
-		". Each process frees its %u objects (sizes: %s) of one pool, "
-		"all at once. The library's own code ran on virtual CPUs in "
+		". Each process %s its %u objects (sizes: %s) of one pool, "
+		"all at once. Scaling is calls in a microsecond over those of "
+		"one CPU, divided by the CPUs: 1 is perfect. The library's own code ran on virtual CPUs in "
 		"virtual time; what is not modelled is in "
 		"docs/lab-simulation.md.</p>\n"
 		"<h2>By CPUs</h2>\n<div id=\"curves\">\n",
-		t->cells[0].objects, t->sizes_name);
+		what[t->cells[0].work], t->cells[0].objects, t->sizes_name);
 	sim_print_svg(t, out);
 	fputs("</div>\n<h2>Who has which lock</h2>\n<div id=\"timeline\">"
 	      "<p>From the middle of the run on. High: has the lock; low and "

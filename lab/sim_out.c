@@ -15,7 +15,8 @@
 #include "tools/json.h"
 #include "tools/variants.h"
 
-const char *const sim_work_names[] = { "release", "free", "hot", NULL };
+const char *const sim_work_names[] = { "release", "free", "read",
+				       "replace", "hot",  NULL };
 
 double sim_ratio(const struct sim_table *t, unsigned int i)
 {
@@ -29,6 +30,26 @@ double sim_share(const struct sim_table *t, unsigned int i, u64 ps)
 	double all = (double)t->outcomes[i].back_ps * t->cells[i].cpus;
 
 	return (double)ps / all;
+}
+
+double sim_calls_per_us(const struct sim_table *t, unsigned int i)
+{
+	return (double)t->outcomes[i].ops /
+	       ((double)t->outcomes[i].call_ps / 1e6);
+}
+
+double sim_scaling(const struct sim_table *t, unsigned int i)
+{
+	const struct sim_cell *c = &t->cells[i];
+
+	for (unsigned int one = i % t->variants; one < t->nr;
+	     one += t->variants) {
+		if (t->cells[one].cpus != 1 || t->cells[one].callers != 1)
+			continue;
+		return sim_calls_per_us(t, i) / sim_calls_per_us(t, one) /
+		       min(c->cpus, c->callers);
+	}
+	return -1;
 }
 
 /* Prints the locks whose wait took more than a hundredth of the time. */
@@ -51,24 +72,32 @@ void sim_print_table(const struct sim_table *t, FILE *out)
 		"calls: until the last caller has made its last call; freed: "
 		"until all is free;\n"
 		"ratio: calls of the first line over this one's. Shares are "
-		"of the time of all CPUs.\n\n"
-		"%-9s %4s %4s %-9s %-6s %10s %6s %10s %7s %7s %7s %8s  %s\n",
+		"of the time of all CPUs.\n"
+		"scaling: calls/us over those of one CPU, divided by the CPUs: "
+		"1 is perfect; -: one CPU\nwas not simulated\n\n"
+		"%-9s %4s %4s %-9s %-6s %10s %6s %10s %9s %7s %7s %7s %7s %8s  "
+		"%s\n",
 		t->costs->name, t->costs->platform, "work", "cpus", "proc",
-		"scope", "defer", "calls ms", "ratio", "freed ms", "memory%",
-		"lines%", "locks%", "at once%", "waits for");
+		"scope", "defer", "calls ms", "ratio", "freed ms", "calls/us",
+		"scaling", "memory%", "lines%", "locks%", "at once%",
+		"waits for");
 	for (unsigned int i = 0; i < t->nr; i++) {
 		const struct sim_cell *c = &t->cells[i];
 		const struct sim_outcome *o = &t->outcomes[i];
+		double scaling = sim_scaling(t, i);
+		char scales[16] = "-";
 
 		if (i && i % t->variants == 0)
 			putc('\n', out);
+		if (scaling >= 0)
+			snprintf(scales, sizeof(scales), "%.3f", scaling);
 		fprintf(out,
-			"%-9s %4u %4u %-9s %-6s %10.3f %6.2f %10.3f %7.1f "
-			"%7.1f %7.1f %8.1f ",
+			"%-9s %4u %4u %-9s %-6s %10.3f %6.2f %10.3f %9.2f %7s "
+			"%7.1f %7.1f %7.1f %8.1f ",
 			sim_work_names[c->work], c->cpus, c->callers,
-			variant_scope_name(c->scope),
-			variant_defer_name(c->defer), sim_ms(o->call_ps),
-			sim_ratio(t, i), sim_ms(o->back_ps),
+			sim_scope_name(c->scope), variant_defer_name(c->defer),
+			sim_ms(o->call_ps), sim_ratio(t, i), sim_ms(o->back_ps),
+			sim_calls_per_us(t, i), scales,
 			100 * sim_share(t, i, o->run.line.memory_ps),
 			100 * sim_share(t, i, o->run.line.moves_ps),
 			100 * sim_share(t, i, o->run.time.lock_ps),
@@ -84,7 +113,7 @@ void sim_print_csv(const struct sim_table *t, FILE *out)
 	fputs("costs,work,sizes,cpus,processes,objects,order,seed,scope,defer,"
 	      "call_ns,back_ns,ratio,work_ns,memory_ns,lines_ns,atomic_ns,"
 	      "lock_wait_ns,cpu_wait_ns,os_ns,misses,line_moves,steps,queued,"
-	      "sync_busy,sync_full\n",
+	      "sync_busy,sync_full,rounds,calls_per_us,scaling\n",
 	      out);
 	for (unsigned int i = 0; i < t->nr; i++) {
 		const struct sim_cell *c = &t->cells[i];
@@ -95,8 +124,7 @@ void sim_print_csv(const struct sim_table *t, FILE *out)
 			sim_work_names[c->work], t->sizes_name, c->cpus,
 			c->callers, c->objects,
 			c->random_order ? "random" : "fill",
-			(unsigned long long)c->seed,
-			variant_scope_name(c->scope),
+			(unsigned long long)c->seed, sim_scope_name(c->scope),
 			variant_defer_name(c->defer));
 		fprintf(out, ",%.3f,%.3f,%.4f", (double)o->call_ps / 1000,
 			(double)o->back_ps / 1000, sim_ratio(t, i));
@@ -108,13 +136,17 @@ void sim_print_csv(const struct sim_table *t, FILE *out)
 			(double)r->time.lock_ps / 1000,
 			(double)r->time.queue_ps / 1000,
 			(double)r->time.os_ps / 1000);
-		fprintf(out, ",%llu,%llu,%llu,%llu,%llu,%llu\n",
+		fprintf(out, ",%llu,%llu,%llu,%llu,%llu,%llu",
 			(unsigned long long)r->line.misses,
 			(unsigned long long)r->line.moves,
 			(unsigned long long)r->steps,
 			(unsigned long long)o->queued,
 			(unsigned long long)o->sync_busy,
 			(unsigned long long)o->sync_full);
+		fprintf(out, ",%u,%.4f,", c->rounds, sim_calls_per_us(t, i));
+		if (sim_scaling(t, i) >= 0)
+			fprintf(out, "%.4f", sim_scaling(t, i));
+		putc('\n', out);
 	}
 }
 
@@ -141,11 +173,15 @@ static void json_cell(struct uzs_json *json, const struct sim_table *t,
 	uzs_json_uint(json, "cpus", c->cpus);
 	uzs_json_uint(json, "processes", c->callers);
 	uzs_json_uint(json, "objects", c->objects);
-	uzs_json_string(json, "scope", variant_scope_name(c->scope));
+	uzs_json_string(json, "scope", sim_scope_name(c->scope));
 	uzs_json_string(json, "defer", variant_defer_name(c->defer));
 	uzs_json_real(json, "call_ms", sim_ms(o->call_ps));
 	uzs_json_real(json, "back_ms", sim_ms(o->back_ps));
 	uzs_json_real(json, "ratio", sim_ratio(t, i));
+	uzs_json_uint(json, "rounds", c->rounds);
+	uzs_json_real(json, "calls_per_us", sim_calls_per_us(t, i));
+	if (sim_scaling(t, i) >= 0)
+		uzs_json_real(json, "scaling", sim_scaling(t, i));
 	uzs_json_real(json, "memory_ms", sim_ms(r->line.memory_ps));
 	uzs_json_real(json, "lines_ms", sim_ms(r->line.moves_ps));
 	uzs_json_real(json, "lock_wait_ms", sim_ms(r->time.lock_ps));

@@ -40,6 +40,11 @@ static inline double sim_ms(u64 ps)
 }
 /* Time of the group's first cell divided by this one's. 1 for the first. */
 double sim_ratio(const struct sim_table *t, unsigned int i);
+/* Calls of all callers in a microsecond. */
+double sim_calls_per_us(const struct sim_table *t, unsigned int i);
+/* The same over that of one caller on one CPU, for each that can run at once: 1 is
+ * perfect. Negative if the table has no such cell. */
+double sim_scaling(const struct sim_table *t, unsigned int i);
 /* A wait of `ps` CPU time as a share of all callers' time. */
 double sim_share(const struct sim_table *t, unsigned int i, u64 ps);
 

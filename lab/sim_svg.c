@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* sim_svg.c - draws a simulated table: time by CPUs, time won against the first
- * variant by CPUs, and waiting by CPUs. Owns no state.
+ * variant by CPUs, waiting by CPUs, and scaling by CPUs. Owns no state.
  */
 #include "sim_out.h"
 
@@ -11,26 +11,28 @@
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 
-#define WIDTH 1180
+#define WIDTH 1180 /* of three charts */
+#define WIDTH_OF_ALL 1570
 #define HEIGHT 470
 #define PLOT_W 290.0
 #define PLOT_H 300.0
 #define PLOT_Y 70.0
 
-/* The three charts. */
-enum chart { CHART_TIME, CHART_RATIO, CHART_WAIT, NR_CHARTS };
+/* The last is there only where one CPU was simulated, too. */
+enum chart { CHART_TIME, CHART_RATIO, CHART_WAIT, CHART_SCALING, NR_CHARTS };
 
 static const struct {
 	const char *title, *unit;
 	double x;
 	bool log;
 } charts[NR_CHARTS] = {
-	[CHART_TIME] = { "Until the last call returns", "ns for each object",
-			 70, true },
+	[CHART_TIME] = { "Until the last call returns", "ns for each call", 70,
+			 true },
 	[CHART_RATIO] = { "How often as fast as the first", "times", 460,
 			  false },
 	[CHART_WAIT] = { "Waiting for locks and their lines",
 			 "% of the CPUs' time", 850, false },
+	[CHART_SCALING] = { "Scaling", "of perfect, which is 1", 1240, false },
 };
 
 static const char *colour(enum zs_lock_scope scope)
@@ -56,9 +58,12 @@ static double value_of(const struct sim_table *t, enum chart chart,
 
 	switch (chart) {
 	case CHART_TIME:
-		return (double)o->call_ps / 1000 / t->cells[i].objects;
+		return (double)o->call_ps / 1000 / t->cells[i].objects /
+		       t->cells[i].rounds;
 	case CHART_RATIO:
 		return sim_ratio(t, i);
+	case CHART_SCALING:
+		return sim_scaling(t, i);
 	default:
 		return 100 *
 		       sim_share(t, i,
@@ -204,9 +209,8 @@ static void draw_series(const struct sim_table *t, const struct axes *a,
 			"<title>%s %s, %u: %.4g</title></circle>\n",
 			plot_x(a, x_of(t, i)),
 			plot_y(a, value_of(t, a->chart, i)),
-			variant_scope_name(c->scope),
-			variant_defer_name(c->defer), x_of(t, i),
-			value_of(t, a->chart, i));
+			sim_scope_name(c->scope), variant_defer_name(c->defer),
+			x_of(t, i), value_of(t, a->chart, i));
 	fputs("</g>\n", out);
 }
 
@@ -222,8 +226,7 @@ static void draw_legend(const struct sim_table *t, FILE *out)
 			"stroke-width=\"2\" stroke-dasharray=\"%s\"/>"
 			"<text x=\"%.0f\" y=\"%.0f\">%s, %s</text>\n",
 			x, y - 4, colour(c->scope), dashes(c->defer), x + 42, y,
-			variant_scope_name(c->scope),
-			variant_defer_name(c->defer));
+			sim_scope_name(c->scope), variant_defer_name(c->defer));
 		x += 200;
 		if (v % 5 == 4) {
 			x = 70;
@@ -234,15 +237,19 @@ static void draw_legend(const struct sim_table *t, FILE *out)
 
 void sim_print_svg(const struct sim_table *t, FILE *out)
 {
+	bool scales = sim_scaling(t, 0) >= 0;
+	int width = scales ? WIDTH_OF_ALL : WIDTH;
+
 	fprintf(out,
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" "
 		"viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" "
 		"font-size=\"12\" fill=\"#222\">\n"
-		"<title>%s, %s: freeing by CPUs, simulated</title>\n"
+		"<title>%s, %s by CPUs, simulated</title>\n"
 		"<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n",
-		WIDTH, HEIGHT, t->costs->name, sim_work_names[t->cells[0].work],
-		WIDTH, HEIGHT);
-	for (int chart = 0; chart < NR_CHARTS; chart++) {
+		width, HEIGHT, t->costs->name, sim_work_names[t->cells[0].work],
+		width, HEIGHT);
+	for (int chart = 0; chart < (scales ? NR_CHARTS : CHART_SCALING);
+	     chart++) {
 		struct axes a = axes_of(t, (enum chart)chart);
 
 		fprintf(out, "<g class=\"chart\">\n");

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* sim_work.c - sets up the pool of a cell, runs its callers in virtual time and
- * reports the result; see sim_work.h. Owns the pool and the handles.
+ * reports the result; see sim_work.h. Owns the pool.
  *
  * Guarantees:
- *  C1 there is a result only if all handles are freed in the end, and the pool
- *     counts no objects.
+ *  C1 there is a result only if all objects are freed in the end, and the pool
+ *     counts none; work that keeps its objects has all of them before that.
  */
 #include "tools/uzs.h"
 
-#include "sim_work.h"
+#include "sim_objects.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -18,7 +18,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bench/harness.h"
 #include "compat/os.h"
 
 #define HOT_OBJECTS 400u
@@ -30,17 +29,15 @@ static struct {
 	const struct sim_cell *cell;
 	struct sim_result *result;
 	struct zs_pool *pool;
-	unsigned long *handles; /* [caller * objects + i] */
-	u32 *bytes; /* the same */
 	unsigned long *counter; /* each caller's own counter, in the arena */
 	char *scrap; /* the callers' own memory, in the arena */
 	u64 done[SIM_MAX_CALLERS];
-	u64 freed; /* calls so far */
+	u64 made; /* calls so far */
+	struct zs_pool_info before; /* the calls that are measured */
 } w;
 
-/* Runs in the child: there will be no result. */
-__attribute__((format(printf, 1, 2), noreturn)) static void
-give_up(const char *format, ...)
+/* Runs in the child. */
+void sim_give_up(const char *format, ...)
 {
 	va_list args;
 
@@ -50,77 +47,12 @@ give_up(const char *format, ...)
 	_exit(0);
 }
 
-/* ---- the objects ------------------------------------------------------------------ */
-
-static void draw_sizes(void)
-{
-	const struct sim_cell *c = w.cell;
-	size_t n = (size_t)c->callers * c->objects;
-	u64 rng = c->seed;
-
-	w.handles = calloc(n, sizeof(*w.handles));
-	w.bytes = malloc(n * sizeof(*w.bytes));
-	if (!w.handles || !w.bytes)
-		give_up("no memory for %zu handles", n);
-	for (size_t i = 0; i < n; i++)
-		w.bytes[i] = c->sizes[random_below(&rng, c->nr_sizes)];
-}
-
-/* Gives each caller the next smaller class. */
-static void set_own_classes(void)
-{
-	const struct sim_cell *c = w.cell;
-	struct zs_class_info info = ZS_CLASS_INFO_INIT;
-	u32 bytes = c->sizes[0];
-	unsigned int index, last;
-
-	index = zs_lookup_class_index(w.pool, bytes + sizeof(unsigned long));
-	zs_class_info(w.pool, index, &info);
-	for (unsigned int t = 0; t < c->callers; t++) {
-		for (unsigned int i = 0; i < c->objects; i++)
-			w.bytes[(size_t)t * c->objects + i] = bytes;
-		last = info.index;
-		while (index && info.index == last)
-			zs_class_info(w.pool, --index, &info);
-		if (info.index == last && t + 1 < c->callers)
-			give_up("objects of %u bytes: too few smaller classes "
-				"for %u callers",
-				c->sizes[0], c->callers);
-		bytes = info.size - (u32)sizeof(unsigned long);
-	}
-}
-
-static void shuffle(void)
-{
-	const struct sim_cell *c = w.cell;
-	u64 rng = c->seed + 1;
-
-	for (unsigned int t = 0; t < c->callers; t++) {
-		unsigned long *h = w.handles + (size_t)t * c->objects;
-
-		for (u32 i = c->objects; i > 1; i--) {
-			u32 j = random_below(&rng, i);
-			unsigned long swap = h[i - 1];
-
-			h[i - 1] = h[j];
-			h[j] = swap;
-		}
-	}
-}
-
 /* ---- what the fibers do ------------------------------------------------------------- */
 
 static void fill_one(unsigned int t)
 {
-	size_t begin = (size_t)t * w.cell->objects;
-
-	for (size_t i = begin; i < begin + w.cell->objects; i++) {
-		w.handles[i] =
-			zs_malloc(w.pool, w.bytes[i], GFP_KERNEL, NUMA_NO_NODE);
-		if (zs_is_err(w.handles[i]))
-			give_up("zs_malloc of %u bytes: %s", w.bytes[i],
-				strerror(-zs_err(w.handles[i])));
-	}
+	for (unsigned int i = 0; i < w.cell->objects; i++)
+		sim_object_make(t, i);
 }
 
 static void fill(void *arg)
@@ -163,25 +95,48 @@ static void after_call(void)
 		sim_shared_count(w.counter);
 }
 
-static void release(void *arg)
+static void call(unsigned int t, unsigned int i)
+{
+	switch (w.cell->work) {
+	case SIM_READ:
+		sim_object_read(t, i);
+		break;
+	case SIM_REPLACE:
+		sim_object_replace(t, i);
+		break;
+	case SIM_RELEASE:
+		around_call(t, (size_t)t * w.cell->objects + i);
+		sim_object_free(t, i);
+		after_call();
+		break;
+	default:
+		sim_object_free(t, i);
+	}
+}
+
+static void make_calls(void *arg)
 {
 	unsigned int t = (unsigned int)(uintptr_t)arg;
 	const struct sim_cell *c = w.cell;
-	size_t begin = (size_t)t * c->objects;
 
-	for (size_t i = begin; i < begin + c->objects; i++) {
-		if (c->work == SIM_RELEASE)
-			around_call(t, i);
-		if (c->defer == ZS_DEFER_NONE)
-			zs_free(w.pool, w.handles[i]);
-		else
-			zs_free_deferred(w.pool, w.handles[i]);
-		if (c->work == SIM_RELEASE)
-			after_call();
-		if (++w.freed == w.result->ops / 2 && c->record)
-			sim_record(w.result->spans, SIM_MAX_SPANS);
-	}
+	for (unsigned int round = 0; round < c->rounds; round++)
+		for (unsigned int i = 0; i < c->objects; i++) {
+			call(t, i);
+			if (++w.made == w.result->ops / 2 && c->record)
+				sim_record(w.result->spans, SIM_MAX_SPANS);
+		}
 	w.done[t] = sim_now();
+}
+
+/* Not measured: afterwards all that a CPU's cache can hold of it is there, and CPUs
+ * keep what the work has left them. */
+static void warm_up(void *arg)
+{
+	unsigned int t = (unsigned int)(uintptr_t)arg;
+
+	for (unsigned int round = 0; round < w.cell->warm_up; round++)
+		for (unsigned int i = 0; i < w.cell->objects; i++)
+			call(t, i);
 }
 
 static void flush(void *arg)
@@ -201,7 +156,7 @@ static void run_hot(void *arg)
 		fill_one(0);
 		begin = sim_now();
 		for (unsigned int i = 0; i < w.cell->objects; i++)
-			zs_free(w.pool, w.handles[i]);
+			sim_object_free(0, i);
 	}
 	w.result->call_ps = sim_now() - begin;
 }
@@ -215,33 +170,41 @@ static void run_all(const char *name, void (*fn)(void *arg),
 	for (unsigned int t = 0; t < w.cell->callers; t++)
 		if (!uzs_lab_spawn(name, t % w.cell->cpus, fn,
 				   (void *)(uintptr_t)t))
-			give_up("no memory for %u fibers", w.cell->callers);
-	if (fn == release) {
+			sim_give_up("no memory for %u fibers", w.cell->callers);
+	if (fn == make_calls) {
 		struct uzs_lab_fiber *last =
 			uzs_lab_spawn("flush", 0, flush, NULL);
 
 		if (!last)
-			give_up("no memory for a fiber");
+			sim_give_up("no memory for a fiber");
 		last->last = true;
 	}
 	if (!sim_run(w.costs, w.cell->cpus, w.cell->work_ps, run))
-		give_up("%s: %s", uzs_lab_finding_name(uzs_lab_finding()),
-			uzs_lab_finding_text());
+		sim_give_up("%s: %s", uzs_lab_finding_name(uzs_lab_finding()),
+			    uzs_lab_finding_text());
 }
 
 /* Address space for all objects, and more, because zspages of many classes are
- * partly filled. */
+ * partly filled; and in the user profile, sections of many lengths of runs. */
 static size_t arena_bytes(void)
 {
 	const struct sim_cell *c = w.cell;
-	double mean = 0;
+	double mean = 0, n = (double)c->callers * c->objects;
+	size_t more = (size_t)128 << 20;
 
+	/* A queue may hold all that was replaced. */
+	if (c->work == SIM_REPLACE && c->defer != ZS_DEFER_NONE)
+		n *= c->warm_up + c->rounds + 1;
 	for (u32 i = 0; i < c->nr_sizes; i++)
 		mean += c->sizes[i];
 	mean = mean / c->nr_sizes + 64;
-	return ((size_t)(mean * 1.1 * c->callers * c->objects) +
-		((size_t)128 << 20)) &
-	       ~(((size_t)4 << 20) - 1);
+	if (c->scope == LAB_SCOPE_USER || !sim_work_frees(c->work))
+		more += ((size_t)128 << 20) + sim_objects_bytes(c);
+	/* What CPUs keep of all classes, to the last object; or a section for
+	 * each, if all want one at once. */
+	if (c->work == SIM_REPLACE)
+		more += (size_t)c->cpus * 8 << 20;
+	return ((size_t)(mean * 1.1 * n) + more) & ~(((size_t)4 << 20) - 1);
 }
 
 static void open_machine(void)
@@ -255,18 +218,18 @@ static void open_machine(void)
 	char *mem;
 
 	if (!uzs_lab_init(&options))
-		give_up("no memory for an arena of %zu MiB",
-			options.arena_bytes >> 20);
+		sim_give_up("no memory for an arena of %zu MiB",
+			    options.arena_bytes >> 20);
 	/* Memory of the callers, beside the pool in the same arena. */
 	mem = uzs_os_map((size_t)16 << 20, align);
 	w.counter = uzs_os_map(4096, 4096);
 	if (!mem || !w.counter)
-		give_up("the arena is too small");
+		sim_give_up("the arena is too small");
 	w.scrap = mem;
 	if (!sim_lines_init(w.costs, w.cell->cpus, mem - align,
 			    options.arena_bytes))
-		give_up("no memory for the lines of %zu MiB",
-			options.arena_bytes >> 20);
+		sim_give_up("no memory for the lines of %zu MiB",
+			    options.arena_bytes >> 20);
 }
 
 size_t sim_reserve_bytes; /* see sim_force.h */
@@ -275,56 +238,85 @@ static void open_pool(void)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
 
-	o.lock_scope = w.cell->scope;
+	if (w.cell->scope == LAB_SCOPE_USER)
+		o.profile = ZS_PROFILE_USER;
+	else
+		o.lock_scope = w.cell->scope;
 	o.defer = w.cell->defer;
 	o.retained_bytes = SIZE_MAX;
 	sim_reserve_bytes = (size_t)w.cell->reserve_kib << 10;
 	w.pool = zs_create_pool_with("sim", &o);
 	if (!w.pool)
-		give_up("cannot create a pool: %s", strerror(errno));
+		sim_give_up("cannot create a pool: %s", strerror(errno));
+}
+
+static unsigned long live_objects(struct zs_pool_info *info)
+{
+	if (zs_pool_info(w.pool, info))
+		sim_give_up("the pool tells nothing");
+	return info->objs_inuse;
 }
 
 static void check_outcome(void)
 {
 	struct zs_pool_info info = ZS_POOL_INFO_INIT;
+	const struct sim_cell *c = w.cell;
 	struct sim_result *r = w.result;
+	unsigned long live = live_objects(&info), want = 0;
 
-	if (zs_pool_info(w.pool, &info))
-		give_up("the pool tells nothing");
-	r->queued = info.deferred_queued;
-	r->sync_busy = info.deferred_sync_busy;
-	r->sync_full = info.deferred_sync_full;
-	if (info.objs_inuse)
-		give_up("%lu objects are live at the end", info.objs_inuse);
-	if (w.cell->defer != ZS_DEFER_NONE &&
+	r->queued = info.deferred_queued - w.before.deferred_queued;
+	r->sync_busy = info.deferred_sync_busy - w.before.deferred_sync_busy;
+	r->sync_full = info.deferred_sync_full - w.before.deferred_sync_full;
+	if (!sim_work_frees(c->work))
+		want = (unsigned long)c->callers * c->objects;
+	/* Else the pool may have had to look for memory meanwhile. */
+	if (c->work == SIM_REPLACE &&
+	    uzs_lab_mapped_bytes() > uzs_lab_options()->arena_bytes / 8 * 7)
+		sim_give_up("the arena of %zu MiB is nearly full",
+			    uzs_lab_options()->arena_bytes >> 20);
+	if (live != want)
+		sim_give_up("%lu objects are live at the end, not %lu", live,
+			    want);
+	if (want) {
+		sim_objects_check_and_free();
+		live = live_objects(&info);
+		if (live)
+			sim_give_up("%lu objects are left", live);
+		return;
+	}
+	if (c->defer != ZS_DEFER_NONE &&
 	    r->queued + r->sync_busy + r->sync_full != r->ops)
-		give_up("%llu of %llu calls are accounted for",
-			(unsigned long long)(r->queued + r->sync_busy +
-					     r->sync_full),
-			(unsigned long long)r->ops);
+		sim_give_up("%llu of %llu calls are accounted for",
+			    (unsigned long long)(r->queued + r->sync_busy +
+						 r->sync_full),
+			    (unsigned long long)r->ops);
 }
 
 static void measure(void)
 {
 	struct sim_result *r = w.result;
-	struct sim_run filling;
+	struct sim_run before;
 
+	w.before = (struct zs_pool_info)ZS_POOL_INFO_INIT;
 	open_machine();
 	open_pool();
-	draw_sizes();
-	if (w.cell->own_class)
-		set_own_classes();
-	r->ops = (u64)w.cell->callers * w.cell->objects;
+	sim_objects_init(w.cell, w.pool);
+	r->ops = (u64)w.cell->callers * w.cell->objects * w.cell->rounds;
 	if (w.cell->work == SIM_HOT) {
 		run_all("hot", run_hot, &r->run);
 		return;
 	}
-	run_all("fill", fill, &filling);
+	run_all("fill", fill, &before);
 	if (w.cell->random_order)
-		shuffle();
+		sim_objects_shuffle();
 	/* The filling was long ago: nothing of it is in a cache. */
 	sim_lines_clear();
-	run_all("caller", release, &r->run);
+	if (w.cell->warm_up) {
+		run_all("warm up", warm_up, &before);
+		sim_lines_settle();
+	}
+	live_objects(&w.before);
+	run_all("caller", make_calls, &r->run);
 	for (unsigned int t = 0; t < w.cell->callers; t++)
 		r->call_ps = max(r->call_ps, w.done[t]);
 	r->nr_spans = sim_recorded();
@@ -387,6 +379,7 @@ int sim_work_price(const struct sim_costs *costs, u64 *price)
 		.cpus = 1,
 		.callers = 1,
 		.objects = HOT_OBJECTS,
+		.rounds = 1,
 		.sizes = &size,
 		.nr_sizes = 1,
 	};

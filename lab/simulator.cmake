@@ -28,6 +28,7 @@ add_library(uzs_sim OBJECT EXCLUDE_FROM_ALL
 	sim_cpu.c
 	sim_line.c
 	sim_mem.c
+	sim_objects.c
 	sim_price.c
 	sim_sched.c
 	sim_trace.c
@@ -57,6 +58,7 @@ file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}/costs"
 	"${PROJECT_BINARY_DIR}/tools/costs" SYMBOLIC)
 add_executable(uzs-lab-simulate
 	sim_main.c
+	sim_args.c
 	sim_out.c
 	sim_svg.c
 	sim_html.c

@@ -25,7 +25,9 @@ runs_well simulate --cpus 1,3,8 --scope all --defer all --csv
 cp "$work/out" "$work/first"
 scopes=$(awk -F, 'NR > 1 { print $9 }' "$work/out" | sort -u | wc -l)
 check "all scopes" [ "$scopes" -ge 3 ]
-equal "rows" $((1 + 9 * scopes)) "$(wc -l <"$work/out" | tr -d ' ')"
+# Three numbers of CPUs; the lock scopes with three deferrals, the user profile
+# with none.
+equal "rows" $((1 + 9 * (scopes - 1) + 3)) "$(wc -l <"$work/out" | tr -d ' ')"
 runs_well simulate --cpus 1,3,8 --scope all --defer all --csv
 check "the same again" cmp "$work/first" "$work/out"
 runs_well simulate --cpus 1,3,8 --scope all --defer all --csv --seed 2
@@ -153,9 +155,13 @@ done
 # The drawing.
 runs_well simulate --cpus 1,2,4 --scope held,unlocked,class-idx \
 	--svg "$work/out.svg"
-check "three charts" [ "$(grep -c 'class="chart"' "$work/out.svg")" -eq 3 ]
-check "nine curves" [ "$(grep -c 'class="series"' "$work/out.svg")" -eq 9 ]
+check "four charts" [ "$(grep -c 'class="chart"' "$work/out.svg")" -eq 4 ]
+check "twelve curves" [ "$(grep -c 'class="series"' "$work/out.svg")" -eq 12 ]
 check "no nan" sh -c "! grep -qi 'nan\|inf' '$work/out.svg'"
+
+# Without one CPU nobody knows what is perfect.
+runs_well simulate --cpus 2,4 --scope held,user --svg "$work/out.svg"
+check "three charts" [ "$(grep -c 'class="chart"' "$work/out.svg")" -eq 3 ]
 
 # Wrong tables, wrong options.
 table=$(dirname "$0")/../../lab/costs/epyc-2.txt
@@ -224,15 +230,25 @@ fails_with 2 "uzs lab: --cpus takes a number from 1 to 128, not *" simulate --cp
 fails_with 2 "uzs lab: --cpus takes a number from 1 to 128, not *" simulate --cpus 129
 fails_with 2 "uzs lab: --reserve takes a number from 4 to 65536, not *" \
 	simulate --reserve 0
-fails_with 2 "uzs lab: --scope: 'hold' is none of held, unlocked, class-idx, *" \
+fails_with 2 "uzs lab: --scope: 'hold' is none of held, unlocked, class-idx, user, all *" \
 	simulate --scope hold
-fails_with 2 "uzs lab: --defer: 'x' is none of none, array, percpu, all *" \
+fails_with 2 "uzs lab: --defer: 'x' is none of none, array, percpu, reuse, all *" \
 	simulate --defer x
-fails_with 2 "uzs lab: --defer: reuse is not simulated: *" \
+fails_with 2 "uzs lab: --defer: reuse is for --work replace: *" \
 	simulate --defer none,reuse
-fails_with 2 "uzs lab: --shared is for --work free *" simulate --shared
-fails_with 2 "uzs lab: --sizes is for --work release *" simulate \
+fails_with 2 "uzs lab: --shared is for --work free or read *" simulate --shared
+fails_with 2 "uzs lab: --sizes is not for --work free *" simulate \
 	--sizes "$work/few.u16" --work free
+fails_with 2 "uzs lab: --work: 'hot' is none of release, free, read, replace *" \
+	simulate --work hot
+fails_with 2 "uzs lab: --rounds is for --work read or replace *" simulate \
+	--rounds 2
+fails_with 2 "uzs lab: --warm-up is for --work read or replace *" simulate \
+	--work free --warm-up 0
+fails_with 2 "uzs lab: --defer is for work that frees: *" simulate \
+	--work read --defer percpu
+fails_with 2 "uzs lab: --scope: user goes with --defer none only *" simulate \
+	--scope held,user --defer array
 fails_with 2 "uzs lab: --size or --sizes, not both *" simulate \
 	--sizes "$work/few.u16" --size 100
 fails_with 2 "uzs lab: --set mist=1: no such cost *" simulate --set mist=1

@@ -16,6 +16,9 @@ if(UZS_BUILD_TOOLS)
 	uzs_add_command_test(lab-simulate LABELS lab COMMAND
 		"${CMAKE_CURRENT_SOURCE_DIR}/simulate.sh"
 		$<TARGET_FILE:uzs> "${PROJECT_SOURCE_DIR}/tests/data")
+	uzs_add_command_test(lab-simulate-scaling LABELS lab COMMAND
+		"${CMAKE_CURRENT_SOURCE_DIR}/scaling.sh"
+		$<TARGET_FILE:uzs> "${PROJECT_SOURCE_DIR}/tests/data")
 	# The report shows what the explorer found in some wrong variants.
 	set(reported)
 	foreach(name IN ITEMS obj-read-once count-after-unlock wait-late)
