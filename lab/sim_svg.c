@@ -38,7 +38,7 @@ static const struct {
 static const char *colour(enum zs_lock_scope scope)
 {
 	static const char *const colours[] = { "#000", "#c0392b", "#b8860b",
-					       "#1f6fb2" };
+					       "#1f6fb2", "#2e8b57" };
 
 	/* Only as many scopes as there are colours look different. */
 	return colours[scope % NR(colours)];
