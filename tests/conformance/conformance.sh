@@ -6,6 +6,7 @@
 # Usage: conformance.sh UZS-CONFORMANCE SUBJECT_WRONG.so BYTES_OF_A_POINTER
 set -eu
 conformance=$1 wrong=$2 bytes=$3
+doc=$(dirname -- "$0")/../../docs/user-profile.md
 out=$(mktemp) table=$(mktemp)
 trap 'rm -f "$out" "$table"' EXIT
 unset UZS_WRONG UZS_WRONG_OF
@@ -76,6 +77,16 @@ keep sums empty_goes groups trace_3
 pages fills_up largest
 END
 	unset UZS_WRONG_OF
+fi
+
+# The page about the profile has these rows.
+if [ "$bytes" = 8 ]; then
+	run 0 --subject user-refs --page-size 4096 --test test_pools
+	sed -n 's/^  \([^ ].*[^ ]\)   *\([^ ].*\)$/| \1 | \2 |/p' "$out" > "$table"
+	[ "$(wc -l < "$table")" -ge 10 ] || fail "few differences"
+	while IFS= read -r row; do
+		grep -qxF -e "$row" "$doc" || fail "not in $doc: $row"
+	done < "$table"
 fi
 
 # What is skipped says why, in words of the table.
