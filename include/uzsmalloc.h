@@ -304,7 +304,9 @@ enum zs_profile {
 	 *    has no meaning
 	 *  - pages (zs_pool_info, zs_get_total_pages) counts the pages of
 	 *    zspages that were used so far: an object's place has no memory
-	 *    before its first use
+	 *    before its first use. What compaction frees or could free
+	 *    (zs_compact, pages_compacted, freeable_pages, pages_used) counts
+	 *    all pages of these zspages
 	 *  - the words of objects may lie in the program's own records: zs_ref */
 	ZS_PROFILE_USER = 2
 };

@@ -11,6 +11,9 @@
  *     is filled from its beginning.
  *  Q2 the word that names an object, and its first word, are stored while no
  *     mover can be in the class: see layout.h.
+ *  Q3 a zspage is added only where no other of its class has room, whoever adds
+ *     zspages at the same time. So zspages have memory for all that compaction
+ *     could free: freeable_pages <= pages.
  */
 #include "user/places.h"
 
@@ -245,6 +248,30 @@ static struct zspage *find_warm(const struct zs_pool *pool,
 	return NULL;
 }
 
+/* Takes a place in a new zspage; or, if another thread has added one with room
+ * since, there: two that are nearly empty would be one too many. Return: false
+ * without memory. Locks: takes class->lock. */
+static bool take_in_new(struct zs_pool *pool, struct size_class *class,
+			struct zspage *zspage, u64 *ref, u64 pins)
+{
+	struct zspage *other;
+	bool done;
+
+	spin_lock(&class->lock);
+	other = uzs_find_zspage(class);
+	if (unlikely(other) && take_for(pool, class, other, ref, pins)) {
+		spin_unlock(&class->lock);
+		uzs_run_put(pool, zspage);
+		return true;
+	}
+	publish(pool, class, zspage);
+	done = take_for(pool, class, zspage, ref, pins);
+	if (!done)
+		uzs_place_drop_zspage(pool, class, zspage);
+	spin_unlock(&class->lock);
+	return done;
+}
+
 /* A new zspage for an object of `size` bytes. Return: NULL without memory. */
 static struct zspage *new_zspage(struct zs_pool *pool,
 				 const struct size_class *class, size_t size,
@@ -288,16 +315,8 @@ bool uzs_place_alloc(struct zs_pool *pool, struct size_class *class, u64 *ref,
 		} else {
 			spin_unlock(&class->lock);
 			zspage = new_zspage(pool, class, size, gfp);
-			done = zspage != NULL;
-			if (zspage) {
-				spin_lock(&class->lock);
-				publish(pool, class, zspage);
-				done = take_for(pool, class, zspage, ref, pins);
-				if (!done)
-					uzs_place_drop_zspage(pool, class,
-							      zspage);
-				spin_unlock(&class->lock);
-			}
+			done = zspage &&
+			       take_in_new(pool, class, zspage, ref, pins);
 		}
 		if (likely(done))
 			return true;

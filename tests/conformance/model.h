@@ -5,7 +5,9 @@
  * nothing of pages; it is written to be plain, not fast.
  *
  * A subject whose placement differs by design (differences.h) is compared in
- * what does not depend on it: the objects in each class, sums, data.
+ * what does not depend on it: the objects in each class, who is in its zspages,
+ * sums, data. Where freed objects keep their places, sums are bounds until they
+ * were drained.
  */
 #ifndef UZS_MODEL_H
 #define UZS_MODEL_H
@@ -14,6 +16,8 @@
 #include "test_util.h"
 
 #define MODEL_MAX_PAGE 65536u
+/* Objects of more than a page have up to so many. */
+#define MODEL_MAX_PAGES 4u
 
 struct m_class;
 
@@ -48,6 +52,7 @@ struct m_class {
 	struct m_zspage *first[SUBJECT_MAX_GROUPS];
 	unsigned long zspages[SUBJECT_MAX_GROUPS];
 	unsigned long capacity, inuse;
+	unsigned long handles; /* of the objects in use, by exclusive or */
 };
 
 struct model;
@@ -78,16 +83,19 @@ struct model {
 	struct expected expected;
 	struct rng rng;
 	unsigned int page_size, step;
-	struct m_class classes[257]; /* the distinct ones, by size */
+	unsigned int max_size; /* bytes of an object */
+	struct m_class classes[1024]; /* the distinct ones, by size */
 	unsigned int nr_classes;
 	unsigned long pages, peak; /* where the placement is known */
+	size_t bytes; /* asked for, of all live objects, with their words */
+	bool kept; /* freed objects may have their places still */
 	unsigned long compactions, compacted, moved, moved_bytes, async_freed;
 	struct m_object *objects;
 	struct m_object **live; /* all: nr_live live ones, then the others */
 	unsigned int nr_live, max_live;
 	struct m_object *pinned[8];
 	unsigned int sizes[6]; /* most objects have one of these */
-	unsigned char buffer[MODEL_MAX_PAGE];
+	unsigned char buffer[MODEL_MAX_PAGES * MODEL_MAX_PAGE];
 	void *more; /* of the caller's operations */
 };
 

@@ -3,8 +3,9 @@
  * conformance suite, the differential and uzs-bench know of it.
  *
  * A subject is ours in one lock scope with one kind of deferral
- * (subject_uzs.c), or a kernel tree's mm/zsmalloc.c (kernel/subject.c), built
- * into a shared object for one page size and chain size. Such a file exports
+ * (subject_uzs.c), a pool of our user profile (subject_user.c), or a kernel
+ * tree's mm/zsmalloc.c (kernel/subject.c), built into a shared object for one
+ * page size and chain size. Such a file exports
  * one symbol, uzs_kernel_subject(), and nothing else: its copies of compat
  * and of zs_* must not meet those of the program (hidden visibility, and
  * -Bsymbolic or a version script).
@@ -25,12 +26,13 @@
 #include <stdio.h>
 
 /* Changes with every change of this file that a compiled subject notices. */
-#define SUBJECT_ABI 5u
+#define SUBJECT_ABI 6u
 
 #define SUBJECT_MAX_GROUPS 12
 
-/* What a version does in another way than the newest one. The suite's table
- * of differences (differences.c) says what each of them changes. */
+/* What a subject does in another way than the newest version of the kernel's.
+ * The suite's table of differences (differences.c) says what each of them
+ * changes. */
 enum subject_trait {
 	/* Access by zs_map_object/zs_unmap_object: a thread has at most one
 	 * object open (read_begin..read_end), and does nothing else with the
@@ -56,6 +58,29 @@ enum subject_trait {
 	SUBJECT_NO_SEGMENTS = 1u << 7,
 	/* zspages that the async free work frees stay counted in group 0. */
 	SUBJECT_COUNTS_FREED = 1u << 8,
+
+	/* Those of our user profile. */
+
+	/* Objects of up to max_size, which is more than a page. */
+	SUBJECT_LARGE_OBJECTS = 1u << 9,
+	/* Size classes up to max_size, none of them merged or huge. */
+	SUBJECT_OWN_CLASSES = 1u << 10,
+	/* Objects lie elsewhere than the kernel's; freed ones keep their
+	 * places, for the next allocation, until drain or compact. */
+	SUBJECT_OWN_PLACES = 1u << 11,
+	/* An object lies in one piece, whatever its size. */
+	SUBJECT_ONE_PIECE = 1u << 12,
+	/* total_pages counts only the pages of a zspage that were used. */
+	SUBJECT_COUNTS_USED = 1u << 13,
+	/* A read keeps its object in its place, not the whole zspage. */
+	SUBJECT_PINS_OBJECTS = 1u << 14,
+	/* The memory of zspages comes in sections, each for one length of
+	 * zspages: no page is asked for, and no slab object for a zspage. */
+	SUBJECT_OWN_SECTIONS = 1u << 15,
+	/* trim moves objects within zspages, and gives up their last pages. */
+	SUBJECT_TRIMS_OBJECTS = 1u << 16,
+	/* The word that names an object is the caller's: none is allocated. */
+	SUBJECT_OWN_WORDS = 1u << 17,
 };
 
 /* What there may be none of; see run_out. */
@@ -114,6 +139,7 @@ struct subject {
 	unsigned int chain_size; /* pages */
 	unsigned int groups; /* fullness groups: 12 or 4 */
 	unsigned int traits; /* enum subject_trait */
+	size_t max_size; /* bytes of the largest object; 0: a page */
 
 	/* ---- life ---- */
 

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* subject_wrong.c - our `held` as a shared object, with an error if the
- * environment asks for one: shows that the suite and the differential find
- * errors, and that shared objects can be subjects.
+/* subject_wrong.c - our `held` as a shared object, or with UZS_WRONG_OF=user our
+ * `user`, with an error if the environment asks for one: shows that the suite
+ * and the differential find errors, and that shared objects can be subjects.
  *
  * UZS_WRONG=zspage   an object goes into another zspage than the first one
  *           count    a class shows one object too many in use
  *           compact  a compaction tells one page too few
  *           free     an object of the largest class is not freed, if it has four
- *           data     the last byte of an object in two pages is lost
+ *           data     the last byte of an object in two pages, or of one that
+ *                    is larger than a page, is lost
  *           crash    a compaction that frees three pages or more aborts
  *           huge     zs_huge_class_size() is 8 bytes too large
  *           pin      reading segments does not keep the object where it is
- * None of it, or nothing: as `held`.
+ *           keep     a drain does nothing
+ *           pages    a third page is counted twice
+ * zspage and free know only `held`. None of it, or nothing: as that one is.
  */
 #include "subject.h"
 
@@ -20,10 +23,11 @@
 
 #include "kernel/geometry.h"
 #include "kernel/obj.h"
+#include "subject_user.h"
 #include "subject_uzs.h"
 
-#define HELD (&subject_uzs[0])
-
+/* Without errors. */
+static const struct subject *right;
 static struct subject wrong;
 
 #define pool_of subject_uzs_pool
@@ -51,27 +55,27 @@ static unsigned long malloc_elsewhere(struct subject_pool *pool, size_t size)
 		list_move_tail(list->next, list);
 		break;
 	}
-	return HELD->malloc(pool, size);
+	return right->malloc(pool, size);
 }
 
 static void miscount(struct subject_pool *pool, unsigned int index,
 		     struct subject_class *info)
 {
-	HELD->class_info(pool, index, info);
+	right->class_info(pool, index, info);
 	if (info->objs_capacity > 2 * info->objs_per_zspage)
 		info->objs_inuse++;
 }
 
 static unsigned long compact_short(struct subject_pool *pool)
 {
-	unsigned long freed = HELD->compact(pool);
+	unsigned long freed = right->compact(pool);
 
 	return freed > 2 ? freed - 1 : freed;
 }
 
 static unsigned long compact_and_die(struct subject_pool *pool)
 {
-	unsigned long freed = HELD->compact(pool);
+	unsigned long freed = right->compact(pool);
 
 	if (freed > 2) {
 		fputs("subject_wrong: more than two pages\n", stderr);
@@ -88,7 +92,7 @@ static void keep_huge(struct subject_pool *pool, unsigned long handle)
 	if (handle && last->objs_inuse > 3 &&
 	    zpdesc_class(p, obj_to_zpdesc(p, handle_to_obj(handle))) == last)
 		return;
-	HELD->free(pool, handle);
+	right->free(pool, handle);
 }
 
 static void lose_byte(struct subject_pool *pool, unsigned long handle,
@@ -99,7 +103,9 @@ static void lose_byte(struct subject_pool *pool, unsigned long handle,
 		zs_obj_read_sg_begin(pool_of(pool), handle, iov, len);
 
 	zs_obj_read_sg_end(pool_of(pool), handle);
-	HELD->write(pool, handle, buf, segments == 2 ? len - 1 : len);
+	right->write(pool, handle, buf,
+		     segments == 2 || len > pool_of(pool)->page_size ? len - 1
+								     : len);
 }
 
 static unsigned int begin_unpinned(struct subject_pool *pool,
@@ -107,10 +113,10 @@ static unsigned int begin_unpinned(struct subject_pool *pool,
 				   struct subject_segment segments[2],
 				   size_t len)
 {
-	unsigned int nr = HELD->read_sg_begin(pool, handle, segments, len);
+	unsigned int nr = right->read_sg_begin(pool, handle, segments, len);
 
 	if (nr)
-		HELD->read_sg_end(pool, handle);
+		right->read_sg_end(pool, handle);
 	return nr;
 }
 
@@ -120,17 +126,34 @@ static void end_nothing(struct subject_pool *pool, unsigned long handle)
 	(void)handle;
 }
 
+static void drain_nothing(struct subject_pool *pool)
+{
+	(void)pool;
+}
+
+static unsigned long count_third_twice(struct subject_pool *pool)
+{
+	unsigned long pages = right->total_pages(pool);
+
+	return pages > 2 ? pages + 1 : pages;
+}
+
 static unsigned long larger_huge_class(struct subject_pool *pool)
 {
-	return HELD->huge_class_size(pool) + 8;
+	return right->huge_class_size(pool) + 8;
 }
 
 __attribute__((visibility("default"))) const struct subject *
 uzs_kernel_subject(void)
 {
-	wrong = *HELD;
-	wrong.name = "held-loaded";
-	wrong.description = "uzsmalloc held, from a shared object";
+	const char *of = getenv("UZS_WRONG_OF");
+
+	right = of ? subject_user(of) : &subject_uzs[0];
+	if (!right)
+		return NULL;
+	wrong = *right;
+	wrong.name = of ? "user-loaded" : "held-loaded";
+	wrong.description = "one of ours, from a shared object";
 	if (asked_for("zspage"))
 		wrong.malloc = malloc_elsewhere;
 	else if (asked_for("count"))
@@ -145,6 +168,10 @@ uzs_kernel_subject(void)
 		wrong.write = lose_byte;
 	else if (asked_for("huge"))
 		wrong.huge_class_size = larger_huge_class;
+	else if (asked_for("keep"))
+		wrong.drain = drain_nothing;
+	else if (asked_for("pages"))
+		wrong.total_pages = count_third_twice;
 	else if (asked_for("pin")) {
 		wrong.read_sg_begin = begin_unpinned;
 		wrong.read_sg_end = end_nothing;

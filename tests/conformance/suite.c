@@ -4,6 +4,17 @@
 
 struct suite suite;
 
+void suite_skips(unsigned int rows)
+{
+	rows &= suite.expected.differences | LACKS_RECORD;
+	if (!rows)
+		fail_msg("skipped for nothing that the subject does");
+	suite.skipped++;
+	printf("[  REASON  ]\n");
+	print_some_differences(rows, stdout);
+	fflush(stdout);
+}
+
 struct subject_pool *suite_pool(bool worker)
 {
 	struct subject_pool *pool =
@@ -109,6 +120,64 @@ struct subject_class suite_class(struct subject_pool *pool, unsigned int index)
 struct subject_class suite_class_for(struct subject_pool *pool, size_t size)
 {
 	return suite_class(pool, subject_class_of(suite.s, pool, size));
+}
+
+unsigned long suite_zspage_pages(struct subject_pool *pool)
+{
+	unsigned long pages = 0;
+
+	for (unsigned int i = 0; i < suite.s->class_count(pool); i++) {
+		struct subject_class class = suite_class(pool, i);
+
+		if (class.index == i)
+			pages += class.objs_capacity / class.objs_per_zspage *
+				 class.pages_per_zspage;
+	}
+	return pages;
+}
+
+void suite_pages(struct subject_pool *pool, unsigned long pages, size_t bytes)
+{
+	unsigned long total = suite.s->total_pages(pool);
+
+	if (!suite.expected.counts_used) {
+		assert_int_equal(total, pages);
+		return;
+	}
+	assert_int_equal(suite_zspage_pages(pool), pages);
+	assert_true(total <= pages);
+	assert_true(total * suite.page_size >= bytes);
+}
+
+void suite_sums(struct subject_pool *pool, unsigned long live)
+{
+	unsigned long pages = 0, freeable = 0, inuse = 0;
+	size_t bytes = 0;
+
+	for (unsigned int i = 0; i < suite.s->class_count(pool); i++) {
+		struct subject_class class = suite_class(pool, i);
+		unsigned long zspages = 0, own;
+
+		if (class.index != i)
+			continue;
+		for (unsigned int g = 0; g < suite.s->groups; g++)
+			zspages += class.zspages[g];
+		assert_int_equal(class.objs_capacity,
+				 zspages * class.objs_per_zspage);
+		assert_true(class.objs_inuse <= class.objs_capacity);
+		own = (class.objs_capacity - class.objs_inuse) /
+		      class.objs_per_zspage * class.pages_per_zspage;
+		assert_int_equal(class.freeable_pages, own);
+		pages += zspages * class.pages_per_zspage;
+		freeable += own;
+		inuse += class.objs_inuse;
+		/* An object alone in its zspage has no more than it needs. */
+		if (class.objs_per_zspage > 1)
+			bytes += class.objs_inuse * class.size;
+	}
+	suite_pages(pool, pages, bytes);
+	assert_int_equal(suite.s->shrink_count(pool), freeable);
+	assert_int_equal(inuse, live);
 }
 
 void suite_sound(struct subject_pool *pool)

@@ -15,12 +15,22 @@ struct suite {
 	const struct subject *s;
 	struct expected expected;
 	unsigned int page_size, chain_size;
+	size_t max_size; /* bytes of the largest object */
+	/* Most bytes of objects where many are at work: max_size if that is a
+	 * page, else some pages. */
+	size_t span;
 	unsigned int skipped; /* tests, for the summary */
 };
 extern struct suite suite;
 
+#define SUITE_SPAN 4 /* pages */
+
+/* Skips a test for what the subject does differently: rows of the table of
+ * differences, which are printed. A test that is skipped for something that the
+ * subject does not do fails instead. */
 #undef skip
-#define skip() (suite.skipped++, _skip(__FILE__, __LINE__))
+#define skip_for(rows) (suite_skips(rows), _skip(__FILE__, __LINE__))
+void suite_skips(unsigned int rows);
 
 /* The tests of each file. */
 struct suite_part {
@@ -56,6 +66,17 @@ bool segments_hold(const struct subject_segment *segments, unsigned int nr,
 /* The class that serves an index, and that of a request. */
 struct subject_class suite_class(struct subject_pool *pool, unsigned int index);
 struct subject_class suite_class_for(struct subject_pool *pool, size_t size);
+
+/* Pages in zspages: their own count, and what the classes' zspages have. The
+ * second is no less; it is the same unless only pages are counted that were
+ * used. */
+unsigned long suite_zspage_pages(struct subject_pool *pool);
+/* Are as many pages in zspages as these zspages have, of which objects of that
+ * many bytes in all, words included, need memory? */
+void suite_pages(struct subject_pool *pool, unsigned long pages, size_t bytes);
+
+/* Does what the classes say add up to what the pool says? Settled. */
+void suite_sums(struct subject_pool *pool, unsigned long live);
 
 /* Its own check, if it has one. */
 void suite_sound(struct subject_pool *pool);

@@ -61,27 +61,35 @@ static void test_no_memory_for_an_object(void **state)
 {
 	const size_t sizes[] = { suite.page_size / 40,
 				 suite.page_size / 2 + 100,
-				 suite.page_size * 3 / 4, suite.page_size };
+				 suite.page_size * 3 / 4, suite.max_size };
 	const size_t kept_size = suite.page_size / 4;
+	unsigned int sections = 0, nr_slabs = 0;
 	struct subject_pool *pool;
 	unsigned long kept;
 
 	if (!suite.s->run_out)
-		skip();
+		skip_for(LACKS_RUN_OUT);
 	pool = suite_pool(false);
 	kept = suite_malloc(pool, kept_size);
 	suite_fill(pool, kept, kept_size, 1);
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		struct subject_class class = suite_class_for(pool, sizes[i]);
+		bool own = suite.expected.own_sections;
 
+		if (own)
+			sections += fail_until_there_is_enough(
+				pool, SUBJECT_NO_MEMORY, sizes[i]);
 		assert_int_equal(fail_until_there_is_enough(
 					 pool, SUBJECT_NO_PAGE, sizes[i]),
-				 class.pages_per_zspage);
-		/* Its handle, and its zspage's own. */
-		assert_int_equal(fail_until_there_is_enough(
-					 pool, SUBJECT_NO_SLAB, sizes[i]),
-				 2);
+				 own ? 0 : class.pages_per_zspage);
+		nr_slabs += fail_until_there_is_enough(pool, SUBJECT_NO_SLAB,
+						       sizes[i]);
 	}
+	/* Each time its handle, and its zspage's own. */
+	assert_int_equal(nr_slabs,
+			 ARRAY_SIZE(sizes) * (!suite.expected.own_words +
+					      !suite.expected.own_sections));
+	assert_int_equal(sections > 0, suite.expected.own_sections);
 	assert_true(suite_holds(pool, kept, kept_size, 1));
 	suite_free(pool, kept);
 	suite_end(pool);
@@ -96,7 +104,7 @@ static void test_no_page_to_move_to(void **state)
 	struct subject_pool *pool;
 
 	if (!suite.s->run_out || !suite.s->move_pages)
-		skip();
+		skip_for(LACKS_RUN_OUT | LACKS_MOVE_PAGES);
 	pool = suite_pool(false);
 	for (unsigned int i = 0; i < N; i++) {
 		handles[i] = suite_malloc(pool, size);
@@ -137,25 +145,47 @@ static unsigned int use_up(struct subject_pool *pool, size_t size,
 	return nr;
 }
 
+/* Bytes of an object for which memory is short when objects of `size` have taken
+ * all: of a page, so that pages that are left are too few for one of those. What
+ * comes in sections is for zspages of one length; there it is of another class
+ * with zspages of that length. */
+static size_t size_for_relief(struct subject_pool *pool, size_t size)
+{
+	struct subject_class class = suite_class_for(pool, size);
+
+	if (!suite.expected.own_sections)
+		return suite.page_size;
+	for (size_t other = size + 1; other <= suite.max_size; other++) {
+		struct subject_class c = suite_class_for(pool, other);
+
+		if (c.index != class.index &&
+		    c.pages_per_zspage == class.pages_per_zspage)
+			return other;
+	}
+	fail_msg("no other class has such zspages");
+	return 0;
+}
+
 /* When the OS has no memory and all that was had is used, the pool is asked
  * to shrink: thinned out, it has pages to give. */
 static void test_shrinker_is_asked(void **state)
 {
 	enum { MOST = 40000, LAST = 200, PAGES = 3 };
 	static unsigned long handles[MOST], last[LAST];
-	size_t size = suite.page_size / 8 - 16;
+	size_t size = suite.page_size / 8 - 16, whole_size;
 	unsigned long whole[PAGES], before;
 	struct subject_pool *pool;
 	unsigned int nr, nr_last;
 
 	if (!suite.s->run_out)
-		skip();
+		skip_for(LACKS_RUN_OUT);
 	pool = suite_pool(false);
+	whole_size = size_for_relief(pool, size);
 	handles[0] = suite_malloc(pool, size);
 	suite.s->run_out(SUBJECT_NO_MEMORY, 1);
 	nr = 1 + use_up(pool, size, handles + 1, MOST - 1);
 	/* Pages that are too few for a zspage of those. */
-	nr_last = use_up(pool, suite.page_size, last, LAST);
+	nr_last = use_up(pool, whole_size, last, LAST);
 	for (unsigned int i = 0; i < nr; i++)
 		if (i % 4)
 			suite_free(pool, handles[i]);
@@ -164,7 +194,7 @@ static void test_shrinker_is_asked(void **state)
 	suite_settle(pool);
 	before = suite.s->pages_compacted(pool);
 	for (unsigned int i = 0; i < PAGES; i++)
-		whole[i] = suite_malloc(pool, suite.page_size);
+		whole[i] = suite_malloc(pool, whole_size);
 	assert_true(suite.s->pages_compacted(pool) >= before + PAGES);
 	suite.s->run_out(SUBJECT_NO_MEMORY, 0);
 	suite_sound(pool);
@@ -188,7 +218,7 @@ static void test_no_memory_for_a_pool(void **state)
 	unsigned int failed = 0;
 
 	if (!suite.s->run_out)
-		skip();
+		skip_for(LACKS_RUN_OUT);
 	for (long nth = 1, made = 0; made < ENOUGH; nth++) {
 		struct subject_pool *pool;
 

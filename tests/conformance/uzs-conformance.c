@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "subject_load.h"
+#include "subject_user.h"
 #include "subject_uzs.h"
 #include "suite.h"
 #include "tools/uzs.h"
@@ -24,8 +25,9 @@ static const char help[] =
 	"traces, threads. Ends with 1 when a test fails.\n"
 	"\n"
 	"A SUBJECT is ours: " VARIANT_SCOPES_TEXT "each also with a deferral\n"
-	"behind a plus sign, as held+array; or a shared object, as scripts/kernel-test\n"
-	"builds from a kernel's mm/zsmalloc.c.\n"
+	"behind a plus sign, as held+array; user, user+array, user+percpu, user-refs,\n"
+	"the user profile (64-bit only), by handles or by refs; or a shared object, as\n"
+	"scripts/kernel-test builds from a kernel's mm/zsmalloc.c.\n"
 	"\n"
 	"  --subject SUBJECT   what is tested; may be given several times\n"
 	"  --page-size N       bytes in a page\n"
@@ -33,7 +35,8 @@ static const char help[] =
 	"                      Without both: those of a shared object, else all for\n"
 	"                      which outcomes are recorded\n"
 	"  --test PATTERN      only tests of that name; * stands for anything\n"
-	"  --differences       print what is expected where versions differ\n"
+	"  --differences       print what is expected where subjects differ; whatever\n"
+	"                      is skipped names a line of that table\n"
 	"\n"
 	"UZS_TEST_SCALE=20 makes the long tests do 20 % of their work; UZS_TEST_DATA\n"
 	"is where tests/data is.\n"
@@ -79,6 +82,17 @@ static int set_pattern(const char *text)
 	return uzs_usage("", "--test %s: no test of that name", text);
 }
 
+/* NULL after a message in error. */
+static const struct subject *find_subject(const char *name,
+					  char error[SUBJECT_ERROR_BYTES])
+{
+	const struct subject *subject = subject_user(name);
+
+	return subject ? subject
+		       : subject_find(name, subject_uzs, SUBJECT_UZS_COUNT,
+				      error);
+}
+
 /* Return: tests that failed. */
 static int run_suite(const struct subject *subject,
 		     const struct uzs_geometry *geometry)
@@ -89,6 +103,10 @@ static int run_suite(const struct subject *subject,
 	suite.expected = expected_of(subject);
 	suite.page_size = geometry->page_size;
 	suite.chain_size = geometry->chain_size;
+	suite.max_size = subject_max_size(subject, suite.page_size);
+	suite.span = suite.max_size < (size_t)SUITE_SPAN * suite.page_size
+			     ? suite.max_size
+			     : (size_t)SUITE_SPAN * suite.page_size;
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		struct CMUnitTest *tests;
 		char name[256];
@@ -127,7 +145,7 @@ static int run_subject(const struct subject *subject,
 	int failed = 0;
 
 	printf("%s: %s\n", subject->name, subject->description);
-	print_differences_of(subject, stdout);
+	print_some_differences(expected_of(subject).differences, stdout);
 	fflush(stdout);
 	if (all && !own.page_size && !own.chain_size) {
 		for (size_t i = 0; i < ARRAY_SIZE(geometries); i++)
@@ -171,8 +189,7 @@ int main(int argc, char **argv)
 			if (nr == MAX_SUBJECTS)
 				return uzs_usage("", "more than %d subjects",
 						 MAX_SUBJECTS);
-			subjects[nr] = subject_find(optarg, subject_uzs,
-						    SUBJECT_UZS_COUNT, error);
+			subjects[nr] = find_subject(optarg, error);
 			if (!subjects[nr++])
 				return uzs_usage("", "--subject %s", error);
 			break;
