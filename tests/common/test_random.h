@@ -70,14 +70,14 @@ static inline unsigned char pattern_byte(uint64_t key, size_t pos)
 static inline void pattern_fill(void *mem, size_t len, uint64_t key)
 {
 	unsigned char *bytes = mem;
-	size_t i = 0;
+	size_t words = len / 8;
 
-	for (; len - i >= 8; i += 8) {
-		uint64_t word = htole64(pattern_word(key, i / 8));
+	for (size_t n = 0; n < words; n++) {
+		uint64_t word = htole64(pattern_word(key, n));
 
-		memcpy(bytes + i, &word, 8);
+		memcpy(bytes + 8 * n, &word, 8);
 	}
-	for (; i < len; i++)
+	for (size_t i = 8 * words; i < len; i++)
 		bytes[i] = pattern_byte(key, i);
 }
 
