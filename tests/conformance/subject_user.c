@@ -26,53 +26,20 @@
 	 SUBJECT_ONE_PIECE | SUBJECT_COUNTS_USED | SUBJECT_PINS_OBJECTS |   \
 	 SUBJECT_OWN_SECTIONS | SUBJECT_TRIMS_OBJECTS)
 
-static struct subject_pool *create(unsigned int page_size,
-				   unsigned int chain_size, bool worker,
-				   enum zs_defer_mode defer)
-{
-	struct zs_pool_options opt = ZS_POOL_OPTIONS_INIT;
-
-	opt.profile = ZS_PROFILE_USER;
-	opt.page_size = page_size;
-	opt.chain_size = chain_size;
-	opt.defer = defer;
-	opt.flags = worker ? 0 : ZS_POOL_NO_WORKER;
-	/* As subject_uzs.c: told of nothing, or aborts. */
-	if (getenv("UZS_SUBJECT_HARDENED"))
-		opt.flags |= ZS_POOL_HARDENED;
-	opt.retained_bytes = SIZE_MAX;
-	return (struct subject_pool *)(void *)zs_create_pool_with("subject",
-								  &opt);
-}
-
 #define CREATE(defer_)                                                        \
 	static struct subject_pool *create_##defer_(                          \
 		unsigned int page_size, unsigned int chain_size, bool worker) \
 	{                                                                     \
-		return create(page_size, chain_size, worker,                  \
-			      ZS_DEFER_##defer_);                             \
+		struct zs_pool_options opt = ZS_POOL_OPTIONS_INIT;            \
+                                                                              \
+		opt.profile = ZS_PROFILE_USER;                                \
+		opt.defer = ZS_DEFER_##defer_;                                \
+		return subject_uzs_create(&opt, page_size, chain_size,        \
+					  worker);                            \
 	}
 CREATE(DEFAULT)
 CREATE(ARRAY)
 CREATE(PERCPU)
-
-/* As a program sees it, always: what a CPU keeps is not in use. */
-static void class_info(struct subject_pool *pool, unsigned int index,
-		       struct subject_class *info)
-{
-	struct zs_class_info i = ZS_CLASS_INFO_INIT;
-
-	zs_class_info(pool_of(pool), index, &i);
-	info->index = i.index;
-	info->size = i.size;
-	info->pages_per_zspage = i.pages_per_zspage;
-	info->objs_per_zspage = i.objs_per_zspage;
-	info->huge = i.huge;
-	memcpy(info->zspages, i.zspages, sizeof(info->zspages));
-	info->objs_capacity = i.objs_capacity;
-	info->objs_inuse = i.objs_inuse;
-	info->freeable_pages = i.freeable_pages;
-}
 
 /* ---- records ------------------------------------------------------------- */
 
@@ -299,7 +266,7 @@ const struct subject *subject_user(const char *name)
 		s->traits = TRAITS;
 		s->max_size = ZS_USER_MAX_SIZE;
 		s->create = variants[i].create;
-		s->class_info = class_info;
+		s->class_info = subject_uzs_class_info;
 		s->move_pages = NULL; /* its pages do not move */
 		if (variants[i].defers) {
 			s->free_deferred = later->free_deferred;

@@ -19,25 +19,20 @@
 
 #define pool_of subject_uzs_pool
 
-static struct subject_pool *create(unsigned int page_size,
-				   unsigned int chain_size, bool worker,
-				   enum zs_lock_scope scope,
-				   enum zs_defer_mode defer)
+struct subject_pool *subject_uzs_create(struct zs_pool_options *opt,
+					unsigned int page_size,
+					unsigned int chain_size, bool worker)
 {
-	struct zs_pool_options opt = ZS_POOL_OPTIONS_INIT;
-
-	opt.page_size = page_size;
-	opt.chain_size = chain_size;
-	opt.lock_scope = scope;
-	opt.defer = defer;
-	opt.flags = worker ? 0 : ZS_POOL_NO_WORKER;
+	opt->page_size = page_size;
+	opt->chain_size = chain_size;
+	opt->flags = worker ? 0 : ZS_POOL_NO_WORKER;
 	/* The suite makes no mistakes: it is told of none, or aborts. */
 	if (getenv("UZS_SUBJECT_HARDENED"))
-		opt.flags |= ZS_POOL_HARDENED;
+		opt->flags |= ZS_POOL_HARDENED;
 	/* Giving memory back to the OS is not what is compared. */
-	opt.retained_bytes = SIZE_MAX;
+	opt->retained_bytes = SIZE_MAX;
 	return (struct subject_pool *)(void *)zs_create_pool_with("subject",
-								  &opt);
+								  opt);
 }
 
 static unsigned long subject_destroy(struct subject_pool *pool)
@@ -197,27 +192,8 @@ static unsigned int class_count(struct subject_pool *pool)
 	return zs_class_count(pool_of(pool));
 }
 
-#ifdef UZS_TESTING
-/* Without the lock that zs_class_info() takes: nothing else runs, and the
- * differential looks at every class after every operation. */
-static void class_info(struct subject_pool *pool, unsigned int index,
-		       struct subject_class *info)
-{
-	struct size_class *class = pool_of(pool)->size_class[index];
-
-	info->index = class->index;
-	info->size = class->size;
-	info->pages_per_zspage = class->pages_per_zspage;
-	info->objs_per_zspage = class->objs_per_zspage;
-	info->huge = class->huge;
-	memcpy(info->zspages, class->zspages, sizeof(info->zspages));
-	info->objs_capacity = class->objs_capacity;
-	info->objs_inuse = class->objs_inuse;
-	info->freeable_pages = uzs_freeable_pages(class);
-}
-#else
-static void class_info(struct subject_pool *pool, unsigned int index,
-		       struct subject_class *info)
+void subject_uzs_class_info(struct subject_pool *pool, unsigned int index,
+			    struct subject_class *info)
 {
 	struct zs_class_info i = ZS_CLASS_INFO_INIT;
 
@@ -232,6 +208,28 @@ static void class_info(struct subject_pool *pool, unsigned int index,
 	info->objs_inuse = i.objs_inuse;
 	info->freeable_pages = i.freeable_pages;
 }
+
+#ifdef UZS_TESTING
+/* Without the lock that zs_class_info() takes: nothing else runs, and the
+ * differential looks at every class after every operation. */
+static void quick_class_info(struct subject_pool *pool, unsigned int index,
+			     struct subject_class *info)
+{
+	struct size_class *class = pool_of(pool)->size_class[index];
+
+	info->index = class->index;
+	info->size = class->size;
+	info->pages_per_zspage = class->pages_per_zspage;
+	info->objs_per_zspage = class->objs_per_zspage;
+	info->huge = class->huge;
+	memcpy(info->zspages, class->zspages, sizeof(info->zspages));
+	info->objs_capacity = class->objs_capacity;
+	info->objs_inuse = class->objs_inuse;
+	info->freeable_pages = uzs_freeable_pages(class);
+}
+#define CLASS_INFO quick_class_info
+#else
+#define CLASS_INFO subject_uzs_class_info
 #endif
 
 struct walk {
@@ -288,8 +286,12 @@ static unsigned long trim(struct subject_pool *pool)
 	static struct subject_pool *create_##scope_##_##defer_(               \
 		unsigned int page_size, unsigned int chain_size, bool worker) \
 	{                                                                     \
-		return create(page_size, chain_size, worker,                  \
-			      ZS_SCOPE_##scope_, ZS_DEFER_##defer_);          \
+		struct zs_pool_options opt = ZS_POOL_OPTIONS_INIT;            \
+                                                                              \
+		opt.lock_scope = ZS_SCOPE_##scope_;                           \
+		opt.defer = ZS_DEFER_##defer_;                                \
+		return subject_uzs_create(&opt, page_size, chain_size,        \
+					  worker);                            \
 	}
 #define CREATE_ALL(scope_, name_) VARIANT_DEFERS(CREATE, scope_)
 VARIANT_SCOPES(CREATE_ALL)
@@ -315,7 +317,7 @@ VARIANT_SCOPES(CREATE_ALL)
 		.pages_compacted = pages_compacted,                           \
 		.huge_class_size = huge_class_size,                           \
 		.lookup_class_index = lookup_class_index,                     \
-		.class_count = class_count, .class_info = class_info,         \
+		.class_count = class_count, .class_info = CLASS_INFO,         \
 		.for_each_zspage = for_each_zspage,                           \
 		.print_classes = print_classes, .check = check, .trim = trim, \
 		.run_out = RUN_OUT,                                           \
