@@ -87,12 +87,15 @@ static void release(struct user *u)
 }
 
 /* Replaces objects, most of the time; now and then there are many more or
- * fewer. */
+ * fewer. Who has the slot may lose its CPU for all these rounds: then they go on,
+ * until one object was kept. */
 static void *use(void *arg)
 {
 	struct user *u = arg;
+	unsigned int most_rounds = u->s->rounds * 1000;
 
-	for (unsigned int i = 0; i < u->s->rounds; i++) {
+	for (unsigned int i = 0;
+	     i < u->s->rounds || (!u->kept && i < most_rounds); i++) {
 		unsigned int most = rng_range(&u->rng, 0, MAX_LIVE);
 
 		for (unsigned int tries = MAX_LIVE; tries && u->n < most;
