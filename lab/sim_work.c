@@ -202,7 +202,7 @@ static size_t arena_bytes(void)
 		more += ((size_t)128 << 20) + sim_objects_bytes(c);
 	/* What CPUs keep of all classes, to the last object; or a section for
 	 * each, if all want one at once. */
-	if (c->work == SIM_REPLACE)
+	if (c->work == SIM_REPLACE || c->scope == LAB_SCOPE_USER)
 		more += (size_t)c->cpus * 8 << 20;
 	return ((size_t)(mean * 1.1 * n) + more) & ~(((size_t)4 << 20) - 1);
 }
@@ -244,6 +244,7 @@ static void open_pool(void)
 		o.lock_scope = w.cell->scope;
 	o.defer = w.cell->defer;
 	o.retained_bytes = SIZE_MAX;
+	o.flags = ZS_POOL_NO_HUGE_PAGES; /* no table of costs knows them */
 	sim_reserve_bytes = (size_t)w.cell->reserve_kib << 10;
 	w.pool = zs_create_pool_with("sim", &o);
 	if (!w.pool)

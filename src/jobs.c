@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* jobs.c - the worker's own jobs: frees zspages that could not be freed at
- * once, and gives back memory beyond what is retained. Owns no state.
+ * once, gives back memory beyond what is retained, lets full zspages move into huge
+ * pages. Owns no state.
  *
  * Kernel origin: mm/zsmalloc.c async_free_zspage, kick_deferred_free; the rest
  * is ours.
@@ -101,8 +102,20 @@ void uzs_look_for_gaps(struct zs_pool *pool)
 		queue_delayed_work(&pool->wq, &pool->gaps_work, GAPS_DELAY_NS);
 }
 
+/* ---- huge pages ---------------------------------------------------------- */
+
+static void settle(struct work_struct *work)
+{
+	struct zs_pool *pool = container_of(work, struct zs_pool, settle_work);
+	u64 delay = pool->profile->settle(pool);
+
+	if (delay)
+		queue_delayed_work(&pool->wq, work, delay);
+}
+
 void uzs_jobs_init(struct zs_pool *pool)
 {
+	INIT_WORK(&pool->settle_work, settle);
 	INIT_WORK(&pool->free_work, async_free_zspage);
 	INIT_WORK(&pool->give_back_work, give_back_free_pages);
 }

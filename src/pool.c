@@ -111,7 +111,8 @@ static int read_options(const struct zs_pool_options *theirs,
 	    o->chain_size > ZS_MAX_CHAIN_SIZE || !uzs_is_scope(o->lock_scope) ||
 	    (unsigned int)o->defer > ZS_DEFER_REUSE ||
 	    o->max_overhead_percent > ZS_MAX_OVERHEAD ||
-	    o->flags & ~(ZS_POOL_NO_WORKER | ZS_POOL_HARDENED))
+	    o->flags & ~(ZS_POOL_NO_WORKER | ZS_POOL_HARDENED |
+			 ZS_POOL_NO_HUGE_PAGES))
 		return EINVAL;
 	return 0;
 }
@@ -287,6 +288,8 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 		return 0;
 	if (pool->hardened)
 		uzs_harden_tell_unended(pool, __func__);
+	/* Nobody would see what it does. */
+	cancel_work_sync(&pool->wq, &pool->settle_work);
 	uzs_deferred_flush_all(pool);
 	uzs_workqueue_destroy(&pool->wq);
 	live = pool->profile->destroy(pool);

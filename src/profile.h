@@ -146,6 +146,11 @@ struct profile {
 	 * Locks: needs trim_lock. Return: bytes. */
 	size_t (*give_back)(struct zs_pool *pool, size_t target);
 
+	/* The worker's job that moves what is full into huge pages. Bounded
+	 * work. Return: ns until it wants to run again; 0: until it is asked
+	 * for. */
+	u64 (*settle)(struct zs_pool *pool);
+
 	/* ---- looks */
 	/* Objects of a class that count as in use, but were freed; relaxed. May
 	 * be NULL. */

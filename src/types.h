@@ -240,6 +240,7 @@ struct zs_pool {
 	struct work_struct free_work; /* frees zspages left in group 0 */
 	struct work_struct gaps_work; /* compacts, see max_overhead */
 	struct work_struct give_back_work; /* gives memory back to the OS */
+	struct work_struct settle_work; /* see profile->settle */
 	struct deferred deferred;
 	struct workqueue_struct wq;
 	struct size_class *size_class[]; /* const; nr_classes entries */

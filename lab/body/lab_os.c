@@ -438,6 +438,23 @@ void *uzs_os_map(size_t size, size_t align)
 	return mem;
 }
 
+void *uzs_os_map_huge(size_t size, size_t align)
+{
+	return uzs_os_map(size, align);
+}
+
+bool uzs_os_end_huge(void *addr, size_t size)
+{
+	(void)addr;
+	(void)size;
+	return true;
+}
+
+bool uzs_os_discard_huge(void *addr, size_t size)
+{
+	return uzs_os_discard(addr, size);
+}
+
 bool uzs_os_unmap(void *addr, size_t size)
 {
 	struct header *h = header();

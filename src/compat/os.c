@@ -118,6 +118,84 @@ bool uzs_os_discard(void *addr, size_t size)
 	       madvise(addr, size, MADV_DONTNEED_LOCKED) == 0;
 }
 
+/* ---- huge pages ------------------------------------------------------------ */
+
+/* Of x86-64, and of arm64 with pages of 4 KiB. Where they are larger, the OS does
+ * not give any to a mapping of a few MiB. */
+#define HUGE_PAGE ((size_t)2 << 20)
+
+#ifdef MADV_HUGEPAGE
+
+/* Asks for huge pages, and looks whether they came: touches one page, and then
+ * the last of each huge page must be there. */
+static bool fill_with_huge(char *mem, size_t size)
+{
+	size_t page = uzs_os_page_size();
+	unsigned char there = 0;
+
+	if (uzs_should_fail(UZS_FAULT_UNMAP) ||
+	    madvise(mem, size, MADV_HUGEPAGE))
+		return false;
+	for (size_t at = 0; at < size; at += HUGE_PAGE) {
+		WRITE_ONCE(mem[at], 0);
+		if (mincore(mem + at + HUGE_PAGE - page, page, &there) ||
+		    !(there & 1))
+			return false;
+	}
+	return true;
+}
+
+void *uzs_os_map_huge(size_t size, size_t align)
+{
+	void *mem;
+
+	if (size % HUGE_PAGE || align % HUGE_PAGE)
+		return NULL;
+	mem = uzs_os_map(size, align);
+	if (mem && !fill_with_huge(mem, size)) {
+		uzs_os_release(mem, size);
+		mem = NULL;
+	}
+	return mem;
+}
+
+bool uzs_os_end_huge(void *addr, size_t size)
+{
+	return !uzs_should_fail(UZS_FAULT_UNMAP) &&
+	       madvise(addr, size, MADV_NOHUGEPAGE) == 0;
+}
+
+bool uzs_os_discard_huge(void *addr, size_t size)
+{
+	/* Linux keeps a huge page as long as a piece of it is in use, though it
+	 * counts the rest as given back. MADV_FREE of a piece splits it. */
+	(void)madvise(addr, size, MADV_FREE);
+	return uzs_os_discard(addr, size);
+}
+
+#else
+
+void *uzs_os_map_huge(size_t size, size_t align)
+{
+	(void)size;
+	(void)align;
+	return NULL;
+}
+
+bool uzs_os_end_huge(void *addr, size_t size)
+{
+	(void)addr;
+	(void)size;
+	return true;
+}
+
+bool uzs_os_discard_huge(void *addr, size_t size)
+{
+	return uzs_os_discard(addr, size);
+}
+
+#endif
+
 u64 uzs_clock_ns(void)
 {
 	struct timespec ts;

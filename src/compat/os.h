@@ -23,6 +23,15 @@ size_t uzs_os_page_size(void);
  * Return: the address, or NULL. */
 void *uzs_os_map(size_t size, size_t align) __must_check;
 
+/* As uzs_os_map, of huge pages. The OS fills all of it at once.
+ * Return: NULL also where the OS has none, or none left. */
+void *uzs_os_map_huge(size_t size, size_t align) __must_check;
+
+/* Before the first piece of such a mapping is discarded: the OS must not fill it
+ * with huge pages again. Return: false if it refuses: then nothing may be
+ * discarded. */
+bool uzs_os_end_huge(void *addr, size_t size);
+
 /* Return: false if the OS refuses; the mapping then still exists. The OS may
  * need memory to split a mapping, and limits the number of mappings. */
 bool uzs_os_unmap(void *addr, size_t size);
@@ -30,6 +39,9 @@ bool uzs_os_unmap(void *addr, size_t size);
 /* Gives the memory of [addr, addr + size) back to the OS. Both are multiples of
  * the OS page. It stays mapped and reads as zero. Return: false: not done. */
 bool uzs_os_discard(void *addr, size_t size);
+
+/* The same for a piece of a mapping that was made of huge pages. */
+bool uzs_os_discard_huge(void *addr, size_t size);
 
 /* For memory that is no longer needed: unmaps it. If the OS refuses, gives the
  * memory back and leaves it mapped. */

@@ -73,9 +73,6 @@ void uzs_user_fetch_many(struct zs_pool *pool, const unsigned long *handles,
 	(void)pool;
 	for (unsigned int i = 0; i < n; i++)
 		__builtin_prefetch((void *)handles[i], 1);
-	for (unsigned int i = 0; i < n; i++)
-		__builtin_prefetch(
-			ref_address(READ_ONCE(*handle_ref(handles[i]))), 1);
 }
 
 /* ---- reading and writing ------------------------------------------------------- */

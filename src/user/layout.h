@@ -51,8 +51,9 @@ static inline u64 ref_word(const void *object, const struct size_class *class)
 /* ---- an object ----------------------------------------------------------------
  * Its first word: the address of the word that names it | 1. In a free object:
  * the index of the next free one << 1 where the free objects form a list, else
- * 0. 0 while a slot keeps it. USER_ALLOCATED alone while a call has it in hand:
- * the word that names it is on the call's stack.
+ * what it was, or 0. What it was, or 0, also while a slot keeps it; in hardened
+ * pools always 0 in both cases. USER_ALLOCATED alone while a call has it in
+ * hand: the word that names it is on the call's stack.
  */
 #define USER_HEAD sizeof(u64)
 #define USER_ALLOCATED 1ul
@@ -87,6 +88,12 @@ static inline u64 ref_word(const void *object, const struct size_class *class)
  * of an octave apart. */
 #define USER_LENGTHS 64u
 
+enum run_huge {
+	RUN_SMALL, /* the OS fills it page by page */
+	RUN_HUGE, /* it was filled with huge pages */
+	RUN_SPLIT /* the same, but pieces were given back: as RUN_SMALL now */
+};
+
 /* A section has runs of one length, and their zspages in its head. So the
  * zspage of an object is found by arithmetic. */
 struct run_section {
@@ -101,6 +108,12 @@ struct run_section {
 	/* guard: runs->lock */
 	u16 nr_used; /* runs ever used: those behind were not */
 	u16 nr_free; /* of those used */
+	u16 nr_cooled; /* pieces of huge pages that were given back */
+	bool nursery; /* made of small pages, or of what is left of huge ones;
+		       * read relaxed */
+	u8 huge; /* enum run_huge; guard: none. atomic, relaxed */
+	u32 tail; /* bytes behind the last run that have memory: huge pages
+		   * are filled whole. guard: runs->lock */
 	struct list_head fresh; /* sections of this length that have runs that
 				 * were never used; guard: runs->lock */
 	struct zspage zspages[];
@@ -111,6 +124,10 @@ struct run_length {
 	/* Free runs by zspage->list: with memory, and without. Sections with
 	 * runs that were never used. guard: runs->lock */
 	struct list_head warm, cold, fresh;
+	/* Runs in use in nurseries; guard: runs->lock to write; read relaxed */
+	unsigned int nursery;
+	/* Runs taken since the settle job was asked for; guard: runs->lock */
+	unsigned int taken;
 };
 
 struct runs {
@@ -120,6 +137,8 @@ struct runs {
 	size_t head_bytes; /* of all sections; guard: lock; read relaxed */
 	size_t free_bytes; /* warm, in free runs; guard: lock; read relaxed */
 	size_t warm_bytes; /* of all runs; atomic, relaxed */
+	unsigned long nr_huge; /* sections that are RUN_HUGE; guard: lock; read
+				* relaxed */
 	unsigned int nr_lengths; /* const */
 	struct run_length lengths[USER_LENGTHS];
 };
@@ -150,6 +169,16 @@ struct user_class {
 	u8 keep; /* objects that a slot keeps; const */
 };
 
+/* Moving what is full into huge pages; see settle.c. */
+struct settle {
+	bool on; /* const: does the pool have huge pages? */
+	size_t from; /* bytes in runs from which on it does; const */
+	u64 after; /* uzs_clock_ns: the OS is not asked before; guard: the job */
+	/* The zspage that objects are moved from, and into; NULL when it is
+	 * withdrawn. guard: its class->lock; read relaxed */
+	struct zspage *src, *dst;
+};
+
 struct user_pool {
 	/* constant after creation */
 	struct uzs_percpu slots;
@@ -159,6 +188,7 @@ struct user_pool {
 	u8 length[USER_MAX_CLASSES]; /* index of the class's run length */
 
 	u32 moves; /* compactions of a class, so far; atomic, relaxed */
+	struct settle settle;
 	struct runs runs;
 };
 

@@ -195,11 +195,11 @@ void uzs_user_move(struct compaction *c, struct zspage *dst, struct zspage *src)
 			}
 			ref = begin_move(objects[i]);
 			if (!ref) {
-				uzs_place_put(class, dst, to);
+				uzs_place_put(c->pool, class, dst, to);
 				continue;
 			}
 			end_move(c, ref, to, objects[i]);
-			uzs_place_put(class, src, objects[i]);
+			uzs_place_put(c->pool, class, src, objects[i]);
 		}
 	}
 	/* What is left is pinned. */

@@ -104,8 +104,8 @@ char *uzs_place_take(struct zs_pool *pool, struct size_class *class,
 	return object;
 }
 
-void uzs_place_put(struct size_class *class, struct zspage *zspage,
-		   char *object)
+void uzs_place_put(const struct zs_pool *pool, struct size_class *class,
+		   struct zspage *zspage, char *object)
 {
 	unsigned int index = user_index(class, zspage, object);
 
@@ -114,7 +114,8 @@ void uzs_place_put(struct size_class *class, struct zspage *zspage,
 	if (user_has_map(class)) {
 		VM_BUG_ON(zspage->map >> index & 1);
 		zspage->map |= (u64)1 << index;
-		user_set_head(object, 0);
+		if (unlikely(pool->hardened)) /* a second free must be seen */
+			user_set_head(object, 0);
 	} else {
 		user_set_head(object, (unsigned long)zspage->freeobj << 1);
 		zspage->freeobj = index & OBJ_NONE;
@@ -159,10 +160,23 @@ static void publish(struct zs_pool *pool, struct size_class *class,
 static void withdraw(struct zs_pool *pool, struct size_class *class,
 		     struct zspage *zspage)
 {
+	struct settle *settle = &pool->user->settle;
+
 	VM_BUG_ON(zspage->inuse);
+	if (unlikely(READ_ONCE(settle->src) == zspage))
+		WRITE_ONCE(settle->src, NULL);
+	if (unlikely(READ_ONCE(settle->dst) == zspage))
+		WRITE_ONCE(settle->dst, NULL);
 	uzs_remove_zspage(class, zspage);
 	uzs_add(&class->objs_capacity, -(long)class->objs_per_zspage);
 	count_pages(pool, -(long)zspage->warm);
+}
+
+void uzs_place_add_zspage(struct zs_pool *pool, struct size_class *class,
+			  struct zspage *zspage)
+{
+	start_zspage(class, zspage);
+	publish(pool, class, zspage);
 }
 
 void uzs_place_drop_zspage(struct zs_pool *pool, struct size_class *class,
@@ -188,7 +202,7 @@ void uzs_places_free_locked(struct zs_pool *pool, struct size_class *class,
 		char *object = ref_address(words[i]);
 		struct zspage *zspage = run_zspage(object);
 
-		uzs_place_put(class, zspage, object);
+		uzs_place_put(pool, class, zspage, object);
 		if (uzs_fix_fullness_group(class, zspage) != ZS_INUSE_RATIO_0)
 			continue;
 		withdraw(pool, class, zspage);

@@ -71,8 +71,8 @@ char *uzs_place_take(struct zs_pool *pool, struct size_class *class,
 		     struct zspage *zspage);
 /* Gives an object's place back, and counts it. The zspage's list is not changed.
  * Locks: needs class->lock. */
-void uzs_place_put(struct size_class *class, struct zspage *zspage,
-		   char *object);
+void uzs_place_put(const struct zs_pool *pool, struct size_class *class,
+		   struct zspage *zspage, char *object);
 /* How many free places have memory. All that are in use have. */
 static inline unsigned int user_warm_places(const struct zs_pool *pool,
 					    const struct size_class *class,
@@ -94,6 +94,10 @@ void uzs_places_free(struct zs_pool *pool, struct size_class *class,
 void uzs_places_free_locked(struct zs_pool *pool, struct size_class *class,
 			    const u64 *words, unsigned int n,
 			    struct list_head *empty);
+/* Makes a zspage without objects of a run, and puts it into its list. Locks: needs
+ * class->lock. */
+void uzs_place_add_zspage(struct zs_pool *pool, struct size_class *class,
+			  struct zspage *zspage);
 /* Withdraws a zspage without objects, which is in its list, and frees its run.
  * Locks: needs class->lock. */
 void uzs_place_drop_zspage(struct zs_pool *pool, struct size_class *class,

@@ -15,7 +15,8 @@
  *
  * A run's memory is filled from its beginning, page by page, as its zspage is
  * used for the first time: its first `warm` pages. A run that becomes free keeps
- * its memory, and is the next to be given out.
+ * its memory, and is the next to be given out. A section of huge pages has memory
+ * for all its runs from its beginning.
  * Guarantees:
  *  V1 object -> zspage is arithmetic.
  *  V2 a section is unmapped only when none of its runs is in use. Nobody reads
@@ -32,8 +33,7 @@
 
 /* ---- life -------------------------------------------------------------------- */
 
-/* How many runs a section has: they and their zspages fill it. */
-static unsigned int runs_in_section(size_t stride, size_t page, size_t *first)
+unsigned int uzs_runs_fit(size_t stride, size_t page, size_t *first)
 {
 	size_t nr = UZS_SECTION_SIZE / stride;
 
@@ -45,11 +45,19 @@ static unsigned int runs_in_section(size_t stride, size_t page, size_t *first)
 	return (unsigned int)nr;
 }
 
+unsigned int uzs_runs_in_section(const struct zs_pool *pool,
+				 unsigned int length)
+{
+	size_t first, pages = pool->user->runs.lengths[length].pages;
+
+	return uzs_runs_fit(pages << pool->page_shift, pool->page_size, &first);
+}
+
 size_t uzs_runs_least(const struct zs_pool *pool, unsigned int pages)
 {
 	size_t first, stride = (size_t)pages << pool->page_shift;
 
-	runs_in_section(stride, pool->page_size, &first);
+	uzs_runs_fit(stride, pool->page_size, &first);
 	return first + stride;
 }
 
@@ -76,21 +84,24 @@ void uzs_runs_destroy(struct zs_pool *pool)
 		uzs_os_release(section, UZS_SECTION_SIZE);
 }
 
-/* Maps a section. Return: NULL without memory. */
+/* Maps a section; a huge one has memory everywhere. Return: NULL without
+ * memory. */
 static struct run_section *map_section(struct zs_pool *pool,
-				       unsigned int length)
+				       unsigned int length, bool huge)
 {
 	size_t stride = (size_t)pool->user->runs.lengths[length].pages
 			<< pool->page_shift;
 	struct zone *zone = &pool->zone;
 	struct run_section *section;
+	size_t first, filled;
 	unsigned int nr;
-	size_t first;
 
-	nr = runs_in_section(stride, pool->page_size, &first);
-	if (!uzs_zone_charge(zone, first))
+	nr = uzs_runs_fit(stride, pool->page_size, &first);
+	filled = huge ? UZS_SECTION_SIZE : first;
+	if (!uzs_zone_charge(zone, filled))
 		return NULL;
-	section = uzs_os_map(UZS_SECTION_SIZE, UZS_SECTION_SIZE);
+	section = huge ? uzs_os_map_huge(UZS_SECTION_SIZE, UZS_SECTION_SIZE)
+		       : uzs_os_map(UZS_SECTION_SIZE, UZS_SECTION_SIZE);
 	if (section &&
 	    ((((uintptr_t)section + UZS_SECTION_SIZE - 1) >>
 	      USER_ADDRESS_BITS) ||
@@ -100,15 +111,17 @@ static struct run_section *map_section(struct zs_pool *pool,
 		section = NULL;
 	}
 	if (!section) {
-		uzs_zone_uncharge(zone, first);
+		uzs_zone_uncharge(zone, filled);
 		return NULL;
 	}
 	section->pool = pool;
+	section->nursery = !huge;
 	section->reciprocal = uzs_reciprocal(stride);
 	section->first = (u32)first;
 	section->stride = (u32)stride;
 	section->length = (u16)length;
 	section->nr = (u16)nr;
+	INIT_LIST_HEAD(&section->fresh);
 	if (UZS_POISONS_OBJECTS)
 		uzs_poison((char *)section + first, UZS_SECTION_SIZE - first);
 	if (zone->keep)
@@ -116,13 +129,28 @@ static struct run_section *map_section(struct zs_pool *pool,
 	return section;
 }
 
+/* What is filled beside the runs. Locks: needs runs->lock. */
+static size_t head_bytes(const struct run_section *section)
+{
+	return (size_t)section->first + section->tail;
+}
+
 /* Locks: needs runs->lock. */
 static void add_section(struct runs *runs, struct run_section *section)
 {
 	list_add(&section->list, &runs->sections);
-	list_add_tail(&section->fresh, &runs->lengths[section->length].fresh);
 	WRITE_ONCE(runs->nr_sections, runs->nr_sections + 1);
-	WRITE_ONCE(runs->head_bytes, runs->head_bytes + section->first);
+	WRITE_ONCE(runs->head_bytes, runs->head_bytes + head_bytes(section));
+}
+
+/* Runs of a section come into use, or go out of it. Locks: needs runs->lock. */
+static void count_used(struct runs *runs, const struct run_section *section,
+		       int by)
+{
+	struct run_length *length = &runs->lengths[section->length];
+
+	if (section->nursery)
+		WRITE_ONCE(length->nursery, length->nursery + (unsigned int)by);
 }
 
 /* ---- taking and giving back one run ------------------------------------------ */
@@ -133,10 +161,22 @@ static size_t warm_bytes(const struct zs_pool *pool,
 	return (size_t)zspage->warm << pool->page_shift;
 }
 
+/* Takes a free run out of its list. Locks: needs runs->lock. */
+static void take_out(struct zs_pool *pool, struct zspage *zspage)
+{
+	struct run_section *section = run_section(zspage);
+	struct runs *runs = &pool->user->runs;
+
+	list_del(&zspage->list);
+	section->nr_free--;
+	count_used(runs, section, 1);
+	WRITE_ONCE(runs->free_bytes,
+		   runs->free_bytes - warm_bytes(pool, zspage));
+}
+
 /* Locks: needs runs->lock. */
 static struct zspage *take_free(struct zs_pool *pool, struct run_length *length)
 {
-	struct runs *runs = &pool->user->runs;
 	struct list_head *list = !list_empty(&length->warm) ? &length->warm
 							    : &length->cold;
 	struct zspage *zspage;
@@ -144,15 +184,12 @@ static struct zspage *take_free(struct zs_pool *pool, struct run_length *length)
 	zspage = list_first_entry_or_null(list, struct zspage, list);
 	if (!zspage)
 		return NULL;
-	list_del(&zspage->list);
-	run_section(zspage)->nr_free--;
-	WRITE_ONCE(runs->free_bytes,
-		   runs->free_bytes - warm_bytes(pool, zspage));
+	take_out(pool, zspage);
 	return zspage;
 }
 
 /* Locks: needs runs->lock. */
-static struct zspage *take_fresh(struct run_length *length)
+static struct zspage *take_fresh(struct runs *runs, struct run_length *length)
 {
 	struct run_section *section = list_first_entry_or_null(
 		&length->fresh, struct run_section, fresh);
@@ -161,9 +198,27 @@ static struct zspage *take_fresh(struct run_length *length)
 	if (!section)
 		return NULL;
 	zspage = &section->zspages[section->nr_used++];
+	count_used(runs, section, 1);
 	if (section->nr_used == section->nr)
 		list_del_init(&section->fresh);
 	return zspage;
+}
+
+/* May there be enough full zspages in nurseries to fill a section of huge pages?
+ * True once for some runs taken. Locks: needs runs->lock. */
+static bool want_settle(const struct zs_pool *pool, struct run_length *length,
+			const struct zspage *zspage)
+{
+	const struct settle *settle = &pool->user->settle;
+	unsigned int nr = run_section(zspage)->nr;
+
+	if (likely(!settle->on) || length->pages > pool->chain_size ||
+	    ++length->taken < nr / 8 || length->nursery < nr ||
+	    __atomic_load_n(&pool->user->runs.warm_bytes, __ATOMIC_RELAXED) <
+		    settle->from)
+		return false;
+	length->taken = 0;
+	return true;
 }
 
 struct zspage *uzs_run_get(struct zs_pool *pool, unsigned int length, gfp_t gfp)
@@ -172,24 +227,51 @@ struct zspage *uzs_run_get(struct zs_pool *pool, unsigned int length, gfp_t gfp)
 	struct run_length *l = &runs->lengths[length];
 	struct run_section *section;
 	struct zspage *zspage;
+	bool settle;
 
 	for (;;) {
 		spin_lock(&runs->lock);
 		zspage = take_free(pool, l);
 		if (!zspage)
-			zspage = take_fresh(l);
+			zspage = take_fresh(runs, l);
+		settle = zspage && want_settle(pool, l, zspage);
 		spin_unlock(&runs->lock);
+		if (unlikely(settle))
+			queue_work(&pool->wq, &pool->settle_work);
 		if (zspage || gfp == GFP_NOWAIT)
 			return zspage;
 		/* Others may map one at the same time. Then both are used
 		 * sooner or later. */
-		section = map_section(pool, length);
+		section = map_section(pool, length, false);
 		if (!section)
 			return NULL;
 		spin_lock(&runs->lock);
 		add_section(runs, section);
+		list_add_tail(&section->fresh, &l->fresh);
 		spin_unlock(&runs->lock);
 	}
+}
+
+struct run_section *uzs_runs_get_huge(struct zs_pool *pool, unsigned int length)
+{
+	struct run_section *section = map_section(pool, length, true);
+	struct runs *runs = &pool->user->runs;
+	size_t bytes;
+
+	if (!section)
+		return NULL;
+	for (unsigned int i = 0; i < section->nr; i++)
+		section->zspages[i].warm = runs->lengths[length].pages;
+	bytes = (size_t)section->nr * section->stride;
+	section->huge = RUN_HUGE;
+	section->nr_used = section->nr;
+	section->tail = (u32)(UZS_SECTION_SIZE - section->first - bytes);
+	__atomic_fetch_add(&runs->warm_bytes, bytes, __ATOMIC_RELAXED);
+	spin_lock(&runs->lock);
+	add_section(runs, section);
+	WRITE_ONCE(runs->nr_huge, runs->nr_huge + 1);
+	spin_unlock(&runs->lock);
+	return section;
 }
 
 void uzs_run_put(struct zs_pool *pool, struct zspage *zspage)
@@ -203,6 +285,7 @@ void uzs_run_put(struct zs_pool *pool, struct zspage *zspage)
 	spin_lock(&runs->lock);
 	list_add(&zspage->list, zspage->warm ? &length->warm : &length->cold);
 	section->nr_free++;
+	count_used(runs, section, -1);
 	WRITE_ONCE(runs->free_bytes,
 		   runs->free_bytes + warm_bytes(pool, zspage));
 	if (runs->free_bytes > uzs_zone_retained_left(&pool->zone))
@@ -228,6 +311,58 @@ bool uzs_run_warm(struct zs_pool *pool, struct zspage *zspage,
 	return true;
 }
 
+/* Before the first piece of a section of huge pages is given back. Threads with
+ * different runs may do it at the same time. Return: false if the OS refuses.
+ * Locks: takes runs->lock. */
+static bool end_huge(struct zs_pool *pool, struct run_section *section)
+{
+	struct runs *runs = &pool->user->runs;
+	size_t tail = 0,
+	       at = section->first + (size_t)section->nr * section->stride;
+
+	if (!uzs_os_end_huge(section, UZS_SECTION_SIZE))
+		return false;
+	if (at == UZS_SECTION_SIZE ||
+	    uzs_os_discard_huge((char *)section + at, UZS_SECTION_SIZE - at))
+		tail = UZS_SECTION_SIZE - at;
+	spin_lock(&runs->lock);
+	tail = min(tail, (size_t)section->tail); /* by one thread */
+	section->tail -= (u32)tail;
+	WRITE_ONCE(runs->head_bytes, runs->head_bytes - tail);
+	if (section->huge == RUN_HUGE) {
+		WRITE_ONCE(section->huge, RUN_SPLIT);
+		WRITE_ONCE(runs->nr_huge, runs->nr_huge - 1);
+	}
+	spin_unlock(&runs->lock);
+	uzs_zone_uncharge(&pool->zone, tail);
+	return true;
+}
+
+/* A piece of huge pages was given back. When many are, what is left is worth to
+ * be moved into whole ones. Locks: takes runs->lock. */
+static void count_cooled(struct runs *runs, struct run_section *section)
+{
+	spin_lock(&runs->lock);
+	if (!section->nursery && ++section->nr_cooled >= section->nr / 4) {
+		WRITE_ONCE(section->nursery, true);
+		count_used(runs, section, section->nr_used - section->nr_free);
+	}
+	spin_unlock(&runs->lock);
+}
+
+static bool discard(struct zs_pool *pool, struct run_section *section,
+		    char *from, size_t bytes)
+{
+	if (likely(READ_ONCE(section->huge) == RUN_SMALL))
+		return uzs_os_discard(from, bytes);
+	if (READ_ONCE(section->huge) == RUN_HUGE && !end_huge(pool, section))
+		return false;
+	if (!uzs_os_discard_huge(from, bytes))
+		return false;
+	count_cooled(&pool->user->runs, section);
+	return true;
+}
+
 void uzs_run_cool(struct zs_pool *pool, struct zspage *zspage,
 		  unsigned int pages)
 {
@@ -237,9 +372,9 @@ void uzs_run_cool(struct zs_pool *pool, struct zspage *zspage,
 	if (pages >= zspage->warm)
 		return;
 	bytes = (size_t)(zspage->warm - pages) << pool->page_shift;
-	if (!uzs_os_discard(run_address(zspage) +
-				    ((size_t)pages << pool->page_shift),
-			    bytes))
+	if (!discard(pool, run_section(zspage),
+		     run_address(zspage) + ((size_t)pages << pool->page_shift),
+		     bytes))
 		return;
 	uzs_zone_uncharge(&pool->zone, bytes);
 	__atomic_fetch_sub(&runs->warm_bytes, bytes, __ATOMIC_RELAXED);
@@ -274,11 +409,8 @@ static unsigned int take_warm(struct zs_pool *pool, size_t target,
 			struct zspage *zspage = list_entry(length->warm.prev,
 							   struct zspage, list);
 
-			list_del(&zspage->list);
-			run_section(zspage)->nr_free--;
+			take_out(pool, zspage);
 			bytes += warm_bytes(pool, zspage);
-			WRITE_ONCE(runs->free_bytes,
-				   runs->free_bytes - warm_bytes(pool, zspage));
 			batch[n++] = zspage;
 		}
 	}
@@ -309,7 +441,10 @@ static struct run_section *take_empty(struct zs_pool *pool)
 		list_del(&found->list);
 		list_del(&found->fresh);
 		WRITE_ONCE(runs->nr_sections, runs->nr_sections - 1);
-		WRITE_ONCE(runs->head_bytes, runs->head_bytes - found->first);
+		WRITE_ONCE(runs->head_bytes,
+			   runs->head_bytes - head_bytes(found));
+		if (found->huge == RUN_HUGE)
+			WRITE_ONCE(runs->nr_huge, runs->nr_huge - 1);
 	}
 	spin_unlock(&runs->lock);
 	return found;
@@ -318,7 +453,7 @@ static struct run_section *take_empty(struct zs_pool *pool)
 /* Return: bytes given back. */
 static size_t unmap_section(struct zs_pool *pool, struct run_section *section)
 {
-	size_t head = section->first, warm = 0;
+	size_t head = head_bytes(section), warm = 0;
 
 	for (unsigned int i = 0; i < section->nr_used; i++)
 		warm += warm_bytes(pool, &section->zspages[i]);
@@ -345,7 +480,8 @@ size_t uzs_runs_give_back(struct zs_pool *pool, size_t target)
 	while (!zone->keep &&
 	       READ_ONCE(pool->user->runs.free_bytes) >= target &&
 	       (section = take_empty(pool))) {
-		most += section->first; /* was not free, but is given back */
+		/* was not free, but is given back */
+		most += head_bytes(section);
 		given += unmap_section(pool, section);
 		uzs_zone_give_way(zone);
 	}
@@ -423,7 +559,7 @@ unsigned long uzs_runs_check(struct zs_pool *pool, size_t in_use,
 	spin_lock(&runs->lock);
 	list_for_each_entry(section, &runs->sections, list) {
 		nr++;
-		heads += section->first;
+		heads += head_bytes(section);
 	}
 	for (unsigned int i = 0; i < runs->nr_lengths; i++) {
 		struct zspage *zspage;

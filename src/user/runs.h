@@ -14,6 +14,13 @@ void uzs_runs_destroy(struct zs_pool *pool);
 /* The least memory that one run of `length` pages needs, bytes. */
 size_t uzs_runs_least(const struct zs_pool *pool, unsigned int pages);
 
+/* How many runs of `stride` bytes a section has, and how many bytes before the
+ * first: runs and their zspages fill it. */
+unsigned int uzs_runs_fit(size_t stride, size_t page, size_t *first);
+/* The same for a length of the pool's. */
+unsigned int uzs_runs_in_section(const struct zs_pool *pool,
+				 unsigned int length);
+
 /* Takes a run. Its zspage has only `warm` set. GFP_NOWAIT: maps no section.
  * Return: NULL without memory. Locks: none. May sleep. */
 struct zspage *uzs_run_get(struct zs_pool *pool, unsigned int length,
@@ -21,6 +28,11 @@ struct zspage *uzs_run_get(struct zs_pool *pool, unsigned int length,
 /* Gives a run back. Its memory stays, up to what is retained. May be called
  * under any lock. */
 void uzs_run_put(struct zs_pool *pool, struct zspage *zspage);
+/* Maps a section of huge pages for runs of that length. All of them have memory,
+ * and are the caller's, as if uzs_run_get had given them. Return: NULL without
+ * memory, or without huge pages. Locks: none. */
+struct run_section *uzs_runs_get_huge(struct zs_pool *pool,
+				      unsigned int length);
 /* Before the first `pages` pages of a run are used: counts those that had no
  * memory. Return: false if they exceed the limit. Locks: the zspage is the
  * caller's, or class->lock. */

@@ -11,6 +11,7 @@
 #include "user/sizes.h"
 
 #include "compat/os.h"
+#include "user/runs.h"
 
 /* Longer runs have room for one object. Less than an eighth of such a run is
  * not used, and has no memory. */
@@ -22,12 +23,24 @@ static unsigned int pages_of(const struct zs_pool *pool, size_t bytes)
 			      pool->page_shift);
 }
 
+/* Zspages of several objects have one of so many lengths, the longest. Each length
+ * has sections of its own, which are not full; and shorter zspages waste more. */
+#define CHAIN_LENGTHS 7u
+
+static unsigned int shortest(const struct zs_pool *pool)
+{
+	return pool->chain_size > CHAIN_LENGTHS
+		       ? pool->chain_size - CHAIN_LENGTHS + 1
+		       : 1;
+}
+
 unsigned int uzs_user_lengths(const struct zs_pool *pool,
 			      unsigned int pages[USER_LENGTHS])
 {
 	unsigned int most = pages_of(pool, USER_MAX_OBJECT), n = 0, last = 0;
 
-	for (unsigned int k = 1; k <= pool->chain_size && last < most; k++)
+	for (unsigned int k = shortest(pool);
+	     k <= pool->chain_size && last < most; k++)
 		pages[n++] = last = k;
 	while (last < most) {
 		unsigned int step = (1u << ilog2(last)) / LONG_STEPS;
@@ -45,6 +58,14 @@ static unsigned int objs_in(size_t bytes, size_t size)
 	return (unsigned int)min(bytes / size, (size_t)OBJ_NONE);
 }
 
+/* What a run wastes in its section, bytes. */
+static size_t rest_of(size_t run, size_t page)
+{
+	size_t first, nr = uzs_runs_fit(run, page, &first);
+
+	return (UZS_SECTION_SIZE - first - nr * run) / nr;
+}
+
 /* Pages of a zspage of objects of that size, the number that wastes least;
  * among equal ones the least. */
 static unsigned int best_pages(const struct zs_pool *pool, size_t size)
@@ -52,9 +73,10 @@ static unsigned int best_pages(const struct zs_pool *pool, size_t size)
 	unsigned int best = 0;
 	size_t best_waste = 1;
 
-	for (unsigned int k = 1; k <= pool->chain_size; k++) {
+	for (unsigned int k = shortest(pool); k <= pool->chain_size; k++) {
 		size_t bytes = (size_t)k << pool->page_shift;
-		size_t waste = bytes - objs_in(bytes, size) * size;
+		size_t waste = bytes - objs_in(bytes, size) * size +
+			       rest_of(bytes, pool->page_size);
 
 		if (bytes < size)
 			continue;

@@ -7,13 +7,16 @@
  * were no slots. Under the slot's lock it takes class->lock to free what is too
  * much. Sleeps: no.
  *
- * A freed object waits on its stack without being touched, but for its first
- * word. It still has its place in its zspage, so it is given out again by
- * writing two words.
+ * A freed object waits on its stack without being touched: its memory is rarely
+ * in the cache then. Its first word still names the word that named it. It still
+ * has its place in its zspage, so it is given out again by writing two words.
  * Guarantees:
  *  F1 an object is on one stack, and leaves it once.
  *  F2 while moving of the class is not 0, nothing is put on a stack of the class or
  *     taken from it: who sets it takes every slot's lock once afterwards.
+ *  F3 nobody follows the first word of an object on a stack: its word may be in
+ *     memory that is gone. Movers empty the stacks first; walks and the check look
+ *     at the stacks.
  */
 #include "user/slots.h"
 
@@ -91,7 +94,8 @@ static __always_inline void push(struct zs_pool *pool, struct user_slot *slot,
 	if (unlikely(stack->nr >= keep))
 		free_oldest(pool, pool->size_class[index], stack,
 			    (keep + 1) / 2);
-	user_set_head(ref_address(word), 0);
+	if (unlikely(pool->hardened)) /* a second free must be seen */
+		user_set_head(ref_address(word), 0);
 	user_poison(ref_address(word), pool->size_class[index]->size);
 	stack->words[stack->nr] = word & (REF_MOVING - 1);
 	WRITE_ONCE(stack->nr, (u16)(stack->nr + 1));
@@ -160,21 +164,10 @@ void uzs_slot_free(struct zs_pool *pool, u64 *ref)
 			       ref);
 }
 
-/* Objects freed under one hold of a slot's lock, and how early their words and
- * first words are fetched. */
+/* Objects freed under one hold of a slot's lock, and how early their words are
+ * fetched. */
 #define MANY 32u
 #define AHEAD 8u
-
-/* Fetches for the ref at `i`, and those behind it. */
-static __always_inline void fetch_ahead(zs_ref *const refs[], size_t n,
-					size_t i)
-{
-	if (i + 2 * AHEAD < n && refs[i + 2 * AHEAD])
-		__builtin_prefetch(refs[i + 2 * AHEAD], 1);
-	if (i + AHEAD < n && refs[i + AHEAD])
-		__builtin_prefetch(
-			ref_address(READ_ONCE(refs[i + AHEAD]->word)), 1);
-}
 
 static bool names_object(const zs_ref *ref)
 {
@@ -190,7 +183,8 @@ size_t uzs_slot_free_many(struct zs_pool *pool, zs_ref *const refs[], size_t n)
 		struct user_slot *slot = try_slot(pool);
 
 		for (; slot && i < end; i++) {
-			fetch_ahead(refs, n, i);
+			if (i + AHEAD < n && refs[i + AHEAD])
+				__builtin_prefetch(refs[i + AHEAD], 1);
 			if (!names_object(refs[i]))
 				continue;
 			if (unlikely(!try_free(pool, slot, &refs[i]->word)))
@@ -301,6 +295,29 @@ void uzs_slots_lock(struct zs_pool *pool)
 	struct user_slot *slot;
 
 	for_each_user_slot(slot, pool->user) spin_lock_polled(&slot->lock);
+}
+
+void uzs_slots_mark_kept(const struct zs_pool *pool,
+			 const struct size_class *class,
+			 const struct zspage *zspage, u64 kept[USER_MARKS])
+{
+	const struct user_slot *slot;
+
+	memset(kept, 0, USER_MARKS * sizeof(kept[0]));
+	for_each_user_slot(slot, pool->user)
+	{
+		const struct user_stack *stack = &slot->stacks[class->index];
+
+		for (unsigned int i = 0; i < stack->nr; i++) {
+			const char *object = ref_address(stack->words[i]);
+			unsigned int index;
+
+			if (run_zspage(object) != zspage)
+				continue;
+			index = user_index(class, zspage, object);
+			kept[index / 64] |= (u64)1 << index % 64;
+		}
+	}
 }
 
 void uzs_slots_unlock(struct zs_pool *pool)

@@ -30,6 +30,17 @@ unsigned long uzs_slots_nr_kept(struct zs_pool *pool,
 				const struct size_class *class);
 void uzs_slots_lock(struct zs_pool *pool);
 void uzs_slots_unlock(struct zs_pool *pool);
+/* A bit for each object of a zspage. */
+#define USER_MARKS ((OBJ_NONE + 64) / 64)
+static inline bool user_mark(const u64 marks[USER_MARKS], unsigned int index)
+{
+	return marks[index / 64] >> index % 64 & 1;
+}
+/* Marks the objects of a zspage that are on stacks. Locks: needs every slot's
+ * lock. */
+void uzs_slots_mark_kept(const struct zs_pool *pool,
+			 const struct size_class *class,
+			 const struct zspage *zspage, u64 kept[USER_MARKS]);
 void uzs_slots_renew(struct zs_pool *pool);
 
 #endif

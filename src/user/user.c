@@ -14,6 +14,7 @@
 #include "user/move.h"
 #include "user/places.h"
 #include "user/runs.h"
+#include "user/settle.h"
 #include "user/sizes.h"
 #include "user/slots.h"
 
@@ -46,7 +47,6 @@ static void user_init(struct zs_pool *pool, void *state,
 	unsigned int lengths[USER_LENGTHS];
 	struct user_pool *user = state;
 
-	(void)o;
 	pool->user = user;
 	pool->quick_refs = !pool->hardened && !UZS_POISONS_OBJECTS;
 	user->runs.nr_lengths = uzs_user_lengths(pool, lengths);
@@ -54,6 +54,8 @@ static void user_init(struct zs_pool *pool, void *state,
 		user->runs.lengths[i].pages = lengths[i];
 	uzs_user_set_tables(pool);
 	uzs_runs_init(pool);
+	uzs_settle_init(pool, !(o->flags &
+				(ZS_POOL_NO_WORKER | ZS_POOL_NO_HUGE_PAGES)));
 	uzs_slots_init(pool,
 		       (char *)state + ALIGN(sizeof(struct user_pool), LINE));
 }
@@ -89,12 +91,13 @@ static void user_copy_zspage(const struct zs_pool *pool,
 {
 	unsigned int n = class->objs_per_zspage - zspage->inuse;
 	unsigned int idx = zspage->freeobj;
+	u64 kept[USER_MARKS];
 
-	(void)pool;
+	uzs_slots_mark_kept(pool, class, zspage, kept);
 	for (unsigned int i = 0; i < class->objs_per_zspage; i++) {
 		unsigned long head = 0;
 
-		if (user_was_used(class, zspage, i))
+		if (user_was_used(class, zspage, i) && !user_mark(kept, i))
 			head = user_head(user_object(class, zspage, i));
 		handles[i] = head & USER_ALLOCATED ? head & ~USER_ALLOCATED : 0;
 		if (user_has_map(class) && zspage->map >> i & 1)
@@ -172,6 +175,7 @@ const struct profile uzs_user_profile = {
 	.free_kept = user_free_kept,
 	.trim = uzs_user_trim,
 	.give_back = uzs_runs_give_back,
+	.settle = uzs_settle,
 
 	.nr_kept = uzs_slots_nr_kept,
 	.memory = uzs_runs_memory,

@@ -151,9 +151,10 @@ static unsigned long pages_used(const struct subject_class *class,
 				unsigned long objs)
 {
 	unsigned long full = objs / class->objs_per_zspage;
+	size_t all = (size_t) class->objs_per_zspage * class->size;
 	size_t rest = objs % class->objs_per_zspage * class->size;
 
-	return full * class->pages_per_zspage +
+	return full * ((all + suite.page_size - 1) / suite.page_size) +
 	       (rest + suite.page_size - 1) / suite.page_size;
 }
 

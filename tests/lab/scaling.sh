@@ -80,8 +80,8 @@ check "user, replace by the same size: $scaling of perfect" is "$scaling" \
 # What the user profile frees; deferral and reuse beside replacing.
 runs_well simulate --work free --size 4000 --objects 500 --scope held,user \
 	--cpus 1,16
-check "user, free: $(of user 16 scaling), held: $(of held 16 scaling)" is \
-	"$(of held 16 scaling)" '<' "$(of user 16 scaling)"
+check "user, free: $(of user 16 calls_per_us), held: $(of held 16 calls_per_us)" \
+	is "$(of held 16 calls_per_us)" '<' "$(of user 16 calls_per_us)"
 runs_well simulate --work release --objects 500 --scope held,user --cpus 1,16
 check "user, release: $(of user 16 scaling), held: $(of held 16 scaling)" is \
 	"$(of held 16 scaling)" '<' "$(of user 16 scaling)"

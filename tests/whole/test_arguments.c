@@ -79,7 +79,7 @@ static void test_bad_options_are_refused(void **state)
 						  4097,	 5000,	   131072,
 						  65537, UINT_MAX, 1u << 31 };
 	static const unsigned int bad_chains[] = { 1, 2, 3, 17, 64, UINT_MAX };
-	static const unsigned int bad_flags[] = { 4, 7, 1u << 31, UINT_MAX };
+	static const unsigned int bad_flags[] = { 8, 15, 1u << 31, UINT_MAX };
 	const struct zs_pool_options init = ZS_POOL_OPTIONS_INIT;
 	struct zs_pool_options o;
 
@@ -128,7 +128,7 @@ static void test_bad_options_are_refused(void **state)
 	assert_create_works(&o);
 	o.flags = ZS_POOL_HARDENED;
 	assert_create_works(&o);
-	o.flags |= ZS_POOL_NO_WORKER;
+	o.flags |= ZS_POOL_NO_WORKER | ZS_POOL_NO_HUGE_PAGES;
 	assert_create_works(&o);
 	o.retained_bytes = SIZE_MAX;
 	assert_create_works(&o);
