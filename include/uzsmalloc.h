@@ -1084,6 +1084,99 @@ ZS_API void zs_fork_prepare(struct zs_pool *pool);
 ZS_API void zs_fork_parent(struct zs_pool *pool);
 ZS_API void zs_fork_child(struct zs_pool *pool);
 
+/* ------------------------------------------------------------------------
+ * The usual case of zs_ref_begin and zs_ref_end, inline: a call each would be a
+ * third of a short read's time. They are functions of the library, too; what is
+ * here only goes before them. Define ZS_NO_INLINE to have the calls alone.
+ *
+ * Not for programs: names that end in _, the bits of a ref's word, the pool's
+ * first byte. The library's SOVERSION changes when they do.
+ */
+#if defined(__GNUC__) && UINTPTR_MAX > UINT32_MAX
+
+/* Inlined, and never made a function of the program's. */
+#define ZS_INLINE_ \
+	extern __inline__ __attribute__((__gnu_inline__, __always_inline__))
+
+#ifdef __cplusplus
+#define ZS_CAST_(type, value) (reinterpret_cast<type>(value))
+#else
+#define ZS_CAST_(type, value) ((type)(value))
+#endif
+
+/* A ref's word: | pins 8 | moving 1 | class 10 | address / 8  45 |. An object's
+ * data begin 8 bytes behind its address. */
+#define ZS_REF_ADDRESS_BITS_ 45
+#define ZS_REF_MOVING_ (UINT64_C(1) << 55)
+#define ZS_REF_PIN_ (UINT64_C(1) << 56)
+#define ZS_REF_MOST_PINS_ (UINT64_C(255) << 56)
+#define ZS_REF_DATA_ 8
+
+/* May refs of the pool be pinned here? Not in hardened pools. */
+ZS_INLINE_ int zs_pool_is_quick_(const struct zs_pool *pool)
+{
+	return *ZS_CAST_(const unsigned char *, pool);
+}
+
+/* Pins an object that nobody moves. Return: its data; NULL: not done. */
+ZS_INLINE_ void *zs_ref_try_pin_(zs_ref *ref)
+{
+	uint64_t word = __atomic_load_n(&ref->word, __ATOMIC_RELAXED);
+
+	if (__builtin_expect(!word || (word & ZS_REF_MOVING_) != 0 ||
+				     word >= ZS_REF_MOST_PINS_,
+			     0))
+		return 0;
+	/* Acquire: sees what a mover has copied. */
+	if (__builtin_expect(!__atomic_compare_exchange_n(
+				     &ref->word, &word, word + ZS_REF_PIN_, 0,
+				     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED),
+			     0))
+		return 0;
+	word = (word & ((UINT64_C(1) << ZS_REF_ADDRESS_BITS_) - 1)) << 3;
+	return ZS_CAST_(char *, word) + ZS_REF_DATA_;
+}
+
+/* Takes a pin off, if there is one. Return: 0: not done. */
+ZS_INLINE_ int zs_ref_try_unpin_(zs_ref *ref)
+{
+	uint64_t word = __atomic_load_n(&ref->word, __ATOMIC_RELAXED);
+
+	/* Release: a mover copies what was written. */
+	return __builtin_expect(word >= ZS_REF_PIN_, 1) &&
+	       __builtin_expect(__atomic_compare_exchange_n(
+					&ref->word, &word, word - ZS_REF_PIN_,
+					0, __ATOMIC_RELEASE, __ATOMIC_RELAXED),
+				1);
+}
+
+#if defined(__ELF__) && !defined(ZS_NO_INLINE)
+
+/* The library's functions, by another name. */
+extern void *zs_ref_begin_call_(struct zs_pool *pool,
+				zs_ref *ref) __asm__("zs_ref_begin");
+extern void zs_ref_end_call_(struct zs_pool *pool,
+			     zs_ref *ref) __asm__("zs_ref_end");
+
+ZS_INLINE_ void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref)
+{
+	void *data = 0;
+
+	if (__builtin_expect(zs_pool_is_quick_(pool), 1))
+		data = zs_ref_try_pin_(ref);
+	return __builtin_expect(data != 0, 1) ? data
+					      : zs_ref_begin_call_(pool, ref);
+}
+
+ZS_INLINE_ void zs_ref_end(struct zs_pool *pool, zs_ref *ref)
+{
+	if (__builtin_expect(
+		    !zs_pool_is_quick_(pool) || !zs_ref_try_unpin_(ref), 0))
+		zs_ref_end_call_(pool, ref);
+}
+#endif
+#endif
+
 #ifdef __cplusplus
 }
 #endif

@@ -172,6 +172,8 @@ struct user_pool;
 
 struct zs_pool {
 	/* constant after creation */
+	bool quick_refs; /* user profile, and nothing to check. First: programs
+			  * read it (zs_pool_is_quick_) */
 	char name[64];
 	const struct profile *profile;
 	struct user_pool *user; /* user profile only, else NULL */
@@ -187,7 +189,6 @@ struct zs_pool {
 	unsigned int nr_classes; /* class indices */
 	unsigned int huge_class_size; /* bytes */
 	bool hardened; /* looks for misuse */
-	bool quick_refs; /* user profile, and nothing to check */
 	bool wide; /* handles are struct wide_handle */
 	/* Percent of the objects' bytes that gaps may have; 0: any; atomic,
 	 * relaxed; seldom changed */

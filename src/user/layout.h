@@ -14,25 +14,25 @@
  *
  * 0 names nothing: class 0 does not exist. It changes in these ways only:
  *   pins      by any thread: added by compare-and-swap, not while moving is set;
- *             taken off by subtraction, or by a store where no other thread may
- *             use the word
+ *             taken off by compare-and-swap, if there are any, or by a store
+ *             where no other thread may use the word
  *   moving    set by compare-and-swap, by a mover, only without pins; cleared
- *             with the change to the new address, by an addition. Both under
- *             class->lock
+ *             by the store of the new address. Both under class->lock
  *   all of it stored by who allocates, frees, or moves the record: under the
  *             slot's lock while moving of the class is 0, else under class->lock
  */
-#define REF_ADDRESS_BITS 45
+#define REF_ADDRESS_BITS ZS_REF_ADDRESS_BITS_
 #define REF_CLASS_BITS 10
 #define REF_ADDRESS (((u64)1 << REF_ADDRESS_BITS) - 1)
 #define REF_CLASS (((u64)1 << REF_CLASS_BITS) - 1)
-#define REF_MOVING ((u64)1 << 55)
-#define REF_PIN ((u64)1 << 56)
-#define REF_MOST_PINS ((u64)0xff << 56)
+#define REF_MOVING ((u64)ZS_REF_MOVING_)
+#define REF_PIN ((u64)ZS_REF_PIN_)
+#define REF_MOST_PINS ((u64)ZS_REF_MOST_PINS_)
 /* Addresses above are not used: the word has no room for them. */
 #define USER_ADDRESS_BITS (REF_ADDRESS_BITS + 3)
 
-_Static_assert(REF_ADDRESS_BITS + REF_CLASS_BITS == 55, "the word's bits");
+_Static_assert(REF_MOVING == (u64)1 << (REF_ADDRESS_BITS + REF_CLASS_BITS),
+	       "the word's bits");
 
 static inline char *ref_address(u64 word)
 {
@@ -56,6 +56,9 @@ static inline u64 ref_word(const void *object, const struct size_class *class)
  * hand: the word that names it is on the call's stack.
  */
 #define USER_HEAD sizeof(u64)
+_Static_assert(USER_HEAD == ZS_REF_DATA_ &&
+		       offsetof(struct zs_pool, quick_refs) == 0,
+	       "as programs have it, inline");
 #define USER_ALLOCATED 1ul
 /* With the pins that an object is allocated with: it is for a call's hand. */
 #define USER_IN_HAND 1ul

@@ -134,13 +134,9 @@ static void end_move(struct compaction *c, u64 *ref, char *to, char *object)
 	memcpy(to + USER_HEAD, object + USER_HEAD, bytes);
 	if (UZS_POISONS_OBJECTS)
 		uzs_poison(to, c->class->size);
-	/* An addition: who ends a read that has not begun takes a pin off that
-	 * is not there, and is just putting it back. Release: who pins it then
-	 * sees the copy. */
-	__atomic_fetch_add(ref,
-			   ref_word(to, c->class) -
-				   (ref_word(object, c->class) | REF_MOVING),
-			   __ATOMIC_RELEASE);
+	/* Nobody else writes the word while `moving` is set. Release: who pins it
+	 * then sees the copy. */
+	smp_store_release(ref, ref_word(to, c->class));
 	c->bytes += c->class->size;
 	c->objs_moved++;
 }

@@ -32,22 +32,6 @@ static __always_inline bool word_is_open(u64 word)
 	return likely(word && !(word & REF_MOVING) && word < REF_MOST_PINS);
 }
 
-/* The usual case, inline and without a loop: pins an object that nobody moves.
- * Return: its data; NULL: not done. */
-static __always_inline void *user_try_pin(u64 *ref)
-{
-	u64 word = READ_ONCE(*ref);
-
-	if (unlikely(!word_is_open(word)))
-		return NULL;
-	/* Acquire: sees what a mover has copied. */
-	if (unlikely(!__atomic_compare_exchange_n(ref, &word, word + REF_PIN,
-						  false, __ATOMIC_ACQUIRE,
-						  __ATOMIC_RELAXED)))
-		return NULL;
-	return ref_address(word) + USER_HEAD;
-}
-
 /* Return: the object (its first word); NULL if the word names nothing. */
 static __always_inline char *user_pin(struct zs_pool *pool, u64 *ref)
 {
@@ -70,17 +54,13 @@ static __always_inline char *user_pin(struct zs_pool *pool, u64 *ref)
 	return ref_address(word);
 }
 
-/* Return: false if there was no pin. */
+/* Return: false if there was no pin, and nothing is done. */
 static __always_inline bool user_drop_pin(u64 *ref)
 {
-	/* Release: a mover copies what was written. */
-	u64 word = __atomic_fetch_sub(ref, REF_PIN, __ATOMIC_RELEASE);
-
-	if (likely(word >= REF_PIN))
-		return true;
-	/* An end without a begin. The pins were all ones meanwhile, and nothing
-	 * else has changed. */
-	__atomic_fetch_add(ref, REF_PIN, __ATOMIC_RELAXED);
+	do
+		if (likely(zs_ref_try_unpin_((zs_ref *)ref)))
+			return true;
+	while (READ_ONCE(*ref) >= REF_PIN);
 	return false;
 }
 
@@ -96,7 +76,7 @@ static __always_inline void user_unpin_own(struct zs_pool *pool, u64 *ref,
 	uzs_pin_conceal_and_drop(pool, ref);
 #else
 	(void)pool;
-	/* Release: as in user_drop_pin. */
+	/* Release: as in zs_ref_try_unpin_. */
 	smp_store_release(ref, word - REF_PIN);
 #endif
 }

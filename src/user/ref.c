@@ -7,6 +7,9 @@
  * to check a ref, in hardened pools. Sleeps: zs_ref_alloc and zs_ref_store do;
  * others only to wait for a mover.
  */
+#undef ZS_NO_INLINE
+#define ZS_NO_INLINE 1 /* here are the functions themselves */
+
 #include <string.h>
 
 #include "compat/os.h"
@@ -229,17 +232,17 @@ static __attribute__((noinline)) void *begin_slow(struct zs_pool *pool,
 	return object ? object + USER_HEAD : NULL;
 }
 
-static __always_inline void *begin(struct zs_pool *pool, u64 *ref,
+static __always_inline void *begin(struct zs_pool *pool, zs_ref *ref,
 				   const char *call)
 {
-	void *data = likely(pool->quick_refs) ? user_try_pin(ref) : NULL;
+	void *data = likely(pool->quick_refs) ? zs_ref_try_pin_(ref) : NULL;
 
-	return likely(data) ? data : begin_slow(pool, ref, call);
+	return likely(data) ? data : begin_slow(pool, &ref->word, call);
 }
 
 void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref)
 {
-	return begin(pool, &ref->word, __func__);
+	return begin(pool, ref, __func__);
 }
 
 static __attribute__((noinline)) void end_slow(struct zs_pool *pool, u64 *ref,
@@ -254,9 +257,7 @@ static __attribute__((noinline)) void end_slow(struct zs_pool *pool, u64 *ref,
 
 void zs_ref_end(struct zs_pool *pool, zs_ref *ref)
 {
-	if (likely(pool->quick_refs))
-		user_drop_pin(&ref->word);
-	else
+	if (unlikely(!pool->quick_refs || !zs_ref_try_unpin_(ref)))
 		end_slow(pool, &ref->word, __func__);
 }
 
@@ -264,7 +265,7 @@ int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf, size_t len)
 {
 	/* The pin changes the word for the time of the copy. */
 	zs_ref *own = (zs_ref *)(uintptr_t)ref;
-	char *data = begin(pool, &own->word, __func__);
+	char *data = begin(pool, own, __func__);
 	int err = 0;
 
 	if (unlikely(!data))
@@ -282,7 +283,7 @@ size_t zs_ref_room(struct zs_pool *pool, const zs_ref *ref)
 	zs_ref *own = (zs_ref *)(uintptr_t)ref;
 	size_t room;
 
-	if (!begin(pool, &own->word, __func__))
+	if (!begin(pool, own, __func__))
 		return 0;
 	room = uzs_place_room(pool, READ_ONCE(own->word));
 	user_unpin(pool, &own->word);

@@ -611,6 +611,54 @@ static void test_pinned_object_stays(void **state)
 	assert_int_equal(zs_destroy_pool(pool), kept);
 }
 
+struct end_all {
+	struct zs_pool *pool;
+	zs_ref *refs;
+	unsigned int nr, step;
+};
+
+static void *end_all(void *arg)
+{
+	const struct end_all *e = arg;
+
+	for (unsigned int i = 0; i < e->nr; i += e->step)
+		zs_ref_end(e->pool, &e->refs[i]);
+	return NULL;
+}
+
+/* What another thread has ended moves again. */
+static void test_ended_by_another_thread_moves(void **state)
+{
+	enum { NR = 400, STEP = 25 };
+	static zs_ref refs[NR];
+	struct zs_pool *pool = make_user(ZS_POOL_NO_WORKER);
+	struct end_all e = { pool, refs, NR, STEP };
+
+	memset(refs, 0, sizeof(refs));
+	for (unsigned int round = 0; round < 3; round++) {
+		pthread_t thread;
+
+		for (unsigned int i = 0; i < NR; i++)
+			assert_int_equal(ref_fill(pool, &refs[i], 500, i), 0);
+		for (unsigned int i = 0; i < NR; i++)
+			if (i % STEP)
+				zs_ref_free(pool, &refs[i]);
+		for (unsigned int i = 0; i < NR; i += STEP)
+			assert_non_null(zs_ref_begin(pool, &refs[i]));
+		assert_int_equal(pthread_create(&thread, NULL, end_all, &e), 0);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		zs_compact(pool);
+		assert_int_equal(info_of(pool).freeable_pages, 0);
+		for (unsigned int i = 0; i < NR; i += STEP) {
+			assert_true(refs[i].word < REF_PIN);
+			assert_true(ref_ok(pool, &refs[i], 500, i));
+			zs_ref_free(pool, &refs[i]);
+		}
+	}
+	assert_true(info_of(pool).objs_moved > 0);
+	assert_int_equal(zs_destroy_pool(pool), 0);
+}
+
 struct one_more {
 	struct zs_pool *pool;
 	zs_ref *ref;
@@ -681,28 +729,20 @@ struct ender {
 	bool runs, stop; /* atomic */
 };
 
-/* Ends as zs_ref_end does, and at times in slow motion: takes a pin off that is
- * not there, and puts it back. */
+/* Ends what has not begun. */
 static void *keep_ending(void *arg)
 {
 	struct ender *e = arg;
 
 	for (unsigned int i = 0; !__atomic_load_n(&e->stop, __ATOMIC_RELAXED);
 	     i = (i + 1) % e->nr) {
-		u64 *word = &e->refs[i].word;
-
 		zs_ref_end(e->pool, &e->refs[i]);
-		if (__atomic_fetch_sub(word, REF_PIN, __ATOMIC_RELEASE) &
-		    REF_MOVING)
-			for (unsigned int n = 0; n < 1000; n++)
-				__asm__ volatile("");
-		__atomic_fetch_add(word, REF_PIN, __ATOMIC_RELAXED);
 		__atomic_store_n(&e->runs, true, __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
 
-/* Nor while the object is just moved. */
+/* Nor while the object is just moved, nor by several threads at once. */
 static void test_end_without_begin_beside_a_mover(void **state)
 {
 	enum { NR = 200, LEN = 6000 };
@@ -711,7 +751,7 @@ static void test_end_without_begin_beside_a_mover(void **state)
 
 	for (int round = uzs_test_scale(300); round > 0; round--) {
 		struct ender e = { .pool = pool, .refs = refs, .nr = NR };
-		pthread_t thread;
+		pthread_t threads[2];
 
 		for (unsigned int i = 0; i < NR; i++) {
 			assert_int_equal(ref_fill(pool, &gone[i], LEN, i), 0);
@@ -719,13 +759,16 @@ static void test_end_without_begin_beside_a_mover(void **state)
 		}
 		for (unsigned int i = 0; i < NR; i++)
 			zs_ref_free(pool, &gone[i]);
-		assert_int_equal(pthread_create(&thread, NULL, keep_ending, &e),
-				 0);
+		for (unsigned int i = 0; i < ARRAY_SIZE(threads); i++)
+			assert_int_equal(pthread_create(&threads[i], NULL,
+							keep_ending, &e),
+					 0);
 		while (!__atomic_load_n(&e.runs, __ATOMIC_RELAXED))
 			sched_yield();
 		assert_true(zs_compact(pool) > 0);
 		__atomic_store_n(&e.stop, true, __ATOMIC_RELAXED);
-		assert_int_equal(pthread_join(thread, NULL), 0);
+		for (unsigned int i = 0; i < ARRAY_SIZE(threads); i++)
+			assert_int_equal(pthread_join(threads[i], NULL), 0);
 		for (unsigned int i = 0; i < NR; i++) {
 			assert_true(refs[i].word < REF_MOVING);
 			assert_true(ref_ok(pool, &refs[i], LEN, i));
@@ -754,6 +797,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(
 			test_move_to_a_ref_that_names_something_does_nothing),
 		cmocka_unit_test(test_pinned_object_stays),
+		cmocka_unit_test(test_ended_by_another_thread_moves),
 		cmocka_unit_test(test_the_256th_begin_waits),
 		cmocka_unit_test(test_end_without_begin_is_ignored),
 		cmocka_unit_test(test_end_without_begin_beside_a_mover),
