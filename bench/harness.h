@@ -41,6 +41,10 @@ uint64_t cpu_ns(void);
 /* The same of the calling thread alone. */
 uint64_t thread_cpu_ns(void);
 
+/* Waits until this process has used next to no processor time for `ms`, so that
+ * what an allocator does in the background is done; 20 s at most. */
+void rest(unsigned int ms);
+
 /* Page faults of this process so far that needed no I/O. */
 uint64_t minor_faults(void);
 

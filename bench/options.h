@@ -46,7 +46,9 @@ struct options {
 	unsigned int nr_subjects;
 	bool verify;
 	bool no_worker;
+	bool no_huge;
 	bool hardened;
+	unsigned int rest_ms; /* speed: quiet before what is timed; 0: none */
 	struct sizes sizes;
 	uint64_t bytes; /* of objects to store */
 	uint64_t seed;

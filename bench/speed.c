@@ -163,7 +163,7 @@ static void run_life(void *arg)
 	const struct life *life = arg;
 	enum state state = STATE_EMPTY;
 	struct work *work = harness_alloc(sizeof(*work));
-	bool used = false;
+	bool used = false, busy = false;
 	unsigned int i;
 
 	work_open(work, life->opt, 1);
@@ -172,7 +172,14 @@ static void run_life(void *arg)
 		enum bench_op op = life->opt->ops[i];
 		struct result *result = &life->results[i];
 
+		/* Reading starts no work in the background. */
+		busy |= state != ops[op].before;
 		prepare(work, op, &state, &used);
+		/* Memory that is free must not go back before it is wanted. */
+		if (busy && life->opt->rest_ms && op != OP_MALLOC_WARM)
+			rest(life->opt->rest_ms);
+		busy = op == OP_MALLOC || op == OP_FILL || op == OP_REPLACE ||
+		       state != ops[op].after;
 		if (life->opt->verify && state != STATE_ALLOCATED)
 			work_verify(work, "preparation");
 		if (op == OP_COMPACT) {

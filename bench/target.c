@@ -149,6 +149,8 @@ void target_open(struct target *target, const struct options *opt)
 	pool_opt.profile = (enum zs_profile)opt->profile;
 	if (opt->no_worker)
 		pool_opt.flags |= ZS_POOL_NO_WORKER;
+	if (opt->no_huge)
+		pool_opt.flags |= ZS_POOL_NO_HUGE_PAGES;
 	if (opt->hardened)
 		pool_opt.flags |= ZS_POOL_HARDENED;
 	target->pool = zs_create_pool_with(program_name, &pool_opt);

@@ -67,6 +67,9 @@ static const char usage_text[] =
 	"                         and, not by default:\n"
 	"      peek-one     read the first byte in place, random order\n"
 	"      free-many    as free, 256 with one call where there is one\n"
+	"  --rest MS              before what is timed, wait until the process has\n"
+	"                         been quiet so long: an allocator may work in the\n"
+	"                         background after it was filled (default: 0)\n"
 	"memory only:\n"
 	"  --free LIST            parts to free, in % (default: 50,75,90)\n"
 	"  --churn N              replacements for each live object when a part\n"
@@ -82,6 +85,7 @@ static const char usage_text[] =
 	"  --max-overhead N       the pool compacts by itself when gaps take more\n"
 	"                         than N % of its objects (default: 0, never)\n"
 	"  --no-worker            a pool without a thread of its own\n"
+	"  --no-huge              a pool that never uses huge pages\n"
 	"  --hardened             a pool that looks for misuse of handles\n"
 	"zs only:\n"
 	"  --profile NAME         what the pool is made for: kernel (the default)\n"
@@ -148,6 +152,8 @@ enum {
 	OPT_SCOPE,
 	OPT_DEFER,
 	OPT_NO_WORKER,
+	OPT_NO_HUGE,
+	OPT_REST,
 	OPT_HARDENED,
 	OPT_SUBJECT,
 	OPT_AGAINST
@@ -169,6 +175,8 @@ static const struct option long_options[] = {
 	{ "scope", required_argument, NULL, OPT_SCOPE },
 	{ "defer", required_argument, NULL, OPT_DEFER },
 	{ "no-worker", no_argument, NULL, OPT_NO_WORKER },
+	{ "no-huge", no_argument, NULL, OPT_NO_HUGE },
+	{ "rest", required_argument, NULL, OPT_REST },
 	{ "hardened", no_argument, NULL, OPT_HARDENED },
 	{ "subject", required_argument, NULL, OPT_SUBJECT },
 	{ "against", required_argument, NULL, OPT_AGAINST },
@@ -263,6 +271,15 @@ static void parse_option(struct options *opt, struct given *given, int option,
 	case OPT_NO_WORKER:
 		opt->no_worker = true;
 		given->pool_only = "--no-worker";
+		break;
+	case OPT_NO_HUGE:
+		opt->no_huge = true;
+		given->pool_only = "--no-huge";
+		break;
+	case OPT_REST:
+		opt->rest_ms =
+			(unsigned int)parse_number("--rest", arg, 0, 10000);
+		given->speed_only = "--rest";
 		break;
 	case OPT_HARDENED:
 		opt->hardened = true;
