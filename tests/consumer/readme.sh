@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
-# The code example in README.md is examples/hello.c to the letter, and prints
-# what README.md says it prints. No command of the texts is a danger to a small
-# machine.
-# usage: readme.sh SOURCE-DIR HELLO-PROGRAM
+# The code examples in README.md are examples/hello.c and handles.c to the letter,
+# and print what README.md says they print. No command of the texts is a danger to
+# a small machine.
+# usage: readme.sh SOURCE-DIR HANDLES-PROGRAM [HELLO-PROGRAM]
 set -eu
 
 readme=$1/README.md
@@ -19,17 +19,26 @@ block() {
 		inside && open && nr == want' "$readme"
 }
 
-sed 1d "$1/examples/hello.c" >"$work/code"
-block 1 | diff -u - "$work/code" || {
-	echo "readme: the first block is not examples/hello.c" >&2
-	exit 1
+# same NAME N [PROGRAM]: block N is the source, the next what PROGRAM prints.
+same() {
+	sed 1d "$source/examples/$1.c" >"$work/code"
+	block "$2" | diff -u - "$work/code" || {
+		echo "readme: block $2 is not examples/$1.c" >&2
+		exit 1
+	}
+	[ -s "$work/code" ]
+	[ -n "${3-}" ] || return 0
+	"$3" >"$work/output"
+	block $(($2 + 1)) | diff -u - "$work/output" || {
+		echo "readme: block $(($2 + 1)) is not what $1 prints" >&2
+		exit 1
+	}
+	[ -s "$work/output" ]
 }
-"$2" >"$work/output"
-block 2 | diff -u - "$work/output" || {
-	echo "readme: the second block is not what hello prints" >&2
-	exit 1
-}
-[ -s "$work/code" ] && [ -s "$work/output" ]
+
+source=$1
+same hello 1 "${3-}"
+same handles 3 "$2"
 
 # A build is never told to start as many compilers as it likes.
 if grep -rnE -- 'cmake --build .*-j( *$|`| *[^ 0-9"$])' "$1/README.md" \
