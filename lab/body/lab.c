@@ -215,8 +215,10 @@ bool uzs_lab_protect(void (*fn)(void *arg), void *arg)
 	if (sigsetjmp(lab.back, 0) == 0) {
 		lab.have_back = true;
 		fn(arg);
-	} else if (!lab.scheduler) {
-		uzs_lockdep_drop_all(NULL); /* what fn had locked */
+	} else {
+		uzs_fiber_cut();
+		if (!lab.scheduler)
+			uzs_lockdep_drop_all(NULL); /* what fn had locked */
 	}
 	lab.have_back = false;
 	return lab.finding == before;

@@ -311,3 +311,18 @@ void uzs_fiber_left(void)
 	}
 #endif
 }
+
+void uzs_fiber_cut(void)
+{
+#ifdef UZS_ASAN
+	const struct uzs_fiber_context *on = running ? running
+						     : &thread_context;
+	const char *here = __builtin_frame_address(0);
+
+	asan_know_thread();
+	if (here > (const char *)on->stack &&
+	    here < (const char *)on->stack + on->size)
+		__asan_unpoison_memory_region(
+			on->stack, (size_t)(here - (const char *)on->stack));
+#endif
+}

@@ -30,5 +30,8 @@ void uzs_fiber_entered(void);
 bool uzs_fiber_overflow(const void *addr);
 /* Call this after a long jump to the thread's own stack. */
 void uzs_fiber_left(void);
+/* Call this after a long jump within a stack: what lay below is gone. (The jump may
+ * have come from a signal handler, on another stack.) */
+void uzs_fiber_cut(void);
 
 #endif
