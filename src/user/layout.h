@@ -87,8 +87,7 @@ _Static_assert(USER_HEAD == ZS_REF_DATA_ &&
 
 /* ---- runs: the pages of a zspage ---------------------------------------------- */
 
-/* Lengths: 1 to chain_size pages, and longer ones for single objects, an eighth
- * of an octave apart. */
+/* Lengths: see uzs_user_lengths. */
 #define USER_LENGTHS 64u
 
 enum run_huge {
@@ -111,10 +110,10 @@ struct run_section {
 	/* guard: runs->lock */
 	u16 nr_used; /* runs ever used: those behind were not */
 	u16 nr_free; /* of those used */
-	u16 nr_cooled; /* pieces of huge pages that were given back */
 	bool nursery; /* made of small pages, or of what is left of huge ones;
 		       * read relaxed */
-	u8 huge; /* enum run_huge; guard: none. atomic, relaxed */
+	u8 huge; /* enum run_huge; read relaxed */
+	u32 cooled; /* bytes of huge pages that were given back, in all */
 	u32 tail; /* bytes behind the last run that have memory: huge pages
 		   * are filled whole. guard: runs->lock */
 	struct list_head fresh; /* sections of this length that have runs that
@@ -124,13 +123,15 @@ struct run_section {
 
 struct run_length {
 	unsigned int pages; /* const */
+	bool shared; /* for zspages of several objects; const */
 	/* Free runs by zspage->list: with memory, and without. Sections with
 	 * runs that were never used. guard: runs->lock */
 	struct list_head warm, cold, fresh;
 	/* Runs in use in nurseries; guard: runs->lock to write; read relaxed */
 	unsigned int nursery;
-	/* Runs taken since the settle job was asked for; guard: runs->lock */
-	unsigned int taken;
+	/* Runs that are still to be taken before the settle job is asked for;
+	 * guard: runs->lock */
+	unsigned int until_settle;
 };
 
 struct runs {

@@ -12,8 +12,8 @@
  *  Q2 the word that names an object, and its first word, are stored while no
  *     mover can be in the class: see layout.h.
  *  Q3 a zspage is added only where no other of its class has room, whoever adds
- *     zspages at the same time. So zspages have memory for all that compaction
- *     could free: freeable_pages <= pages.
+ *     zspages at the same time, or with memory for all of it (settle.c). So zspages
+ *     have memory for all that compaction could free: freeable_pages <= pages.
  */
 #include "user/places.h"
 
@@ -157,8 +157,8 @@ static void publish(struct zs_pool *pool, struct size_class *class,
 	count_pages(pool, zspage->warm);
 }
 
-static void withdraw(struct zs_pool *pool, struct size_class *class,
-		     struct zspage *zspage)
+void uzs_place_withdraw_zspage(struct zs_pool *pool, struct size_class *class,
+			       struct zspage *zspage)
 {
 	struct settle *settle = &pool->user->settle;
 
@@ -182,7 +182,7 @@ void uzs_place_add_zspage(struct zs_pool *pool, struct size_class *class,
 void uzs_place_drop_zspage(struct zs_pool *pool, struct size_class *class,
 			   struct zspage *zspage)
 {
-	withdraw(pool, class, zspage);
+	uzs_place_withdraw_zspage(pool, class, zspage);
 	uzs_run_put(pool, zspage);
 }
 
@@ -205,7 +205,7 @@ void uzs_places_free_locked(struct zs_pool *pool, struct size_class *class,
 		uzs_place_put(pool, class, zspage, object);
 		if (uzs_fix_fullness_group(class, zspage) != ZS_INUSE_RATIO_0)
 			continue;
-		withdraw(pool, class, zspage);
+		uzs_place_withdraw_zspage(pool, class, zspage);
 		list_add(&zspage->list, empty);
 	}
 	uzs_add(&class->objs_inuse, -(long)n);

@@ -98,8 +98,11 @@ void uzs_places_free_locked(struct zs_pool *pool, struct size_class *class,
  * class->lock. */
 void uzs_place_add_zspage(struct zs_pool *pool, struct size_class *class,
 			  struct zspage *zspage);
-/* Withdraws a zspage without objects, which is in its list, and frees its run.
- * Locks: needs class->lock. */
+/* Withdraws a zspage without objects, which is in its list; its run is the caller's
+ * then. Locks: needs class->lock. */
+void uzs_place_withdraw_zspage(struct zs_pool *pool, struct size_class *class,
+			       struct zspage *zspage);
+/* The same, and frees its run. Locks: needs class->lock. */
 void uzs_place_drop_zspage(struct zs_pool *pool, struct size_class *class,
 			   struct zspage *zspage);
 /* Frees the zspages that uzs_places_free_locked found empty. Locks: none

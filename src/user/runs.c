@@ -31,6 +31,9 @@
 #include "compat/os.h"
 #include "lock_order.h"
 
+/* The settle job is asked for when so much of a section has been taken. */
+#define SETTLE_SHARE 4u
+
 /* ---- life -------------------------------------------------------------------- */
 
 unsigned int uzs_runs_fit(size_t stride, size_t page, size_t *first)
@@ -212,13 +215,26 @@ static bool want_settle(const struct zs_pool *pool, struct run_length *length,
 	const struct settle *settle = &pool->user->settle;
 	unsigned int nr = run_section(zspage)->nr;
 
-	if (likely(!settle->on) || length->pages > pool->chain_size ||
-	    ++length->taken < nr / 8 || length->nursery < nr ||
-	    __atomic_load_n(&pool->user->runs.warm_bytes, __ATOMIC_RELAXED) <
-		    settle->from)
+	if (!settle->on || !length->shared || pool->forked)
 		return false;
-	length->taken = 0;
-	return true;
+	if (length->until_settle) {
+		length->until_settle--;
+		return false;
+	}
+	length->until_settle = nr / SETTLE_SHARE;
+	return length->nursery >= nr &&
+	       __atomic_load_n(&pool->user->runs.warm_bytes,
+			       __ATOMIC_RELAXED) >= settle->from;
+}
+
+void uzs_runs_settle_later(struct zs_pool *pool, unsigned int length,
+			   unsigned int nr)
+{
+	struct run_length *l = &pool->user->runs.lengths[length];
+
+	spin_lock(&pool->user->runs.lock);
+	l->until_settle = max(l->until_settle, nr);
+	spin_unlock(&pool->user->runs.lock);
 }
 
 struct zspage *uzs_run_get(struct zs_pool *pool, unsigned int length, gfp_t gfp)
@@ -327,7 +343,7 @@ static bool end_huge(struct zs_pool *pool, struct run_section *section)
 		tail = UZS_SECTION_SIZE - at;
 	spin_lock(&runs->lock);
 	tail = min(tail, (size_t)section->tail); /* by one thread */
-	section->tail -= (u32)tail;
+	WRITE_ONCE(section->tail, section->tail - (u32)tail);
 	WRITE_ONCE(runs->head_bytes, runs->head_bytes - tail);
 	if (section->huge == RUN_HUGE) {
 		WRITE_ONCE(section->huge, RUN_SPLIT);
@@ -338,15 +354,20 @@ static bool end_huge(struct zs_pool *pool, struct run_section *section)
 	return true;
 }
 
-/* A piece of huge pages was given back. When many are, what is left is worth to
- * be moved into whole ones. Locks: takes runs->lock. */
-static void count_cooled(struct runs *runs, struct run_section *section)
+/* A piece of huge pages was given back. When a quarter was, in all, what is left is
+ * worth to be moved into whole ones: so no more is moved than four times what was
+ * given back. Locks: takes runs->lock. */
+static void count_cooled(struct runs *runs, struct run_section *section,
+			 size_t bytes)
 {
 	spin_lock(&runs->lock);
-	if (!section->nursery && ++section->nr_cooled >= section->nr / 4) {
+	section->cooled += (u32)bytes;
+	if (!section->nursery && section->cooled >= UZS_SECTION_SIZE / 4) {
 		WRITE_ONCE(section->nursery, true);
 		count_used(runs, section, section->nr_used - section->nr_free);
 	}
+	if (section->nursery)
+		section->cooled = 0; /* it is counted no more */
 	spin_unlock(&runs->lock);
 }
 
@@ -355,11 +376,14 @@ static bool discard(struct zs_pool *pool, struct run_section *section,
 {
 	if (likely(READ_ONCE(section->huge) == RUN_SMALL))
 		return uzs_os_discard(from, bytes);
-	if (READ_ONCE(section->huge) == RUN_HUGE && !end_huge(pool, section))
+	/* Also if the OS kept the tail the last time. */
+	if ((READ_ONCE(section->huge) == RUN_HUGE ||
+	     READ_ONCE(section->tail)) &&
+	    !end_huge(pool, section))
 		return false;
 	if (!uzs_os_discard_huge(from, bytes))
 		return false;
-	count_cooled(&pool->user->runs, section);
+	count_cooled(&pool->user->runs, section, bytes);
 	return true;
 }
 

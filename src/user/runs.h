@@ -28,6 +28,10 @@ struct zspage *uzs_run_get(struct zs_pool *pool, unsigned int length,
 /* Gives a run back. Its memory stays, up to what is retained. May be called
  * under any lock. */
 void uzs_run_put(struct zs_pool *pool, struct zspage *zspage);
+/* The settle job is not asked for because of this length before `nr` more runs were
+ * taken. */
+void uzs_runs_settle_later(struct zs_pool *pool, unsigned int length,
+			   unsigned int nr);
 /* Maps a section of huge pages for runs of that length. All of them have memory,
  * and are the caller's, as if uzs_run_get had given them. Return: NULL without
  * memory, or without huge pages. Locks: none. */

@@ -2,8 +2,8 @@
 /* settle.c - moves full zspages into sections of huge pages. Owns struct settle.
  *
  * Kernel origin: none.
- * Locks: takes gate; as move.c for what it moves; runs->lock to map and to give
- * back. Sleeps: yes.
+ * Locks: takes trim_lock, gate; as move.c for what it moves; runs->lock to map and
+ * to give back. Sleeps: yes.
  *
  * A huge page is worth its memory only if it is full. So zspages begin in sections
  * of small pages, their nurseries, and fill there. When the nurseries of one length
@@ -21,10 +21,11 @@
 #include "user/settle.h"
 
 #include "compat/os.h"
+#include "jobs.h"
 #include "user/move.h"
 #include "user/places.h"
 
-/* Zspages of a class that are looked at for full ones. */
+/* Full zspages of a class that are looked at in vain. */
 #define LOOK 64u
 
 /* The OS has no huge page: how long until it is asked again. */
@@ -51,39 +52,41 @@ static bool may_settle(const struct zspage *zspage, unsigned int nr)
 	return READ_ONCE(run_section(zspage)->nursery) && zspage->passed != nr;
 }
 
-/* Looks at the latest full zspages, and puts those that stay behind the others, so
- * that all get their turn. Return: the first that may settle, or NULL. Locks: needs
+/* Looks for up to `most` full zspages that may settle. Those that stay go behind
+ * the others, so that all get their turn, and those that may settle come to lie
+ * together. Return: how many; *first: the first, or NULL. Locks: needs
  * class->lock. */
-static struct zspage *find_full(struct size_class *class, unsigned int nr)
+static unsigned int find_full(struct size_class *class, unsigned int nr,
+			      unsigned int most, struct zspage **first)
 {
 	struct list_head *full = &class->fullness_list[ZS_INUSE_RATIO_100];
+	struct zspage *zspage, *next;
+	unsigned int n = 0, vain = 0;
 
-	for (unsigned int i = 0; i < LOOK && !list_empty(full); i++) {
-		struct zspage *zspage =
-			list_first_entry(full, struct zspage, list);
-
-		if (may_settle(zspage, nr))
-			return zspage;
-		list_move_tail(&zspage->list, full);
-	}
-	return NULL;
-}
-
-/* How many of the first zspages may settle? Locks: takes class->lock. */
-static unsigned int count_full(struct size_class *class)
-{
-	unsigned int n = 0, i = 0;
-	struct zspage *zspage;
-
-	spin_lock(&class->lock);
-	if (find_full(class, ~0u))
-		list_for_each_entry(zspage,
-				    &class->fullness_list[ZS_INUSE_RATIO_100],
-				    list) {
-			n += may_settle(zspage, ~0u);
-			if (++i == LOOK)
+	*first = NULL;
+	list_for_each_entry_safe(zspage, next, full, list) {
+		if (may_settle(zspage, nr)) {
+			if (!n)
+				*first = zspage;
+			if (++n == most)
+				break;
+		} else {
+			list_move_tail(&zspage->list, full);
+			if (++vain == LOOK)
 				break;
 		}
+	}
+	return n;
+}
+
+/* How many zspages may settle, up to `most`? Locks: takes class->lock. */
+static unsigned int count_full(struct size_class *class, unsigned int most)
+{
+	struct zspage *first;
+	unsigned int n;
+
+	spin_lock(&class->lock);
+	n = find_full(class, ~0u, most, &first);
 	spin_unlock(&class->lock);
 	return n;
 }
@@ -97,7 +100,8 @@ static bool has_length(const struct zs_pool *pool, unsigned int index,
 	       pool->size_class[index]->objs_per_zspage > 1;
 }
 
-/* Can `nr` zspages of that length settle? */
+/* Can `nr` zspages of that length settle? If not, it is not asked for before there
+ * can be so many. */
 static bool enough(struct zs_pool *pool, unsigned int length, unsigned int nr)
 {
 	unsigned int n = 0;
@@ -106,7 +110,9 @@ static bool enough(struct zs_pool *pool, unsigned int length, unsigned int nr)
 		return false;
 	for (unsigned int i = 1; i < pool->nr_classes && n < nr; i++)
 		if (has_length(pool, i, length))
-			n += count_full(pool->size_class[i]);
+			n += count_full(pool->size_class[i], nr - n);
+	if (n < nr)
+		uzs_runs_settle_later(pool, length, nr - n);
 	return n >= nr;
 }
 
@@ -141,8 +147,12 @@ static bool choose(struct compaction *c, struct new_runs *runs)
 
 	if (settle->src && !may_settle(settle->src, c->nr))
 		WRITE_ONCE(settle->src, NULL);
-	if (!settle->src)
-		WRITE_ONCE(settle->src, find_full(class, c->nr));
+	if (!settle->src) {
+		struct zspage *src;
+
+		find_full(class, c->nr, 1, &src);
+		WRITE_ONCE(settle->src, src);
+	}
 	if (!settle->src)
 		return false;
 	if (settle->dst && settle->dst->inuse == class->objs_per_zspage)
@@ -155,8 +165,8 @@ static bool choose(struct compaction *c, struct new_runs *runs)
 	return settle->dst != NULL;
 }
 
-/* Locks: needs class->lock. */
-static void move(struct compaction *c)
+/* Return: is there more to do? Locks: needs class->lock. */
+static bool move(struct compaction *c, struct new_runs *runs)
 {
 	struct settle *settle = &c->pool->user->settle;
 	struct zspage *src = settle->src, *dst = settle->dst;
@@ -168,11 +178,16 @@ static void move(struct compaction *c)
 	uzs_user_move(c, dst, src);
 	putback(class, dst);
 	putback(class, src);
-	/* Withdraws src or dst: then they are chosen no more. */
+	/* Who withdraws src or dst chooses it no more. */
 	if (!src->inuse)
 		uzs_place_drop_zspage(c->pool, class, src);
-	if (!dst->inuse)
-		uzs_place_drop_zspage(c->pool, class, dst);
+	if (!dst->inuse) { /* all of src is pinned: for the next src */
+		uzs_place_withdraw_zspage(c->pool, class, dst);
+		runs->next--;
+	}
+	/* A trim may have taken memory from dst, and others may have taken that
+	 * up to the limit. */
+	return !c->no_memory;
 }
 
 static void settle_class(struct zs_pool *pool, struct size_class *class,
@@ -185,10 +200,8 @@ static void settle_class(struct zs_pool *pool, struct size_class *class,
 	uzs_user_compact_begin(&c);
 	do {
 		spin_lock(&class->lock);
-		more = choose(&c, runs);
-		if (more) {
-			move(&c);
-		} else {
+		more = choose(&c, runs) && move(&c, runs);
+		if (!more) {
 			WRITE_ONCE(settle->src, NULL);
 			WRITE_ONCE(settle->dst, NULL);
 		}
@@ -200,58 +213,81 @@ static void settle_class(struct zs_pool *pool, struct size_class *class,
 	uzs_count(&pool->stat.bytes_moved, c.objs_moved * class->size);
 }
 
-/* Return: was most of a section filled? Locks: needs gate: until all its runs are in
- * use or in the lists, no fork must see it. */
-static bool settle_length(struct zs_pool *pool, unsigned int length)
+/* Return: runs of a section of huge pages that are not used, or -1: there is no such
+ * section. Locks: needs gate: until all its runs are in use or in the lists, no fork
+ * must see it. */
+static int settle_length(struct zs_pool *pool, unsigned int length)
 {
-	struct settle *settle = &pool->user->settle;
-	struct new_runs runs = { 0 };
-	unsigned int filled;
+	struct new_runs runs = {
+		.section = uzs_runs_get_huge(pool, length),
+	};
+	unsigned int nr;
 
-	runs.section = uzs_runs_get_huge(pool, length);
-	if (!runs.section) {
-		settle->after = uzs_clock_ns() + LATER_NS;
-		return false;
-	}
-	for (unsigned int i = 1;
-	     i < pool->nr_classes && runs.next < runs.section->nr; i++)
-		if (has_length(pool, i, length))
+	if (!runs.section)
+		return -1;
+	nr = runs.section->nr;
+	for (unsigned int i = 1; i < pool->nr_classes && runs.next < nr; i++)
+		if (has_length(pool, i, length) &&
+		    count_full(pool->size_class[i], 1))
 			settle_class(pool, pool->size_class[i], &runs);
-	filled = runs.next;
 	/* The first of them is used first. */
-	for (unsigned int i = runs.section->nr; i-- > filled;)
+	for (unsigned int i = nr; i-- > runs.next;)
 		uzs_run_put(pool, &runs.section->zspages[i]);
-	return filled > runs.section->nr / 2;
+	return (int)(nr - runs.next);
 }
 
-/* Return: was a section filled? */
-static bool settle_any(struct zs_pool *pool)
+/* Return: bytes in runs of new sections that are not used; -1: there are no such
+ * sections. *more: should it be called again soon? */
+static long settle_any(struct zs_pool *pool, bool *more)
 {
+	struct settle *settle = &pool->user->settle;
 	struct runs *runs = &pool->user->runs;
-	bool done = false;
+	long left = -1;
 
+	*more = false;
 	uzs_zone_lock_gate(&pool->zone);
-	for (unsigned int i = 0; i < runs->nr_lengths && !done; i++)
-		done = runs->lengths[i].pages <= pool->chain_size &&
-		       enough(pool, i, uzs_runs_in_section(pool, i)) &&
-		       settle_length(pool, i);
+	for (unsigned int i = 0; i < runs->nr_lengths && !*more; i++) {
+		unsigned int nr = uzs_runs_in_section(pool, i);
+		int unused;
+
+		if (!runs->lengths[i].shared || !enough(pool, i, nr))
+			continue;
+		unused = settle_length(pool, i);
+		if (unused < 0) {
+			settle->after = uzs_clock_ns() + LATER_NS;
+			break;
+		}
+		left = max(left, 0l) + ((long)unused * runs->lengths[i].pages
+					<< pool->page_shift);
+		/* Much that is full cannot be moved: not at once again. */
+		*more = (unsigned int)unused <= nr / 8;
+		if (!*more)
+			uzs_runs_settle_later(pool, i, nr);
+	}
 	mutex_unlock(&pool->zone.gate);
-	return done;
+	return left;
 }
 
 u64 uzs_settle(struct zs_pool *pool)
 {
-	size_t free = READ_ONCE(pool->user->runs.free_bytes);
 	u64 start = uzs_clock_ns();
+	size_t free;
+	bool more;
+	long left;
 
-	if (start < pool->user->settle.after || !settle_any(pool))
+	if (start < pool->user->settle.after)
 		return 0;
-	/* What the moved ones have left. Another thread that gives back does
-	 * that, too. */
-	if (mutex_trylock(&pool->zone.trim_lock)) {
-		uzs_runs_give_back(pool, free);
-		uzs_count(&pool->give_backs, 1);
-		mutex_unlock(&pool->zone.trim_lock);
-	}
-	return max(uzs_clock_ns() - start, (u64)REST_NS);
+	/* A thread without memory waits for this right. */
+	mutex_lock(&pool->zone.trim_lock);
+	free = READ_ONCE(pool->user->runs.free_bytes);
+	left = settle_any(pool, &more);
+	/* What the moved ones have left goes back. */
+	if (left >= 0)
+		uzs_runs_give_back(pool, free + (size_t)left);
+	/* It may have needed what this had in hand. Count before the lock is
+	 * dropped: it reads this. */
+	uzs_count(&pool->give_backs, 1);
+	mutex_unlock(&pool->zone.trim_lock);
+	uzs_kick_give_back(pool);
+	return more ? max(uzs_clock_ns() - start, (u64)REST_NS) : 0;
 }

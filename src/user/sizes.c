@@ -13,8 +13,8 @@
 #include "compat/os.h"
 #include "user/runs.h"
 
-/* Longer runs have room for one object. Less than an eighth of such a run is
- * not used, and has no memory. */
+/* Runs for one object are an eighth of an octave apart. What is behind the object
+ * has no memory. */
 #define LONG_STEPS 8u
 
 static unsigned int pages_of(const struct zs_pool *pool, size_t bytes)
@@ -34,14 +34,26 @@ static unsigned int shortest(const struct zs_pool *pool)
 		       : 1;
 }
 
+unsigned int uzs_user_shared_lengths(const struct zs_pool *pool)
+{
+	return pool->chain_size - shortest(pool) + 1;
+}
+
+/* Larger objects have a run each, of a length of their own. */
+static size_t largest_shared(const struct zs_pool *pool)
+{
+	return min(((size_t)pool->chain_size << pool->page_shift) / 2,
+		   USER_MAX_OBJECT);
+}
+
 unsigned int uzs_user_lengths(const struct zs_pool *pool,
 			      unsigned int pages[USER_LENGTHS])
 {
-	unsigned int most = pages_of(pool, USER_MAX_OBJECT), n = 0, last = 0;
+	unsigned int most = pages_of(pool, USER_MAX_OBJECT), n = 0, last;
 
-	for (unsigned int k = shortest(pool);
-	     k <= pool->chain_size && last < most; k++)
-		pages[n++] = last = k;
+	for (unsigned int k = shortest(pool); k <= pool->chain_size; k++)
+		pages[n++] = k;
+	last = pages_of(pool, largest_shared(pool));
 	while (last < most) {
 		unsigned int step = (1u << ilog2(last)) / LONG_STEPS;
 
@@ -63,7 +75,7 @@ static size_t rest_of(size_t run, size_t page)
 {
 	size_t first, nr = uzs_runs_fit(run, page, &first);
 
-	return (UZS_SECTION_SIZE - first - nr * run) / nr;
+	return nr ? (UZS_SECTION_SIZE - first - nr * run) / nr : run;
 }
 
 /* Pages of a zspage of objects of that size, the number that wastes least;
@@ -96,10 +108,9 @@ static void walk_sizes(const struct zs_pool *pool,
 {
 	unsigned int lengths[USER_LENGTHS];
 	unsigned int n = uzs_user_lengths(pool, lengths);
-	size_t chain = (size_t)pool->chain_size << pool->page_shift;
-	size_t size = min(chain, USER_MAX_OBJECT);
+	size_t size = largest_shared(pool);
 
-	while (n && lengths[n - 1] > pool->chain_size) {
+	while (n > uzs_user_shared_lengths(pool)) {
 		n--;
 		fn((size_t)lengths[n] << pool->page_shift, lengths[n], arg);
 	}
@@ -136,8 +147,7 @@ static void visit_size(size_t size, unsigned int pages, void *arg)
 	struct class_geometry g = {
 		.size = (unsigned int)size,
 		.pages = pages,
-		.objs = pages > walk->pool->chain_size ? 1
-						       : objs_in(bytes, size),
+		.objs = objs_in(bytes, size),
 	};
 
 	if (g.pages == walk->last.pages && g.objs == walk->last.objs)
@@ -215,8 +225,11 @@ void uzs_user_set_tables(struct zs_pool *pool)
 	}
 	for (unsigned int i = 1; i < pool->nr_classes; i++) {
 		const struct size_class *class = pool->size_class[i];
-		unsigned int l = 0, most = USER_KEPT_PAGES * pool->page_size /
-					   class->size;
+		unsigned int most =
+			USER_KEPT_PAGES * pool->page_size / class->size;
+		unsigned int l = class->size <= largest_shared(pool)
+					 ? 0
+					 : uzs_user_shared_lengths(pool);
 
 		while (l < n && lengths[l] != class->pages_per_zspage)
 			l++;

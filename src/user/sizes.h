@@ -15,7 +15,10 @@ void uzs_user_walk_classes(const struct zs_pool *pool,
 			   void *arg);
 /* Fills in the pool's tables by size and by class. The classes exist. */
 void uzs_user_set_tables(struct zs_pool *pool);
-/* The pages of the run lengths of a geometry. Return: how many. */
+/* The pages of the run lengths of a geometry: first those of zspages that objects
+ * share, then those for one object, which have sections of their own. Return: how
+ * many. */
+unsigned int uzs_user_shared_lengths(const struct zs_pool *pool);
 unsigned int uzs_user_lengths(const struct zs_pool *pool,
 			      unsigned int pages[USER_LENGTHS]);
 unsigned int uzs_user_class_index(const struct zs_pool *pool, size_t size);

@@ -50,12 +50,19 @@ static void user_init(struct zs_pool *pool, void *state,
 	pool->user = user;
 	pool->quick_refs = !pool->hardened && !UZS_POISONS_OBJECTS;
 	user->runs.nr_lengths = uzs_user_lengths(pool, lengths);
-	for (unsigned int i = 0; i < user->runs.nr_lengths; i++)
+	for (unsigned int i = 0; i < user->runs.nr_lengths; i++) {
 		user->runs.lengths[i].pages = lengths[i];
+		user->runs.lengths[i].shared = i <
+					       uzs_user_shared_lengths(pool);
+	}
 	uzs_user_set_tables(pool);
 	uzs_runs_init(pool);
-	uzs_settle_init(pool, !(o->flags &
-				(ZS_POOL_NO_WORKER | ZS_POOL_NO_HUGE_PAGES)));
+	/* Hardened pools unmap no section, so they would have ever more. Of
+	 * larger pages a section wastes more at its end. */
+	uzs_settle_init(pool,
+			!(o->flags & (ZS_POOL_NO_WORKER | ZS_POOL_HARDENED |
+				      ZS_POOL_NO_HUGE_PAGES)) &&
+				pool->page_size <= 16384);
 	uzs_slots_init(pool,
 		       (char *)state + ALIGN(sizeof(struct user_pool), LINE));
 }

@@ -412,11 +412,13 @@ static void test_failed_store_leaves_the_old_object(void **state)
 			}
 			/* It fails if it needs a section of runs of another
 			 * length. */
-			assert_int_equal(failed,
-					 class_info_for(pool, sizes[i])
-							 .pages_per_zspage !=
-						 class_info_for(pool, 60)
-							 .pages_per_zspage);
+			assert_int_equal(
+				failed,
+				pool->user->length[class_info_for(pool, sizes[i])
+							   .index] !=
+					pool->user->length[class_info_for(pool,
+									  60)
+								   .index]);
 			zs_ref_free(pool, &ref);
 			zs_trim(pool);
 			assert_sound(pool);
