@@ -322,12 +322,17 @@ enum zs_profile {
 /* Wrong handles are found and reported (see misuse in struct zs_pool_options),
  * and the call does nothing with them. */
 #define ZS_POOL_HARDENED 0x2u
-/* With ZS_PROFILE_USER on Linux: no huge pages. Without this flag, and with a
- * worker, a pool from 32 MiB on moves its objects into huge pages by and by,
- * where the OS has some (/sys/kernel/mm/transparent_hugepage/enabled is not
- * "never"): a page of 2 MiB at a time is filled with what is full, so it holds
- * nothing but objects. Random reads and writes take about a quarter less time
- * then. It costs the worker about a microsecond for each KiB stored, once. */
+/* With ZS_PROFILE_USER on Linux: no huge pages. Without this flag the worker of a
+ * pool of 32 MiB or more moves full zspages into huge pages, 4 MiB at a time. Random
+ * reads and writes take about a fifth less time then. It copies what is stored once
+ * more, and needs 4 MiB of room under memory_limit.
+ * Needs an OS that gives huge pages to who asks: "always" or "madvise" in
+ * /sys/kernel/mm/transparent_hugepage/enabled. zs_trim, and giving back what
+ * compaction frees, split huge pages; what is left moves again when a quarter of its
+ * 4 MiB was given back.
+ * There are none in pools without a worker, with pages of more than 16 KiB, or with
+ * ZS_POOL_HARDENED, nor in the child of a fork; nor for objects of more than half
+ * a zspage (32 KiB with the default options), or that are pinned all the time. */
 #define ZS_POOL_NO_HUGE_PAGES 0x4u
 
 /* ------------------------------------------------------------------------
@@ -947,11 +952,12 @@ struct zs_pool_info {
 	unsigned long deferred_reused; /* kept, and allocated again; queued
 					* minus drained minus reused are still
 					* put aside */
+	size_t bytes_huge; /* of bytes_resident, those in huge pages; relaxed */
 };
 #define ZS_POOL_INFO_INIT                                                     \
 	{                                                                     \
 		sizeof(struct zs_pool_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0     \
+			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0  \
 	}
 
 /* Return: 0, or -EINVAL when struct_size is less than that of the first

@@ -39,6 +39,7 @@ struct profile_memory {
 	size_t mapped;
 	size_t resident;
 	size_t free; /* resident and free */
+	size_t huge; /* resident, in huge pages */
 };
 
 /* Functions that may be NULL have nothing to do then; all others are set. */

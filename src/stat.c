@@ -125,6 +125,7 @@ int zs_pool_info(struct zs_pool *pool, struct zs_pool_info *info)
 	i.deferred_drained = uzs_deferred_nr_drained(pool);
 	i.deferred_scheduled = READ_ONCE(pool->deferred.nr_scheduled);
 	i.deferred_reused = uzs_reuse_nr_taken(pool);
+	i.bytes_huge = own_sections.huge;
 	copy_sized(info, &i, sizeof(i), info->struct_size);
 	return 0;
 }

@@ -141,8 +141,7 @@ struct runs {
 	size_t head_bytes; /* of all sections; guard: lock; read relaxed */
 	size_t free_bytes; /* warm, in free runs; guard: lock; read relaxed */
 	size_t warm_bytes; /* of all runs; atomic, relaxed */
-	unsigned long nr_huge; /* sections that are RUN_HUGE; guard: lock; read
-				* relaxed */
+	unsigned long nr_huge; /* sections that are RUN_HUGE; guard: lock */
 	unsigned int nr_lengths; /* const */
 	struct run_length lengths[USER_LENGTHS];
 };

@@ -285,7 +285,7 @@ struct run_section *uzs_runs_get_huge(struct zs_pool *pool, unsigned int length)
 	__atomic_fetch_add(&runs->warm_bytes, bytes, __ATOMIC_RELAXED);
 	spin_lock(&runs->lock);
 	add_section(runs, section);
-	WRITE_ONCE(runs->nr_huge, runs->nr_huge + 1);
+	runs->nr_huge++;
 	spin_unlock(&runs->lock);
 	return section;
 }
@@ -347,7 +347,7 @@ static bool end_huge(struct zs_pool *pool, struct run_section *section)
 	WRITE_ONCE(runs->head_bytes, runs->head_bytes - tail);
 	if (section->huge == RUN_HUGE) {
 		WRITE_ONCE(section->huge, RUN_SPLIT);
-		WRITE_ONCE(runs->nr_huge, runs->nr_huge - 1);
+		runs->nr_huge--;
 	}
 	spin_unlock(&runs->lock);
 	uzs_zone_uncharge(&pool->zone, tail);
@@ -468,7 +468,7 @@ static struct run_section *take_empty(struct zs_pool *pool)
 		WRITE_ONCE(runs->head_bytes,
 			   runs->head_bytes - head_bytes(found));
 		if (found->huge == RUN_HUGE)
-			WRITE_ONCE(runs->nr_huge, runs->nr_huge - 1);
+			runs->nr_huge--;
 	}
 	spin_unlock(&runs->lock);
 	return found;
@@ -555,6 +555,7 @@ void uzs_runs_memory(struct zs_pool *pool, struct profile_memory *m)
 	m->resident = runs->head_bytes +
 		      __atomic_load_n(&runs->warm_bytes, __ATOMIC_RELAXED);
 	m->free = runs->free_bytes;
+	m->huge = runs->nr_huge * UZS_SECTION_SIZE;
 	spin_unlock(&runs->lock);
 }
 

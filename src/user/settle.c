@@ -16,7 +16,7 @@
  * filled and unused, for each length, and all of every class's latest zspage.
  * MADV_COLLAPSE lets all wait who touch what it copies, and page faults of the
  * whole process with them; a mover lets wait who wants the object that it moves.
- * docs/decisions/ has the figures.
+ * docs/decisions/0010 has the figures.
  */
 #include "user/settle.h"
 
