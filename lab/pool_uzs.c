@@ -254,6 +254,37 @@ void lab_migrate_pages(struct lab_world *w)
 
 /* ---- checks ------------------------------------------------------------------- */
 
+/* The user profile: how many sections are whole huge pages, and how many runs of
+ * other sections are in use. */
+static void check_huge(struct zs_pool *pool)
+{
+	struct runs *runs = &pool->user->runs;
+	unsigned int nursery[USER_LENGTHS] = { 0 };
+	struct run_section *section;
+	unsigned long huge = 0;
+
+	list_for_each_entry(section, &runs->sections, list) {
+		huge += section->huge == RUN_HUGE;
+		if (section->nursery)
+			nursery[section->length] +=
+				section->nr_used - section->nr_free;
+	}
+	if (huge != runs->nr_huge)
+		uzs_lab_found(LAB_FOUND_LEAK,
+			      "%lu sections are huge, recorded %lu", huge,
+			      runs->nr_huge);
+	for (unsigned int i = 0; i < runs->nr_lengths; i++)
+		if (nursery[i] != runs->lengths[i].nursery)
+			uzs_lab_found(LAB_FOUND_LEAK,
+				      "runs of %u pages: %u are in use in "
+				      "nurseries, recorded %u",
+				      runs->lengths[i].pages, nursery[i],
+				      runs->lengths[i].nursery);
+	if (pool->user->settle.src || pool->user->settle.dst)
+		uzs_lab_found(LAB_FOUND_LEAK,
+			      "nobody moves zspages, but one is chosen");
+}
+
 /* The user profile: every run is a zspage's or free, and what is charged is
  * what runs and sections have. */
 static void check_runs(struct zs_pool *pool)
@@ -307,8 +338,10 @@ static void check_leaks(struct zs_pool *pool)
 			"%lu pages are handed out, %lu are in zspages and "
 			"%lu in slabs",
 			stat.pages_used, pages, slabs);
-	if (pool->user)
+	if (pool->user) {
 		check_runs(pool);
+		check_huge(pool);
+	}
 }
 
 /* A destroyed pool must have given everything back. */

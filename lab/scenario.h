@@ -35,7 +35,7 @@ struct lab_world {
 	struct work_struct work;
 	spinlock_t lock[2];
 	struct mutex mutex[2];
-	u8 buffer[LAB_MAX_CPUS + 1][4096]; /* one for each CPU */
+	u8 buffer[LAB_MAX_CPUS + 1][8192]; /* one for each CPU */
 };
 
 struct lab_scenario {

@@ -36,6 +36,11 @@
 	X(ref_big_trim) X(ref_big_unmap) X(ref_big_check) \
 	X(ref_limit_kept) X(ref_limit_compact) X(ref_limit_trim) \
 	X(ref_destroy) X(ref_fork) X(ref_fork_child)
+#define LAB_SETTLE_SCENARIOS(X) \
+	X(settle_read) X(settle_write) X(settle_free) X(settle_empty) \
+	X(settle_store) X(settle_over) X(settle_move) X(settle_compact) \
+	X(settle_trim) X(settle_check) X(settle_limit) X(settle_fork) \
+	X(settle_fork_child) X(settled_trim) X(settled_free)
 /* clang-format on */
 
 #define LAB_DECLARE(name) extern const struct lab_scenario lab_scenario_##name;
@@ -46,6 +51,7 @@ LAB_DEFER_SCENARIOS(LAB_DECLARE)
 LAB_REUSE_SCENARIOS(LAB_DECLARE)
 LAB_LIMIT_SCENARIOS(LAB_DECLARE)
 LAB_REF_SCENARIOS(LAB_DECLARE)
+LAB_SETTLE_SCENARIOS(LAB_DECLARE)
 
 /* ---- scenarios_defer.c, for ours ---------------------------------------------- */
 

@@ -2,14 +2,10 @@
 /* scenarios_ref.c - scenarios of the user profile: objects that are named by a
  * zs_ref in the world. In the lab a slot keeps two objects of a class. What a
  * setup frees is kept by CPU 0.
- *
- * A record whose ref was freed or moved is gone: from then on its memory is
- * poisoned, so that who still follows an object's first word there is found.
  */
-#include "scenarios.h"
+#include "scenarios_ref.h"
 
 #include "profile.h"
-#include "user/layout.h"
 
 /* Two objects, or four, in a zspage of one page. */
 #define HALF 2040
@@ -19,132 +15,9 @@
 /* A zspage of its own, of three pages. Slots do not keep it. */
 #define BIG 12000
 
-/* ---- one object ------------------------------------------------------------- */
-
-static u8 *buffer(struct lab_world *w)
-{
-	unsigned int id = uzs_lab_current ? uzs_lab_current->id : LAB_MAX_CPUS;
-
-	return w->buffer[min(id, (unsigned int)LAB_MAX_CPUS)];
-}
-
-static void compare(const struct lab_object *o, const u8 *data,
-		    const char *when)
-{
-	for (u32 i = 0; i < o->size; i++) {
-		if (data[i] == o->fill)
-			continue;
-		uzs_lab_found(LAB_FOUND_LOST_HANDLE,
-			      "byte %u of an object is %#x, not %#x, %s", i,
-			      data[i], o->fill, when);
-		return;
-	}
-}
-
-static void store_bytes(struct lab_world *w, unsigned int slot, size_t size)
-{
-	struct lab_object *o = &w->object[slot];
-	u8 *bytes = buffer(w);
-	int err;
-
-	o->handle = (unsigned long)&w->ref[slot];
-	o->freed = false;
-	o->size = (u32)size;
-	o->fill += 0x31;
-	memset(bytes, o->fill, size);
-	err = zs_ref_store(w->pool, &w->ref[slot], bytes, size);
-	if (err)
-		uzs_lab_found(LAB_FOUND_INVARIANT, "zs_ref_store: error %d",
-			      err);
-}
-
 static void store(struct lab_world *w, unsigned int slot)
 {
 	store_bytes(w, slot, HALF);
-}
-
-static void load(struct lab_world *w, unsigned int slot)
-{
-	const struct lab_object *o = &w->object[slot];
-	u8 *bytes = buffer(w);
-	int err = zs_ref_load(w->pool, &w->ref[slot], bytes, o->size);
-
-	if (err)
-		uzs_lab_found(LAB_FOUND_LOST_HANDLE, "zs_ref_load: error %d",
-			      err);
-	compare(o, bytes, "in a copy");
-}
-
-static u8 *begin(struct lab_world *w, unsigned int slot)
-{
-	u8 *data = zs_ref_begin(w->pool, &w->ref[slot]);
-
-	if (!data)
-		uzs_lab_found(LAB_FOUND_LOST_HANDLE, "zs_ref_begin: NULL");
-	return data;
-}
-
-/* A step on the word: others may go on while it is pinned. */
-static void stay(struct lab_world *w, unsigned int slot, const u8 *data)
-{
-	u64 word = READ_ONCE(w->ref[slot].word);
-
-	if (ref_address(word) + USER_HEAD != (const char *)data)
-		uzs_lab_found(LAB_FOUND_LOST_HANDLE,
-			      "the word of a pinned object changes: %#lx",
-			      (unsigned long)word);
-}
-
-static void read_in_place(struct lab_world *w, unsigned int slot)
-{
-	const struct lab_object *o = &w->object[slot];
-	u8 *bytes = buffer(w);
-	const u8 *data = begin(w, slot);
-
-	memcpy(bytes, data, o->size);
-	compare(o, bytes, "in place");
-	stay(w, slot, data);
-	memcpy(bytes, data, o->size);
-	compare(o, bytes, "before the end of a read");
-	zs_ref_end(w->pool, &w->ref[slot]);
-}
-
-static void write_in_place(struct lab_world *w, unsigned int slot)
-{
-	struct lab_object *o = &w->object[slot];
-	u8 *data = begin(w, slot);
-
-	o->fill += 0x31;
-	memset(data, o->fill, o->size / 2);
-	stay(w, slot, data);
-	memset(data + o->size / 2, o->fill, o->size - o->size / 2);
-	zs_ref_end(w->pool, &w->ref[slot]);
-}
-
-/* The program gives the record up. */
-static void drop_record(struct lab_world *w, unsigned int slot)
-{
-	if (w->ref[slot].word)
-		uzs_lab_found(LAB_FOUND_LOST_HANDLE,
-			      "a ref that was given up is %#lx",
-			      (unsigned long)w->ref[slot].word);
-	uzs_lab_poison(&w->ref[slot], sizeof(w->ref[slot]));
-}
-
-static void free_ref(struct lab_world *w, unsigned int slot)
-{
-	w->object[slot].freed = true;
-	zs_ref_free(w->pool, &w->ref[slot]);
-	drop_record(w, slot);
-}
-
-static void move_ref(struct lab_world *w, unsigned int to, unsigned int from)
-{
-	w->object[to] = w->object[from];
-	w->object[to].handle = (unsigned long)&w->ref[to];
-	w->object[from].handle = 0;
-	zs_ref_move(w->pool, &w->ref[to], &w->ref[from]);
-	drop_record(w, from);
 }
 
 /* ---- what CPUs do ------------------------------------------------------------ */
@@ -258,8 +131,6 @@ static void flush(struct lab_world *w)
 {
 	w->pool->profile->free_kept(w->pool);
 }
-
-#define ONLY_REFS LAB_DEFER(ZS_DEFER_NONE)
 
 /* ---- compaction ---------------------------------------------------------------- */
 
@@ -505,11 +376,6 @@ const struct lab_scenario lab_scenario_ref_free_free = {
 	.flags = LAB_QUICK | LAB_USER,
 };
 
-static void nothing(struct lab_world *w)
-{
-	(void)w;
-}
-
 const struct lab_scenario lab_scenario_ref_store_store = {
 	.name = "ref-store-store",
 	.summary = "two stores each map a section",
@@ -727,16 +593,10 @@ static void destroy_child(struct lab_world *w)
 	zs_destroy_pool(w->pool);
 }
 
-/* In the child there is no other thread. */
 static void fork_in_child(struct lab_world *w)
 {
 	zs_fork_prepare(w->pool);
-	for (unsigned int i = 0; i < uzs_lab_nr_fibers(); i++) {
-		struct uzs_lab_fiber *f = uzs_lab_fiber(i);
-
-		if (f != uzs_lab_current && !f->last)
-			f->state = LAB_DONE;
-	}
+	end_all_others();
 	zs_fork_child(w->pool);
 	store_10(w);
 	free_0(w);
