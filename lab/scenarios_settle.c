@@ -12,7 +12,7 @@
 #define NR_LONG 10
 /* Three in a zspage of two pages; a section has seven of these, and a page
  * behind them. */
-#define SHORT 2720
+#define SHORT 2712
 #define NR_SHORT 21
 
 static void settle(struct lab_world *w)
