@@ -189,6 +189,9 @@ struct user_pool {
 	u16 high[USER_HIGH_SIZES]; /* above USER_FINE, see user_class */
 	struct user_class class[USER_MAX_CLASSES];
 	u8 length[USER_MAX_CLASSES]; /* index of the class's run length */
+	u32 room[USER_MAX_CLASSES]; /* bytes of an object's data; 0: the one
+				     * object of a zspage, which has as many
+				     * pages as it needs */
 
 	u32 moves; /* compactions of a class, so far; atomic, relaxed */
 	struct settle settle;

@@ -246,6 +246,36 @@ static bool take_for(struct zs_pool *pool, struct size_class *class,
 	return true;
 }
 
+unsigned int uzs_places_get(struct zs_pool *pool, struct size_class *class,
+			    u64 *words, unsigned int most)
+{
+	struct zspage *zspage;
+	unsigned int n = 0;
+
+	spin_lock(&class->lock);
+	zspage = uzs_find_zspage(class);
+	/* Taken one by one where they form a list: each is a cache miss. And
+	 * what nobody has asked for must not take memory. */
+	while (zspage && n < most &&
+	       (!n ||
+		(user_has_map(class) && user_next_was_used(class, zspage)))) {
+		char *object = uzs_place_take(pool, class, zspage);
+
+		if (!object)
+			break;
+		if (unlikely(pool->hardened))
+			user_set_head(object, 0);
+		user_poison(object, class->size);
+		words[n++] = ref_word(object, class);
+	}
+	if (n) {
+		uzs_fix_fullness_group(class, zspage);
+		uzs_add(&class->objs_inuse, n);
+	}
+	spin_unlock(&class->lock);
+	return n;
+}
+
 /* At the limit: a zspage with a place that has memory. Those that have none left
  * are few. Locks: needs class->lock. */
 static struct zspage *find_warm(const struct zs_pool *pool,
@@ -354,13 +384,9 @@ void uzs_place_free(struct zs_pool *pool, struct size_class *class, u64 *ref)
 	uzs_places_drop(pool, &empty);
 }
 
-size_t uzs_place_room(const struct zs_pool *pool, u64 word)
+size_t uzs_place_single_room(const struct zs_pool *pool, u64 word)
 {
-	const struct size_class *class = pool->size_class[ref_class(word)];
-	size_t size = class->size;
-
-	if (unlikely(class->objs_per_zspage == 1))
-		size = (size_t)run_zspage(ref_address(word))->warm
-		       << pool->page_shift;
-	return size - USER_HEAD;
+	return ((size_t)run_zspage(ref_address(word))->warm
+		<< pool->page_shift) -
+	       USER_HEAD;
 }

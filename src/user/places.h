@@ -73,6 +73,23 @@ char *uzs_place_take(struct zs_pool *pool, struct size_class *class,
  * Locks: needs class->lock. */
 void uzs_place_put(const struct zs_pool *pool, struct size_class *class,
 		   struct zspage *zspage, char *object);
+/* Takes up to `most` places of one zspage, of which the first may be the first to
+ * use its memory. They count as in use. Return: how many; 0: no zspage has room, or
+ * there is no memory. Locks: takes class->lock; needs a slot's, with the class
+ * open. */
+unsigned int uzs_places_get(struct zs_pool *pool, struct size_class *class,
+			    u64 *words, unsigned int most);
+/* Was the place that would be taken next used before? Then it has memory. For a
+ * zspage with a map: places are taken from its beginning, so what lies before one
+ * that is in use was used. */
+static inline bool user_next_was_used(const struct size_class *class,
+				      const struct zspage *zspage)
+{
+	u64 all = ~(u64)0 >> (64 - class->objs_per_zspage);
+
+	return zspage->map &&
+	       (all & ~zspage->map) >> __builtin_ctzll(zspage->map);
+}
 /* How many free places have memory. All that are in use have. */
 static inline unsigned int user_warm_places(const struct zs_pool *pool,
 					    const struct size_class *class,
@@ -135,7 +152,13 @@ static inline void user_rename(u64 *to, u64 *from, u64 word)
 	WRITE_ONCE(*from, 0);
 }
 
-/* Bytes that the user has in an object that does not move meanwhile. */
-size_t uzs_place_room(const struct zs_pool *pool, u64 word);
+/* Bytes that the object of a pinned word can hold. */
+size_t uzs_place_single_room(const struct zs_pool *pool, u64 word);
+static inline size_t uzs_place_room(const struct zs_pool *pool, u64 word)
+{
+	size_t room = pool->user->room[ref_class(word)];
+
+	return likely(room) ? room : uzs_place_single_room(pool, word);
+}
 
 #endif

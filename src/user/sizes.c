@@ -234,6 +234,9 @@ void uzs_user_set_tables(struct zs_pool *pool)
 		while (l < n && lengths[l] != class->pages_per_zspage)
 			l++;
 		user->length[i] = (u8)l;
+		user->room[i] = class->objs_per_zspage > 1
+					? class->size - (u32)USER_HEAD
+					: 0;
 		/* To keep one would save nothing: each would be freed when
 		 * the next one is. */
 		user->class[i].keep = (u8)(most < 2 ? 0 : min(USER_KEPT, most));

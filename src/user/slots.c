@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* slots.c - owns the objects that were freed and are kept, by CPU and class.
+/* slots.c - owns the places that a CPU keeps, by class: of objects that were freed,
+ * and some that were free nearby.
  *
  * Kernel origin: none. Per-CPU stacks after J. Bonwick and J. Adams, "Magazines
  * and Vmem" (USENIX 2001).
@@ -101,13 +102,28 @@ static __always_inline void push(struct zs_pool *pool, struct user_slot *slot,
 	WRITE_ONCE(stack->nr, (u16)(stack->nr + 1));
 }
 
-/* Locks: needs the slot's. Return: 0 if nothing is kept. */
+/* Takes free places of the class, up to half of what the stack keeps. Return: are
+ * there any? Locks: needs the slot's. */
+static __attribute__((noinline)) bool
+fetch(struct zs_pool *pool, struct user_stack *stack, unsigned int index)
+{
+	unsigned int keep = pool->user->class[index].keep;
+
+	if (!keep)
+		return false;
+	WRITE_ONCE(stack->nr,
+		   (u16)uzs_places_get(pool, pool->size_class[index],
+				       stack->words, (keep + 1) / 2));
+	return stack->nr > 0;
+}
+
+/* Locks: needs the slot's. Return: 0 if there is none. */
 static __always_inline u64 pop(struct zs_pool *pool, struct user_slot *slot,
 			       unsigned int index)
 {
 	struct user_stack *stack = &slot->stacks[index];
 
-	if (!stack->nr)
+	if (unlikely(!stack->nr) && !fetch(pool, stack, index))
 		return 0;
 	WRITE_ONCE(stack->nr, (u16)(stack->nr - 1));
 	user_unpoison(ref_address(stack->words[stack->nr]),

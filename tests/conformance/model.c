@@ -208,6 +208,8 @@ void m_malloc(struct model *m, struct m_object *o)
 	c->inuse++;
 	c->handles ^= o->handle;
 	m->bytes += o->size + sizeof(unsigned long);
+	/* With the place that it takes it may take others near. */
+	m->kept |= m->expected.own_places && m->holes;
 	if (!m->expected.exact)
 		return;
 	z = first_of(c, 10, 0);
@@ -229,6 +231,7 @@ void m_free(struct model *m, struct m_object *o)
 	o->class->handles ^= o->handle;
 	m->bytes -= o->size + sizeof(unsigned long);
 	m->kept |= m->expected.own_places;
+	m->holes = true;
 	if (!z)
 		return;
 	take_object(o);

@@ -88,7 +88,9 @@ struct model {
 	unsigned int nr_classes;
 	unsigned long pages, peak; /* where the placement is known */
 	size_t bytes; /* asked for, of all live objects, with their words */
-	bool kept; /* freed objects may have their places still */
+	bool kept; /* freed objects may have their places still, or places that
+		    * are free may be kept */
+	bool holes; /* an object was freed: that leaves free places between */
 	unsigned long compactions, compacted, moved, moved_bytes, async_freed;
 	struct m_object *objects;
 	struct m_object **live; /* all: nr_live live ones, then the others */
