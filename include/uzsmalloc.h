@@ -295,7 +295,8 @@ enum zs_profile {
 	 *  - zspages of up to 16 pages (chain_size 0), and size classes for all
 	 *    sizes: zs_lookup_class_index and zs_class_count go to 1 MiB
 	 *  - zs_free keeps freed objects for the next allocation of their class
-	 *    on that CPU: at most 15 of a class, and at most 4 pages. They
+	 *    on that CPU, and an allocation may take a few free places more
+	 *    for it: at most 15 of a class, and at most 4 pages. They
 	 *    count as free in objs_inuse, but not in the zspages of
 	 *    zs_class_info and zs_for_each_zspage. zs_compact, zs_trim and
 	 *    zs_free_deferred_flush free them, and so does zs_malloc when
@@ -1098,6 +1099,10 @@ ZS_API void zs_fork_child(struct zs_pool *pool);
  * Not for programs: names that end in _, the bits of a ref's word, the pool's
  * first byte. The library's SOVERSION changes when they do.
  */
+/* zs_ref_begin and zs_ref_end by other names, which nothing goes before. */
+ZS_API void *zs_ref_begin_call_(struct zs_pool *pool, zs_ref *ref);
+ZS_API void zs_ref_end_call_(struct zs_pool *pool, zs_ref *ref);
+
 #if defined(__GNUC__) && UINTPTR_MAX > UINT32_MAX
 
 /* Inlined, and never made a function of the program's. */
@@ -1132,13 +1137,13 @@ ZS_INLINE_ void *zs_ref_try_pin_(zs_ref *ref)
 	if (__builtin_expect(!word || (word & ZS_REF_MOVING_) != 0 ||
 				     word >= ZS_REF_MOST_PINS_,
 			     0))
-		return 0;
+		return NULL;
 	/* Acquire: sees what a mover has copied. */
 	if (__builtin_expect(!__atomic_compare_exchange_n(
 				     &ref->word, &word, word + ZS_REF_PIN_, 0,
 				     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED),
 			     0))
-		return 0;
+		return NULL;
 	word = (word & ((UINT64_C(1) << ZS_REF_ADDRESS_BITS_) - 1)) << 3;
 	return ZS_CAST_(char *, word) + ZS_REF_DATA_;
 }
@@ -1156,22 +1161,17 @@ ZS_INLINE_ int zs_ref_try_unpin_(zs_ref *ref)
 				1);
 }
 
-#if defined(__ELF__) && !defined(ZS_NO_INLINE)
-
-/* The library's functions, by another name. */
-extern void *zs_ref_begin_call_(struct zs_pool *pool,
-				zs_ref *ref) __asm__("zs_ref_begin");
-extern void zs_ref_end_call_(struct zs_pool *pool,
-			     zs_ref *ref) __asm__("zs_ref_end");
+#ifndef ZS_NO_INLINE
 
 ZS_INLINE_ void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref)
 {
-	void *data = 0;
+	void *data = NULL;
 
 	if (__builtin_expect(zs_pool_is_quick_(pool), 1))
 		data = zs_ref_try_pin_(ref);
-	return __builtin_expect(data != 0, 1) ? data
-					      : zs_ref_begin_call_(pool, ref);
+	return __builtin_expect(data != NULL, 1)
+		       ? data
+		       : zs_ref_begin_call_(pool, ref);
 }
 
 ZS_INLINE_ void zs_ref_end(struct zs_pool *pool, zs_ref *ref)

@@ -107,7 +107,8 @@ void uzs_look_for_gaps(struct zs_pool *pool)
 static void settle(struct work_struct *work)
 {
 	struct zs_pool *pool = container_of(work, struct zs_pool, settle_work);
-	u64 delay = pool->profile->settle(pool);
+	/* A child would copy what it shares with its parent. */
+	u64 delay = pool->forked ? 0 : pool->profile->settle(pool);
 
 	if (delay)
 		queue_delayed_work(&pool->wq, work, delay);

@@ -71,3 +71,13 @@ size_t zs_ref_free_many(struct zs_pool *pool, zs_ref *const refs[], size_t n)
 	(void)n;
 	return 0;
 }
+
+void *zs_ref_begin_call_(struct zs_pool *pool, zs_ref *ref)
+{
+	return zs_ref_begin(pool, ref);
+}
+
+void zs_ref_end_call_(struct zs_pool *pool, zs_ref *ref)
+{
+	zs_ref_end(pool, ref);
+}

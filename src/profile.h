@@ -153,8 +153,8 @@ struct profile {
 	u64 (*settle)(struct zs_pool *pool);
 
 	/* ---- looks */
-	/* Objects of a class that count as in use, but were freed; relaxed. May
-	 * be NULL. */
+	/* Objects of a class that count as in use, but are free; relaxed. May be
+	 * NULL. */
 	unsigned long (*nr_kept)(struct zs_pool *pool,
 				 const struct size_class *class);
 	/* May be NULL. */

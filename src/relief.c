@@ -185,6 +185,7 @@ static void start(struct relief *r, struct zs_pool *pool,
 			      .freed_late = freed_late,
 			      .give_backs = give_backs };
 	might_sleep();
+	__atomic_fetch_add(&pool->relieving, 1, __ATOMIC_RELAXED);
 	mutex_lock(&pool->deferred.drain_lock);
 }
 
@@ -241,6 +242,7 @@ static void end(struct relief *r)
 {
 	drop_rights(r);
 	mutex_unlock(&r->pool->deferred.drain_lock);
+	__atomic_fetch_sub(&r->pool->relieving, 1, __ATOMIC_RELAXED);
 	/* Misuse noted by reuse. This calls the user's callback, so not with
 	 * the rights. */
 	uzs_harden_tell_noted(r->pool);

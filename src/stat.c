@@ -60,7 +60,7 @@ static void copy_sized(void *to, const void *from, size_t size,
 	       n);
 }
 
-/* Objects that were freed, and still count as in use. */
+/* Objects that are free, and still count as in use. */
 static unsigned long nr_kept(struct zs_pool *pool,
 			     const struct size_class *class)
 {

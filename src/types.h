@@ -151,7 +151,7 @@ struct size_class {
 	unsigned long objs_capacity;
 	unsigned long objs_inuse;
 	unsigned long objs_freed; /* so far, by zs_free, zs_free_deferred and
-				   * drains */
+				   * drains, and from what CPUs kept */
 	unsigned long zspages[NR_FULLNESS_GROUPS];
 	struct list_head fullness_list[NR_FULLNESS_GROUPS]; /* guard: lock */
 } __aligned(64);
@@ -227,6 +227,7 @@ struct zs_pool {
 				   * last trimmed; 0: never; guard:
 				   * zone.trim_lock */
 	struct mutex compact_lock; /* one compaction at a time */
+	u32 relieving; /* calls that look for memory; atomic, relaxed */
 	bool freed_many; /* zs_free_many was called; atomic */
 	bool trim_in_progress; /* atomic: one zs_trim at a time */
 	/* In the child of a fork: what calls of the parent's other threads had

@@ -245,6 +245,11 @@ void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref)
 	return begin(pool, ref, __func__);
 }
 
+void *zs_ref_begin_call_(struct zs_pool *pool, zs_ref *ref)
+{
+	return zs_ref_begin(pool, ref);
+}
+
 static __attribute__((noinline)) void end_slow(struct zs_pool *pool, u64 *ref,
 					       const char *call)
 {
@@ -259,6 +264,11 @@ void zs_ref_end(struct zs_pool *pool, zs_ref *ref)
 {
 	if (unlikely(!pool->quick_refs || !zs_ref_try_unpin_(ref)))
 		end_slow(pool, &ref->word, __func__);
+}
+
+void zs_ref_end_call_(struct zs_pool *pool, zs_ref *ref)
+{
+	zs_ref_end(pool, ref);
 }
 
 int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf, size_t len)

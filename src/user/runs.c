@@ -351,6 +351,7 @@ static bool end_huge(struct zs_pool *pool, struct run_section *section)
 	}
 	spin_unlock(&runs->lock);
 	uzs_zone_uncharge(&pool->zone, tail);
+	uzs_count(&pool->zone.bytes_given_back, tail);
 	return true;
 }
 

@@ -91,13 +91,16 @@ static unsigned int count_full(struct size_class *class, unsigned int most)
 	return n;
 }
 
-/* Does the class have zspages of that length, of several objects? The pages of a
- * single object say how long it is. */
+/* Does the class have zspages of that length that are full when all their places are
+ * in use? The pages of a single object say how long it is; and there may be more
+ * places than can be counted. */
 static bool has_length(const struct zs_pool *pool, unsigned int index,
 		       unsigned int length)
 {
-	return pool->user->length[index] == length &&
-	       pool->size_class[index]->objs_per_zspage > 1;
+	unsigned int objs = pool->size_class[index]->objs_per_zspage;
+
+	return pool->user->length[index] == length && objs > 1 &&
+	       objs < OBJ_NONE;
 }
 
 /* Can `nr` zspages of that length settle? If not, it is not asked for before there

@@ -150,7 +150,10 @@ static void visit_size(size_t size, unsigned int pages, void *arg)
 		.objs = objs_in(bytes, size),
 	};
 
-	if (g.pages == walk->last.pages && g.objs == walk->last.objs)
+	/* (Where a zspage has more places than can be counted, only those that
+	 * are used have memory, so smaller ones save some.) */
+	if (g.pages == walk->last.pages && g.objs == walk->last.objs &&
+	    g.objs != OBJ_NONE)
 		return;
 	walk->last = g;
 	if (walk->count) {
@@ -178,6 +181,7 @@ void uzs_user_set_geometry(struct zs_pool *pool)
 	pool->max_size = USER_MAX_SIZE;
 	pool->min_alloc_size = USER_MIN_SIZE;
 	pool->nr_classes = count_classes(pool);
+	VM_BUG_ON(pool->nr_classes > USER_MAX_CLASSES);
 }
 
 /* Every class has an index of its own: merged sizes have none. Index 0 is that

@@ -9,8 +9,9 @@
  * much. Sleeps: no.
  *
  * A freed object waits on its stack without being touched: its memory is rarely
- * in the cache then. Its first word still names the word that named it. It still
- * has its place in its zspage, so it is given out again by writing two words.
+ * in the cache then. Its first word still names the word that named it (in a place
+ * that was only free it is what it was). It still has its place in its zspage, so it
+ * is given out again by writing two words.
  * Guarantees:
  *  F1 an object is on one stack, and leaves it once.
  *  F2 while moving of the class is not 0, nothing is put on a stack of the class or
@@ -107,13 +108,15 @@ static __always_inline void push(struct zs_pool *pool, struct user_slot *slot,
 static __attribute__((noinline)) bool
 fetch(struct zs_pool *pool, struct user_stack *stack, unsigned int index)
 {
-	unsigned int keep = pool->user->class[index].keep;
+	unsigned int most = (pool->user->class[index].keep + 1u) / 2;
 
-	if (!keep)
+	if (!most)
 		return false;
-	WRITE_ONCE(stack->nr,
-		   (u16)uzs_places_get(pool, pool->size_class[index],
-				       stack->words, (keep + 1) / 2));
+	/* What others look for is not put aside. */
+	if (unlikely(READ_ONCE(pool->relieving)))
+		most = 1;
+	WRITE_ONCE(stack->nr, (u16)uzs_places_get(pool, pool->size_class[index],
+						  stack->words, most));
 	return stack->nr > 0;
 }
 

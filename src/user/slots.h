@@ -9,7 +9,8 @@
 size_t uzs_slots_bytes(const struct zs_pool *pool);
 void uzs_slots_init(struct zs_pool *pool, void *mem);
 
-/* Allocates what the CPU keeps of the class `index`, if there is any. Return: false: not done. */
+/* Allocates what the CPU keeps of the class `index`, or a place of a zspage that has
+ * room. Return: false: not done. */
 bool uzs_slot_alloc(struct zs_pool *pool, unsigned int index, u64 *ref,
 		    u64 pins);
 /* Frees what `ref` names. */

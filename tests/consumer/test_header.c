@@ -45,6 +45,39 @@ static void check(bool ok, const char *what)
 }
 #define CHECK(expr) check((expr), #expr)
 
+/* By calls that may be inline, and by the functions themselves. */
+static void test_refs(void)
+{
+	void *(*begin)(struct zs_pool *, zs_ref *) = zs_ref_begin;
+	void (*end)(struct zs_pool *, zs_ref *) = zs_ref_end;
+	struct zs_pool_options options = ZS_POOL_OPTIONS_INIT;
+	zs_ref ref = ZS_REF_INIT, none = ZS_REF_INIT;
+	struct zs_pool *pool;
+	uint64_t word;
+	void *data;
+
+	options.profile = ZS_PROFILE_USER;
+	pool = zs_create_pool_with("refs", &options);
+	if (!pool) { /* 32-bit */
+		CHECK(sizeof(void *) < 8);
+		return;
+	}
+	CHECK(zs_ref_begin(pool, &none) == NULL);
+	CHECK(zs_ref_store(pool, &ref, "text", 5) == 0);
+	word = ref.word;
+	data = zs_ref_begin(pool, &ref);
+	CHECK(data && memcmp(data, "text", 5) == 0);
+	CHECK(ref.word != word);
+	CHECK(begin(pool, &ref) == data);
+	zs_ref_end(pool, &ref);
+	CHECK(ref.word != word);
+	end(pool, &ref);
+	CHECK(ref.word == word);
+	zs_ref_end(pool, &ref); /* ignored */
+	CHECK(ref.word == word);
+	CHECK(zs_destroy_pool(pool) == 1);
+}
+
 int main(void)
 {
 	struct zs_pool_options options = ZS_POOL_OPTIONS_INIT;
@@ -86,5 +119,6 @@ int main(void)
 	CHECK(zs_obj_write(pool, handle, text, sizeof(text)) == 0);
 	zs_free(pool, handle);
 	CHECK(zs_destroy_pool(pool) == 0);
+	test_refs();
 	return failures ? 1 : 0;
 }

@@ -43,7 +43,7 @@ static void need_huge_pages(void)
 
 static unsigned long nr_huge(struct zs_pool *pool)
 {
-	return __atomic_load_n(&pool->user->runs.nr_huge, __ATOMIC_RELAXED);
+	return info_of(pool).bytes_huge / UZS_SECTION_SIZE;
 }
 
 /* Settles until there is nothing left to do. Return: how many sections. */
