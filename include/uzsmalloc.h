@@ -1099,6 +1099,14 @@ ZS_API void zs_fork_child(struct zs_pool *pool);
  * Not for programs: names that end in _, the bits of a ref's word, the pool's
  * first byte. The library's SOVERSION changes when they do.
  */
+/* A ref's word: | pins 8 | moving 1 | class 10 | address / 8  45 |. An object's
+ * data begin 8 bytes behind its address. */
+#define ZS_REF_ADDRESS_BITS_ 45
+#define ZS_REF_MOVING_ (UINT64_C(1) << 55)
+#define ZS_REF_PIN_ (UINT64_C(1) << 56)
+#define ZS_REF_MOST_PINS_ (UINT64_C(255) << 56)
+#define ZS_REF_DATA_ 8
+
 /* zs_ref_begin and zs_ref_end by other names, which nothing goes before. */
 ZS_API void *zs_ref_begin_call_(struct zs_pool *pool, zs_ref *ref);
 ZS_API void zs_ref_end_call_(struct zs_pool *pool, zs_ref *ref);
@@ -1114,14 +1122,6 @@ ZS_API void zs_ref_end_call_(struct zs_pool *pool, zs_ref *ref);
 #else
 #define ZS_CAST_(type, value) ((type)(value))
 #endif
-
-/* A ref's word: | pins 8 | moving 1 | class 10 | address / 8  45 |. An object's
- * data begin 8 bytes behind its address. */
-#define ZS_REF_ADDRESS_BITS_ 45
-#define ZS_REF_MOVING_ (UINT64_C(1) << 55)
-#define ZS_REF_PIN_ (UINT64_C(1) << 56)
-#define ZS_REF_MOST_PINS_ (UINT64_C(255) << 56)
-#define ZS_REF_DATA_ 8
 
 /* May refs of the pool be pinned here? Not in hardened pools. */
 ZS_INLINE_ int zs_pool_is_quick_(const struct zs_pool *pool)
