@@ -1107,7 +1107,8 @@ ZS_API void zs_fork_child(struct zs_pool *pool);
 #define ZS_REF_MOST_PINS_ (UINT64_C(255) << 56)
 #define ZS_REF_DATA_ 8
 
-/* zs_ref_begin and zs_ref_end by other names, which nothing goes before. */
+/* Not for programs: zs_ref_begin and zs_ref_end by other names, which nothing goes
+ * before. All that is said of those holds. */
 ZS_API void *zs_ref_begin_call_(struct zs_pool *pool, zs_ref *ref);
 ZS_API void zs_ref_end_call_(struct zs_pool *pool, zs_ref *ref);
 

@@ -52,8 +52,8 @@ static inline u64 ref_word(const void *object, const struct size_class *class)
  * Its first word: the address of the word that names it | 1. In a free object:
  * the index of the next free one << 1 where the free objects form a list, else
  * anything. Anything also while a slot keeps it; in hardened pools 0 in both
- * cases. USER_ALLOCATED alone while a call has it in
- * hand: the word that names it is on the call's stack.
+ * cases. USER_ALLOCATED alone while a call has it in hand: the word that names
+ * it is on the call's stack.
  */
 #define USER_HEAD sizeof(u64)
 _Static_assert(USER_HEAD == ZS_REF_DATA_ &&

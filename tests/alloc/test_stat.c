@@ -268,24 +268,12 @@ static void test_merged_index_shows_its_class(void **state)
 
 /* A sanitizer's shadow grows along. */
 #if !SANITIZED
-/* Bytes of the process that the OS has filled. */
-static size_t rss(void)
-{
-	FILE *file = fopen("/proc/self/statm", "r");
-	unsigned long size, resident = 0;
-
-	assert_non_null(file);
-	assert_int_equal(fscanf(file, "%lu %lu", &size, &resident), 2);
-	fclose(file);
-	return resident * uzs_os_page_size();
-}
-
 /* bytes_resident against the OS: never less than what the process grew by,
  * and little more. */
 static void compare_rss(struct zs_pool *pool, size_t base, size_t slack,
 			const char *when)
 {
-	size_t now = rss(), grown = now > base ? now - base : 0;
+	size_t now = resident_bytes(), grown = now > base ? now - base : 0;
 	struct zs_pool_info i = info_of(pool);
 
 	if (grown > i.bytes_resident + slack ||
@@ -315,7 +303,7 @@ static void test_resident_bytes_are_the_rss(void **state)
 	rng_seed(&rng, 11);
 	memset(handles, 0x55, max * sizeof(*handles));
 	memset(data, 0x77, sizeof(data));
-	base = rss();
+	base = resident_bytes();
 	for (; n < max && stored < total; n++) {
 		unsigned int size = rng_range(&rng, 1, 4096);
 
@@ -350,7 +338,7 @@ static void test_resident_bytes_are_the_rss(void **state)
 	compare_rss(pool, base, slack, "emptied and trimmed");
 	assert_true(info_of(pool).bytes_resident < MIB);
 	assert_int_equal(zs_destroy_pool(pool), 0);
-	assert_true(rss() < base + slack);
+	assert_true(resident_bytes() < base + slack);
 	free(handles);
 #endif
 }

@@ -18,6 +18,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define UNDER_ASAN 1
@@ -54,6 +56,19 @@ static inline unsigned int count_entries(const char *dir)
 		n += e->d_name[0] != '.';
 	closedir(d);
 	return n;
+}
+
+/* Bytes of the process that the OS has filled. Under a sanitizer 0: its shadow grows
+ * along. */
+static inline size_t resident_bytes(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	unsigned long size, resident = 0;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%lu %lu", &size, &resident), 2);
+	fclose(file);
+	return SANITIZED ? 0 : resident * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 /* Runs on one CPU from now on, the nth of `cpus`, so that what belongs to it

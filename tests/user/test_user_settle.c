@@ -137,30 +137,11 @@ static size_t tails(struct zs_pool *pool)
 
 /* ---- memory --------------------------------------------------------------------- */
 
-#if !SANITIZED
-static size_t rss(void)
-{
-	FILE *file = fopen("/proc/self/statm", "r");
-	unsigned long size, resident = 0;
-
-	assert_non_null(file);
-	assert_int_equal(fscanf(file, "%lu %lu", &size, &resident), 2);
-	fclose(file);
-	return resident * uzs_os_page_size();
-}
-#else
-/* A sanitizer's shadow grows along. */
-static size_t rss(void)
-{
-	return 0;
-}
-#endif
-
 /* bytes_resident is never less than what the process grew by, but for pages of
  * other things; and little more. (Of a large page an object may touch a part.) */
 static void compare_rss(struct zs_pool *pool, size_t base, const char *when)
 {
-	size_t now = rss(), grown = now > base ? now - base : 0;
+	size_t now = resident_bytes(), grown = now > base ? now - base : 0;
 	struct zs_pool_info i = info_of(pool);
 
 	if (SANITIZED)
@@ -191,7 +172,8 @@ static struct many many;
 
 static void many_make(struct many *m, const struct zs_pool_options *o)
 {
-	memset(m, 0, sizeof(*m)); /* and gives it memory, before rss() */
+	memset(m, 0,
+	       sizeof(*m)); /* and gives it memory, before resident_bytes() */
 	memset(m->refs, 0, sizeof(m->refs));
 	memset(m->handles, 0, sizeof(m->handles));
 	memset(m->lens, 1, sizeof(m->lens));
@@ -324,7 +306,7 @@ static void test_settled_objects_are_what_they_were(void **state)
 			o.flags = ZS_POOL_NO_WORKER;
 			o.flags |= hard ? ZS_POOL_HARDENED : 0;
 			many_make(&many, &o);
-			base = rss();
+			base = resident_bytes();
 			empty = info_of(many.pool).bytes_resident;
 			assert_true(many_fill(&many,
 					      fill_bytes(&user_geometries[g])));
@@ -703,7 +685,7 @@ static void test_settled_memory_comes_back(void **state)
 			o.flags = ZS_POOL_NO_WORKER;
 			o.flags |= hard ? ZS_POOL_HARDENED : 0;
 			many_make(&many, &o);
-			base = rss();
+			base = resident_bytes();
 			empty = info_of(many.pool).bytes_resident;
 			assert_true(many_fill(&many, 40 * MIB));
 			settle_all(many.pool);
