@@ -290,7 +290,7 @@ enum zs_profile {
 	 *  - objects of up to 1 MiB (ZS_USER_MAX_SIZE)
 	 *  - an object is always one piece of memory: a read never copies, and
 	 *    zs_obj_read_sg_begin gives one segment
-	 *  - a begin pins one object, not its zspage. At most 255 reads of one
+	 *  - a begin pins one object, not its zspage. At most 255 pins of one
 	 *    object may be open; the next begin waits for one to end
 	 *  - zspages of up to 16 pages (chain_size 0), and size classes for all
 	 *    sizes: zs_lookup_class_index and zs_class_count go to 1 MiB
@@ -660,7 +660,7 @@ ZS_API int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf,
 /* Pins the object, to read and write it in place, until zs_ref_end. It does not
  * move meanwhile. Keep it short: the rest of its zspage can move, but the
  * zspage is not freed.
- * Context: any thread. Waits while 255 reads of this object are open.
+ * Context: any thread. May wait while 255 reads of this object are open.
  * Lifetime of the pointer: until zs_ref_end.
  * Return: the whole object, zs_ref_room() bytes, aligned to 8; NULL, and there
  *        is nothing to end, when ref names nothing. */
@@ -1096,16 +1096,30 @@ ZS_API void zs_fork_child(struct zs_pool *pool);
  * third of a short read's time. They are functions of the library, too; what is
  * here only goes before them. Define ZS_NO_INLINE to have the calls alone.
  *
- * Not for programs: names that end in _, the bits of a ref's word, the pool's
- * first byte. The library's SOVERSION changes when they do.
+ * Not for programs: names that end in _, the bits of a ref's word, what a pool
+ * begins with, the rows. The library's SOVERSION changes when they do.
+ * How it works: docs/user-profile.md.
  */
 /* A ref's word: | pins 8 | moving 1 | class 10 | address / 8  45 |. An object's
  * data begin 8 bytes behind its address. */
 #define ZS_REF_ADDRESS_BITS_ 45
-#define ZS_REF_MOVING_ (UINT64_C(1) << 55)
-#define ZS_REF_PIN_ (UINT64_C(1) << 56)
-#define ZS_REF_MOST_PINS_ (UINT64_C(255) << 56)
 #define ZS_REF_DATA_ 8
+
+/* What a thread reads: the refs. A row belongs to a thread, which alone writes
+ * there. */
+#define ZS_ROW_NAMES_ 4
+struct zs_row_ {
+	uintptr_t owner; /* zs_thread_(); 0: nobody */
+	const void *names[ZS_ROW_NAMES_]; /* NULL: a free place */
+	void *pad_[3];
+};
+
+/* A pool begins with it. */
+struct zs_pool_head_ {
+	struct zs_row_ *rows;
+	uint32_t slow_reads; /* not 0: the calls are wanted */
+};
+#define ZS_LOG_ROWS_ 8 /* 2^8 rows */
 
 /* Not for programs: zs_ref_begin and zs_ref_end by other names, which nothing goes
  * before. All that is said of those holds. */
@@ -1124,52 +1138,105 @@ ZS_API void zs_ref_end_call_(struct zs_pool *pool, zs_ref *ref);
 #define ZS_CAST_(type, value) ((type)(value))
 #endif
 
-/* May refs of the pool be pinned here? Not in hardened pools. */
-ZS_INLINE_ int zs_pool_is_quick_(const struct zs_pool *pool)
+/* A number that no other thread has while this one lives. */
+#if defined(__x86_64__)
+#define ZS_HAS_THREAD_ 1
+ZS_INLINE_ uintptr_t zs_thread_(void)
 {
-	return *ZS_CAST_(const unsigned char *, pool);
+	uintptr_t id;
+
+	/* Where the thread's own data are: the first word there says where. */
+	__asm__("mov %%fs:0, %0" : "=r"(id));
+	return id;
+}
+#elif defined(__aarch64__)
+#define ZS_HAS_THREAD_ 1
+ZS_INLINE_ uintptr_t zs_thread_(void)
+{
+	uintptr_t id;
+
+	__asm__("mrs %0, tpidr_el0" : "=r"(id));
+	return id;
+}
+#endif
+
+/* Where a thread's row is looked for first. */
+ZS_INLINE_ struct zs_row_ *zs_row_(const struct zs_pool_head_ *head,
+				   uintptr_t thread, unsigned int log_rows)
+{
+	/* Threads' data are a power of two apart, mostly. */
+	return head->rows +
+	       (thread * UINT64_C(0x9e3779b97f4a7c15) >> (64 - log_rows));
 }
 
-/* Pins an object that nobody moves. Return: its data; NULL: not done. */
-ZS_INLINE_ void *zs_ref_try_pin_(zs_ref *ref)
+/* Begins a read in the usual case: nobody moves objects, and the thread has a row.
+ * The word is not written. Return: the object's data; NULL: not done. */
+ZS_INLINE_ void *zs_read_try_(const struct zs_pool_head_ *head,
+			      uintptr_t thread, unsigned int log_rows,
+			      const zs_ref *ref)
 {
-	uint64_t word = __atomic_load_n(&ref->word, __ATOMIC_RELAXED);
+	struct zs_row_ *row;
+	uint64_t word;
 
-	if (__builtin_expect(!word || (word & ZS_REF_MOVING_) != 0 ||
-				     word >= ZS_REF_MOST_PINS_,
+	/* It is looked at again. Here: are there rows? */
+	if (__builtin_expect(__atomic_load_n(&head->slow_reads,
+					     __ATOMIC_RELAXED) != 0,
 			     0))
 		return NULL;
-	/* Acquire: sees what a mover has copied. */
-	if (__builtin_expect(!__atomic_compare_exchange_n(
-				     &ref->word, &word, word + ZS_REF_PIN_, 0,
-				     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED),
-			     0))
+	row = zs_row_(head, thread, log_rows);
+	if (__builtin_expect(
+		    __atomic_load_n(&row->owner, __ATOMIC_RELAXED) != thread ||
+			    __atomic_load_n(&row->names[0], __ATOMIC_RELAXED),
+		    0))
 		return NULL;
-	word = (word & ((UINT64_C(1) << ZS_REF_ADDRESS_BITS_) - 1)) << 3;
-	return ZS_CAST_(char *, word) + ZS_REF_DATA_;
+	/* Release: who sees this sees how the last read here ended. */
+	__atomic_store_n(&row->names[0], ref, __ATOMIC_RELEASE);
+	/* For the compiler. For the CPU: a mover has all threads pass a barrier. */
+	__asm__ volatile("" ::: "memory");
+	/* Acquire: if no mover is at work now, what the last one did is to be
+	 * seen. If one begins later, it sees the name. */
+	if (__builtin_expect(
+		    !__atomic_load_n(&head->slow_reads, __ATOMIC_ACQUIRE), 1)) {
+		word = __atomic_load_n(&ref->word, __ATOMIC_ACQUIRE);
+		if (__builtin_expect(word != 0, 1)) {
+			word &= (UINT64_C(1) << ZS_REF_ADDRESS_BITS_) - 1;
+			return ZS_CAST_(char *, word << 3) + ZS_REF_DATA_;
+		}
+	}
+	__atomic_store_n(&row->names[0], NULL, __ATOMIC_RELEASE);
+	return NULL;
 }
 
-/* Takes a pin off, if there is one. Return: 0: not done. */
-ZS_INLINE_ int zs_ref_try_unpin_(zs_ref *ref)
+/* Ends a read that zs_read_try_ has begun. Return: 0: not done. */
+ZS_INLINE_ int zs_read_try_end_(const struct zs_pool_head_ *head,
+				uintptr_t thread, unsigned int log_rows,
+				const zs_ref *ref)
 {
-	uint64_t word = __atomic_load_n(&ref->word, __ATOMIC_RELAXED);
+	struct zs_row_ *row;
 
-	/* Release: a mover copies what was written. */
-	return __builtin_expect(word >= ZS_REF_PIN_, 1) &&
-	       __builtin_expect(__atomic_compare_exchange_n(
-					&ref->word, &word, word - ZS_REF_PIN_,
-					0, __ATOMIC_RELEASE, __ATOMIC_RELAXED),
-				1);
+	if (__builtin_expect(__atomic_load_n(&head->slow_reads,
+					     __ATOMIC_RELAXED) != 0,
+			     0))
+		return 0;
+	row = zs_row_(head, thread, log_rows);
+	if (__builtin_expect(
+		    __atomic_load_n(&row->names[0], __ATOMIC_RELAXED) != ref ||
+			    __atomic_load_n(&row->owner, __ATOMIC_RELAXED) !=
+				    thread,
+		    0))
+		return 0;
+	/* Release: a mover that sees it copies what was written. */
+	__atomic_store_n(&row->names[0], NULL, __ATOMIC_RELEASE);
+	return 1;
 }
 
-#ifndef ZS_NO_INLINE
+#if !defined(ZS_NO_INLINE) && defined(ZS_HAS_THREAD_)
 
 ZS_INLINE_ void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref)
 {
-	void *data = NULL;
+	void *data = zs_read_try_(ZS_CAST_(const struct zs_pool_head_ *, pool),
+				  zs_thread_(), ZS_LOG_ROWS_, ref);
 
-	if (__builtin_expect(zs_pool_is_quick_(pool), 1))
-		data = zs_ref_try_pin_(ref);
 	return __builtin_expect(data != NULL, 1)
 		       ? data
 		       : zs_ref_begin_call_(pool, ref);
@@ -1178,7 +1245,10 @@ ZS_INLINE_ void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref)
 ZS_INLINE_ void zs_ref_end(struct zs_pool *pool, zs_ref *ref)
 {
 	if (__builtin_expect(
-		    !zs_pool_is_quick_(pool) || !zs_ref_try_unpin_(ref), 0))
+		    !zs_read_try_end_(ZS_CAST_(const struct zs_pool_head_ *,
+					       pool),
+				      zs_thread_(), ZS_LOG_ROWS_, ref),
+		    0))
 		zs_ref_end_call_(pool, ref);
 }
 #endif

@@ -382,7 +382,10 @@ static void check_words(struct lab_world *w)
 			continue;
 		word = *(const u64 *)o->handle;
 		if (word & REF_MOVING ||
-		    (word >= REF_PIN && ref_of(w, o->handle)))
+		    ((word >= REF_PIN ||
+		      uzs_hazards_has(&w->pool->user->hazards,
+				      (const void *)o->handle)) &&
+		     ref_of(w, o->handle)))
 			uzs_lab_found(LAB_FOUND_LEAK,
 				      "the word of object %u is left as %#lx",
 				      i, (unsigned long)word);

@@ -146,8 +146,22 @@ static void two_kept(struct lab_world *w)
 	free_ref(w, 3);
 }
 
+/* CPUs 0 and 1 have read before: their threads have rows, so they read by the
+ * usual way, without a call. CPU 2 has not. */
+static void give_rows(struct lab_world *w)
+{
+	const struct zs_pool_head_ *head = &w->pool->head;
+
+	for (unsigned int cpu = 0; cpu < 2; cpu++) {
+		uintptr_t id = uzs_lab_thread_id_of(cpu);
+
+		zs_row_(head, id, UZS_LOG_ROWS)->owner = id;
+	}
+}
+
 static void gaps(struct lab_world *w)
 {
+	give_rows(w);
 	two_kept(w);
 	flush(w);
 }
@@ -252,7 +266,7 @@ const struct lab_scenario lab_scenario_ref_replace_compact = {
 	.flags = LAB_QUICK | LAB_USER,
 };
 
-/* A mistake of the program's, which does no harm. */
+/* In ref-end-compact a mistake of the program's, which does no harm. */
 static void end_0(struct lab_world *w)
 {
 	zs_ref_end(w->pool, &w->ref[0]);
@@ -264,6 +278,60 @@ const struct lab_scenario lab_scenario_ref_end_compact = {
 	.summary = "an end without a begin while the object moves",
 	.setup = gaps,
 	.cpu = { end_0, lab_compact, load_1 },
+	.defers = ONLY_REFS,
+	.flags = LAB_USER,
+};
+
+/* The thread reads what it has begun to write. */
+static void nested_0(struct lab_world *w)
+{
+	struct lab_object *o = &w->object[0];
+	u8 *data = begin(w, 0);
+
+	load(w, 0);
+	memset(data, ++o->fill, o->size);
+	zs_ref_end(w->pool, &w->ref[0]);
+	load(w, 0);
+}
+
+const struct lab_scenario lab_scenario_ref_nested_compact = {
+	.name = "ref-nested-compact",
+	.summary = "an object is read while the thread writes it, and moves",
+	.setup = gaps,
+	.cpu = { nested_0, lab_compact, load_1 },
+	.defers = ONLY_REFS,
+	.flags = LAB_USER,
+};
+
+/* ---- reads that others have begun -------------------------------------------- */
+
+static void begun(struct lab_world *w)
+{
+	gaps(w);
+	begin(w, 0);
+}
+
+static void begun_twice(struct lab_world *w)
+{
+	begun(w);
+	begin(w, 0);
+}
+
+const struct lab_scenario lab_scenario_ref_end_other = {
+	.name = "ref-end-other",
+	.summary = "a read ends that another thread has begun, while objects "
+		   "move",
+	.setup = begun,
+	.cpu = { end_0, lab_compact, read_0 },
+	.defers = ONLY_REFS,
+	.flags = LAB_QUICK | LAB_USER,
+};
+
+const struct lab_scenario lab_scenario_ref_ends_other = {
+	.name = "ref-ends-other",
+	.summary = "two reads end that another thread has begun",
+	.setup = begun_twice,
+	.cpu = { end_0, end_0, lab_compact },
 	.defers = ONLY_REFS,
 	.flags = LAB_USER,
 };

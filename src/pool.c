@@ -194,6 +194,7 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 	mutex_init(&pool->free_work_lock);
 	lock_set_rank(&pool->free_work_lock.spin, RANK_FREE_WORK);
 	uzs_jobs_init(pool);
+	pool->head.slow_reads = 1; /* unless the profile knows better */
 	pool->profile->init(pool, mem + l->profile, o);
 	uzs_workqueue_init(&pool->wq, !(o->flags & ZS_POOL_NO_WORKER),
 			   pool->name);

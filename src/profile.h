@@ -21,6 +21,9 @@ extern const struct profile uzs_user_profile;
 struct class_geometry;
 struct check;
 
+/* Reads that a mover notes by themselves. */
+#define COMPACTION_READS 16u
+
 /* The compaction of one class. */
 struct compaction {
 	struct zs_pool *pool;
@@ -32,6 +35,10 @@ struct compaction {
 	bool kick; /* zspages are left to the async free work */
 	bool no_memory; /* the limit leaves none for cold pages */
 	bool whole; /* this source has to be emptied at once */
+	/* User profile: where reads that had begun before are named. */
+	const void *const *reads[COMPACTION_READS];
+	unsigned int nr_reads; /* may be more than are listed */
+	bool blind; /* it is not known what is read */
 };
 
 /* Memory that a profile has beside the zone, bytes. It counts for the limit. */

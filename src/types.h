@@ -172,8 +172,11 @@ struct user_pool;
 
 struct zs_pool {
 	/* constant after creation */
-	bool quick_refs; /* user profile, and nothing to check. First: programs
-			  * read it (zs_pool_is_quick_) */
+	/* Where threads name the refs that they read. First: programs read it,
+	 * inline. slow_reads is not 0 while reads must pin their object: 1 for
+	 * each mover at work, and 1 for good where rows do not do, as in all
+	 * pools of the kernel profile. Not constant: atomic, seldom changed. */
+	struct zs_pool_head_ head;
 	char name[64];
 	const struct profile *profile;
 	struct user_pool *user; /* user profile only, else NULL */

@@ -43,6 +43,24 @@ unsigned int uzs_cpu_slot(unsigned int slots)
 	return me->cpu % slots;
 }
 
+/* ---- os.h: the thread, barriers ------------------------------------------ */
+
+uintptr_t uzs_lab_thread_id(void)
+{
+	return uzs_lab_current ? uzs_lab_thread_id_of(uzs_lab_current->id) : 1;
+}
+
+bool uzs_os_barrier_register(void)
+{
+	return true;
+}
+
+/* Steps are in one order here, the same for all. */
+bool uzs_os_barrier(void)
+{
+	return true;
+}
+
 /* ---- os.h: the clock; threads -------------------------------------------- */
 
 u64 uzs_clock_ns(void)

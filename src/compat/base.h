@@ -41,6 +41,8 @@ typedef uint64_t u64;
  * TSan knows of it. */
 #define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
+/* The compiler moves no access across it. The CPU may. */
+#define barrier() __asm__ volatile("" ::: "memory")
 #define smp_load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define smp_store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 

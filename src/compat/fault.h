@@ -22,6 +22,7 @@ enum uzs_fault_kind {
 	UZS_FAULT_UNMAP, /* a change of a mapping: the OS may need memory for
 			  * it, or have reached a limit */
 	UZS_FAULT_DISCARD, /* giving memory back */
+	UZS_FAULT_BARRIER, /* a memory barrier of all threads */
 	UZS_NR_FAULT_KINDS
 };
 

@@ -3,6 +3,7 @@
 #include "os.h"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,6 +13,10 @@
 #ifndef MADV_DONTNEED_LOCKED /* musl */
 #define MADV_DONTNEED_LOCKED 24
 #endif
+
+/* linux/membarrier.h, which musl does not have. Since Linux 4.14. */
+#define MEMBARRIER_PRIVATE_EXPEDITED (1 << 3)
+#define MEMBARRIER_REGISTER_PRIVATE_EXPEDITED (1 << 4)
 
 size_t uzs_os_page_size(void)
 {
@@ -202,4 +207,34 @@ u64 uzs_clock_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (u64)ts.tv_sec * 1000000000U + (u64)ts.tv_nsec;
+}
+
+static bool membarrier(int command)
+{
+#ifdef SYS_membarrier
+	int saved = errno;
+	bool done = syscall(SYS_membarrier, command, 0, 0) == 0;
+
+	errno = saved;
+	return done;
+#else
+	(void)command;
+	return false;
+#endif
+}
+
+bool uzs_os_barrier_register(void)
+{
+	return membarrier(MEMBARRIER_REGISTER_PRIVATE_EXPEDITED);
+}
+
+bool uzs_os_barrier(void)
+{
+	if (uzs_should_fail(UZS_FAULT_BARRIER))
+		return false;
+	if (membarrier(MEMBARRIER_PRIVATE_EXPEDITED))
+		return true;
+	/* The child of a fork may have to register again. */
+	return uzs_os_barrier_register() &&
+	       membarrier(MEMBARRIER_PRIVATE_EXPEDITED);
 }

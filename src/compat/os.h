@@ -54,6 +54,13 @@ static inline void uzs_os_release(void *addr, size_t size)
 /* Nanoseconds of a clock that never goes backwards. */
 u64 uzs_clock_ns(void);
 
+/* Prepares uzs_os_barrier() for this process. Return: false: the OS has none. */
+bool uzs_os_barrier_register(void);
+
+/* All threads of this process pass a full memory barrier before this returns.
+ * Return: false if the OS refuses. */
+bool uzs_os_barrier(void) __must_check;
+
 /* AddressSanitizer reports accesses to poisoned memory. UZS_NO_ASAN: it is not
  * there, though the compiler says so. */
 #if defined(UZS_NO_ASAN)

@@ -84,8 +84,8 @@ static void fetch(const struct zs_pool *pool, unsigned long handle)
 	__builtin_prefetch(ref_address(uzs_peek_word((const void *)handle)));
 }
 
-/* Return: the object's data, with the object pinned; NULL if the handle must not
- * be used or the object is shorter than `len`. */
+/* Return: the object's data, which then stays in its place; NULL if the handle must
+ * not be used or the object is shorter than `len`. */
 static __always_inline char *begin(struct zs_pool *pool, unsigned long handle,
 				   size_t len, int *err, const char *call)
 {
@@ -101,13 +101,13 @@ static __always_inline char *begin(struct zs_pool *pool, unsigned long handle,
 			return NULL;
 		}
 	}
-	object = user_pin(pool, ref);
+	object = user_read(pool, ref);
 	if (likely(object && len &&
 		   len <= uzs_place_room(pool, READ_ONCE(*ref))))
-		return object + USER_HEAD;
+		return object;
 	if (object) {
 		*err = -ERANGE;
-		user_unpin(pool, ref);
+		user_end_read(pool, ref);
 	}
 	if (unlikely(pool->hardened))
 		unpin_handle(handle);
@@ -116,7 +116,7 @@ static __always_inline char *begin(struct zs_pool *pool, unsigned long handle,
 
 static __always_inline void end(struct zs_pool *pool, unsigned long handle)
 {
-	user_unpin(pool, handle_ref(handle));
+	user_end_read(pool, handle_ref(handle));
 	if (unlikely(pool->hardened))
 		unpin_handle(handle);
 }

@@ -6,6 +6,7 @@
 #define UZS_USER_LAYOUT_H
 
 #include "profile.h"
+#include "user/hazard.h"
 
 /* ---- the word ---------------------------------------------------------------
  * It lies in a handle, or in the program's own record (zs_ref).
@@ -25,9 +26,9 @@
 #define REF_CLASS_BITS 10
 #define REF_ADDRESS (((u64)1 << REF_ADDRESS_BITS) - 1)
 #define REF_CLASS (((u64)1 << REF_CLASS_BITS) - 1)
-#define REF_MOVING ((u64)ZS_REF_MOVING_)
-#define REF_PIN ((u64)ZS_REF_PIN_)
-#define REF_MOST_PINS ((u64)ZS_REF_MOST_PINS_)
+#define REF_MOVING ((u64)1 << 55)
+#define REF_PIN ((u64)1 << 56)
+#define REF_MOST_PINS ((u64)255 << 56)
 /* Addresses above are not used: the word has no room for them. */
 #define USER_ADDRESS_BITS (REF_ADDRESS_BITS + 3)
 
@@ -56,8 +57,7 @@ static inline u64 ref_word(const void *object, const struct size_class *class)
  * it is on the call's stack.
  */
 #define USER_HEAD sizeof(u64)
-_Static_assert(USER_HEAD == ZS_REF_DATA_ &&
-		       offsetof(struct zs_pool, quick_refs) == 0,
+_Static_assert(USER_HEAD == ZS_REF_DATA_ && offsetof(struct zs_pool, head) == 0,
 	       "as programs have it, inline");
 #define USER_ALLOCATED 1ul
 /* With the pins that an object is allocated with: it is for a call's hand. */
@@ -193,6 +193,8 @@ struct user_pool {
 				     * object of a zspage, which has as many
 				     * pages as it needs */
 
+	bool names_reads; /* reads name their ref as a hazard; const */
+	struct uzs_hazard_table hazards; /* refs and handles that are read */
 	u32 moves; /* compactions of a class, so far; atomic, relaxed */
 	struct settle settle;
 	struct runs runs;

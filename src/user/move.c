@@ -8,9 +8,10 @@
  * While objects of a class are moved, slots are not used for it: all that
  * allocates, frees or renames takes class->lock. So an object whose first word
  * names a word is in use, and that word's memory is valid, as long as the mover
- * has class->lock. A reader needs no lock: it pins the word.
+ * has class->lock. A reader needs no lock: it names the word as a hazard, or, while
+ * a mover is at work, pins the word.
  * Guarantees:
- *  Y1 an object that is pinned stays where it is. The mover waits for nobody.
+ *  Y1 an object that is read stays where it is. The mover waits for nobody.
  *  Y2 who wants to pin an object while it is moved waits for class->lock: the
  *     time that MOST_BYTES take, at most.
  *  Y3 a word that does not name the object whose first word names it is not
@@ -44,12 +45,42 @@ static void change_moving(const struct compaction *c, int by)
 	spin_unlock(&c->class->lock);
 }
 
+/* From now on reads pin their object. Notes those that have begun without. */
+static void look_at_reads(struct compaction *c)
+{
+	if (!c->pool->user->names_reads)
+		return;
+	__atomic_fetch_add(&c->pool->head.slow_reads, 1, __ATOMIC_SEQ_CST);
+	c->blind = !uzs_hazards_settle();
+	c->nr_reads = uzs_hazards_list(&c->pool->user->hazards, c->reads,
+				       COMPACTION_READS);
+}
+
+/* Is the object read without a pin that the word names? A read that has begun
+ * since has a pin. */
+static bool is_read(const struct compaction *c, const u64 *ref)
+{
+	struct uzs_hazard_table *hazards = &c->pool->user->hazards;
+
+	if (unlikely(c->blind))
+		return true;
+	if (unlikely(c->nr_reads > COMPACTION_READS))
+		return uzs_hazards_has(hazards, ref);
+	for (unsigned int i = 0; i < c->nr_reads; i++)
+		/* Acquire: if it has ended, what was written is to be seen. */
+		if (smp_load_acquire(c->reads[i]) == ref)
+			return !uzs_hazards_are_shared(hazards) ||
+			       uzs_hazards_has(hazards, ref);
+	return false;
+}
+
 void uzs_user_compact_begin(struct compaction *c)
 {
 	u32 nr = __atomic_add_fetch(&c->pool->user->moves, 1, __ATOMIC_RELAXED);
 
 	/* not 0: that is a new zspage's */
 	c->nr = nr % LAST_NR + 1;
+	look_at_reads(c);
 	change_moving(c, 1);
 	uzs_slots_flush(c->pool, c->class);
 }
@@ -57,6 +88,10 @@ void uzs_user_compact_begin(struct compaction *c)
 void uzs_user_compact_end(struct compaction *c)
 {
 	change_moving(c, -1);
+	/* Release: who reads without a pin again sees what was moved. */
+	if (c->pool->user->names_reads)
+		__atomic_fetch_sub(&c->pool->head.slow_reads, 1,
+				   __ATOMIC_RELEASE);
 }
 
 void uzs_user_compact_lock(struct compaction *c)
@@ -104,7 +139,7 @@ void uzs_user_free_source(struct compaction *c, struct zspage *src)
 
 /* Sets `moving` in the word that names an object. Return: where the word is; NULL if the
  * object must stay. Locks: needs class->lock. */
-static u64 *begin_move(const char *object)
+static u64 *begin_move(const struct compaction *c, const char *object)
 {
 	u64 *ref = (u64 *)(user_head(object) & ~USER_ALLOCATED);
 	u64 word;
@@ -114,7 +149,7 @@ static u64 *begin_move(const char *object)
 	word = READ_ONCE(*ref);
 	if (unlikely(ref_address(word) != object)) /* Y3 */
 		return NULL;
-	if (word >= REF_PIN ||
+	if (word >= REF_PIN || is_read(c, ref) ||
 	    !__atomic_compare_exchange_n(ref, &word, word | REF_MOVING, false,
 					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return NULL; /* Y1 */
@@ -189,7 +224,7 @@ void uzs_user_move(struct compaction *c, struct zspage *dst, struct zspage *src)
 				c->no_memory = true;
 				return;
 			}
-			ref = begin_move(objects[i]);
+			ref = begin_move(c, objects[i]);
 			if (!ref) {
 				uzs_place_put(c->pool, class, dst, to);
 				continue;
@@ -229,7 +264,7 @@ static unsigned int squeeze(struct compaction *c, struct zspage *zspage)
 			return end;
 		to = user_object(class, zspage, low);
 		object = user_object(class, zspage, end - 1);
-		ref = begin_move(object);
+		ref = begin_move(c, object);
 		if (!ref)
 			return end;
 		user_unpoison(to, class->size);

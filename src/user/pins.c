@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* pins.c - the seldom part of pinning: to wait, and what AddressSanitizer needs.
- * Owns no state.
+/* pins.c - the seldom part of reading: where a hazard pointer does not do, to
+ * wait, and what AddressSanitizer needs. Owns no state.
  *
  * Locks: takes class->lock to wait; poison_lock. Sleeps: only to wait for a
  * mover, which has class->lock for a few objects, or for another pin's end.
@@ -49,3 +49,67 @@ bool uzs_pin_conceal_and_drop(struct zs_pool *pool, u64 *ref)
 	return dropped;
 }
 #endif
+
+/* With any place of the thread's. Return: NULL: not done. */
+static void *read_with_hazard(struct zs_pool *pool, const u64 *ref)
+{
+	const void **place;
+	u64 word;
+
+	if (READ_ONCE(pool->head.slow_reads))
+		return NULL;
+	place = uzs_hazard_try_all(&pool->user->hazards, ref);
+	if (!place)
+		return NULL;
+	if (!smp_load_acquire(&pool->head.slow_reads)) {
+		word = smp_load_acquire(ref);
+		if (word)
+			return ref_address(word) + USER_HEAD;
+	}
+	/* This place and no other: the thread may read the object already. */
+	smp_store_release(place, NULL);
+	return NULL;
+}
+
+void *uzs_read_begin(struct zs_pool *pool, u64 *ref)
+{
+	char *object = read_with_hazard(pool, ref);
+
+	if (object)
+		return object;
+	object = user_pin(pool, ref);
+	return object ? object + USER_HEAD : NULL;
+}
+
+/* From now on all reads pin, so that any thread can end any of them. What is
+ * named already stays so until it is ended. */
+static __attribute__((cold, noinline)) void share_reads(struct zs_pool *pool)
+{
+	__atomic_fetch_add(&pool->head.slow_reads, 1, __ATOMIC_SEQ_CST);
+	if (!uzs_hazards_share(&pool->user->hazards))
+		__atomic_fetch_sub(&pool->head.slow_reads, 1, __ATOMIC_RELAXED);
+}
+
+bool uzs_read_end(struct zs_pool *pool, u64 *ref)
+{
+	struct uzs_hazard_table *t = &pool->user->hazards;
+	bool ended;
+
+	if (!pool->user->names_reads)
+		return user_unpin(pool, ref);
+	if (!uzs_hazards_are_shared(t)) {
+		if (uzs_hazard_drop(t, ref) || user_unpin(pool, ref))
+			return true;
+		/* It was begun by another thread, or not at all. */
+		share_reads(pool);
+	}
+	/* Pins first: a thread that has not seen the change may be just emptying
+	 * its place, and that place must not count for two ends. */
+	if (user_unpin(pool, ref))
+		return true;
+	spin_lock(&t->lock);
+	ended = user_unpin(pool, ref) || uzs_hazard_drop(t, ref) ||
+		uzs_hazard_end_other(t, ref);
+	spin_unlock(&t->lock);
+	return ended;
+}

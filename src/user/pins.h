@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* pins.h - pins an object by the word that names it. Inline: it is most of a
- * read. */
+/* pins.h - keeps an object in its place while it is read: by a hazard pointer,
+ * or by a pin in the word that names it. Inline: it is most of a read. */
 #ifndef UZS_USER_PINS_H
 #define UZS_USER_PINS_H
 
@@ -57,10 +57,14 @@ static __always_inline char *user_pin(struct zs_pool *pool, u64 *ref)
 /* Return: false if there was no pin, and nothing is done. */
 static __always_inline bool user_drop_pin(u64 *ref)
 {
-	do
-		if (likely(zs_ref_try_unpin_((zs_ref *)ref)))
+	u64 word = READ_ONCE(*ref);
+
+	/* Release: a mover copies what was written. */
+	while (word >= REF_PIN)
+		if (likely(__atomic_compare_exchange_n(
+			    ref, &word, word - REF_PIN, true, __ATOMIC_RELEASE,
+			    __ATOMIC_RELAXED)))
 			return true;
-	while (READ_ONCE(*ref) >= REF_PIN);
 	return false;
 }
 
@@ -76,11 +80,12 @@ static __always_inline void user_unpin_own(struct zs_pool *pool, u64 *ref,
 	uzs_pin_conceal_and_drop(pool, ref);
 #else
 	(void)pool;
-	/* Release: as in zs_ref_try_unpin_. */
+	/* Release: as in user_drop_pin. */
 	smp_store_release(ref, word - REF_PIN);
 #endif
 }
 
+/* Return: false if there was no pin. */
 static __always_inline bool user_unpin(struct zs_pool *pool, u64 *ref)
 {
 #if UZS_POISONS_OBJECTS
@@ -89,6 +94,40 @@ static __always_inline bool user_unpin(struct zs_pool *pool, u64 *ref)
 	(void)pool;
 	return user_drop_pin(ref);
 #endif
+}
+
+/* Begins a read, in whichever way. The pool has refs, and misuse is not looked
+ * for. Return: the object's data; NULL if the word names nothing. */
+void *uzs_read_begin(struct zs_pool *pool, u64 *ref);
+/* Ends a read that this thread or another one has begun, in whichever way.
+ * Return: false if there was none. */
+bool uzs_read_end(struct zs_pool *pool, u64 *ref);
+
+/* The usual case, without a call. Return: NULL: not done. */
+static __always_inline void *user_try_read(const struct zs_pool *pool,
+					   const u64 *ref)
+{
+	return zs_read_try_(&pool->head, uzs_thread_id(), UZS_LOG_ROWS,
+			    (const zs_ref *)ref);
+}
+
+static __always_inline bool user_try_end(const struct zs_pool *pool,
+					 const u64 *ref)
+{
+	return zs_read_try_end_(&pool->head, uzs_thread_id(), UZS_LOG_ROWS,
+				(const zs_ref *)ref);
+}
+
+static __always_inline void *user_read(struct zs_pool *pool, u64 *ref)
+{
+	void *data = user_try_read(pool, ref);
+
+	return likely(data) ? data : uzs_read_begin(pool, ref);
+}
+
+static __always_inline bool user_end_read(struct zs_pool *pool, u64 *ref)
+{
+	return likely(user_try_end(pool, ref)) || uzs_read_end(pool, ref);
 }
 
 #endif

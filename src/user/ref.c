@@ -217,25 +217,20 @@ void zs_ref_move(struct zs_pool *pool, zs_ref *to, zs_ref *from)
 
 /* ---- reading and writing ------------------------------------------------------- */
 
-/* Apart from the usual case, which then needs no stack: a locked instruction
- * waits for all stores before it. */
 static __attribute__((noinline)) void *begin_slow(struct zs_pool *pool,
 						  u64 *ref, const char *call)
 {
-	char *object;
-
 	if (!has_refs(pool) || !READ_ONCE(*ref))
 		return NULL;
 	if (pool->hardened && !may_use(pool, ref, call))
 		return NULL;
-	object = user_pin(pool, ref);
-	return object ? object + USER_HEAD : NULL;
+	return uzs_read_begin(pool, ref);
 }
 
 static __always_inline void *begin(struct zs_pool *pool, zs_ref *ref,
 				   const char *call)
 {
-	void *data = likely(pool->quick_refs) ? zs_ref_try_pin_(ref) : NULL;
+	void *data = user_try_read(pool, &ref->word);
 
 	return likely(data) ? data : begin_slow(pool, &ref->word, call);
 }
@@ -256,13 +251,13 @@ static __attribute__((noinline)) void end_slow(struct zs_pool *pool, u64 *ref,
 	if (!has_refs(pool) ||
 	    (pool->hardened && READ_ONCE(*ref) && !may_use(pool, ref, call)))
 		return;
-	if (!user_unpin(pool, ref) && pool->hardened)
+	if (!uzs_read_end(pool, ref) && pool->hardened)
 		tell(pool, ref, call, ZS_MISUSE_NOT_BEGUN);
 }
 
 void zs_ref_end(struct zs_pool *pool, zs_ref *ref)
 {
-	if (unlikely(!pool->quick_refs || !zs_ref_try_unpin_(ref)))
+	if (unlikely(!user_try_end(pool, &ref->word)))
 		end_slow(pool, &ref->word, __func__);
 }
 
@@ -273,7 +268,7 @@ void zs_ref_end_call_(struct zs_pool *pool, zs_ref *ref)
 
 int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf, size_t len)
 {
-	/* The pin changes the word for the time of the copy. */
+	/* A pin would change the word for the time of the copy. */
 	zs_ref *own = (zs_ref *)(uintptr_t)ref;
 	char *data = begin(pool, own, __func__);
 	int err = 0;
@@ -284,7 +279,7 @@ int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf, size_t len)
 		memcpy(buf, data, len);
 	else
 		err = -ERANGE;
-	user_unpin(pool, &own->word);
+	user_end_read(pool, &own->word);
 	return err;
 }
 
@@ -296,7 +291,7 @@ size_t zs_ref_room(struct zs_pool *pool, const zs_ref *ref)
 	if (!begin(pool, own, __func__))
 		return 0;
 	room = uzs_place_room(pool, READ_ONCE(own->word));
-	user_unpin(pool, &own->word);
+	user_end_read(pool, &own->word);
 	return room;
 }
 
@@ -360,10 +355,13 @@ int zs_ref_store(struct zs_pool *pool, zs_ref *ref, const void *data,
 		    !may_drop(pool, &ref->word, __func__))
 			return -EINVAL;
 		if (fits(pool, class, word, len + USER_HEAD)) {
-			user_pin(pool, &ref->word);
-		} else if (uzs_zone_is_above(&pool->zone) ||
-			   unlikely(!uzs_slot_replace(pool, class->index,
-						      &ref->word))) {
+			memcpy(user_read(pool, &ref->word), data, len);
+			user_end_read(pool, &ref->word);
+			return 0;
+		}
+		if (uzs_zone_is_above(&pool->zone) ||
+		    unlikely(!uzs_slot_replace(pool, class->index,
+					       &ref->word))) {
 			err = replace_slow(pool, class, ref, data, len);
 			uzs_kick_give_back(pool);
 			return err;

@@ -22,9 +22,18 @@
 
 #define LINE 128ul
 
+/* Where misuse is looked for, reads have to be counted, so they pin. */
+static size_t rows_bytes(const struct zs_pool *pool)
+{
+	return pool->hardened || UZS_POISONS_OBJECTS
+		       ? 0
+		       : ALIGN(uzs_hazards_bytes(), LINE);
+}
+
 static size_t user_state_bytes(const struct zs_pool *pool)
 {
-	return ALIGN(sizeof(struct user_pool), LINE) + uzs_slots_bytes(pool);
+	return ALIGN(sizeof(struct user_pool), LINE) + rows_bytes(pool) +
+	       uzs_slots_bytes(pool);
 }
 
 /* A section of the longest runs, and one such run. In hardened pools the heads of
@@ -46,9 +55,13 @@ static void user_init(struct zs_pool *pool, void *state,
 {
 	unsigned int lengths[USER_LENGTHS];
 	struct user_pool *user = state;
+	char *rows = (char *)state + ALIGN(sizeof(struct user_pool), LINE);
 
 	pool->user = user;
-	pool->quick_refs = !pool->hardened && !UZS_POISONS_OBJECTS;
+	user->names_reads = rows_bytes(pool) &&
+			    uzs_hazards_init(&user->hazards, rows);
+	pool->head.rows = user->hazards.rows;
+	pool->head.slow_reads = !user->names_reads;
 	user->runs.nr_lengths = uzs_user_lengths(pool, lengths);
 	for (unsigned int i = 0; i < user->runs.nr_lengths; i++) {
 		user->runs.lengths[i].pages = lengths[i];
@@ -63,8 +76,7 @@ static void user_init(struct zs_pool *pool, void *state,
 			!(o->flags & (ZS_POOL_NO_WORKER | ZS_POOL_HARDENED |
 				      ZS_POOL_NO_HUGE_PAGES)) &&
 				pool->page_size <= 16384);
-	uzs_slots_init(pool,
-		       (char *)state + ALIGN(sizeof(struct user_pool), LINE));
+	uzs_slots_init(pool, rows + rows_bytes(pool));
 }
 
 static unsigned long user_destroy(struct zs_pool *pool)
@@ -138,6 +150,11 @@ static void user_renew(struct zs_pool *pool)
 {
 	for (unsigned int i = 1; i < pool->nr_classes; i++)
 		pool->user->class[i].moving = 0;
+	if (pool->user->names_reads) {
+		pool->head.slow_reads =
+			uzs_hazards_are_shared(&pool->user->hazards);
+		uzs_hazards_fork_child(&pool->user->hazards);
+	}
 	spin_lock_renew(&pool->user->runs.lock);
 	uzs_slots_renew(pool);
 }

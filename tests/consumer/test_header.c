@@ -67,10 +67,8 @@ static void test_refs(void)
 	word = ref.word;
 	data = zs_ref_begin(pool, &ref);
 	CHECK(data && memcmp(data, "text", 5) == 0);
-	CHECK(ref.word != word);
 	CHECK(begin(pool, &ref) == data);
 	zs_ref_end(pool, &ref);
-	CHECK(ref.word != word);
 	end(pool, &ref);
 	CHECK(ref.word == word);
 	zs_ref_end(pool, &ref); /* ignored */

@@ -13,6 +13,7 @@ static const char *const kind_names[] = {
 	[UZS_FAULT_OS] = "from the OS",	  [UZS_FAULT_PAGE] = "page",
 	[UZS_FAULT_SLAB] = "slab object", [UZS_FAULT_TRYLOCK] = "trylock",
 	[UZS_FAULT_UNMAP] = "unmapping",  [UZS_FAULT_DISCARD] = "discarding",
+	[UZS_FAULT_BARRIER] = "barrier",
 };
 
 static void no_faults(void)
@@ -333,6 +334,7 @@ static void test_series_survives_failures(void **state)
 {
 	static struct series s;
 	unsigned long hits[UZS_NR_FAULT_KINDS] = { 0 };
+	bool named = false;
 
 	for (int kind = 0; kind < UZS_NR_FAULT_KINDS; kind++) {
 		bool hit = true;
@@ -349,6 +351,7 @@ static void test_series_survives_failures(void **state)
 			o.flags |= nth % 4 == 3 ? ZS_POOL_HARDENED : 0;
 			o.retained_bytes = nth % 2;
 			s.a.pool = make_user_with(&o);
+			named |= s.a.pool->user->names_reads;
 			hit = fail_nth((enum uzs_fault_kind)kind, nth,
 				       run_series, &s.a);
 			hits[kind] += hit;
@@ -358,6 +361,7 @@ static void test_series_survives_failures(void **state)
 			/* Giving back cannot fail for the caller. (What is
 			 * mapped has to be cut to size.) */
 			if (kind == UZS_FAULT_DISCARD ||
+			    kind == UZS_FAULT_BARRIER ||
 			    kind == UZS_FAULT_TRYLOCK)
 				assert_int_equal(s.failed, 0);
 			assert_sound(s.a.pool);
@@ -385,6 +389,7 @@ static void test_series_survives_failures(void **state)
 	assert_true(hits[UZS_FAULT_SLAB] > 0);
 	assert_true(hits[UZS_FAULT_DISCARD] > 0);
 	assert_true(hits[UZS_FAULT_UNMAP] > 0);
+	assert_true(hits[UZS_FAULT_BARRIER] > 0 || !named);
 }
 
 /* From some time on the OS gives nothing, or takes nothing back, for good. */

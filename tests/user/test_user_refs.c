@@ -6,6 +6,8 @@
  */
 #include "user_util.h"
 
+#include "user/hazard.h"
+
 #include <pthread.h>
 
 #include "compat/fault.h"
@@ -616,6 +618,53 @@ static void test_pinned_object_stays(void **state)
 	assert_int_equal(zs_destroy_pool(pool), kept);
 }
 
+/* More reads than a thread has hazard pointers, begun before and during
+ * compaction, ended in another order. */
+static void test_many_reads_of_one_thread(void **state)
+{
+	enum { NR = 400, OPEN = 4 * UZS_HAZARDS };
+	static zs_ref refs[NR];
+	struct zs_pool *pool = make_user(ZS_POOL_NO_WORKER);
+	void *places[OPEN];
+	struct rng rng;
+
+	rng_seed(&rng, 11);
+	memset(refs, 0, sizeof(refs));
+	for (unsigned int i = 0; i < NR; i++)
+		assert_int_equal(ref_fill(pool, &refs[i], 500, i), 0);
+	/* What is read lies in zspages that could be freed. */
+	for (unsigned int i = 0; i < NR; i++)
+		if (i % 25)
+			zs_ref_free(pool, &refs[i]);
+	for (unsigned int round = 0; round < 50; round++) {
+		for (unsigned int i = 0; i < OPEN; i++) {
+			places[i] = zs_ref_begin(pool, &refs[i * 25]);
+			if (i == OPEN / 2)
+				zs_compact(pool);
+		}
+		zs_compact(pool);
+		for (unsigned int n = OPEN; n > 0; n--) {
+			unsigned int i = rng_below(&rng, OPEN);
+
+			while (!places[i])
+				i = (i + 1) % OPEN;
+			assert_true(pattern_ok(places[i], 500, i * 25));
+			zs_ref_end(pool, &refs[i * 25]);
+			assert_ptr_equal(place_of(pool, &refs[i * 25]),
+					 places[i]);
+			places[i] = NULL;
+			if (n % 5 == 0)
+				zs_compact(pool);
+		}
+		for (unsigned int i = 0; i < OPEN; i++)
+			assert_true(refs[i * 25].word < REF_PIN);
+		assert_sound(pool);
+	}
+	zs_compact(pool);
+	assert_int_equal(info_of(pool).freeable_pages, 0);
+	zs_destroy_pool(pool);
+}
+
 struct end_all {
 	struct zs_pool *pool;
 	zs_ref *refs;
@@ -666,46 +715,64 @@ static void test_ended_by_another_thread_moves(void **state)
 
 struct one_more {
 	struct zs_pool *pool;
-	zs_ref *ref;
+	zs_ref *ref, *other;
 	void *got; /* atomic */
 };
 
 static void *begin_one_more(void *arg)
 {
 	struct one_more *more = arg;
-	void *mem = zs_ref_begin(more->pool, more->ref);
+	void *mem;
 
+	/* This thread, too, has no hazard pointer left. */
+	for (unsigned int i = 0; i < UZS_HAZARDS; i++)
+		zs_ref_begin(more->pool, more->other);
+	mem = zs_ref_begin(more->pool, more->ref);
 	__atomic_store_n(&more->got, mem, __ATOMIC_RELEASE);
 	return NULL;
 }
 
-/* 255 may be open; the next waits for an end. */
-static void test_the_256th_begin_waits(void **state)
+/* A word has room for 255 pins; the next begin waits for an end. */
+static void test_begin_waits_when_the_word_is_full(void **state)
 {
 	for (unsigned int flags = 0; flags < 2; flags++) {
 		struct zs_pool *pool = make_user(flags ? ZS_POOL_HARDENED : 0);
 		const struct timespec moment = { 0, 20000000 };
-		zs_ref ref = ZS_REF_INIT;
-		struct one_more more = { .pool = pool, .ref = &ref };
+		zs_ref ref = ZS_REF_INIT, other = ZS_REF_INIT;
+		struct one_more more = { .pool = pool,
+					 .ref = &ref,
+					 .other = &other };
+		unsigned int most =
+			255 + (pool->user->names_reads ? UZS_HAZARDS : 0);
 		pthread_t thread;
 		void *mem;
 
 		assert_int_equal(ref_fill(pool, &ref, 50, 1), 0);
+		assert_int_equal(ref_fill(pool, &other, 60, 2), 0);
 		mem = zs_ref_begin(pool, &ref);
-		for (unsigned int i = 1; i < 255; i++)
+		for (unsigned int i = 1; i < most; i++)
 			assert_ptr_equal(zs_ref_begin(pool, &ref), mem);
 		assert_int_equal(pthread_create(&thread, NULL, begin_one_more,
 						&more),
 				 0);
 		nanosleep(&moment, NULL);
 		assert_null(__atomic_load_n(&more.got, __ATOMIC_ACQUIRE));
-		zs_ref_end(pool, &ref);
+		/* The first ends are those of this thread's hazard pointers. */
+		for (unsigned int i = 255; i <= most; i++)
+			zs_ref_end(pool, &ref);
 		assert_int_equal(pthread_join(thread, NULL), 0);
 		assert_ptr_equal(more.got, mem);
 		for (unsigned int i = 0; i < 255; i++)
 			zs_ref_end(pool, &ref);
+		for (unsigned int i = 0; i < UZS_HAZARDS; i++)
+			zs_ref_end(pool, &other);
 		assert_true(ref.word < REF_PIN);
+		assert_true(other.word < REF_PIN);
+		for (unsigned int i = 0; pool->user->names_reads && i < 2; i++)
+			assert_false(uzs_hazards_has(&pool->user->hazards,
+						     i ? &other : &ref));
 		zs_ref_free(pool, &ref);
+		zs_ref_free(pool, &other);
 		assert_int_equal(zs_destroy_pool(pool), 0);
 	}
 }
@@ -802,8 +869,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(
 			test_move_to_a_ref_that_names_something_does_nothing),
 		cmocka_unit_test(test_pinned_object_stays),
+		cmocka_unit_test(test_many_reads_of_one_thread),
 		cmocka_unit_test(test_ended_by_another_thread_moves),
-		cmocka_unit_test(test_the_256th_begin_waits),
+		cmocka_unit_test(test_begin_waits_when_the_word_is_full),
 		cmocka_unit_test(test_end_without_begin_is_ignored),
 		cmocka_unit_test(test_end_without_begin_beside_a_mover),
 	};

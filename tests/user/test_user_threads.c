@@ -856,12 +856,75 @@ static void test_another_thread_may_end(void **state)
 	}
 }
 
+struct end_once {
+	struct zs_pool *pool;
+	zs_ref *ref;
+	pthread_barrier_t *ready;
+};
+
+static void *end_once(void *arg)
+{
+	struct end_once *e = arg;
+
+	pthread_barrier_wait(e->ready);
+	zs_ref_end(e->pool, e->ref);
+	return NULL;
+}
+
+/* Some reads of one object are begun by this thread, and all but one are ended by
+ * as many threads at once, in a pool where no other thread has ended any yet, while
+ * another one compacts. Then exactly one is open. */
+static void test_several_threads_end_at_once(void **state)
+{
+	enum { NR = 3 };
+
+	for (int round = uzs_test_scale(300); round > 0; round--) {
+		struct zs_pool *pool = make_user(ZS_POOL_NO_WORKER);
+		zs_ref refs[8] = { ZS_REF_INIT };
+		pthread_t threads[NR];
+		pthread_barrier_t ready;
+		struct end_once e = { pool, &refs[7], &ready };
+		void *mem;
+
+		for (unsigned int i = 0; i < 8; i++)
+			assert_int_equal(ref_fill(pool, &refs[i], 900, i), 0);
+		for (unsigned int i = 0; i < 7; i++)
+			zs_ref_free(pool, &refs[i]);
+		pthread_barrier_init(&ready, NULL, NR + 1);
+		mem = zs_ref_begin(pool, &refs[7]);
+		for (unsigned int i = 0; i < NR; i++) {
+			assert_ptr_equal(zs_ref_begin(pool, &refs[7]), mem);
+			assert_int_equal(pthread_create(&threads[i], NULL,
+							end_once, &e),
+					 0);
+		}
+		pthread_barrier_wait(&ready);
+		zs_compact(pool);
+		for (unsigned int i = 0; i < NR; i++)
+			pthread_join(threads[i], NULL);
+		pthread_barrier_destroy(&ready);
+		zs_compact(pool);
+		zs_trim(pool);
+		assert_true(pattern_ok(mem, 900, 7));
+		assert_ptr_equal(zs_ref_begin(pool, &refs[7]), mem);
+		zs_ref_end(pool, &refs[7]);
+		zs_ref_end(pool, &refs[7]);
+		assert_true(refs[7].word < REF_MOVING);
+		assert_false(uzs_hazards_has(&pool->user->hazards, &refs[7]));
+		assert_true(ref_ok(pool, &refs[7], 900, 7));
+		zs_ref_free(pool, &refs[7]);
+		assert_sound(pool);
+		assert_int_equal(zs_destroy_pool(pool), 0);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_call_runs_beside_each),
 		cmocka_unit_test(test_all_calls_run_at_once),
 		cmocka_unit_test(test_another_thread_may_end),
+		cmocka_unit_test(test_several_threads_end_at_once),
 	};
 
 	if (argc > 1)

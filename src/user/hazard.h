@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* hazard.h - hazard pointers: a thread says in a row of its own which addresses
+ * it uses. Who wants to change what is there looks at all rows first. Using one
+ * takes no locked instruction.
+ *
+ * Kernel origin: none in a release; the idea is that of Maged M. Michael,
+ * "Hazard Pointers: Safe Memory Reclamation for Lock-Free Objects", 2004.
+ * Differs: the user's store and its next load are ordered by membarrier(2), which
+ * the other side calls, and not by a fence of its own.
+ *
+ * The protocol. `slow` is a number that starts at 0 (zs_pool_head_.slow_reads).
+ *   reader                               mover
+ *   slow is not 0: another way           adds 1 to slow
+ *   stores an address in a place         uzs_hazards_settle()
+ *   slow is 0: uses what it names        leaves alone what uzs_hazards_list()
+ *   else: empties the place,             or uzs_hazards_has() tell of
+ *   and another way                      takes 1 from slow
+ *   at the end: empties the place
+ * After uzs_hazards_settle(), a reader whose name is not to be seen will find that
+ * slow is not 0. The reader's usual case, with the first place of its row, is in the
+ * public header (zs_read_try_, zs_read_try_end_), as programs have it inline.
+ *
+ * A place is written by its thread alone, with plain stores. So a use that another
+ * thread ends is only counted (uzs_hazard_end_other). From the first such end on
+ * slow must stay above 0, so that nothing new is named. Who has another way, too,
+ * ends that first.
+ *
+ * A row belongs to a thread by the thread's number (uzs_thread_id). So a table
+ * needs no variables of the process and no thread-local ones, and a thread that
+ * ends need not be noticed: the next one with its number has its row. A row whose
+ * number never comes again is lost. A thread that finds none has to do without.
+ */
+#ifndef UZS_USER_HAZARD_H
+#define UZS_USER_HAZARD_H
+
+#include <pthread.h>
+
+#include "compat/lock.h"
+#include "compat/os.h"
+#include "types.h"
+
+/* A number that no other thread has while this one lives; not 0. A thread that
+ * begins later may have it again. In the child of a fork the thread that forked
+ * keeps its own. Not the OS's number: to ask for that takes a system call. */
+#ifndef uzs_thread_id /* the lab has threads of its own */
+static __always_inline uintptr_t uzs_thread_id(void)
+{
+#ifdef ZS_HAS_THREAD_
+	return zs_thread_();
+#else
+	return (uintptr_t)pthread_self();
+#endif
+}
+#endif
+
+/* Rows of a table. Only rows that are used become memory. */
+#ifndef UZS_LOG_ROWS /* the lab has less */
+#define UZS_LOG_ROWS ZS_LOG_ROWS_
+#endif
+#define UZS_ROWS (1u << UZS_LOG_ROWS)
+
+/* Addresses that a thread can name at once. */
+#define UZS_HAZARDS ((unsigned int)ZS_ROW_NAMES_)
+
+struct uzs_hazard_table {
+	struct zs_row_ *rows; /* const after init */
+	spinlock_t lock; /* taken once others have ended uses */
+	bool shared; /* they have; guard: lock to write, atomic */
+	/* What they have ended: as many as there are places, at most, as nothing
+	 * is named any more. guard: lock */
+	const void **ended;
+	unsigned int nr_ended;
+};
+
+/* Bytes of the rows and what else a table needs. */
+size_t uzs_hazards_bytes(void);
+
+/* `mem` has uzs_hazards_bytes() zeroed bytes, at a multiple of 64. Return: false:
+ * the OS has no barrier, and there must be no use. */
+bool uzs_hazards_init(struct uzs_hazard_table *t, void *mem);
+
+/* In the child of a fork. What other threads have named stays named. */
+void uzs_hazards_fork_child(struct uzs_hazard_table *t);
+
+/* Names an address with any place of the thread, to which a row is given if it has
+ * none. The loads that follow in the program come after it, as far as
+ * uzs_hazards_settle says. Return: the place, to withdraw with a store of NULL
+ * (release); NULL: all are taken. */
+const void **uzs_hazard_try_all(const struct uzs_hazard_table *t,
+				const void *p);
+
+/* Takes out an address that this thread has named, from whichever place, whatever
+ * slow is. Return: was it there, and is not ended yet? */
+bool uzs_hazard_drop(struct uzs_hazard_table *t, const void *p);
+
+/* Has uzs_hazards_share been called? */
+static inline bool uzs_hazards_are_shared(const struct uzs_hazard_table *t)
+{
+	return smp_load_acquire(&t->shared);
+}
+
+/* From now on threads end others' uses. The caller has made slow larger. Return:
+ * true: it was the first time, so slow must stay larger for good. */
+bool uzs_hazards_share(struct uzs_hazard_table *t);
+
+/* Ends a use of any thread's. Locks: needs the table's lock. Return: was there
+ * one? */
+bool uzs_hazard_end_other(struct uzs_hazard_table *t, const void *p);
+
+/* After this, what another thread has named before it looked at what the caller
+ * has written is to be seen. Return: false: the OS refuses. */
+static inline bool __must_check uzs_hazards_settle(void)
+{
+	return uzs_os_barrier();
+}
+
+/* Where addresses are named now: at most `max` places. Return: how many there
+ * are, also more than max. */
+unsigned int uzs_hazards_list(const struct uzs_hazard_table *t,
+			      const void *const *places[], unsigned int max);
+
+/* Does any thread name it, in a use that is not ended? */
+bool uzs_hazards_has(struct uzs_hazard_table *t, const void *p);
+
+#endif
