@@ -1105,21 +1105,22 @@ ZS_API void zs_fork_child(struct zs_pool *pool);
 #define ZS_REF_ADDRESS_BITS_ 45
 #define ZS_REF_DATA_ 8
 
-/* What a thread reads: the refs. A row belongs to a thread, which alone writes
- * there. */
+/* What a thread reads: the addresses of the refs. A row belongs to a thread, which
+ * alone writes there. A pool's rows lie just before it. */
 #define ZS_ROW_NAMES_ 4
+#define ZS_LOG_ROWS_ 8 /* 2^8 rows */
 struct zs_row_ {
 	uintptr_t owner; /* zs_thread_(); 0: nobody */
-	const void *names[ZS_ROW_NAMES_]; /* NULL: a free place */
-	void *pad_[3];
+	/* While nothing is read: the owner's number in the first, NULL in the
+	 * others. */
+	uintptr_t names[ZS_ROW_NAMES_];
+	uintptr_t pad_[3];
 };
 
 /* A pool begins with it. */
 struct zs_pool_head_ {
-	struct zs_row_ *rows;
 	uint32_t slow_reads; /* not 0: the calls are wanted */
 };
-#define ZS_LOG_ROWS_ 8 /* 2^8 rows */
 
 /* Not for programs: zs_ref_begin and zs_ref_end by other names, which nothing goes
  * before. All that is said of those holds. */
@@ -1161,72 +1162,71 @@ ZS_INLINE_ uintptr_t zs_thread_(void)
 #endif
 
 /* Where a thread's row is looked for first. */
-ZS_INLINE_ struct zs_row_ *zs_row_(const struct zs_pool_head_ *head,
-				   uintptr_t thread, unsigned int log_rows)
+ZS_INLINE_ struct zs_row_ *zs_row_(struct zs_pool *pool, uintptr_t thread,
+				   unsigned int log_rows)
 {
 	/* Threads' data are a power of two apart, mostly. */
-	return head->rows +
+	return ZS_CAST_(struct zs_row_ *, pool) - (UINT64_C(1) << log_rows) +
 	       (thread * UINT64_C(0x9e3779b97f4a7c15) >> (64 - log_rows));
 }
 
-/* Begins a read in the usual case: nobody moves objects, and the thread has a row.
- * The word is not written. Return: the object's data; NULL: not done. */
-ZS_INLINE_ void *zs_read_try_(const struct zs_pool_head_ *head,
-			      uintptr_t thread, unsigned int log_rows,
-			      const zs_ref *ref)
+ZS_INLINE_ int zs_reads_are_slow_(struct zs_pool *pool)
 {
-	struct zs_row_ *row;
+	/* Acquire: if no mover is at work now, what the last one did is to be
+	 * seen. */
+	return __atomic_load_n(
+		       &ZS_CAST_(struct zs_pool_head_ *, pool)->slow_reads,
+		       __ATOMIC_ACQUIRE) != 0;
+}
+
+/* Begins a read in the usual case: nobody moves objects, and the thread has a row.
+ * The word is not written. Few instructions: while the object is fetched, the CPU
+ * goes on with those that follow, as far as it has room. Return: the object's
+ * data; NULL: not done. */
+ZS_INLINE_ void *zs_read_try_(struct zs_pool *pool, uintptr_t thread,
+			      unsigned int log_rows, const zs_ref *ref)
+{
+	struct zs_row_ *row = zs_row_(pool, thread, log_rows);
 	uint64_t word;
 
-	/* It is looked at again. Here: are there rows? */
-	if (__builtin_expect(__atomic_load_n(&head->slow_reads,
-					     __ATOMIC_RELAXED) != 0,
+	if (__builtin_expect(__atomic_load_n(&row->names[0],
+					     __ATOMIC_RELAXED) != thread,
 			     0))
 		return NULL;
-	row = zs_row_(head, thread, log_rows);
-	if (__builtin_expect(
-		    __atomic_load_n(&row->owner, __ATOMIC_RELAXED) != thread ||
-			    __atomic_load_n(&row->names[0], __ATOMIC_RELAXED),
-		    0))
-		return NULL;
 	/* Release: who sees this sees how the last read here ended. */
-	__atomic_store_n(&row->names[0], ref, __ATOMIC_RELEASE);
-	/* For the compiler. For the CPU: a mover has all threads pass a barrier. */
+	__atomic_store_n(&row->names[0], ZS_CAST_(uintptr_t, ref),
+			 __ATOMIC_RELEASE);
+	/* For the compiler. For the CPU: a mover has all threads pass a barrier.
+	 * If one begins later, it sees the name. */
 	__asm__ volatile("" ::: "memory");
-	/* Acquire: if no mover is at work now, what the last one did is to be
-	 * seen. If one begins later, it sees the name. */
-	if (__builtin_expect(
-		    !__atomic_load_n(&head->slow_reads, __ATOMIC_ACQUIRE), 1)) {
+	if (__builtin_expect(!zs_reads_are_slow_(pool), 1)) {
 		word = __atomic_load_n(&ref->word, __ATOMIC_ACQUIRE);
 		if (__builtin_expect(word != 0, 1)) {
-			word &= (UINT64_C(1) << ZS_REF_ADDRESS_BITS_) - 1;
-			return ZS_CAST_(char *, word << 3) + ZS_REF_DATA_;
+			word = word << (64 - ZS_REF_ADDRESS_BITS_) >>
+			       (64 - ZS_REF_ADDRESS_BITS_ - 3);
+			return ZS_CAST_(char *, word) + ZS_REF_DATA_;
 		}
 	}
-	__atomic_store_n(&row->names[0], NULL, __ATOMIC_RELEASE);
+	__atomic_store_n(&row->names[0], thread, __ATOMIC_RELEASE);
 	return NULL;
 }
 
 /* Ends a read that zs_read_try_ has begun. Return: 0: not done. */
-ZS_INLINE_ int zs_read_try_end_(const struct zs_pool_head_ *head,
-				uintptr_t thread, unsigned int log_rows,
-				const zs_ref *ref)
+ZS_INLINE_ int zs_read_try_end_(struct zs_pool *pool, uintptr_t thread,
+				unsigned int log_rows, const zs_ref *ref)
 {
-	struct zs_row_ *row;
+	struct zs_row_ *row = zs_row_(pool, thread, log_rows);
 
-	if (__builtin_expect(__atomic_load_n(&head->slow_reads,
-					     __ATOMIC_RELAXED) != 0,
-			     0))
-		return 0;
-	row = zs_row_(head, thread, log_rows);
 	if (__builtin_expect(
-		    __atomic_load_n(&row->names[0], __ATOMIC_RELAXED) != ref ||
+		    zs_reads_are_slow_(pool) ||
+			    __atomic_load_n(&row->names[0], __ATOMIC_RELAXED) !=
+				    ZS_CAST_(uintptr_t, ref) ||
 			    __atomic_load_n(&row->owner, __ATOMIC_RELAXED) !=
 				    thread,
 		    0))
 		return 0;
 	/* Release: a mover that sees it copies what was written. */
-	__atomic_store_n(&row->names[0], NULL, __ATOMIC_RELEASE);
+	__atomic_store_n(&row->names[0], thread, __ATOMIC_RELEASE);
 	return 1;
 }
 
@@ -1234,8 +1234,7 @@ ZS_INLINE_ int zs_read_try_end_(const struct zs_pool_head_ *head,
 
 ZS_INLINE_ void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref)
 {
-	void *data = zs_read_try_(ZS_CAST_(const struct zs_pool_head_ *, pool),
-				  zs_thread_(), ZS_LOG_ROWS_, ref);
+	void *data = zs_read_try_(pool, zs_thread_(), ZS_LOG_ROWS_, ref);
 
 	return __builtin_expect(data != NULL, 1)
 		       ? data
@@ -1244,11 +1243,9 @@ ZS_INLINE_ void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref)
 
 ZS_INLINE_ void zs_ref_end(struct zs_pool *pool, zs_ref *ref)
 {
-	if (__builtin_expect(
-		    !zs_read_try_end_(ZS_CAST_(const struct zs_pool_head_ *,
-					       pool),
-				      zs_thread_(), ZS_LOG_ROWS_, ref),
-		    0))
+	if (__builtin_expect(!zs_read_try_end_(pool, zs_thread_(), ZS_LOG_ROWS_,
+					       ref),
+			     0))
 		zs_ref_end_call_(pool, ref);
 }
 #endif

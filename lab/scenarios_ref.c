@@ -150,12 +150,11 @@ static void two_kept(struct lab_world *w)
  * usual way, without a call. CPU 2 has not. */
 static void give_rows(struct lab_world *w)
 {
-	const struct zs_pool_head_ *head = &w->pool->head;
-
 	for (unsigned int cpu = 0; cpu < 2; cpu++) {
 		uintptr_t id = uzs_lab_thread_id_of(cpu);
+		struct zs_row_ *row = zs_row_(w->pool, id, UZS_LOG_ROWS);
 
-		zs_row_(head, id, UZS_LOG_ROWS)->owner = id;
+		row->owner = row->names[0] = id;
 	}
 }
 

@@ -117,6 +117,21 @@ static int read_options(const struct zs_pool_options *theirs,
 	return 0;
 }
 
+/* Bytes before a pool: its rows. Programs look there, inline, before they know what
+ * pool it is. Where nobody writes, they have no memory. */
+static size_t rows_bytes(void)
+{
+	return sizeof(void *) < sizeof(u64)
+		       ? 0
+		       : ALIGN(sizeof(struct zs_row_) << ZS_LOG_ROWS_,
+			       uzs_os_page_size());
+}
+
+static size_t counted_rows(const struct zs_pool *pool)
+{
+	return pool->profile->writes_rows ? rows_bytes() : 0;
+}
+
 /* The parts of a pool's own mapping, in order. */
 struct layout {
 	size_t classes;
@@ -126,6 +141,7 @@ struct layout {
 	size_t zspage_magazines;
 	size_t keep; /* hardened pools only */
 	size_t end;
+	size_t meta; /* bytes that count as the pool's own memory */
 };
 
 static void plan_layout(const struct zs_pool *pool, struct layout *l)
@@ -149,6 +165,7 @@ static void plan_layout(const struct zs_pool *pool, struct layout *l)
 	l->keep = l->zspage_magazines + ALIGN(uzs_slab_bytes(), line);
 	l->end = ALIGN(l->keep + (pool->hardened ? uzs_zone_keep_bytes() : 0),
 		       uzs_os_page_size());
+	l->meta = l->end + counted_rows(pool);
 }
 
 static void init_handles(struct zs_pool *pool, const struct layout *l)
@@ -175,7 +192,7 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 {
 	struct zone_options zo = {
 		.page_shift = pool->page_shift,
-		.limit = o->memory_limit ? o->memory_limit - l->end : 0,
+		.limit = o->memory_limit ? o->memory_limit - l->meta : 0,
 		.retained = o->retained_bytes,
 		.movable = pool->profile->movable,
 		/* only slabs are there */
@@ -183,7 +200,7 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 	};
 	char *mem = (char *)pool;
 
-	pool->meta_bytes = l->end;
+	pool->meta_bytes = l->meta;
 	uzs_init_classes(pool, (struct size_class *)(mem + l->classes));
 	uzs_zone_init(&pool->zone, mem + l->zone_slots, &zo);
 	uzs_harden_init(pool, o);
@@ -207,7 +224,7 @@ static size_t least_bytes(const struct zs_pool *pool, const struct layout *l)
 {
 	struct zone_options zo = { .page_shift = pool->page_shift };
 
-	return l->end + uzs_zone_min_bytes(&zo) +
+	return l->meta + uzs_zone_min_bytes(&zo) +
 	       pool->profile->least_bytes(pool) +
 	       (pool->hardened ? uzs_zone_keep_leaf_bytes() : 0);
 }
@@ -218,6 +235,7 @@ struct zs_pool *zs_create_pool_with(const char *name,
 	struct zs_pool_options o;
 	struct zs_pool geometry = { 0 }, *pool;
 	struct layout l;
+	char *mem;
 	int err = read_options(opts, &o);
 
 	if (err) {
@@ -237,11 +255,12 @@ struct zs_pool *zs_create_pool_with(const char *name,
 		errno = EINVAL;
 		return NULL;
 	}
-	pool = uzs_os_map(l.end, uzs_os_page_size());
-	if (!pool) {
+	mem = uzs_os_map(rows_bytes() + l.end, uzs_os_page_size());
+	if (!mem) {
 		errno = ENOMEM;
 		return NULL;
 	}
+	pool = (struct zs_pool *)(void *)(mem + rows_bytes());
 	memcpy(pool, &geometry, sizeof(geometry));
 	if (name)
 		strncpy(pool->name, name, sizeof(pool->name) - 1);
@@ -300,7 +319,8 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 	leaked = uzs_zone_destroy(&pool->zone);
 	VM_BUG_ON(leaked && !pool->forked);
 	(void)leaked;
-	uzs_os_release(pool, pool->meta_bytes);
+	uzs_os_release((char *)pool - rows_bytes(),
+		       pool->meta_bytes - counted_rows(pool) + rows_bytes());
 	return live;
 }
 

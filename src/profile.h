@@ -36,7 +36,7 @@ struct compaction {
 	bool no_memory; /* the limit leaves none for cold pages */
 	bool whole; /* this source has to be emptied at once */
 	/* User profile: where reads that had begun before are named. */
-	const void *const *reads[COMPACTION_READS];
+	const uintptr_t *reads[COMPACTION_READS];
 	unsigned int nr_reads; /* may be more than are listed */
 	bool blind; /* it is not known what is read */
 };
@@ -57,6 +57,7 @@ struct profile {
 	unsigned int chain_size; /* pages */
 	enum zs_defer_mode defer;
 	bool reuses; /* knows ZS_DEFER_REUSE; else that is the default */
+	bool writes_rows; /* the pool's rows (zs_row_) become memory */
 	const struct movable_operations *movable; /* of its pages */
 
 	/* ---- life. set_geometry fills in what follows from page_size and

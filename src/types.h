@@ -172,10 +172,10 @@ struct user_pool;
 
 struct zs_pool {
 	/* constant after creation */
-	/* Where threads name the refs that they read. First: programs read it,
-	 * inline. slow_reads is not 0 while reads must pin their object: 1 for
-	 * each mover at work, and 1 for good where rows do not do, as in all
-	 * pools of the kernel profile. Not constant: atomic, seldom changed. */
+	/* First: programs read it, inline. Before it lie the rows (zs_row_).
+	 * slow_reads is not 0 while reads must pin their object: 1 for each mover
+	 * at work, and 1 for good where rows do not do, as in all pools of the
+	 * kernel profile. Not constant: atomic, seldom changed. */
 	struct zs_pool_head_ head;
 	char name[64];
 	const struct profile *profile;
@@ -198,7 +198,7 @@ struct zs_pool {
 	unsigned int max_overhead;
 	const struct lock_scope *scope;
 	struct reuse reuse; /* seldom changed, except age_work */
-	size_t meta_bytes; /* of this mapping */
+	size_t meta_bytes; /* of its own mapping, as far as it is written to */
 	size_t least_bytes; /* needed to hold an object of any size, without
 			     * what deferral takes */
 	struct harden harden;

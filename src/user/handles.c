@@ -31,7 +31,8 @@ unsigned long uzs_user_malloc(struct zs_pool *pool, size_t size, gfp_t gfp)
 
 	if (unlikely(!handle))
 		return (unsigned long)-ENOMEM;
-	if (likely(uzs_slot_alloc(pool, class->index, handle_ref(handle), 0)) ||
+	if (likely(uzs_slot_alloc(pool, class->index, handle_ref(handle), 0,
+				  size + USER_HEAD)) ||
 	    likely(uzs_place_alloc(pool, class, handle_ref(handle),
 				   size + USER_HEAD, 0, gfp)))
 		return handle;

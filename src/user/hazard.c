@@ -14,28 +14,32 @@
 /* Rows that a thread may have: its home and those that follow. */
 #define PROBES 4u
 
+_Static_assert(sizeof(struct zs_row_) == 64, "a line for each thread");
+
 size_t uzs_hazards_bytes(void)
 {
-	return UZS_ROWS *
-	       (sizeof(struct zs_row_) + UZS_HAZARDS * sizeof(void *));
+	return UZS_ROWS * UZS_HAZARDS * sizeof(uintptr_t);
 }
 
-bool uzs_hazards_init(struct uzs_hazard_table *t, void *mem)
+bool uzs_hazards_init(struct uzs_hazard_table *t, struct zs_pool *pool,
+		      void *mem)
 {
 	spin_lock_init(&t->lock);
 	lock_set_rank(&t->lock, UZS_RANK_LEAF);
-	t->rows = mem;
-	t->ended = (const void **)(t->rows + UZS_ROWS);
+	t->pool = pool;
+	t->rows = (struct zs_row_ *)(void *)pool - UZS_ROWS;
+	t->ended = mem;
+	t->nr_ended = 0;
+	t->shared = false;
 	return uzs_os_barrier_register();
 }
 
 static struct zs_row_ *row_at(const struct uzs_hazard_table *t,
 			      uintptr_t thread, unsigned int probe)
 {
-	const struct zs_pool_head_ head = { .rows = t->rows };
-	size_t home = (size_t)(zs_row_(&head, thread, UZS_LOG_ROWS) - t->rows);
+	struct zs_row_ *home = zs_row_(t->pool, thread, UZS_LOG_ROWS);
 
-	return &t->rows[(home + probe) % UZS_ROWS];
+	return &t->rows[((size_t)(home - t->rows) + probe) % UZS_ROWS];
 }
 
 /* ---- whose row it is ------------------------------------------------------ */
@@ -57,13 +61,24 @@ static struct zs_row_ *new_row(const struct uzs_hazard_table *t, uintptr_t me)
 		struct zs_row_ *row = row_at(t, me, i);
 		uintptr_t owner = 0;
 
-		if (!READ_ONCE(row->owner) &&
-		    __atomic_compare_exchange_n(&row->owner, &owner, me, false,
-						__ATOMIC_ACQ_REL,
-						__ATOMIC_RELAXED))
-			return row;
+		if (READ_ONCE(row->owner) ||
+		    !__atomic_compare_exchange_n(&row->owner, &owner, me, false,
+						 __ATOMIC_ACQ_REL,
+						 __ATOMIC_RELAXED))
+			continue;
+		/* In the child of a fork it may still name what a thread of the
+		 * parent's reads. */
+		if (!READ_ONCE(row->names[0]))
+			smp_store_release(&row->names[0], me);
+		return row;
 	}
 	return NULL;
+}
+
+/* What is in a place that names nothing. */
+static uintptr_t nothing(const struct zs_row_ *row, const uintptr_t *place)
+{
+	return place == &row->names[0] ? READ_ONCE(row->owner) : 0;
 }
 
 /* In the child only the thread that forked lives. */
@@ -72,14 +87,20 @@ void uzs_hazards_fork_child(struct uzs_hazard_table *t)
 	uintptr_t me = uzs_thread_id();
 
 	spin_lock_renew(&t->lock);
-	for (unsigned int i = 0; i < UZS_ROWS; i++)
-		if (t->rows[i].owner && t->rows[i].owner != me)
-			t->rows[i].owner = 0;
+	for (unsigned int i = 0; i < UZS_ROWS; i++) {
+		struct zs_row_ *row = &t->rows[i];
+
+		if (!row->owner || row->owner == me)
+			continue;
+		if (row->names[0] == row->owner)
+			row->names[0] = 0;
+		row->owner = 0;
+	}
 }
 
 /* ---- names ---------------------------------------------------------------- */
 
-const void **uzs_hazard_try_all(const struct uzs_hazard_table *t, const void *p)
+uintptr_t *uzs_hazard_try_all(const struct uzs_hazard_table *t, const void *p)
 {
 	uintptr_t me = uzs_thread_id();
 	struct zs_row_ *row;
@@ -88,37 +109,48 @@ const void **uzs_hazard_try_all(const struct uzs_hazard_table *t, const void *p)
 	if (!row)
 		row = new_row(t, me);
 	for (unsigned int i = 0; row && i < UZS_HAZARDS; i++) {
-		if (READ_ONCE(row->names[i]))
+		uintptr_t *place = &row->names[i];
+
+		if (READ_ONCE(*place) != nothing(row, place))
 			continue;
-		smp_store_release(&row->names[i], p);
+		smp_store_release(place, (uintptr_t)p);
 		barrier();
-		return &row->names[i];
+		return place;
 	}
 	return NULL;
 }
 
-static const void **own_place(const struct uzs_hazard_table *t, const void *p)
+void uzs_hazard_withdraw(uintptr_t *place)
+{
+	struct zs_row_ *row =
+		(struct zs_row_ *)((uintptr_t)place & ~(sizeof(*row) - 1));
+
+	smp_store_release(place, nothing(row, place));
+}
+
+bool uzs_hazard_drop(const struct uzs_hazard_table *t, const void *p)
 {
 	struct zs_row_ *row = find_row(t, uzs_thread_id());
 
-	for (unsigned int i = 0; row && i < UZS_HAZARDS; i++)
-		if (READ_ONCE(row->names[i]) == p)
-			return &row->names[i];
-	return NULL;
-}
-
-static const void **place_at(const struct uzs_hazard_table *t, unsigned int i)
-{
-	return &t->rows[i / UZS_HAZARDS].names[i % UZS_HAZARDS];
+	for (unsigned int i = 0; row && i < UZS_HAZARDS; i++) {
+		if (READ_ONCE(row->names[i]) != (uintptr_t)p)
+			continue;
+		uzs_hazard_withdraw(&row->names[i]);
+		return true;
+	}
+	return false;
 }
 
 static unsigned int count_names(const struct uzs_hazard_table *t, const void *p)
 {
 	unsigned int n = 0;
 
-	for (unsigned int i = 0; i < UZS_ROWS * UZS_HAZARDS; i++)
-		/* Acquire: if it is gone, what was done is to be seen. */
-		n += smp_load_acquire(place_at(t, i)) == p;
+	for (unsigned int i = 0; i < UZS_ROWS; i++)
+		for (unsigned int j = 0; j < UZS_HAZARDS; j++)
+			/* Acquire: if it is gone, what was done is to be
+			 * seen. */
+			n += smp_load_acquire(&t->rows[i].names[j]) ==
+			     (uintptr_t)p;
 	return n;
 }
 
@@ -128,18 +160,8 @@ static bool is_open(const struct uzs_hazard_table *t, const void *p)
 	unsigned int ended = 0;
 
 	for (unsigned int i = 0; i < t->nr_ended; i++)
-		ended += t->ended[i] == p;
+		ended += t->ended[i] == (uintptr_t)p;
 	return count_names(t, p) > ended;
-}
-
-bool uzs_hazard_drop(struct uzs_hazard_table *t, const void *p)
-{
-	const void **place = own_place(t, p);
-
-	if (!place || (uzs_hazards_are_shared(t) && !is_open(t, p)))
-		return false;
-	smp_store_release(place, NULL);
-	return true;
 }
 
 bool uzs_hazards_share(struct uzs_hazard_table *t)
@@ -156,31 +178,38 @@ bool uzs_hazards_share(struct uzs_hazard_table *t)
 	return first;
 }
 
-bool uzs_hazard_end_other(struct uzs_hazard_table *t, const void *p)
+bool uzs_hazard_end_any(struct uzs_hazard_table *t, const void *p)
 {
 	if (!is_open(t, p))
 		return false;
+	if (uzs_hazard_drop(t, p))
+		return true;
 	/* Each has a place, and nothing is named any more. */
 	VM_BUG_ON(t->nr_ended == UZS_ROWS * UZS_HAZARDS);
 	if (t->nr_ended == UZS_ROWS * UZS_HAZARDS)
 		return false;
-	t->ended[t->nr_ended++] = p;
+	t->ended[t->nr_ended++] = (uintptr_t)p;
 	return true;
 }
 
 unsigned int uzs_hazards_list(const struct uzs_hazard_table *t,
-			      const void *const *places[], unsigned int max)
+			      const uintptr_t *places[], unsigned int max)
 {
 	unsigned int found = 0;
 
-	for (unsigned int i = 0; i < UZS_ROWS * UZS_HAZARDS; i++) {
-		const void **place = place_at(t, i);
+	for (unsigned int i = 0; i < UZS_ROWS; i++) {
+		const struct zs_row_ *row = &t->rows[i];
 
-		if (!smp_load_acquire(place))
-			continue;
-		if (found < max)
-			places[found] = place;
-		found++;
+		for (unsigned int j = 0; j < UZS_HAZARDS; j++) {
+			const uintptr_t *place = &row->names[j];
+			uintptr_t name = smp_load_acquire(place);
+
+			if (!name || name == nothing(row, place))
+				continue;
+			if (found < max)
+				places[found] = place;
+			found++;
+		}
 	}
 	return found;
 }

@@ -21,7 +21,7 @@
  * public header (zs_read_try_, zs_read_try_end_), as programs have it inline.
  *
  * A place is written by its thread alone, with plain stores. So a use that another
- * thread ends is only counted (uzs_hazard_end_other). From the first such end on
+ * thread ends is only counted (uzs_hazard_end_any). From the first such end on
  * slow must stay above 0, so that nothing new is named. Who has another way, too,
  * ends that first.
  *
@@ -63,37 +63,40 @@ static __always_inline uintptr_t uzs_thread_id(void)
 #define UZS_HAZARDS ((unsigned int)ZS_ROW_NAMES_)
 
 struct uzs_hazard_table {
-	struct zs_row_ *rows; /* const after init */
+	/* const after init */
+	struct zs_pool *pool;
+	struct zs_row_ *rows; /* just before the pool */
 	spinlock_t lock; /* taken once others have ended uses */
 	bool shared; /* they have; guard: lock to write, atomic */
 	/* What they have ended: as many as there are places, at most, as nothing
 	 * is named any more. guard: lock */
-	const void **ended;
+	uintptr_t *ended;
 	unsigned int nr_ended;
 };
 
-/* Bytes of the rows and what else a table needs. */
+/* Bytes that a table needs beside the rows. */
 size_t uzs_hazards_bytes(void);
 
-/* `mem` has uzs_hazards_bytes() zeroed bytes, at a multiple of 64. Return: false:
- * the OS has no barrier, and there must be no use. */
-bool uzs_hazards_init(struct uzs_hazard_table *t, void *mem);
+/* `mem` has uzs_hazards_bytes() bytes; the rows are zeroed. Return: false: the OS
+ * has no barrier, and there must be no use. */
+bool uzs_hazards_init(struct uzs_hazard_table *t, struct zs_pool *pool,
+		      void *mem);
 
 /* In the child of a fork. What other threads have named stays named. */
 void uzs_hazards_fork_child(struct uzs_hazard_table *t);
 
 /* Names an address with any place of the thread, to which a row is given if it has
  * none. The loads that follow in the program come after it, as far as
- * uzs_hazards_settle says. Return: the place, to withdraw with a store of NULL
- * (release); NULL: all are taken. */
-const void **uzs_hazard_try_all(const struct uzs_hazard_table *t,
-				const void *p);
+ * uzs_hazards_settle says. Return: the place; NULL: all are taken. */
+uintptr_t *uzs_hazard_try_all(const struct uzs_hazard_table *t, const void *p);
 
-/* Takes out an address that this thread has named, from whichever place, whatever
- * slow is. Return: was it there, and is not ended yet? */
-bool uzs_hazard_drop(struct uzs_hazard_table *t, const void *p);
+/* Empties a place of this thread. */
+void uzs_hazard_withdraw(uintptr_t *place);
 
-/* Has uzs_hazards_share been called? */
+/* Empties a place of this thread that names the address. Return: was there one? */
+bool uzs_hazard_drop(const struct uzs_hazard_table *t, const void *p);
+
+/* Have others ended uses? */
 static inline bool uzs_hazards_are_shared(const struct uzs_hazard_table *t)
 {
 	return smp_load_acquire(&t->shared);
@@ -103,9 +106,9 @@ static inline bool uzs_hazards_are_shared(const struct uzs_hazard_table *t)
  * true: it was the first time, so slow must stay larger for good. */
 bool uzs_hazards_share(struct uzs_hazard_table *t);
 
-/* Ends a use of any thread's. Locks: needs the table's lock. Return: was there
- * one? */
-bool uzs_hazard_end_other(struct uzs_hazard_table *t, const void *p);
+/* Ends a use of any thread's, of this one's if it has one. Locks: needs the table's
+ * lock. Return: was there one that is not ended? */
+bool uzs_hazard_end_any(struct uzs_hazard_table *t, const void *p);
 
 /* After this, what another thread has named before it looked at what the caller
  * has written is to be seen. Return: false: the OS refuses. */
@@ -117,7 +120,7 @@ static inline bool __must_check uzs_hazards_settle(void)
 /* Where addresses are named now: at most `max` places. Return: how many there
  * are, also more than max. */
 unsigned int uzs_hazards_list(const struct uzs_hazard_table *t,
-			      const void *const *places[], unsigned int max);
+			      const uintptr_t *places[], unsigned int max);
 
 /* Does any thread name it, in a use that is not ended? */
 bool uzs_hazards_has(struct uzs_hazard_table *t, const void *p);

@@ -160,7 +160,8 @@ struct user_stack {
 
 struct user_slot {
 	spinlock_t lock; /* tried; waited for only by who looks at all slots */
-	struct user_stack stacks[] __aligned(64); /* by class; guard: lock */
+	struct user_stack stacks[] __aligned(64); /* by class; guard: lock to
+						    * write; read relaxed */
 };
 
 /* What each allocation and each free looks at: close together, so that it stays

@@ -68,7 +68,7 @@ static bool is_read(const struct compaction *c, const u64 *ref)
 		return uzs_hazards_has(hazards, ref);
 	for (unsigned int i = 0; i < c->nr_reads; i++)
 		/* Acquire: if it has ended, what was written is to be seen. */
-		if (smp_load_acquire(c->reads[i]) == ref)
+		if (smp_load_acquire(c->reads[i]) == (uintptr_t)ref)
 			return !uzs_hazards_are_shared(hazards) ||
 			       uzs_hazards_has(hazards, ref);
 	return false;

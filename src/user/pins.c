@@ -53,7 +53,7 @@ bool uzs_pin_conceal_and_drop(struct zs_pool *pool, u64 *ref)
 /* With any place of the thread's. Return: NULL: not done. */
 static void *read_with_hazard(struct zs_pool *pool, const u64 *ref)
 {
-	const void **place;
+	uintptr_t *place;
 	u64 word;
 
 	if (READ_ONCE(pool->head.slow_reads))
@@ -67,7 +67,7 @@ static void *read_with_hazard(struct zs_pool *pool, const u64 *ref)
 			return ref_address(word) + USER_HEAD;
 	}
 	/* This place and no other: the thread may read the object already. */
-	smp_store_release(place, NULL);
+	uzs_hazard_withdraw(place);
 	return NULL;
 }
 
@@ -108,8 +108,7 @@ bool uzs_read_end(struct zs_pool *pool, u64 *ref)
 	if (user_unpin(pool, ref))
 		return true;
 	spin_lock(&t->lock);
-	ended = user_unpin(pool, ref) || uzs_hazard_drop(t, ref) ||
-		uzs_hazard_end_other(t, ref);
+	ended = user_unpin(pool, ref) || uzs_hazard_end_any(t, ref);
 	spin_unlock(&t->lock);
 	return ended;
 }

@@ -104,17 +104,15 @@ void *uzs_read_begin(struct zs_pool *pool, u64 *ref);
 bool uzs_read_end(struct zs_pool *pool, u64 *ref);
 
 /* The usual case, without a call. Return: NULL: not done. */
-static __always_inline void *user_try_read(const struct zs_pool *pool,
-					   const u64 *ref)
+static __always_inline void *user_try_read(struct zs_pool *pool, const u64 *ref)
 {
-	return zs_read_try_(&pool->head, uzs_thread_id(), UZS_LOG_ROWS,
+	return zs_read_try_(pool, uzs_thread_id(), UZS_LOG_ROWS,
 			    (const zs_ref *)ref);
 }
 
-static __always_inline bool user_try_end(const struct zs_pool *pool,
-					 const u64 *ref)
+static __always_inline bool user_try_end(struct zs_pool *pool, const u64 *ref)
 {
-	return zs_read_try_end_(&pool->head, uzs_thread_id(), UZS_LOG_ROWS,
+	return zs_read_try_end_(pool, uzs_thread_id(), UZS_LOG_ROWS,
 				(const zs_ref *)ref);
 }
 

@@ -266,7 +266,8 @@ unsigned int uzs_places_get(struct zs_pool *pool, struct size_class *class,
 		if (unlikely(pool->hardened))
 			user_set_head(object, 0);
 		user_poison(object, class->size);
-		words[n++] = ref_word(object, class);
+		WRITE_ONCE(words[n], ref_word(object, class));
+		n++;
 	}
 	if (n) {
 		uzs_fix_fullness_group(class, zspage);

@@ -131,11 +131,12 @@ static __attribute__((noinline)) bool alloc_new(struct zs_pool *pool,
 
 /* Takes an object that the CPU keeps. Not in a pool above its limit: there what
  * is kept has to be freed. */
-static __always_inline bool
-take_kept(struct zs_pool *pool, struct size_class *class, u64 *ref, u64 pins)
+static __always_inline bool take_kept(struct zs_pool *pool,
+				      struct size_class *class, u64 *ref,
+				      size_t size, u64 pins)
 {
 	return likely(!uzs_zone_is_above(&pool->zone)) &&
-	       uzs_slot_alloc(pool, class->index, ref, pins);
+	       uzs_slot_alloc(pool, class->index, ref, pins, size);
 }
 
 /* Checks what zs_ref_alloc and zs_ref_store have in common. */
@@ -161,7 +162,7 @@ int zs_ref_alloc(struct zs_pool *pool, zs_ref *ref, size_t size)
 		return -EINVAL;
 	}
 	class = user_class(pool, size + USER_HEAD);
-	if (likely(take_kept(pool, class, &ref->word, 0)))
+	if (likely(take_kept(pool, class, &ref->word, size + USER_HEAD, 0)))
 		return 0;
 	if (unlikely(!alloc_new(pool, class, &ref->word, size + USER_HEAD, 0)))
 		err = -ENOMEM;
@@ -295,16 +296,6 @@ size_t zs_ref_room(struct zs_pool *pool, const zs_ref *ref)
 	return room;
 }
 
-/* Fetches the start of an object that is about to be filled: stores leave the CPU
- * one after the other, each when its line has come. The rest comes by itself. */
-#define START 512u
-
-static __always_inline void fetch_start(const char *object, size_t len)
-{
-	for (size_t at = 0; at < min(len, (size_t)START); at += 64)
-		__builtin_prefetch(object + at, 1);
-}
-
 /* Can what `word` names hold `size` bytes, without being too large for them? */
 static bool fits(const struct zs_pool *pool, const struct size_class *class,
 		 u64 word, size_t size)
@@ -329,7 +320,7 @@ static __attribute__((noinline)) int replace_slow(struct zs_pool *pool,
 
 	/* The object does not name tmp: in the child of a fork that would be
 	 * memory of nobody's. */
-	if (!take_kept(pool, class, &tmp.word, pins) &&
+	if (!take_kept(pool, class, &tmp.word, len + USER_HEAD, pins) &&
 	    !alloc_new(pool, class, &tmp.word, len + USER_HEAD, pins))
 		return -ENOMEM;
 	user_reveal(pool, tmp.word);
@@ -360,14 +351,15 @@ int zs_ref_store(struct zs_pool *pool, zs_ref *ref, const void *data,
 			return 0;
 		}
 		if (uzs_zone_is_above(&pool->zone) ||
-		    unlikely(!uzs_slot_replace(pool, class->index,
-					       &ref->word))) {
+		    unlikely(!uzs_slot_replace(pool, class->index, &ref->word,
+					       len + USER_HEAD))) {
 			err = replace_slow(pool, class, ref, data, len);
 			uzs_kick_give_back(pool);
 			return err;
 		}
 	} else {
-		if (!take_kept(pool, class, &ref->word, REF_PIN) &&
+		if (!take_kept(pool, class, &ref->word, len + USER_HEAD,
+			       REF_PIN) &&
 		    unlikely(!alloc_new(pool, class, &ref->word,
 					len + USER_HEAD, REF_PIN))) {
 			uzs_kick_give_back(pool);
@@ -376,7 +368,6 @@ int zs_ref_store(struct zs_pool *pool, zs_ref *ref, const void *data,
 	}
 	/* It is pinned, so it stays. */
 	word = READ_ONCE(ref->word);
-	fetch_start(ref_address(word), len);
 	user_reveal(pool, word);
 	memcpy(ref_address(word) + USER_HEAD, data, len);
 	user_unpin_own(pool, &ref->word, word);

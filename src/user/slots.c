@@ -56,12 +56,40 @@ void uzs_slots_init(struct zs_pool *pool, void *mem)
 
 /* ---- one object ---------------------------------------------------------------- */
 
+static __always_inline struct user_slot *lock_or_null(struct user_slot *slot)
+{
+	return likely(spin_trylock(&slot->lock)) ? slot : NULL;
+}
+
 /* The slot of this CPU, locked, or NULL: it is busy. */
 static __always_inline struct user_slot *try_slot(struct zs_pool *pool)
 {
-	struct user_slot *slot = uzs_this_cpu(&pool->user->slots);
+	return lock_or_null(uzs_this_cpu(&pool->user->slots));
+}
 
-	return likely(spin_trylock(&slot->lock)) ? slot : NULL;
+/* How much of an object is fetched early. The rest comes by itself. */
+#define START 512u
+
+/* The same, for a call that will fill `size` bytes of what the stack gives out.
+ * Fetches the start of that before the lock is taken: a locked instruction waits
+ * until all stores before it are in the cache, those of the last object too, and
+ * nothing behind it begins. Another thread may take the object: then it was
+ * fetched in vain. */
+static __always_inline struct user_slot *
+try_slot_to_fill(struct zs_pool *pool, unsigned int index, size_t size)
+{
+	struct user_slot *slot = uzs_this_cpu(&pool->user->slots);
+	const struct user_stack *stack = &slot->stacks[index];
+	unsigned int nr = READ_ONCE(stack->nr);
+
+	if (likely(nr)) {
+		const char *object =
+			ref_address(READ_ONCE(stack->words[nr - 1]));
+
+		for (size_t at = 0; at < min(size, (size_t)START); at += 64)
+			__builtin_prefetch(object + at, 1);
+	}
+	return lock_or_null(slot);
 }
 
 /* F2. Acquire: sees what the last mover has written, and writes after it has
@@ -80,8 +108,8 @@ static __attribute__((noinline)) void free_oldest(struct zs_pool *pool,
 {
 	uzs_places_free(pool, class, stack->words, n);
 	WRITE_ONCE(stack->nr, (u16)(stack->nr - n));
-	memmove(stack->words, stack->words + n,
-		stack->nr * sizeof(stack->words[0]));
+	for (unsigned int i = 0; i < stack->nr; i++)
+		WRITE_ONCE(stack->words[i], stack->words[i + n]);
 }
 
 /* Locks: needs the slot's. */
@@ -99,7 +127,7 @@ static __always_inline void push(struct zs_pool *pool, struct user_slot *slot,
 	if (unlikely(pool->hardened)) /* a second free must be seen */
 		user_set_head(ref_address(word), 0);
 	user_poison(ref_address(word), pool->size_class[index]->size);
-	stack->words[stack->nr] = word & (REF_MOVING - 1);
+	WRITE_ONCE(stack->words[stack->nr], word & (REF_MOVING - 1));
 	WRITE_ONCE(stack->nr, (u16)(stack->nr + 1));
 }
 
@@ -135,9 +163,9 @@ static __always_inline u64 pop(struct zs_pool *pool, struct user_slot *slot,
 }
 
 bool uzs_slot_alloc(struct zs_pool *pool, unsigned int index, u64 *ref,
-		    u64 pins)
+		    u64 pins, size_t size)
 {
-	struct user_slot *slot = try_slot(pool);
+	struct user_slot *slot = try_slot_to_fill(pool, index, size);
 	u64 word = 0;
 
 	if (unlikely(!slot))
@@ -224,9 +252,10 @@ size_t uzs_slot_free_many(struct zs_pool *pool, zs_ref *const refs[], size_t n)
 	return freed;
 }
 
-bool uzs_slot_replace(struct zs_pool *pool, unsigned int index, u64 *ref)
+bool uzs_slot_replace(struct zs_pool *pool, unsigned int index, u64 *ref,
+		      size_t size)
 {
-	struct user_slot *slot = try_slot(pool);
+	struct user_slot *slot = try_slot_to_fill(pool, index, size);
 	bool done = false;
 	u64 word = 0;
 

@@ -10,9 +10,9 @@ size_t uzs_slots_bytes(const struct zs_pool *pool);
 void uzs_slots_init(struct zs_pool *pool, void *mem);
 
 /* Allocates what the CPU keeps of the class `index`, or a place of a zspage that has
- * room. Return: false: not done. */
+ * room. size: bytes that will be filled. Return: false: not done. */
 bool uzs_slot_alloc(struct zs_pool *pool, unsigned int index, u64 *ref,
-		    u64 pins);
+		    u64 pins, size_t size);
 /* Frees what `ref` names. */
 void uzs_slot_free(struct zs_pool *pool, u64 *ref);
 /* The same for many; fetches early. NULL and refs that name nothing are passed
@@ -20,7 +20,8 @@ void uzs_slot_free(struct zs_pool *pool, u64 *ref);
 size_t uzs_slot_free_many(struct zs_pool *pool, zs_ref *const refs[], size_t n);
 /* Frees what `ref` names, and lets it name another object, which the CPU keeps,
  * with a pin. Return: false: not done. */
-bool uzs_slot_replace(struct zs_pool *pool, unsigned int index, u64 *ref);
+bool uzs_slot_replace(struct zs_pool *pool, unsigned int index, u64 *ref,
+		      size_t size);
 /* `to` names what `from` names, without pins. */
 void uzs_slot_rename(struct zs_pool *pool, u64 *to, u64 *from);
 

@@ -23,17 +23,15 @@
 #define LINE 128ul
 
 /* Where misuse is looked for, reads have to be counted, so they pin. */
-static size_t rows_bytes(const struct zs_pool *pool)
+static bool may_name_reads(const struct zs_pool *pool)
 {
-	return pool->hardened || UZS_POISONS_OBJECTS
-		       ? 0
-		       : ALIGN(uzs_hazards_bytes(), LINE);
+	return !pool->hardened && !UZS_POISONS_OBJECTS;
 }
 
 static size_t user_state_bytes(const struct zs_pool *pool)
 {
-	return ALIGN(sizeof(struct user_pool), LINE) + rows_bytes(pool) +
-	       uzs_slots_bytes(pool);
+	return ALIGN(sizeof(struct user_pool), LINE) +
+	       ALIGN(uzs_hazards_bytes(), LINE) + uzs_slots_bytes(pool);
 }
 
 /* A section of the longest runs, and one such run. In hardened pools the heads of
@@ -55,12 +53,11 @@ static void user_init(struct zs_pool *pool, void *state,
 {
 	unsigned int lengths[USER_LENGTHS];
 	struct user_pool *user = state;
-	char *rows = (char *)state + ALIGN(sizeof(struct user_pool), LINE);
+	char *ended = (char *)state + ALIGN(sizeof(struct user_pool), LINE);
 
 	pool->user = user;
-	user->names_reads = rows_bytes(pool) &&
-			    uzs_hazards_init(&user->hazards, rows);
-	pool->head.rows = user->hazards.rows;
+	user->names_reads = uzs_hazards_init(&user->hazards, pool, ended) &&
+			    may_name_reads(pool);
 	pool->head.slow_reads = !user->names_reads;
 	user->runs.nr_lengths = uzs_user_lengths(pool, lengths);
 	for (unsigned int i = 0; i < user->runs.nr_lengths; i++) {
@@ -76,7 +73,7 @@ static void user_init(struct zs_pool *pool, void *state,
 			!(o->flags & (ZS_POOL_NO_WORKER | ZS_POOL_HARDENED |
 				      ZS_POOL_NO_HUGE_PAGES)) &&
 				pool->page_size <= 16384);
-	uzs_slots_init(pool, rows + rows_bytes(pool));
+	uzs_slots_init(pool, ended + ALIGN(uzs_hazards_bytes(), LINE));
 }
 
 static unsigned long user_destroy(struct zs_pool *pool)
@@ -164,6 +161,7 @@ const struct profile uzs_user_profile = {
 	.name = "user",
 	.chain_size = 16,
 	.defer = ZS_DEFER_NONE,
+	.writes_rows = true,
 
 	.set_geometry = uzs_user_set_geometry,
 	.walk_classes = uzs_user_walk_classes,
