@@ -1094,7 +1094,10 @@ ZS_API void zs_fork_child(struct zs_pool *pool);
 /* ------------------------------------------------------------------------
  * The usual case of zs_ref_begin and zs_ref_end, inline: a call each would be a
  * third of a short read's time. They are functions of the library, too; what is
- * here only goes before them. Define ZS_NO_INLINE to have the calls alone.
+ * here only goes before them. Define ZS_NO_INLINE to have the calls alone. Programs
+ * need that where one function begins a read, lets a fiber (a thread of user space)
+ * go on in another thread, and ends the read there: the compiler may ask once only
+ * which thread it is.
  *
  * Not for programs: names that end in _, the bits of a ref's word, what a pool
  * begins with, the rows. The library's SOVERSION changes when they do.
@@ -1111,7 +1114,7 @@ ZS_API void zs_fork_child(struct zs_pool *pool);
 #define ZS_LOG_ROWS_ 8 /* 2^8 rows */
 struct zs_row_ {
 	uintptr_t owner; /* zs_thread_(); 0: nobody */
-	/* While nothing is read: the owner's number in the first, NULL in the
+	/* While nothing is read: the owner's number in the first, 0 in the
 	 * others. */
 	uintptr_t names[ZS_ROW_NAMES_];
 	uintptr_t pad_[3];

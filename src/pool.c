@@ -117,19 +117,9 @@ static int read_options(const struct zs_pool_options *theirs,
 	return 0;
 }
 
-/* Bytes before a pool: its rows. Programs look there, inline, before they know what
- * pool it is. Where nobody writes, they have no memory. */
-static size_t rows_bytes(void)
-{
-	return sizeof(void *) < sizeof(u64)
-		       ? 0
-		       : ALIGN(sizeof(struct zs_row_) << ZS_LOG_ROWS_,
-			       uzs_os_page_size());
-}
-
 static size_t counted_rows(const struct zs_pool *pool)
 {
-	return pool->profile->writes_rows ? rows_bytes() : 0;
+	return uzs_rows_bytes() - uzs_idle_rows_bytes(pool);
 }
 
 /* The parts of a pool's own mapping, in order. */
@@ -255,12 +245,12 @@ struct zs_pool *zs_create_pool_with(const char *name,
 		errno = EINVAL;
 		return NULL;
 	}
-	mem = uzs_os_map(rows_bytes() + l.end, uzs_os_page_size());
+	mem = uzs_os_map(uzs_rows_bytes() + l.end, uzs_os_page_size());
 	if (!mem) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	pool = (struct zs_pool *)(void *)(mem + rows_bytes());
+	pool = (struct zs_pool *)(void *)(mem + uzs_rows_bytes());
 	memcpy(pool, &geometry, sizeof(geometry));
 	if (name)
 		strncpy(pool->name, name, sizeof(pool->name) - 1);
@@ -319,8 +309,9 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 	leaked = uzs_zone_destroy(&pool->zone);
 	VM_BUG_ON(leaked && !pool->forked);
 	(void)leaked;
-	uzs_os_release((char *)pool - rows_bytes(),
-		       pool->meta_bytes - counted_rows(pool) + rows_bytes());
+	uzs_os_release((char *)pool - uzs_rows_bytes(),
+		       pool->meta_bytes - counted_rows(pool) +
+			       uzs_rows_bytes());
 	return live;
 }
 

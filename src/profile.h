@@ -10,6 +10,7 @@
 #ifndef UZS_PROFILE_H
 #define UZS_PROFILE_H
 
+#include "compat/os.h"
 #include "types.h"
 
 /* On 32-bit only the kernel's: an address, a class and pins need 64 bits. */
@@ -194,5 +195,21 @@ struct profile {
 	void (*unlock_lower)(struct zs_pool *pool);
 	void (*renew)(struct zs_pool *pool);
 };
+
+/* Bytes before a pool: its rows. Programs look there, inline, before they know what
+ * pool it is. Where nobody writes, they have no memory. */
+static inline size_t uzs_rows_bytes(void)
+{
+	return sizeof(void *) < sizeof(u64)
+		       ? 0
+		       : ALIGN(sizeof(struct zs_row_) << ZS_LOG_ROWS_,
+			       uzs_os_page_size());
+}
+
+/* Of these, bytes that are address space alone. */
+static inline size_t uzs_idle_rows_bytes(const struct zs_pool *pool)
+{
+	return pool->profile->writes_rows ? 0 : uzs_rows_bytes();
+}
 
 #endif

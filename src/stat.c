@@ -93,7 +93,8 @@ int zs_pool_info(struct zs_pool *pool, struct zs_pool_info *info)
 	      READ_ONCE(zone->keep_bytes);
 	if (pool->profile->memory)
 		pool->profile->memory(pool, &own_sections);
-	i.bytes_mapped = z.bytes_mapped + own_sections.mapped + own;
+	i.bytes_mapped = z.bytes_mapped + own_sections.mapped + own +
+			 uzs_idle_rows_bytes(pool);
 	i.bytes_resident = z.bytes_resident + own_sections.resident + own;
 	i.bytes_free = z.bytes_free + own_sections.free;
 

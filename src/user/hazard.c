@@ -81,6 +81,17 @@ static uintptr_t nothing(const struct zs_row_ *row, const uintptr_t *place)
 	return place == &row->names[0] ? READ_ONCE(row->owner) : 0;
 }
 
+/* What a place names; 0: nothing. The number of an owner that has ended may be a
+ * ref's address. */
+static uintptr_t named_in(const struct zs_row_ *row, unsigned int i)
+{
+	const uintptr_t *place = &row->names[i];
+	/* Acquire: if it is gone, what was done is to be seen. */
+	uintptr_t name = smp_load_acquire(place);
+
+	return name == nothing(row, place) ? 0 : name;
+}
+
 /* In the child only the thread that forked lives. */
 void uzs_hazards_fork_child(struct uzs_hazard_table *t)
 {
@@ -147,10 +158,7 @@ static unsigned int count_names(const struct uzs_hazard_table *t, const void *p)
 
 	for (unsigned int i = 0; i < UZS_ROWS; i++)
 		for (unsigned int j = 0; j < UZS_HAZARDS; j++)
-			/* Acquire: if it is gone, what was done is to be
-			 * seen. */
-			n += smp_load_acquire(&t->rows[i].names[j]) ==
-			     (uintptr_t)p;
+			n += named_in(&t->rows[i], j) == (uintptr_t)p;
 	return n;
 }
 
@@ -184,8 +192,8 @@ bool uzs_hazard_end_any(struct uzs_hazard_table *t, const void *p)
 		return false;
 	if (uzs_hazard_drop(t, p))
 		return true;
-	/* Each has a place, and nothing is named any more. */
-	VM_BUG_ON(t->nr_ended == UZS_ROWS * UZS_HAZARDS);
+	/* Each has a place, and nothing is named any more, but for a moment. Only
+	 * where programs end what has not begun there may be more. */
 	if (t->nr_ended == UZS_ROWS * UZS_HAZARDS)
 		return false;
 	t->ended[t->nr_ended++] = (uintptr_t)p;
@@ -201,13 +209,10 @@ unsigned int uzs_hazards_list(const struct uzs_hazard_table *t,
 		const struct zs_row_ *row = &t->rows[i];
 
 		for (unsigned int j = 0; j < UZS_HAZARDS; j++) {
-			const uintptr_t *place = &row->names[j];
-			uintptr_t name = smp_load_acquire(place);
-
-			if (!name || name == nothing(row, place))
+			if (!named_in(row, j))
 				continue;
 			if (found < max)
-				places[found] = place;
+				places[found] = &row->names[j];
 			found++;
 		}
 	}

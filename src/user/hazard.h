@@ -10,19 +10,18 @@
  *
  * The protocol. `slow` is a number that starts at 0 (zs_pool_head_.slow_reads).
  *   reader                               mover
- *   slow is not 0: another way           adds 1 to slow
- *   stores an address in a place         uzs_hazards_settle()
- *   slow is 0: uses what it names        leaves alone what uzs_hazards_list()
- *   else: empties the place,             or uzs_hazards_has() tell of
- *   and another way                      takes 1 from slow
- *   at the end: empties the place
+ *   stores an address in a place         adds 1 to slow
+ *   slow is 0: uses what it names        uzs_hazards_settle()
+ *   else: empties the place,             leaves alone what uzs_hazards_list()
+ *   and another way                      or uzs_hazards_has() tell of
+ *   at the end: empties the place        takes 1 from slow
  * After uzs_hazards_settle(), a reader whose name is not to be seen will find that
  * slow is not 0. The reader's usual case, with the first place of its row, is in the
  * public header (zs_read_try_, zs_read_try_end_), as programs have it inline.
  *
  * A place is written by its thread alone, with plain stores. So a use that another
  * thread ends is only counted (uzs_hazard_end_any). From the first such end on
- * slow must stay above 0, so that nothing new is named. Who has another way, too,
+ * slow must stay above 0, so that nothing new is named for long. Who has another way, too,
  * ends that first.
  *
  * A row belongs to a thread by the thread's number (uzs_thread_id). So a table
