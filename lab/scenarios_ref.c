@@ -152,7 +152,7 @@ static void give_rows(struct lab_world *w)
 {
 	for (unsigned int cpu = 0; cpu < 2; cpu++) {
 		uintptr_t id = uzs_lab_thread_id_of(cpu);
-		struct zs_row_ *row = zs_row_(w->pool, id, UZS_LOG_ROWS);
+		struct zs_row_ *row = zs_home_row_(w->pool, id, UZS_LOG_ROWS);
 
 		row->owner = row->names[0] = id;
 	}

@@ -73,15 +73,16 @@ static inline u8 *begin(struct lab_world *w, unsigned int slot)
 	return data;
 }
 
-/* A step on the word: others may go on while it is pinned. */
+/* A step on the word: others may go on while it is read. */
 static inline void stay(struct lab_world *w, unsigned int slot, const u8 *data)
 {
 	u64 word = READ_ONCE(w->ref[slot].word);
 
 	if (ref_address(word) + USER_HEAD != (const char *)data)
-		uzs_lab_found(LAB_FOUND_LOST_HANDLE,
-			      "the word of a pinned object changes: %#lx",
-			      (unsigned long)word);
+		uzs_lab_found(
+			LAB_FOUND_LOST_HANDLE,
+			"the word of an object that is read changes: %#lx",
+			(unsigned long)word);
 }
 
 static inline void read_in_place(struct lab_world *w, unsigned int slot)

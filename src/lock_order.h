@@ -52,7 +52,7 @@ enum lock_rank {
 	RANK_ALLOC = UZS_RANK_ALLOC, /* compat: slab caches and zone */
 	RANK_DEFERRED = 85, /* the array's lock, slot locks and bufs_lock of
 			     * deferred free; harden's notes_lock, poison_lock */
-	RANK_LEAF = UZS_RANK_LEAF /* compat: work queue, hazards */
+	RANK_LEAF = UZS_RANK_LEAF /* compat: work queue; hazards */
 };
 
 _Static_assert((int)RANK_REUSE < (int)RANK_TRIM &&

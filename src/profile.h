@@ -22,8 +22,11 @@ extern const struct profile uzs_user_profile;
 struct class_geometry;
 struct check;
 
-/* Reads that a mover notes by themselves. */
-#define COMPACTION_READS 16u
+/* User profile: which refs are read, a bit for each by a hash. */
+struct noted_reads {
+	unsigned int nr;
+	u64 bits[16];
+};
 
 /* The compaction of one class. */
 struct compaction {
@@ -36,9 +39,8 @@ struct compaction {
 	bool kick; /* zspages are left to the async free work */
 	bool no_memory; /* the limit leaves none for cold pages */
 	bool whole; /* this source has to be emptied at once */
-	/* User profile: where reads that had begun before are named. */
-	const uintptr_t *reads[COMPACTION_READS];
-	unsigned int nr_reads; /* may be more than are listed */
+	/* User profile: reads that had begun before, without a pin. */
+	struct noted_reads reads;
 	bool blind; /* it is not known what is read */
 };
 

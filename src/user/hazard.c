@@ -3,13 +3,17 @@
  * all of them. Owns the rows.
  *
  * Locks: the table's, a leaf, once it is shared; a row is taken by
- * compare-and-swap. Sleeps: no. What an address points to is never read.
+ * compare-and-swap. Sleeps: in the OS's barrier of all threads alone, and in
+ * uzs_hazards_share under the table's lock: once for each pool. What an address
+ * points to is never read.
  *
  * Of an address that n places name and that others have ended m times, n - m uses
  * are open. A place stays as it is when another thread ends its use: the owner
  * might be just emptying it.
  */
 #include "user/hazard.h"
+
+#include <string.h>
 
 /* Rows that a thread may have: its home and those that follow. */
 #define PROBES 4u
@@ -37,7 +41,7 @@ bool uzs_hazards_init(struct uzs_hazard_table *t, struct zs_pool *pool,
 static struct zs_row_ *row_at(const struct uzs_hazard_table *t,
 			      uintptr_t thread, unsigned int probe)
 {
-	struct zs_row_ *home = zs_row_(t->pool, thread, UZS_LOG_ROWS);
+	struct zs_row_ *home = zs_home_row_(t->pool, thread, UZS_LOG_ROWS);
 
 	return &t->rows[((size_t)(home - t->rows) + probe) % UZS_ROWS];
 }
@@ -179,8 +183,11 @@ bool uzs_hazards_share(struct uzs_hazard_table *t)
 	spin_lock(&t->lock);
 	first = !t->shared;
 	smp_store_release(&t->shared, true);
-	/* If the OS refuses, nothing is lost: the use that is to be ended was
-	 * handed over, so it is to be seen. Movers ask for themselves. */
+	/* Under the lock, and before the caller looks for a pin again. A thread
+	 * that begins a read of the same address from now on pins, and must not
+	 * end that by emptying a place that is counted as ended: its end sees
+	 * that slow is not 0. If the OS refuses, the use that is to be ended is
+	 * to be seen all the same: it was handed over. */
 	(void)(first && !uzs_hazards_settle());
 	spin_unlock(&t->lock);
 	return first;
@@ -200,23 +207,20 @@ bool uzs_hazard_end_any(struct uzs_hazard_table *t, const void *p)
 	return true;
 }
 
-unsigned int uzs_hazards_list(const struct uzs_hazard_table *t,
-			      const uintptr_t *places[], unsigned int max)
+void uzs_hazards_note(const struct uzs_hazard_table *t,
+		      struct noted_reads *noted)
 {
-	unsigned int found = 0;
-
-	for (unsigned int i = 0; i < UZS_ROWS; i++) {
-		const struct zs_row_ *row = &t->rows[i];
-
+	memset(noted, 0, sizeof(*noted));
+	for (unsigned int i = 0; i < UZS_ROWS; i++)
 		for (unsigned int j = 0; j < UZS_HAZARDS; j++) {
-			if (!named_in(row, j))
+			uintptr_t name = named_in(&t->rows[i], j);
+			unsigned int bit = uzs_hazard_bit(name);
+
+			if (!name)
 				continue;
-			if (found < max)
-				places[found] = &row->names[j];
-			found++;
+			noted->bits[bit / 64] |= (u64)1 << bit % 64;
+			noted->nr++;
 		}
-	}
-	return found;
 }
 
 bool uzs_hazards_has(struct uzs_hazard_table *t, const void *p)

@@ -12,7 +12,7 @@
  *   reader                               mover
  *   stores an address in a place         adds 1 to slow
  *   slow is 0: uses what it names        uzs_hazards_settle()
- *   else: empties the place,             leaves alone what uzs_hazards_list()
+ *   else: empties the place,             leaves alone what uzs_hazards_note()
  *   and another way                      or uzs_hazards_has() tell of
  *   at the end: empties the place        takes 1 from slow
  * After uzs_hazards_settle(), a reader whose name is not to be seen will find that
@@ -20,9 +20,9 @@
  * public header (zs_read_try_, zs_read_try_end_), as programs have it inline.
  *
  * A place is written by its thread alone, with plain stores. So a use that another
- * thread ends is only counted (uzs_hazard_end_any). From the first such end on
- * slow must stay above 0, so that nothing new is named for long. Who has another way, too,
- * ends that first.
+ * thread ends is only counted (uzs_hazard_end_any). From the first such end on slow
+ * must stay above 0: what is named then is taken back at once. A caller that can also
+ * pin ends a pin first.
  *
  * A row belongs to a thread by the thread's number (uzs_thread_id). So a table
  * needs no variables of the process and no thread-local ones, and a thread that
@@ -36,7 +36,7 @@
 
 #include "compat/lock.h"
 #include "compat/os.h"
-#include "types.h"
+#include "profile.h"
 
 /* A number that no other thread has while this one lives; not 0. A thread that
  * begins later may have it again. In the child of a fork the thread that forked
@@ -44,8 +44,8 @@
 #ifndef uzs_thread_id /* the lab has threads of its own */
 static __always_inline uintptr_t uzs_thread_id(void)
 {
-#ifdef ZS_HAS_THREAD_
-	return zs_thread_();
+#ifdef ZS_THREAD_
+	return ZS_THREAD_;
 #else
 	return (uintptr_t)pthread_self();
 #endif
@@ -116,10 +116,23 @@ static inline bool __must_check uzs_hazards_settle(void)
 	return uzs_os_barrier();
 }
 
-/* Where addresses are named now: at most `max` places. Return: how many there
- * are, also more than max. */
-unsigned int uzs_hazards_list(const struct uzs_hazard_table *t,
-			      const uintptr_t *places[], unsigned int max);
+static __always_inline unsigned int uzs_hazard_bit(uintptr_t p)
+{
+	return (unsigned int)((u64)p * 0x9e3779b97f4a7c15u >> 54);
+}
+
+/* Notes which addresses are named now. */
+void uzs_hazards_note(const struct uzs_hazard_table *t,
+		      struct noted_reads *noted);
+
+/* Return: false: it was not named when that was noted. */
+static __always_inline bool uzs_hazard_is_noted(const struct noted_reads *noted,
+						const void *p)
+{
+	unsigned int bit = uzs_hazard_bit((uintptr_t)p);
+
+	return noted->bits[bit / 64] >> bit % 64 & 1;
+}
 
 /* Does any thread name it, in a use that is not ended? */
 bool uzs_hazards_has(struct uzs_hazard_table *t, const void *p);

@@ -3,7 +3,7 @@
  *
  * Kernel origin: none.
  * Locks: takes every slot's lock in turn, then class->lock for a few objects at
- * a time. Sleeps: no.
+ * a time. Sleeps: in the OS's barrier of all threads alone.
  *
  * While objects of a class are moved, slots are not used for it: all that
  * allocates, frees or renames takes class->lock. So an object whose first word
@@ -52,26 +52,16 @@ static void look_at_reads(struct compaction *c)
 		return;
 	__atomic_fetch_add(&c->pool->head.slow_reads, 1, __ATOMIC_SEQ_CST);
 	c->blind = !uzs_hazards_settle();
-	c->nr_reads = uzs_hazards_list(&c->pool->user->hazards, c->reads,
-				       COMPACTION_READS);
+	uzs_hazards_note(&c->pool->user->hazards, &c->reads);
 }
 
 /* Is the object read without a pin that the word names? A read that has begun
  * since has a pin. */
 static bool is_read(const struct compaction *c, const u64 *ref)
 {
-	struct uzs_hazard_table *hazards = &c->pool->user->hazards;
-
-	if (unlikely(c->blind))
-		return true;
-	if (unlikely(c->nr_reads > COMPACTION_READS))
-		return uzs_hazards_has(hazards, ref);
-	for (unsigned int i = 0; i < c->nr_reads; i++)
-		/* Acquire: if it has ended, what was written is to be seen. */
-		if (smp_load_acquire(c->reads[i]) == (uintptr_t)ref)
-			return !uzs_hazards_are_shared(hazards) ||
-			       uzs_hazards_has(hazards, ref);
-	return false;
+	return unlikely(c->blind) ||
+	       (unlikely(uzs_hazard_is_noted(&c->reads, ref)) &&
+		uzs_hazards_has(&c->pool->user->hazards, ref));
 }
 
 void uzs_user_compact_begin(struct compaction *c)
@@ -111,7 +101,7 @@ bool uzs_user_should_break(const struct compaction *c)
 
 bool uzs_user_take_source(struct compaction *c, struct zspage *zspage)
 {
-	return zspage->passed != c->nr;
+	return zspage->passed != c->nr && !c->blind;
 }
 
 bool uzs_user_take_target(struct compaction *c, struct zspage *zspage)
@@ -233,7 +223,7 @@ void uzs_user_move(struct compaction *c, struct zspage *dst, struct zspage *src)
 			uzs_place_put(c->pool, class, src, objects[i]);
 		}
 	}
-	/* What is left is pinned. */
+	/* What is left is read. */
 	if (src->inuse)
 		src->passed = c->nr & LAST_NR;
 }
@@ -285,7 +275,7 @@ static void trim_class(struct zs_pool *pool, struct size_class *class)
 	bool again = true;
 
 	uzs_user_compact_begin(&c);
-	while (again) {
+	while (again && !c.blind) {
 		again = false;
 		spin_lock(&class->lock);
 		c.bytes = 0;

@@ -2,8 +2,9 @@
 /* pins.c - the seldom part of reading: where a hazard pointer does not do, to
  * wait, and what AddressSanitizer needs. Owns no state.
  *
- * Locks: takes class->lock to wait; poison_lock. Sleeps: only to wait for a
- * mover, which has class->lock for a few objects, or for another pin's end.
+ * Locks: takes class->lock to wait; poison_lock; the lock of the hazards. Sleeps:
+ * only to wait for a mover, which has class->lock for a few objects, or for another
+ * pin's end.
  */
 #include "user/pins.h"
 
@@ -66,7 +67,6 @@ static void *read_with_hazard(struct zs_pool *pool, const u64 *ref)
 		if (word)
 			return ref_address(word) + USER_HEAD;
 	}
-	/* This place and no other: the thread may read the object already. */
 	uzs_hazard_withdraw(place);
 	return NULL;
 }
@@ -100,6 +100,8 @@ bool uzs_read_end(struct zs_pool *pool, u64 *ref)
 	if (!uzs_hazards_are_shared(t)) {
 		if (uzs_hazard_drop(t, ref) || user_unpin(pool, ref))
 			return true;
+		if (!READ_ONCE(*ref)) /* so nobody reads what it names */
+			return false;
 		/* It was begun by another thread, or not at all. */
 		share_reads(pool);
 	}

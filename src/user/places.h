@@ -152,7 +152,8 @@ static inline void user_rename(u64 *to, u64 *from, u64 word)
 	WRITE_ONCE(*from, 0);
 }
 
-/* Bytes that the object of a pinned word can hold. */
+/* Bytes that the object can hold whose word this is. It must stay: it is read or
+ * pinned. */
 size_t uzs_place_single_room(const struct zs_pool *pool, u64 word);
 static inline size_t uzs_place_room(const struct zs_pool *pool, u64 word)
 {

@@ -20,6 +20,10 @@
 #include "user/sizes.h"
 #include "user/slots.h"
 
+/* Not even inlined when the program is linked: in a program with fibers each call has
+ * to ask anew which thread it is. */
+#define OWN_FRAME __attribute__((noinline))
+
 static __always_inline bool has_refs(const struct zs_pool *pool)
 {
 	return likely(pool->user != NULL);
@@ -236,14 +240,15 @@ static __always_inline void *begin(struct zs_pool *pool, zs_ref *ref,
 	return likely(data) ? data : begin_slow(pool, &ref->word, call);
 }
 
-void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref)
+OWN_FRAME void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref)
 {
 	return begin(pool, ref, __func__);
 }
 
+/* The usual case was tried, inline. */
 void *zs_ref_begin_call_(struct zs_pool *pool, zs_ref *ref)
 {
-	return zs_ref_begin(pool, ref);
+	return begin_slow(pool, &ref->word, "zs_ref_begin");
 }
 
 static __attribute__((noinline)) void end_slow(struct zs_pool *pool, u64 *ref,
@@ -256,7 +261,7 @@ static __attribute__((noinline)) void end_slow(struct zs_pool *pool, u64 *ref,
 		tell(pool, ref, call, ZS_MISUSE_NOT_BEGUN);
 }
 
-void zs_ref_end(struct zs_pool *pool, zs_ref *ref)
+OWN_FRAME void zs_ref_end(struct zs_pool *pool, zs_ref *ref)
 {
 	if (unlikely(!user_try_end(pool, &ref->word)))
 		end_slow(pool, &ref->word, __func__);
@@ -264,10 +269,11 @@ void zs_ref_end(struct zs_pool *pool, zs_ref *ref)
 
 void zs_ref_end_call_(struct zs_pool *pool, zs_ref *ref)
 {
-	zs_ref_end(pool, ref);
+	end_slow(pool, &ref->word, "zs_ref_end");
 }
 
-int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf, size_t len)
+OWN_FRAME int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf,
+			  size_t len)
 {
 	/* A pin would change the word for the time of the copy. */
 	zs_ref *own = (zs_ref *)(uintptr_t)ref;
@@ -284,7 +290,7 @@ int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf, size_t len)
 	return err;
 }
 
-size_t zs_ref_room(struct zs_pool *pool, const zs_ref *ref)
+OWN_FRAME size_t zs_ref_room(struct zs_pool *pool, const zs_ref *ref)
 {
 	zs_ref *own = (zs_ref *)(uintptr_t)ref;
 	size_t room;
@@ -330,8 +336,8 @@ static __attribute__((noinline)) int replace_slow(struct zs_pool *pool,
 	return 0;
 }
 
-int zs_ref_store(struct zs_pool *pool, zs_ref *ref, const void *data,
-		 size_t len)
+OWN_FRAME int zs_ref_store(struct zs_pool *pool, zs_ref *ref, const void *data,
+			   size_t len)
 {
 	struct size_class *class;
 	int err = check_size(pool, len);

@@ -184,7 +184,7 @@ static bool move(struct compaction *c, struct new_runs *runs)
 	/* Who withdraws src or dst chooses it no more. */
 	if (!src->inuse)
 		uzs_place_drop_zspage(c->pool, class, src);
-	if (!dst->inuse) { /* all of src is pinned: for the next src */
+	if (!dst->inuse) { /* all of src is read: for the next src */
 		uzs_place_withdraw_zspage(c->pool, class, dst);
 		runs->next--;
 	}
@@ -203,7 +203,7 @@ static void settle_class(struct zs_pool *pool, struct size_class *class,
 	uzs_user_compact_begin(&c);
 	do {
 		spin_lock(&class->lock);
-		more = choose(&c, runs) && move(&c, runs);
+		more = !c.blind && choose(&c, runs) && move(&c, runs);
 		if (!more) {
 			WRITE_ONCE(settle->src, NULL);
 			WRITE_ONCE(settle->dst, NULL);

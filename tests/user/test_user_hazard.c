@@ -96,7 +96,7 @@ static bool take_row(void)
 /* Where the thread's row is looked for first. */
 static struct zs_row_ *home(void)
 {
-	return zs_row_(pool, uzs_thread_id(), UZS_LOG_ROWS);
+	return zs_home_row_(pool, uzs_thread_id(), UZS_LOG_ROWS);
 }
 
 /* A number that is looked for first where this thread's is. */
@@ -106,15 +106,16 @@ static uintptr_t neighbour(void)
 
 	do
 		number++;
-	while (zs_row_(pool, number, UZS_LOG_ROWS) != home());
+	while (zs_home_row_(pool, number, UZS_LOG_ROWS) != home());
 	return number;
 }
 
 static unsigned int nr_named(void)
 {
-	const uintptr_t *places[1];
+	struct noted_reads noted;
 
-	return uzs_hazards_list(&table, places, 1);
+	uzs_hazards_note(&table, &noted);
+	return noted.nr;
 }
 
 /* Return: rows that have an owner. */
@@ -196,7 +197,7 @@ static void join_holder(struct holder *h)
 
 static void test_named_until_dropped(void **state)
 {
-	const uintptr_t *places[4] = { NULL };
+	struct noted_reads noted;
 
 	/* A thread without a row is told so by the quick way. */
 	assert_null(try_read(&refs[0]));
@@ -210,13 +211,13 @@ static void test_named_until_dropped(void **state)
 	assert_non_null(try_read(&refs[0]));
 	assert_true(uzs_hazards_has(&table, &refs[0]));
 	assert_false(uzs_hazards_has(&table, &refs[1]));
-	assert_int_equal(uzs_hazards_list(&table, places, 4), 1);
-	assert_ptr_equal(places[0], &home()->names[0]);
-	assert_true(*places[0] == (uintptr_t)&refs[0]);
-	assert_null(places[1]);
+	uzs_hazards_note(&table, &noted);
+	assert_int_equal(noted.nr, 1);
+	assert_true(uzs_hazard_is_noted(&noted, &refs[0]));
+	assert_true(home()->names[0] == (uintptr_t)&refs[0]);
 	assert_false(try_end(&refs[1]));
 	assert_true(try_end(&refs[0]));
-	assert_true(*places[0] == uzs_thread_id());
+	assert_true(home()->names[0] == uzs_thread_id());
 	assert_false(uzs_hazards_has(&table, &refs[0]));
 	assert_false(try_end(&refs[0]));
 	assert_false(uzs_hazard_drop(&table, &refs[0]));
@@ -225,7 +226,7 @@ static void test_named_until_dropped(void **state)
 
 static void test_places_are_counted(void **state)
 {
-	const uintptr_t *places[2];
+	struct noted_reads noted;
 
 	assert_true(take_row());
 	for (unsigned int i = 0; i < UZS_HAZARDS; i++) {
@@ -237,8 +238,10 @@ static void test_places_are_counted(void **state)
 	assert_null(try_read(&refs[15]));
 	assert_null(uzs_hazard_try_all(&table, &refs[15]));
 	assert_false(uzs_hazards_has(&table, &refs[15]));
-	/* More than there is room for are counted. */
-	assert_int_equal(uzs_hazards_list(&table, places, 2), UZS_HAZARDS);
+	uzs_hazards_note(&table, &noted);
+	assert_int_equal(noted.nr, UZS_HAZARDS);
+	for (unsigned int i = 0; i < UZS_HAZARDS; i++)
+		assert_true(uzs_hazard_is_noted(&noted, &refs[i]));
 	/* The same one twice. */
 	assert_true(uzs_hazard_drop(&table, &refs[2]));
 	assert_non_null(uzs_hazard_try_all(&table, &refs[1]));
@@ -278,7 +281,6 @@ static void test_a_place_is_withdrawn(void **state)
 static void test_free_first_places_are_not_listed(void **state)
 {
 	static struct holder others[8];
-	const uintptr_t *places[2] = { NULL };
 
 	assert_true(take_row());
 	hold_threads();
@@ -287,14 +289,13 @@ static void test_free_first_places_are_not_listed(void **state)
 	assert_int_equal(nr_rows(), 1 + ARRAY_SIZE(others));
 	assert_rows_are_empty();
 	assert_non_null(try_read(&refs[1]));
-	assert_int_equal(uzs_hazards_list(&table, places, 2), 1);
-	assert_ptr_equal(places[0], &home()->names[0]);
-	assert_null(places[1]);
+	assert_int_equal(nr_named(), 1);
+	assert_true(home()->names[0] == (uintptr_t)&refs[1]);
 	/* Another place of a row of which the first is free. */
 	assert_non_null(uzs_hazard_try_all(&table, &refs[2]));
 	assert_true(try_end(&refs[1]));
-	assert_int_equal(uzs_hazards_list(&table, places, 2), 1);
-	assert_ptr_equal(places[0], &home()->names[1]);
+	assert_int_equal(nr_named(), 1);
+	assert_true(home()->names[1] == (uintptr_t)&refs[2]);
 	assert_true(uzs_hazard_drop(&table, &refs[2]));
 	let_threads_go();
 	for (unsigned int i = 0; i < ARRAY_SIZE(others); i++)
