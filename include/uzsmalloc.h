@@ -1093,8 +1093,8 @@ ZS_API void zs_fork_parent(struct zs_pool *pool);
 ZS_API void zs_fork_child(struct zs_pool *pool);
 
 /* ------------------------------------------------------------------------
- * The usual case of zs_ref_begin and zs_ref_end, inline: a call each would be a
- * third of a short read's time. They are functions of the library, too; what is
+ * The usual case of zs_ref_begin, zs_ref_end and zs_ref_load, inline: a call each
+ * would be a third of a short read's time. They are functions of the library, too; what is
  * here only goes before them. Define ZS_NO_INLINE to have the calls alone. That is
  * needed in files where a function uses refs and also switches between fibers
  * (threads of user space) that may go on in another thread: the compiler asks once
@@ -1107,6 +1107,7 @@ ZS_API void zs_fork_child(struct zs_pool *pool);
 /* A ref's word: | pins 8 | moving 1 | class 10 | address / 8  45 |. An object's
  * data begin 8 bytes behind its address. */
 #define ZS_REF_ADDRESS_BITS_ 45
+#define ZS_REF_CLASS_BITS_ 10
 #define ZS_REF_DATA_ 8
 
 /* What a thread reads: the addresses of the refs. A row belongs to a thread, which
@@ -1124,12 +1125,17 @@ struct zs_row_ {
 /* A pool begins with it. */
 struct zs_pool_head_ {
 	uint32_t slow_reads; /* not 0: the calls are wanted */
+	/* Bytes of an object's data, by class; 0: the calls are wanted. Only where
+	 * slow_reads may become 0. */
+	const uint32_t *room;
 };
 
-/* Not for programs: zs_ref_begin and zs_ref_end by other names, which nothing goes
- * before. All that is said of those holds. */
+/* Not for programs: zs_ref_begin, zs_ref_end and zs_ref_load by other names, which
+ * nothing goes before. All that is said of those holds. */
 ZS_API void *zs_ref_begin_call_(struct zs_pool *pool, zs_ref *ref);
 ZS_API void zs_ref_end_call_(struct zs_pool *pool, zs_ref *ref);
+ZS_API int zs_ref_load_call_(struct zs_pool *pool, const zs_ref *ref, void *buf,
+			     size_t len);
 
 #if defined(__GNUC__) && UINTPTR_MAX > UINT32_MAX
 
@@ -1172,21 +1178,33 @@ ZS_INLINE_ struct zs_row_ *zs_home_row_(struct zs_pool *pool, uintptr_t thread,
 	       (thread * UINT64_C(0x9e3779b97f4a7c15) >> (64 - log_rows));
 }
 
-ZS_INLINE_ int zs_reads_are_slow_(struct zs_pool *pool)
+ZS_INLINE_ const struct zs_pool_head_ *zs_head_(const struct zs_pool *pool)
+{
+	return ZS_CAST_(const struct zs_pool_head_ *, pool);
+}
+
+/* The data of the object that a word names. */
+ZS_INLINE_ void *zs_data_(uint64_t word)
+{
+	return ZS_CAST_(char *, word << (64 - ZS_REF_ADDRESS_BITS_) >>
+					(64 - ZS_REF_ADDRESS_BITS_ - 3)) +
+	       ZS_REF_DATA_;
+}
+
+ZS_INLINE_ int zs_reads_are_slow_(const struct zs_pool *pool)
 {
 	/* Acquire: if no mover is at work now, what the last one did is to be
 	 * seen. */
-	return __atomic_load_n(
-		       &ZS_CAST_(struct zs_pool_head_ *, pool)->slow_reads,
-		       __ATOMIC_ACQUIRE) != 0;
+	return __atomic_load_n(&zs_head_(pool)->slow_reads, __ATOMIC_ACQUIRE) !=
+	       0;
 }
 
 /* Begins a read in the usual case: nobody moves objects, and the thread has a row.
  * The word is not written. Few instructions: while the object is fetched, the CPU
- * goes on with those that follow, as far as it has room. Return: the object's
- * data; NULL: not done. */
-ZS_INLINE_ void *zs_read_try_(struct zs_pool *pool, uintptr_t thread,
-			      unsigned int log_rows, const zs_ref *ref)
+ * goes on with those that follow, as far as it has room. Return: the word
+ * that names the object; 0: not done. */
+ZS_INLINE_ uint64_t zs_read_try_(struct zs_pool *pool, uintptr_t thread,
+				 unsigned int log_rows, const zs_ref *ref)
 {
 	struct zs_row_ *row = zs_home_row_(pool, thread, log_rows);
 	uint64_t word;
@@ -1194,7 +1212,7 @@ ZS_INLINE_ void *zs_read_try_(struct zs_pool *pool, uintptr_t thread,
 	if (__builtin_expect(__atomic_load_n(&row->names[0],
 					     __ATOMIC_RELAXED) != thread,
 			     0))
-		return NULL;
+		return 0;
 	/* Release: a mover that loads this name also sees what was written in the
 	 * last read that had this place. */
 	__atomic_store_n(&row->names[0], ZS_CAST_(uintptr_t, ref),
@@ -1204,14 +1222,11 @@ ZS_INLINE_ void *zs_read_try_(struct zs_pool *pool, uintptr_t thread,
 	__asm__ volatile("" ::: "memory");
 	if (__builtin_expect(!zs_reads_are_slow_(pool), 1)) {
 		word = __atomic_load_n(&ref->word, __ATOMIC_ACQUIRE);
-		if (__builtin_expect(word != 0, 1)) {
-			word = word << (64 - ZS_REF_ADDRESS_BITS_) >>
-			       (64 - ZS_REF_ADDRESS_BITS_ - 3);
-			return ZS_CAST_(char *, word) + ZS_REF_DATA_;
-		}
+		if (__builtin_expect(word != 0, 1))
+			return word;
 	}
 	__atomic_store_n(&row->names[0], thread, __ATOMIC_RELEASE);
-	return NULL;
+	return 0;
 }
 
 /* Ends a read that zs_read_try_ has begun. Return: 0: not done. */
@@ -1237,11 +1252,10 @@ ZS_INLINE_ int zs_read_try_end_(struct zs_pool *pool, uintptr_t thread,
 
 ZS_INLINE_ void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref)
 {
-	void *data = zs_read_try_(pool, ZS_THREAD_, ZS_LOG_ROWS_, ref);
+	uint64_t word = zs_read_try_(pool, ZS_THREAD_, ZS_LOG_ROWS_, ref);
 
-	return __builtin_expect(data != NULL, 1)
-		       ? data
-		       : zs_ref_begin_call_(pool, ref);
+	return __builtin_expect(word != 0, 1) ? zs_data_(word)
+					      : zs_ref_begin_call_(pool, ref);
 }
 
 ZS_INLINE_ void zs_ref_end(struct zs_pool *pool, zs_ref *ref)
@@ -1249,6 +1263,26 @@ ZS_INLINE_ void zs_ref_end(struct zs_pool *pool, zs_ref *ref)
 	if (__builtin_expect(
 		    !zs_read_try_end_(pool, ZS_THREAD_, ZS_LOG_ROWS_, ref), 0))
 		zs_ref_end_call_(pool, ref);
+}
+
+ZS_INLINE_ int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf,
+			   size_t len)
+{
+	uint64_t word = zs_read_try_(pool, ZS_THREAD_, ZS_LOG_ROWS_, ref);
+	size_t room = 0;
+
+	if (__builtin_expect(word != 0, 1)) {
+		room = zs_head_(pool)->room[word >> ZS_REF_ADDRESS_BITS_ &
+					    ((1u << ZS_REF_CLASS_BITS_) - 1)];
+		if (__builtin_expect(len - 1 < room, 1))
+			__builtin_memcpy(buf, zs_data_(word), len);
+		else
+			room = 0;
+		zs_ref_end(pool, ZS_CAST_(zs_ref *, ZS_CAST_(uintptr_t, ref)));
+	}
+	return __builtin_expect(room != 0, 1)
+		       ? 0
+		       : zs_ref_load_call_(pool, ref, buf, len);
 }
 #endif
 #endif

@@ -72,6 +72,12 @@ size_t zs_ref_free_many(struct zs_pool *pool, zs_ref *const refs[], size_t n)
 	return 0;
 }
 
+int zs_ref_load_call_(struct zs_pool *pool, const zs_ref *ref, void *buf,
+		      size_t len)
+{
+	return zs_ref_load(pool, ref, buf, len);
+}
+
 void *zs_ref_begin_call_(struct zs_pool *pool, zs_ref *ref)
 {
 	return zs_ref_begin(pool, ref);

@@ -23,7 +23,7 @@
  *             slot's lock while moving of the class is 0, else under class->lock
  */
 #define REF_ADDRESS_BITS ZS_REF_ADDRESS_BITS_
-#define REF_CLASS_BITS 10
+#define REF_CLASS_BITS ZS_REF_CLASS_BITS_
 #define REF_ADDRESS (((u64)1 << REF_ADDRESS_BITS) - 1)
 #define REF_CLASS (((u64)1 << REF_CLASS_BITS) - 1)
 #define REF_MOVING ((u64)1 << 55)

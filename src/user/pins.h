@@ -106,8 +106,10 @@ bool uzs_read_end(struct zs_pool *pool, u64 *ref);
 /* The usual case, without a call. Return: NULL: not done. */
 static __always_inline void *user_try_read(struct zs_pool *pool, const u64 *ref)
 {
-	return zs_read_try_(pool, uzs_thread_id(), UZS_LOG_ROWS,
-			    (const zs_ref *)ref);
+	u64 word = zs_read_try_(pool, uzs_thread_id(), UZS_LOG_ROWS,
+				(const zs_ref *)ref);
+
+	return likely(word) ? zs_data_(word) : NULL;
 }
 
 static __always_inline bool user_try_end(struct zs_pool *pool, const u64 *ref)

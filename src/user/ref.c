@@ -290,6 +290,12 @@ OWN_FRAME int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf,
 	return err;
 }
 
+int zs_ref_load_call_(struct zs_pool *pool, const zs_ref *ref, void *buf,
+		      size_t len)
+{
+	return zs_ref_load(pool, ref, buf, len);
+}
+
 OWN_FRAME size_t zs_ref_room(struct zs_pool *pool, const zs_ref *ref)
 {
 	zs_ref *own = (zs_ref *)(uintptr_t)ref;

@@ -56,6 +56,7 @@ static void user_init(struct zs_pool *pool, void *state,
 	char *ended = (char *)state + ALIGN(sizeof(struct user_pool), LINE);
 
 	pool->user = user;
+	pool->head.room = user->room;
 	user->names_reads = uzs_hazards_init(&user->hazards, pool, ended) &&
 			    may_name_reads(pool);
 	pool->head.slow_reads = !user->names_reads;

@@ -50,11 +50,15 @@ static void test_refs(void)
 {
 	void *(*begin)(struct zs_pool *, zs_ref *) = zs_ref_begin;
 	void (*end)(struct zs_pool *, zs_ref *) = zs_ref_end;
+	int (*load)(struct zs_pool *, const zs_ref *, void *, size_t) =
+		zs_ref_load;
 	struct zs_pool_options options = ZS_POOL_OPTIONS_INIT;
 	zs_ref ref = ZS_REF_INIT, none = ZS_REF_INIT;
+	static char big[100000], copy[200000];
 	struct zs_pool *pool;
 	uint64_t word;
 	void *data;
+	size_t room;
 
 	options.profile = ZS_PROFILE_USER;
 	pool = zs_create_pool_with("refs", &options);
@@ -73,6 +77,27 @@ static void test_refs(void)
 	CHECK(ref.word == word);
 	zs_ref_end(pool, &ref); /* ignored */
 	CHECK(ref.word == word);
+	for (size_t size = 5; size <= sizeof(big); size = sizeof(big)) {
+		CHECK(zs_ref_store(pool, &ref, big, size) == 0);
+		room = zs_ref_room(pool, &ref);
+		CHECK(room >= size && room < size + 4096);
+		/* The second time without a call, where there is one at all. */
+		for (int i = 0; i < 2; i++) {
+			memset(copy, 1, sizeof(copy));
+			CHECK(zs_ref_load(pool, &ref, copy, size) == 0);
+			CHECK(memcmp(copy, big, size) == 0 && copy[size] == 1);
+			CHECK(zs_ref_load(pool, &ref, copy, 1) == 0);
+			CHECK(zs_ref_load(pool, &ref, copy, 0) == -ERANGE);
+			CHECK(zs_ref_load(pool, &ref, copy, room + 1) ==
+			      -ERANGE);
+			CHECK(load(pool, &ref, copy, room + 1) == -ERANGE);
+			CHECK(zs_ref_load(pool, &none, copy, 1) == -EINVAL);
+			CHECK(load(pool, &ref, copy, size) == 0);
+		}
+		CHECK(ref.word < UINT64_C(1) << 55);
+		if (size == sizeof(big))
+			break;
+	}
 	CHECK(zs_destroy_pool(pool) == 1);
 }
 

@@ -78,7 +78,9 @@ static int setup(void **state)
 
 static void *try_read(const zs_ref *ref)
 {
-	return zs_read_try_(pool, uzs_thread_id(), UZS_LOG_ROWS, ref);
+	uint64_t word = zs_read_try_(pool, uzs_thread_id(), UZS_LOG_ROWS, ref);
+
+	return word ? zs_data_(word) : NULL;
 }
 
 static bool try_end(const zs_ref *ref)
