@@ -650,7 +650,7 @@ ZS_API int zs_ref_store(struct zs_pool *pool, zs_ref *ref, const void *data,
 			size_t len);
 
 /* Copies the first len bytes of the object to buf.
- * Context: any thread.
+ * Context: any thread. May wait as zs_ref_begin.
  * Return: 0
  *        -EINVAL ref names nothing
  *        -ERANGE len is 0, or more than zs_ref_room() */
@@ -660,7 +660,8 @@ ZS_API int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf,
 /* Pins the object, to read and write it in place, until zs_ref_end. It does not
  * move meanwhile. Keep it short: the rest of its zspage can move, but the
  * zspage is not freed.
- * Context: any thread. May wait while 255 reads of this object are open.
+ * Context: any thread. May wait for a mover, for the time of a few objects, and while
+ * 255 reads of this object are open that began while objects were moved.
  * Lifetime of the pointer: until zs_ref_end.
  * Return: the whole object, zs_ref_room() bytes, aligned to 8; NULL, and there
  *        is nothing to end, when ref names nothing. */
@@ -668,7 +669,7 @@ ZS_API void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref);
 
 /* Ends what zs_ref_begin began. May be called by another thread; from the first time
  * on, reads in this pool are slower: they pin by two locked instructions. An end
- * without a begin is ignored, and may cost the same. */
+ * without a begin is ignored if nobody else reads the object, and may cost the same. */
 ZS_API void zs_ref_end(struct zs_pool *pool, zs_ref *ref);
 
 /* The program moves a record: `to` names what `from` named, and `from` nothing.
@@ -1094,14 +1095,14 @@ ZS_API void zs_fork_child(struct zs_pool *pool);
 
 /* ------------------------------------------------------------------------
  * The usual case of zs_ref_begin, zs_ref_end and zs_ref_load, inline: a call each
- * would be a third of a short read's time. They are functions of the library, too; what is
- * here only goes before them. Define ZS_NO_INLINE to have the calls alone. That is
- * needed in files where a function uses refs and also switches between fibers
- * (threads of user space) that may go on in another thread: the compiler asks once
- * only, for the whole function, which thread it is.
+ * would be a third of a short read's time. They are functions of the library, too:
+ * the code here calls them where the usual case does not do. Define ZS_NO_INLINE to
+ * have the calls alone. That is needed in files where a function uses refs and also
+ * switches between fibers or coroutines that may go on in another thread: the
+ * compiler asks once only, for the whole function, which thread it is.
  *
  * Not for programs: names that end in _, the bits of a ref's word, what a pool
- * begins with, the rows. The library's SOVERSION changes when they do.
+ * begins with and points to there, the rows. The library's SOVERSION changes when they do.
  * How it works: docs/user-profile.md.
  */
 /* A ref's word: | pins 8 | moving 1 | class 10 | address / 8  45 |. An object's
@@ -1125,13 +1126,13 @@ struct zs_row_ {
 /* A pool begins with it. */
 struct zs_pool_head_ {
 	uint32_t slow_reads; /* not 0: the calls are wanted */
-	/* Bytes of an object's data, by class; 0: the calls are wanted. Only where
-	 * slow_reads may become 0. */
+	/* Bytes of an object's data, by class; 0: the calls are wanted. Set
+	 * only in pools where slow_reads can be 0. */
 	const uint32_t *room;
 };
 
-/* Not for programs: zs_ref_begin, zs_ref_end and zs_ref_load by other names, which
- * nothing goes before. All that is said of those holds. */
+/* Not for programs: the functions of zs_ref_begin, zs_ref_end and zs_ref_load, by the
+ * names that the code here calls. All that is said of those holds. */
 ZS_API void *zs_ref_begin_call_(struct zs_pool *pool, zs_ref *ref);
 ZS_API void zs_ref_end_call_(struct zs_pool *pool, zs_ref *ref);
 ZS_API int zs_ref_load_call_(struct zs_pool *pool, const zs_ref *ref, void *buf,
@@ -1145,19 +1146,21 @@ ZS_API int zs_ref_load_call_(struct zs_pool *pool, const zs_ref *ref, void *buf,
 
 #ifdef __cplusplus
 #define ZS_CAST_(type, value) (reinterpret_cast<type>(value))
+#define ZS_NUMBER_(type, value) (static_cast<type>(value))
 #else
 #define ZS_CAST_(type, value) ((type)(value))
+#define ZS_NUMBER_(type, value) ((type)(value))
 #endif
 
 /* A number that no other thread has while this one lives: where its own data are.
- * The compiler's function is better than the instruction: of two in a row it leaves
- * one. */
-#if defined(__linux__) && defined(__has_builtin)
-#if __has_builtin(__builtin_thread_pointer)
+ * Where the compiler has a function for it: it merges two calls into one.
+ * __has_builtin does not tell whether it works on this machine. */
+#if defined(__linux__) &&                                                   \
+	((defined(__x86_64__) &&                                            \
+	  (defined(__clang__) ? __clang_major__ >= 14 : __GNUC__ >= 12)) || \
+	 defined(__aarch64__))
 #define ZS_THREAD_ ZS_CAST_(uintptr_t, __builtin_thread_pointer())
-#endif
-#endif
-#if !defined(ZS_THREAD_) && defined(__linux__) && defined(__x86_64__)
+#elif defined(__linux__) && defined(__x86_64__)
 ZS_INLINE_ uintptr_t zs_thread_pointer_(void)
 {
 	uintptr_t id;
@@ -1189,6 +1192,12 @@ ZS_INLINE_ void *zs_data_(uint64_t word)
 	return ZS_CAST_(char *, word << (64 - ZS_REF_ADDRESS_BITS_) >>
 					(64 - ZS_REF_ADDRESS_BITS_ - 3)) +
 	       ZS_REF_DATA_;
+}
+
+ZS_INLINE_ unsigned int zs_class_(uint64_t word)
+{
+	return ZS_NUMBER_(unsigned int, word >> ZS_REF_ADDRESS_BITS_) &
+	       ((1u << ZS_REF_CLASS_BITS_) - 1);
 }
 
 ZS_INLINE_ int zs_reads_are_slow_(const struct zs_pool *pool)
@@ -1248,6 +1257,26 @@ ZS_INLINE_ int zs_read_try_end_(struct zs_pool *pool, uintptr_t thread,
 	return 1;
 }
 
+/* A whole copying read. Return: 0: not done. */
+ZS_INLINE_ int zs_load_try_(struct zs_pool *pool, uintptr_t thread,
+			    unsigned int log_rows, const zs_ref *ref, void *buf,
+			    size_t len)
+{
+	uint64_t word = zs_read_try_(pool, thread, log_rows, ref);
+	int fits;
+
+	if (__builtin_expect(!word, 0))
+		return 0;
+	/* Not where len or the room is 0. */
+	fits = len - 1 < zs_head_(pool)->room[zs_class_(word)];
+	if (__builtin_expect(fits, 1))
+		__builtin_memcpy(buf, zs_data_(word), len);
+	if (__builtin_expect(!zs_read_try_end_(pool, thread, log_rows, ref), 0))
+		zs_ref_end_call_(pool,
+				 ZS_CAST_(zs_ref *, ZS_CAST_(uintptr_t, ref)));
+	return fits;
+}
+
 #if !defined(ZS_NO_INLINE) && defined(ZS_THREAD_)
 
 ZS_INLINE_ void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref)
@@ -1268,19 +1297,9 @@ ZS_INLINE_ void zs_ref_end(struct zs_pool *pool, zs_ref *ref)
 ZS_INLINE_ int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf,
 			   size_t len)
 {
-	uint64_t word = zs_read_try_(pool, ZS_THREAD_, ZS_LOG_ROWS_, ref);
-	size_t room = 0;
-
-	if (__builtin_expect(word != 0, 1)) {
-		room = zs_head_(pool)->room[word >> ZS_REF_ADDRESS_BITS_ &
-					    ((1u << ZS_REF_CLASS_BITS_) - 1)];
-		if (__builtin_expect(len - 1 < room, 1))
-			__builtin_memcpy(buf, zs_data_(word), len);
-		else
-			room = 0;
-		zs_ref_end(pool, ZS_CAST_(zs_ref *, ZS_CAST_(uintptr_t, ref)));
-	}
-	return __builtin_expect(room != 0, 1)
+	return __builtin_expect(zs_load_try_(pool, ZS_THREAD_, ZS_LOG_ROWS_,
+					     ref, buf, len),
+				1)
 		       ? 0
 		       : zs_ref_load_call_(pool, ref, buf, len);
 }

@@ -310,8 +310,7 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 	VM_BUG_ON(leaked && !pool->forked);
 	(void)leaked;
 	uzs_os_release((char *)pool - uzs_rows_bytes(),
-		       pool->meta_bytes - counted_rows(pool) +
-			       uzs_rows_bytes());
+		       pool->meta_bytes + uzs_idle_rows_bytes(pool));
 	return live;
 }
 

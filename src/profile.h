@@ -24,7 +24,6 @@ struct check;
 
 /* User profile: which refs are read, a bit for each by a hash. */
 struct noted_reads {
-	unsigned int nr;
 	u64 bits[16];
 };
 

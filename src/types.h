@@ -175,7 +175,8 @@ struct zs_pool {
 	/* First: programs read it, inline. Before it lie the rows (zs_row_).
 	 * slow_reads is not 0 while reads must pin their object: 1 for each mover
 	 * at work, and 1 for good where rows do not do, as in all pools of the
-	 * kernel profile. Not constant: atomic, seldom changed. */
+	 * kernel profile. Not constant: atomic, seldom changed. room is
+	 * constant: of the user profile's classes. */
 	struct zs_pool_head_ head;
 	char name[64];
 	const struct profile *profile;

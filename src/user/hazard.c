@@ -25,7 +25,7 @@ size_t uzs_hazards_bytes(void)
 	return UZS_ROWS * UZS_HAZARDS * sizeof(uintptr_t);
 }
 
-bool uzs_hazards_init(struct uzs_hazard_table *t, struct zs_pool *pool,
+void uzs_hazards_init(struct uzs_hazard_table *t, struct zs_pool *pool,
 		      void *mem)
 {
 	spin_lock_init(&t->lock);
@@ -35,7 +35,6 @@ bool uzs_hazards_init(struct uzs_hazard_table *t, struct zs_pool *pool,
 	t->ended = mem;
 	t->nr_ended = 0;
 	t->shared = false;
-	return uzs_os_barrier_register();
 }
 
 static struct zs_row_ *row_at(const struct uzs_hazard_table *t,
@@ -216,10 +215,8 @@ void uzs_hazards_note(const struct uzs_hazard_table *t,
 			uintptr_t name = named_in(&t->rows[i], j);
 			unsigned int bit = uzs_hazard_bit(name);
 
-			if (!name)
-				continue;
-			noted->bits[bit / 64] |= (u64)1 << bit % 64;
-			noted->nr++;
+			if (name)
+				noted->bits[bit / 64] |= (u64)1 << bit % 64;
 		}
 }
 

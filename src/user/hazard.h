@@ -12,11 +12,11 @@
  *   reader                               mover
  *   stores an address in a place         adds 1 to slow
  *   slow is 0: uses what it names        uzs_hazards_settle()
- *   else: empties the place,             leaves alone what uzs_hazards_note()
- *   and another way                      or uzs_hazards_has() tell of
+ *   else: empties the place,             leaves alone what was noted
+ *   and another way                      and is still named
  *   at the end: empties the place        takes 1 from slow
- * After uzs_hazards_settle(), a reader whose name is not to be seen will find that
- * slow is not 0. The reader's usual case, with the first place of its row, is in the
+ * If a reader's name cannot be seen after uzs_hazards_settle(), that reader will see
+ * that slow is not 0. The reader's usual case, with the first place of its row, is in the
  * public header (zs_read_try_, zs_read_try_end_), as programs have it inline.
  *
  * A place is written by its thread alone, with plain stores. So a use that another
@@ -76,9 +76,9 @@ struct uzs_hazard_table {
 /* Bytes that a table needs beside the rows. */
 size_t uzs_hazards_bytes(void);
 
-/* `mem` has uzs_hazards_bytes() bytes; the rows are zeroed. Return: false: the OS
- * has no barrier, and there must be no use. */
-bool uzs_hazards_init(struct uzs_hazard_table *t, struct zs_pool *pool,
+/* `mem` has uzs_hazards_bytes() bytes; the rows are zeroed. There must be no use
+ * where uzs_os_barrier_register() fails. */
+void uzs_hazards_init(struct uzs_hazard_table *t, struct zs_pool *pool,
 		      void *mem);
 
 /* In the child of a fork. What other threads have named stays named. */

@@ -41,7 +41,7 @@ static inline char *ref_address(u64 word)
 }
 static inline unsigned int ref_class(u64 word)
 {
-	return (unsigned int)(word >> REF_ADDRESS_BITS & REF_CLASS);
+	return zs_class_(word);
 }
 static inline u64 ref_word(const void *object, const struct size_class *class)
 {

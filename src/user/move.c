@@ -56,7 +56,7 @@ static void look_at_reads(struct compaction *c)
 }
 
 /* Is the object read without a pin that the word names? A read that has begun
- * since has a pin. */
+ * since has a pin. (A blind mover does not come here; nothing may move if it did.) */
 static bool is_read(const struct compaction *c, const u64 *ref)
 {
 	return unlikely(c->blind) ||

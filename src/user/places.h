@@ -157,7 +157,7 @@ static inline void user_rename(u64 *to, u64 *from, u64 word)
 size_t uzs_place_single_room(const struct zs_pool *pool, u64 word);
 static inline size_t uzs_place_room(const struct zs_pool *pool, u64 word)
 {
-	size_t room = pool->user->room[ref_class(word)];
+	size_t room = pool->head.room[ref_class(word)];
 
 	return likely(room) ? room : uzs_place_single_room(pool, word);
 }

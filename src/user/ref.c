@@ -20,7 +20,7 @@
 #include "user/sizes.h"
 #include "user/slots.h"
 
-/* Not even inlined when the program is linked: in a program with fibers each call has
+/* Not inlined by link-time optimization either: in a program with fibers each call has
  * to ask anew which thread it is. */
 #define OWN_FRAME __attribute__((noinline))
 
@@ -272,28 +272,39 @@ void zs_ref_end_call_(struct zs_pool *pool, zs_ref *ref)
 	end_slow(pool, &ref->word, "zs_ref_end");
 }
 
-OWN_FRAME int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf,
-			  size_t len)
+static __attribute__((noinline)) int load_slow(struct zs_pool *pool, u64 *ref,
+					       void *buf, size_t len)
 {
-	/* A pin would change the word for the time of the copy. */
-	zs_ref *own = (zs_ref *)(uintptr_t)ref;
-	char *data = begin(pool, own, __func__);
+	char *data = begin_slow(pool, ref, "zs_ref_load");
 	int err = 0;
 
 	if (unlikely(!data))
 		return -EINVAL;
-	if (likely(len && len <= uzs_place_room(pool, READ_ONCE(own->word))))
+	if (likely(len && len <= uzs_place_room(pool, READ_ONCE(*ref))))
 		memcpy(buf, data, len);
 	else
 		err = -ERANGE;
-	user_end_read(pool, &own->word);
+	user_end_read(pool, ref);
 	return err;
 }
 
+/* The usual case was tried, inline. */
 int zs_ref_load_call_(struct zs_pool *pool, const zs_ref *ref, void *buf,
 		      size_t len)
 {
-	return zs_ref_load(pool, ref, buf, len);
+	/* A pin would change the word for the time of the copy. */
+	zs_ref *own = (zs_ref *)(uintptr_t)ref;
+
+	return load_slow(pool, &own->word, buf, len);
+}
+
+OWN_FRAME int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf,
+			  size_t len)
+{
+	return likely(zs_load_try_(pool, uzs_thread_id(), UZS_LOG_ROWS, ref,
+				   buf, len))
+		       ? 0
+		       : zs_ref_load_call_(pool, ref, buf, len);
 }
 
 OWN_FRAME size_t zs_ref_room(struct zs_pool *pool, const zs_ref *ref)

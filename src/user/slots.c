@@ -67,7 +67,7 @@ static __always_inline struct user_slot *try_slot(struct zs_pool *pool)
 	return lock_or_null(uzs_this_cpu(&pool->user->slots));
 }
 
-/* How much of an object is fetched early. The rest comes by itself. */
+/* How much of an object is fetched early. The CPU fetches the rest by itself. */
 #define START 512u
 
 /* The same, for a call that will fill `size` bytes of what the stack gives out.

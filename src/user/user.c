@@ -57,8 +57,8 @@ static void user_init(struct zs_pool *pool, void *state,
 
 	pool->user = user;
 	pool->head.room = user->room;
-	user->names_reads = uzs_hazards_init(&user->hazards, pool, ended) &&
-			    may_name_reads(pool);
+	uzs_hazards_init(&user->hazards, pool, ended);
+	user->names_reads = may_name_reads(pool) && uzs_os_barrier_register();
 	pool->head.slow_reads = !user->names_reads;
 	user->runs.nr_lengths = uzs_user_lengths(pool, lengths);
 	for (unsigned int i = 0; i < user->runs.nr_lengths; i++) {

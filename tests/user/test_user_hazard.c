@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* test_user_hazard.c - user/hazard.h, and its quick way in uzsmalloc.h: what a
  * thread has named is seen by others until it is dropped, by whomever; threads
- * have rows of their own; and who names an address before it looks is seen by
- * who tells before it looks.
+ * have rows of their own; what is noted is what is named; and a reader names, then
+ * looks, a mover tells, then looks: one sees the other.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* for test_system.h */
@@ -48,7 +48,8 @@ static bool make_table(struct table_mem *mem)
 	/* Any words: what they name is not read. */
 	for (unsigned int i = 0; i < ARRAY_SIZE(refs); i++)
 		refs[i].word = 100 + i;
-	return uzs_hazards_init(&table, pool, ended);
+	uzs_hazards_init(&table, pool, ended);
+	return uzs_os_barrier_register();
 }
 
 /* Threads that wait for others wait for this. */
@@ -112,12 +113,27 @@ static uintptr_t neighbour(void)
 	return number;
 }
 
+/* Return: places that name something. What is noted has to agree. */
 static unsigned int nr_named(void)
 {
 	struct noted_reads noted;
+	unsigned int n = 0;
 
 	uzs_hazards_note(&table, &noted);
-	return noted.nr;
+	for (unsigned int i = 0; i < UZS_ROWS; i++)
+		for (unsigned int j = 0; j < UZS_HAZARDS; j++) {
+			const struct zs_row_ *row = &table.rows[i];
+			uintptr_t name = READ_ONCE(row->names[j]);
+
+			if (!name || (j == 0 && name == READ_ONCE(row->owner)))
+				continue;
+			n++;
+			assert_true(uzs_hazard_is_noted(&noted, (void *)name));
+		}
+	if (!n)
+		for (unsigned int i = 0; i < ARRAY_SIZE(noted.bits); i++)
+			assert_int_equal(noted.bits[i], 0);
+	return n;
 }
 
 /* Return: rows that have an owner. */
@@ -214,7 +230,7 @@ static void test_named_until_dropped(void **state)
 	assert_true(uzs_hazards_has(&table, &refs[0]));
 	assert_false(uzs_hazards_has(&table, &refs[1]));
 	uzs_hazards_note(&table, &noted);
-	assert_int_equal(noted.nr, 1);
+	assert_int_equal(nr_named(), 1);
 	assert_true(uzs_hazard_is_noted(&noted, &refs[0]));
 	assert_true(home()->names[0] == (uintptr_t)&refs[0]);
 	assert_false(try_end(&refs[1]));
@@ -241,7 +257,7 @@ static void test_places_are_counted(void **state)
 	assert_null(uzs_hazard_try_all(&table, &refs[15]));
 	assert_false(uzs_hazards_has(&table, &refs[15]));
 	uzs_hazards_note(&table, &noted);
-	assert_int_equal(noted.nr, UZS_HAZARDS);
+	assert_int_equal(nr_named(), UZS_HAZARDS);
 	for (unsigned int i = 0; i < UZS_HAZARDS; i++)
 		assert_true(uzs_hazard_is_noted(&noted, &refs[i]));
 	/* The same one twice. */
