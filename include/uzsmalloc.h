@@ -1138,7 +1138,7 @@ ZS_API void zs_ref_end_call_(struct zs_pool *pool, zs_ref *ref);
 ZS_API int zs_ref_load_call_(struct zs_pool *pool, const zs_ref *ref, void *buf,
 			     size_t len);
 
-#if defined(__GNUC__) && UINTPTR_MAX > UINT32_MAX
+#ifdef __GNUC__
 
 /* Inlined, and never made a function of the program's. */
 #define ZS_INLINE_ \
@@ -1189,9 +1189,10 @@ ZS_INLINE_ const struct zs_pool_head_ *zs_head_(const struct zs_pool *pool)
 /* The data of the object that a word names. */
 ZS_INLINE_ void *zs_data_(uint64_t word)
 {
-	return ZS_CAST_(char *, word << (64 - ZS_REF_ADDRESS_BITS_) >>
-					(64 - ZS_REF_ADDRESS_BITS_ - 3)) +
-	       ZS_REF_DATA_;
+	uint64_t address = word << (64 - ZS_REF_ADDRESS_BITS_) >>
+			   (64 - ZS_REF_ADDRESS_BITS_ - 3);
+
+	return ZS_CAST_(char *, ZS_NUMBER_(uintptr_t, address)) + ZS_REF_DATA_;
 }
 
 ZS_INLINE_ unsigned int zs_class_(uint64_t word)
@@ -1277,7 +1278,7 @@ ZS_INLINE_ int zs_load_try_(struct zs_pool *pool, uintptr_t thread,
 	return fits;
 }
 
-#if !defined(ZS_NO_INLINE) && defined(ZS_THREAD_)
+#if !defined(ZS_NO_INLINE) && defined(ZS_THREAD_) && UINTPTR_MAX > UINT32_MAX
 
 ZS_INLINE_ void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref)
 {
