@@ -1263,9 +1263,13 @@ ZS_INLINE_ int zs_load_try_(struct zs_pool *pool, uintptr_t thread,
 			    unsigned int log_rows, const zs_ref *ref, void *buf,
 			    size_t len)
 {
-	uint64_t word = zs_read_try_(pool, thread, log_rows, ref);
+	uint64_t word;
 	int fits;
 
+	/* No object is so large. Else compilers warn of a copy that never comes. */
+	if (__builtin_constant_p(len) && len > ZS_USER_MAX_SIZE)
+		return 0;
+	word = zs_read_try_(pool, thread, log_rows, ref);
 	if (__builtin_expect(!word, 0))
 		return 0;
 	/* Not where len or the room is 0. */
@@ -1295,6 +1299,7 @@ ZS_INLINE_ void zs_ref_end(struct zs_pool *pool, zs_ref *ref)
 		zs_ref_end_call_(pool, ref);
 }
 
+#ifdef __OPTIMIZE__ /* else gcc warns of copies that never come */
 ZS_INLINE_ int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf,
 			   size_t len)
 {
@@ -1304,6 +1309,7 @@ ZS_INLINE_ int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf,
 		       ? 0
 		       : zs_ref_load_call_(pool, ref, buf, len);
 }
+#endif
 #endif
 #endif
 
