@@ -1102,7 +1102,8 @@ ZS_API void zs_fork_child(struct zs_pool *pool);
  * compiler asks once only, for the whole function, which thread it is.
  *
  * Not for programs: names that end in _, the bits of a ref's word, what a pool
- * begins with and points to there, the rows. The library's SOVERSION changes when they do.
+ * begins with and points to there, the rows. The library's SOVERSION changes when
+ * they do.
  * How it works: docs/user-profile.md.
  */
 /* A ref's word: | pins 8 | moving 1 | class 10 | address / 8  45 |. An object's

@@ -170,6 +170,7 @@ static bool is_open(const struct uzs_hazard_table *t, const void *p)
 {
 	unsigned int ended = 0;
 
+	assert_spin_locked(&t->lock);
 	for (unsigned int i = 0; i < t->nr_ended; i++)
 		ended += t->ended[i] == (uintptr_t)p;
 	return count_names(t, p) > ended;

@@ -16,8 +16,8 @@
  *   and another way                      and is still named
  *   at the end: empties the place        takes 1 from slow
  * If a reader's name cannot be seen after uzs_hazards_settle(), that reader will see
- * that slow is not 0. The reader's usual case, with the first place of its row, is in the
- * public header (zs_read_try_, zs_read_try_end_), as programs have it inline.
+ * that slow is not 0. The reader's usual case, with the first place of its row, is
+ * in the public header (zs_read_try_, zs_read_try_end_): programs have it inline.
  *
  * A place is written by its thread alone, with plain stores. So a use that another
  * thread ends is only counted (uzs_hazard_end_any). From the first such end on slow
