@@ -313,7 +313,7 @@ enum zs_profile {
 };
 
 /* Bytes of the largest object with ZS_PROFILE_USER. */
-#define ZS_USER_MAX_SIZE ((size_t)1 << 20)
+#define ZS_USER_MAX_SIZE (sizeof(char) << 20)
 
 /* Flags of zs_pool_options. */
 /* No worker. Its work (to free zspages that a page migration held up, to give
@@ -1118,15 +1118,17 @@ ZS_API void zs_fork_child(struct zs_pool *pool);
 #define ZS_LOG_ROWS_ 8 /* 2^8 rows */
 struct zs_row_ {
 	uintptr_t owner; /* the thread's number; 0: nobody */
+	/* The owner's number while the owner alone ends its reads, else 0. */
+	uintptr_t ender;
 	/* While nothing is read: the owner's number in the first, 0 in the
 	 * others. */
 	uintptr_t names[ZS_ROW_NAMES_];
-	uintptr_t pad_[3];
+	uintptr_t pad_[2];
 };
 
 /* A pool begins with it. */
 struct zs_pool_head_ {
-	uint32_t slow_reads; /* not 0: the calls are wanted */
+	uintptr_t slow_reads; /* not 0: begin and load need the calls */
 	/* Bytes of an object's data, by class; 0: the calls are wanted. Set
 	 * only in pools where slow_reads can be 0. */
 	const uint32_t *room;
@@ -1202,12 +1204,30 @@ ZS_INLINE_ unsigned int zs_class_(uint64_t word)
 	       ((1u << ZS_REF_CLASS_BITS_) - 1);
 }
 
-ZS_INLINE_ int zs_reads_are_slow_(const struct zs_pool *pool)
+/* Loads and compares, with acquire. One instruction of x86: gcc makes two of an
+ * atomic load, clang, too. What looks at atomic accesses does not see assembly. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define ZS_SEEN_LOADS_ 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__) || defined(ZS_NO_INLINE)
+#define ZS_SEEN_LOADS_ 1
+#endif
+ZS_INLINE_ int zs_is_(const uintptr_t *place, uintptr_t value)
 {
-	/* Acquire: if no mover is at work now, what the last one did is to be
-	 * seen. */
-	return __atomic_load_n(&zs_head_(pool)->slow_reads, __ATOMIC_ACQUIRE) !=
-	       0;
+#if defined(__x86_64__) && defined(__LP64__) && \
+	defined(__GCC_ASM_FLAG_OUTPUTS__) && !defined(ZS_SEEN_LOADS_)
+	int same;
+
+	__asm__ volatile("{cmpq %2, %1|cmp %1, %2}"
+			 : "=@cce"(same)
+			 : "m"(*place), "re"(value)
+			 : "memory");
+	return same;
+#else
+	return __atomic_load_n(place, __ATOMIC_ACQUIRE) == value;
+#endif
 }
 
 /* Begins a read in the usual case: nobody moves objects, and the thread has a row.
@@ -1220,9 +1240,7 @@ ZS_INLINE_ uint64_t zs_read_try_(struct zs_pool *pool, uintptr_t thread,
 	struct zs_row_ *row = zs_home_row_(pool, thread, log_rows);
 	uint64_t word;
 
-	if (__builtin_expect(__atomic_load_n(&row->names[0],
-					     __ATOMIC_RELAXED) != thread,
-			     0))
+	if (__builtin_expect(!zs_is_(&row->names[0], thread), 0))
 		return 0;
 	/* Release: a mover that loads this name also sees what was written in the
 	 * last read that had this place. */
@@ -1231,7 +1249,9 @@ ZS_INLINE_ uint64_t zs_read_try_(struct zs_pool *pool, uintptr_t thread,
 	/* For the compiler. For the CPU: a mover has all threads pass a barrier.
 	 * A mover that begins later sees the name. */
 	__asm__ volatile("" ::: "memory");
-	if (__builtin_expect(!zs_reads_are_slow_(pool), 1)) {
+	/* Acquire: if no mover is at work now, what the last one did is to be
+	 * seen. */
+	if (__builtin_expect(zs_is_(&zs_head_(pool)->slow_reads, 0), 1)) {
 		word = __atomic_load_n(&ref->word, __ATOMIC_ACQUIRE);
 		if (__builtin_expect(word != 0, 1))
 			return word;
@@ -1246,13 +1266,10 @@ ZS_INLINE_ int zs_read_try_end_(struct zs_pool *pool, uintptr_t thread,
 {
 	struct zs_row_ *row = zs_home_row_(pool, thread, log_rows);
 
-	if (__builtin_expect(
-		    zs_reads_are_slow_(pool) ||
-			    __atomic_load_n(&row->names[0], __ATOMIC_RELAXED) !=
-				    ZS_CAST_(uintptr_t, ref) ||
-			    __atomic_load_n(&row->owner, __ATOMIC_RELAXED) !=
-				    thread,
-		    0))
+	if (__builtin_expect(!zs_is_(&row->names[0],
+				     ZS_CAST_(uintptr_t, ref)) ||
+				     !zs_is_(&row->ender, thread),
+			     0))
 		return 0;
 	/* Release: a mover that sees it copies what was written. */
 	__atomic_store_n(&row->names[0], thread, __ATOMIC_RELEASE);

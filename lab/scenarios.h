@@ -31,7 +31,7 @@
 	X(ref_store_compact) X(ref_take_compact) X(ref_free_compact) \
 	X(ref_many_compact) X(ref_move_compact) X(ref_over_compact) \
 	X(ref_replace_compact) X(ref_end_compact) X(ref_nested_compact) X(ref_end_other) \
-	X(ref_ends_other) X(ref_compact_trim) \
+	X(ref_ends_other) X(ref_hand_over) X(ref_compact_trim) \
 	X(ref_write_trim) X(ref_free_trim) X(ref_tiny_trim) \
 	X(ref_slot) X(ref_free_free) X(ref_store_store) \
 	X(ref_big_trim) X(ref_big_unmap) X(ref_big_check) \

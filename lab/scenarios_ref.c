@@ -154,7 +154,7 @@ static void give_rows(struct lab_world *w)
 		uintptr_t id = uzs_lab_thread_id_of(cpu);
 		struct zs_row_ *row = zs_home_row_(w->pool, id, UZS_LOG_ROWS);
 
-		row->owner = row->names[0] = id;
+		row->owner = row->ender = row->names[0] = id;
 	}
 }
 
@@ -331,6 +331,32 @@ const struct lab_scenario lab_scenario_ref_ends_other = {
 	.summary = "two reads end that another thread has begun",
 	.setup = begun_twice,
 	.cpu = { end_0, end_0, lab_compact },
+	.defers = ONLY_REFS,
+	.flags = LAB_USER,
+};
+
+/* Begins a read that another thread ends, and then one of its own. */
+static void hand_over_0(struct lab_world *w)
+{
+	begin(w, 0);
+	smp_store_release(&w->word[0], 1ul);
+	read_0(w);
+}
+
+static void take_over_0(struct lab_world *w)
+{
+	if (!smp_load_acquire(&w->word[0]))
+		return;
+	w->word[0] = 0;
+	zs_ref_end(w->pool, &w->ref[0]);
+}
+
+const struct lab_scenario lab_scenario_ref_hand_over = {
+	.name = "ref-hand-over",
+	.summary = "a read is handed over to another thread, which ends it",
+	.setup = gaps,
+	.cpu = { hand_over_0, take_over_0, lab_compact },
+	.after = take_over_0,
 	.defers = ONLY_REFS,
 	.flags = LAB_USER,
 };

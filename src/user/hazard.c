@@ -2,7 +2,7 @@
 /* hazard.c - gives threads rows of hazard pointers, and looks for addresses in
  * all of them. Owns the rows.
  *
- * Locks: the table's, a leaf, once it is shared; a row is taken by
+ * Locks: the table's, a leaf, for who may end what; a row is taken by
  * compare-and-swap. Sleeps: in the OS's barrier of all threads alone, and in
  * uzs_hazards_share under the table's lock: once for each pool. What an address
  * points to is never read.
@@ -58,7 +58,15 @@ static struct zs_row_ *find_row(const struct uzs_hazard_table *t, uintptr_t me)
 	return NULL;
 }
 
-static struct zs_row_ *new_row(const struct uzs_hazard_table *t, uintptr_t me)
+static void let_owner_end(struct uzs_hazard_table *t, struct zs_row_ *row,
+			  uintptr_t me)
+{
+	spin_lock(&t->lock);
+	WRITE_ONCE(row->ender, t->shared ? 0 : me);
+	spin_unlock(&t->lock);
+}
+
+static struct zs_row_ *new_row(struct uzs_hazard_table *t, uintptr_t me)
 {
 	for (unsigned int i = 0; i < PROBES; i++) {
 		struct zs_row_ *row = row_at(t, me, i);
@@ -73,6 +81,7 @@ static struct zs_row_ *new_row(const struct uzs_hazard_table *t, uintptr_t me)
 		 * parent's reads. */
 		if (!READ_ONCE(row->names[0]))
 			smp_store_release(&row->names[0], me);
+		let_owner_end(t, row, me);
 		return row;
 	}
 	return NULL;
@@ -108,13 +117,13 @@ void uzs_hazards_fork_child(struct uzs_hazard_table *t)
 			continue;
 		if (row->names[0] == row->owner)
 			row->names[0] = 0;
-		row->owner = 0;
+		row->owner = row->ender = 0;
 	}
 }
 
 /* ---- names ---------------------------------------------------------------- */
 
-uintptr_t *uzs_hazard_try_all(const struct uzs_hazard_table *t, const void *p)
+uintptr_t *uzs_hazard_try_all(struct uzs_hazard_table *t, const void *p)
 {
 	uintptr_t me = uzs_thread_id();
 	struct zs_row_ *row;
@@ -186,8 +195,11 @@ bool uzs_hazards_share(struct uzs_hazard_table *t)
 	/* Under the lock, and before the caller looks for a pin again. A thread
 	 * that begins a read of the same address from now on pins, and must not
 	 * end that by emptying a place that is counted as ended: its end sees
-	 * that slow is not 0. If the OS refuses, the use that is to be ended is
-	 * to be seen all the same: it was handed over. */
+	 * that it is not the ender. If the OS refuses, the use that is to be ended
+	 * is to be seen all the same: it was handed over. */
+	for (unsigned int i = 0; first && i < UZS_ROWS; i++)
+		if (READ_ONCE(t->rows[i].ender))
+			WRITE_ONCE(t->rows[i].ender, 0);
 	(void)(first && !uzs_hazards_settle());
 	spin_unlock(&t->lock);
 	return first;

@@ -65,7 +65,7 @@ struct uzs_hazard_table {
 	/* const after init */
 	struct zs_pool *pool;
 	struct zs_row_ *rows; /* just before the pool */
-	spinlock_t lock; /* taken once others have ended uses */
+	spinlock_t lock; /* also guards ender in the rows, to write */
 	bool shared; /* they have; guard: lock to write, atomic */
 	/* What they have ended: as many as there are places, at most, as nothing
 	 * is named any more. guard: lock */
@@ -87,7 +87,7 @@ void uzs_hazards_fork_child(struct uzs_hazard_table *t);
 /* Names an address with any place of the thread, to which a row is given if it has
  * none. The loads that follow in the program come after it, as far as
  * uzs_hazards_settle says. Return: the place; NULL: all are taken. */
-uintptr_t *uzs_hazard_try_all(const struct uzs_hazard_table *t, const void *p);
+uintptr_t *uzs_hazard_try_all(struct uzs_hazard_table *t, const void *p);
 
 /* Empties a place of this thread. */
 void uzs_hazard_withdraw(uintptr_t *place);

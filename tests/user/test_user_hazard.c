@@ -370,17 +370,18 @@ static void test_slow_reads_leave_rows_alone(void **state)
 	assert_false(try_end(&refs[1]));
 	assert_memory_equal(table.rows, before, sizeof(before));
 	head->slow_reads = 0;
-	/* What was named before stays so until the other way drops it. */
+	/* What was named before stays so until it is ended. */
 	assert_non_null(try_read(&refs[1]));
 	memcpy(before, table.rows, sizeof(before));
 	head->slow_reads = 2;
 	assert_null(try_read(&refs[1]));
 	assert_null(try_read(&refs[2]));
-	assert_false(try_end(&refs[1]));
+	assert_false(try_end(&refs[2]));
 	assert_memory_equal(table.rows, before, sizeof(before));
 	assert_true(uzs_hazards_has(&table, &refs[1]));
-	assert_true(uzs_hazard_drop(&table, &refs[1]));
+	assert_true(try_end(&refs[1]));
 	assert_rows_are_empty();
+	assert_false(try_end(&refs[1]));
 }
 
 /* As in a pool of the kernel profile, where nobody is given a row. */
@@ -493,6 +494,18 @@ static void test_another_thread_ends_a_use(void **state)
 	assert_false(uzs_hazard_drop(&table, &refs[1]));
 	let_threads_go();
 	join_holder(&other);
+	assert_rows_are_empty();
+}
+
+static void test_a_row_taken_late_has_no_quick_end(void **state)
+{
+	assert_false(end_any(&refs[1]));
+	assert_ptr_equal(uzs_hazard_try_all(&table, &refs[1]),
+			 &home()->names[0]);
+	assert_true(home()->owner == uzs_thread_id());
+	assert_true(home()->ender == 0);
+	assert_false(try_end(&refs[1]));
+	assert_true(end_any(&refs[1]));
 	assert_rows_are_empty();
 }
 
@@ -696,11 +709,12 @@ static void test_inherited_row_has_names(void **state)
 	struct zs_row_ *row = home();
 	uintptr_t *place;
 
-	row->owner = other;
+	row->owner = row->ender = other;
 	row->names[0] = (uintptr_t)&refs[1];
 	row->names[2] = (uintptr_t)&refs[2];
 	uzs_hazards_fork_child(&table);
 	assert_true(row->owner == 0);
+	assert_true(row->ender == 0);
 	assert_int_equal(nr_named(), 2);
 	assert_true(uzs_hazards_has(&table, &refs[1]));
 	assert_true(uzs_hazards_has(&table, &refs[2]));
@@ -908,6 +922,7 @@ int main(void)
 		TEST(test_rows_of_nobody),
 		TEST(test_mover_begins_meanwhile),
 		TEST(test_another_thread_ends_a_use),
+		TEST(test_a_row_taken_late_has_no_quick_end),
 		TEST(test_own_place_is_emptied_first),
 		TEST(test_thread_numbers),
 		TEST(test_rows_are_of_one_thread),
