@@ -874,7 +874,9 @@ ZS_API size_t zs_huge_class_size(struct zs_pool *pool);
 
 /* Index of the size class whose objects have @size bytes, handle word included.
  * (So zs_malloc(size) uses the class of size + sizeof(unsigned long).) Sizes
- * larger than a page count as a page. Constant for a pool. Kernel: same. */
+ * larger than a page count as a page. Constant for a pool. Kernel: same.
+ * In the user profile: of those that are used now. Pools of less than 8 MiB use few,
+ * and what was stored stays in its class when the pool grows or shrinks. */
 ZS_API unsigned int zs_lookup_class_index(struct zs_pool *pool,
 					  unsigned int size);
 

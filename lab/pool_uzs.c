@@ -163,7 +163,7 @@ static void for_each_named(struct zs_pool *pool,
 		if (!class->objs_capacity)
 			continue;
 		for (int g = 0; g < NR_FULLNESS_GROUPS; g++)
-			list_for_each_entry(zspage, &class->fullness_list[g],
+			list_for_each_entry(zspage, &class->groups->list[g],
 					    list) {
 				pool->profile->copy_zspage(pool, class, zspage,
 							   handles, free_list);
@@ -362,7 +362,7 @@ static void check_empty(struct zs_pool *pool)
 	for (unsigned int i = 0; i < pool->nr_classes; i++) {
 		const struct size_class *class = pool->size_class[i];
 
-		if (class->zspages[ZS_INUSE_RATIO_0])
+		if (class->groups->zspages[ZS_INUSE_RATIO_0])
 			uzs_lab_found(LAB_FOUND_LEAK,
 				      "class %u: an empty zspage is left, and "
 				      "no work to free it is queued",
@@ -461,7 +461,7 @@ static const struct field class_fields[] = {
 	FIELD(size_class, objs_capacity),
 	FIELD(size_class, objs_inuse),
 	FIELD(size_class, objs_freed),
-	FIELD(size_class, zspages),
+	FIELD(size_class, groups),
 };
 
 static const char *field_at(const struct field *fields, size_t n, size_t offset)
@@ -488,8 +488,13 @@ static bool name_in_class(const struct zs_pool *pool, uintptr_t addr, char *buf,
 	}
 	for (unsigned int i = 0; i < pool->nr_classes; i++) {
 		size_t offset = addr - (uintptr_t)pool->size_class[i];
+		const struct class_groups *groups = pool->size_class[i]->groups;
 		const char *name;
 
+		if (addr - (uintptr_t)groups < sizeof(*groups)) {
+			snprintf(buf, size, "class %u zspages", i);
+			return true;
+		}
 		if (offset >= sizeof(struct size_class))
 			continue;
 		name = field_at(class_fields, NR(class_fields), offset);

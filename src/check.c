@@ -48,7 +48,7 @@ static void check_class(struct check *check, struct size_class *class)
 		struct zspage *zspage;
 		unsigned long n = 0;
 
-		list_for_each_entry(zspage, &class->fullness_list[g], list) {
+		list_for_each_entry(zspage, &class->groups->list[g], list) {
 			n++;
 			inuse += zspage->inuse;
 			if (zspage->fullness != g ||
@@ -62,11 +62,11 @@ static void check_class(struct check *check, struct size_class *class)
 			check->pages +=
 				profile->check_zspage(check, class, zspage);
 		}
-		if (n != class->zspages[g])
+		if (n != class->groups->zspages[g])
 			uzs_violated(
 				check,
 				"I2: class %u: %lu zspages in group %u, recorded %lu",
-				class->index, n, g, class->zspages[g]);
+				class->index, n, g, class->groups->zspages[g]);
 		zspages += n;
 	}
 	if (zspages * class->objs_per_zspage != class->objs_capacity)

@@ -13,6 +13,7 @@
 
 struct class_builder {
 	struct zs_pool *pool;
+	struct groups_store *store;
 	struct size_class *next; /* behind the last one built */
 };
 
@@ -35,8 +36,8 @@ static void build_class(const struct class_geometry *g, void *arg)
 	class->pages_per_zspage = g->pages;
 	class->huge = g->huge;
 	class->reciprocal = uzs_reciprocal(g->size);
-	for (int i = 0; i < NR_FULLNESS_GROUPS; i++)
-		INIT_LIST_HEAD(&class->fullness_list[i]);
+	class->store = b->store;
+	class->groups = &b->store->none;
 	/* The largest size that shares a zspage, handle word included. An
 	 * object that is larger gets a page to itself. */
 	if (!b->pool->huge_class_size && g->pages != 1 && g->objs != 1)
@@ -61,10 +62,30 @@ unsigned int uzs_count_distinct_classes(const struct zs_pool *pool)
 	return n;
 }
 
-void uzs_init_classes(struct zs_pool *pool, struct size_class *mem)
+static void init_groups(struct class_groups *groups)
 {
-	struct class_builder b = { pool, mem };
+	for (int i = 0; i < NR_FULLNESS_GROUPS; i++)
+		INIT_LIST_HEAD(&groups->list[i]);
+}
 
+size_t uzs_classes_bytes(const struct zs_pool *pool)
+{
+	unsigned int nr = uzs_count_distinct_classes(pool);
+
+	return nr * (sizeof(struct size_class) + sizeof(struct class_groups)) +
+	       sizeof(struct groups_store);
+}
+
+void uzs_init_classes(struct zs_pool *pool, void *mem)
+{
+	unsigned int nr = uzs_count_distinct_classes(pool);
+	struct class_builder b = {
+		.pool = pool,
+		.store = (struct groups_store *)((struct size_class *)mem + nr),
+		.next = mem,
+	};
+
+	init_groups(&b.store->none);
 	pool->profile->walk_classes(pool, build_class, &b);
 }
 
@@ -80,13 +101,26 @@ unsigned int uzs_fullness_group(const struct size_class *class,
 }
 
 /* Locks: needs class->lock. */
+static __attribute__((noinline)) void take_groups(struct size_class *class)
+{
+	struct groups_store *store = class->store;
+	unsigned int i = __atomic_fetch_add(&store->used, 1, __ATOMIC_RELAXED);
+
+	init_groups(&store->each[i]);
+	/* Release: statistics read the numbers without the lock. */
+	smp_store_release(&class->groups, &store->each[i]);
+}
+
+/* Locks: needs class->lock. */
 void uzs_insert_zspage(struct size_class *class, struct zspage *zspage,
 		       unsigned int group)
 {
 	assert_spin_locked(&class->lock);
 	zspage->fullness = group & 0xf;
-	uzs_add(&class->zspages[group], 1);
-	list_add(&zspage->list, &class->fullness_list[group]);
+	if (unlikely(class->groups == &class->store->none))
+		take_groups(class);
+	uzs_add(&class->groups->zspages[group], 1);
+	list_add(&zspage->list, &class->groups->list[group]);
 }
 
 /* Locks: needs class->lock. */
@@ -94,7 +128,7 @@ void uzs_remove_zspage(struct size_class *class, struct zspage *zspage)
 {
 	assert_spin_locked(&class->lock);
 	list_del(&zspage->list);
-	uzs_add(&class->zspages[zspage->fullness], -1);
+	uzs_add(&class->groups->zspages[zspage->fullness], -1);
 }
 
 /* Moves a zspage to the list of the group that belongs to its inuse. Return:
@@ -117,8 +151,8 @@ struct zspage *uzs_find_zspage(struct size_class *class)
 {
 	assert_spin_locked(&class->lock);
 	for (int i = ZS_INUSE_RATIO_99; i >= ZS_INUSE_RATIO_0; i--)
-		if (!list_empty(&class->fullness_list[i]))
-			return list_first_entry(&class->fullness_list[i],
+		if (!list_empty(&class->groups->list[i]))
+			return list_first_entry(&class->groups->list[i],
 						struct zspage, list);
 	return NULL;
 }

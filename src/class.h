@@ -26,9 +26,10 @@ static inline unsigned int uzs_divide(u64 x, u64 reciprocal)
 {
 	return (unsigned int)(x * reciprocal >> UZS_RECIPROCAL_SHIFT);
 }
-/* Builds the class table. `mem` is zeroed and has room for the distinct
- * classes. */
-void uzs_init_classes(struct zs_pool *pool, struct size_class *mem);
+/* Bytes of the distinct classes and of their groups. */
+size_t uzs_classes_bytes(const struct zs_pool *pool);
+/* Builds the class table. `mem` has so many bytes, zeroed. */
+void uzs_init_classes(struct zs_pool *pool, void *mem);
 /* Does the class at `index` have this number itself (not merged into
  * another)? */
 static inline bool uzs_class_is_own(const struct zs_pool *pool,

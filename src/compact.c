@@ -59,7 +59,7 @@ static struct zspage *isolate_dst_zspage(struct compaction *c)
 	     group--) {
 		struct zspage *zspage;
 
-		list_for_each_entry(zspage, &c->class->fullness_list[group],
+		list_for_each_entry(zspage, &c->class->groups->list[group],
 				    list) {
 			if (!may_fill(c, zspage))
 				continue;
@@ -81,8 +81,7 @@ static struct zspage *isolate_src_zspage(struct compaction *c, bool pass_over)
 	     group++) {
 		struct zspage *zspage;
 
-		list_for_each_entry(zspage, &class->fullness_list[group],
-				    list) {
+		list_for_each_entry(zspage, &class->groups->list[group], list) {
 			if (c->pool->profile->take_source(c, zspage)) {
 				uzs_remove_zspage(class, zspage);
 				return zspage;
@@ -104,8 +103,7 @@ static struct zspage *isolate_pinned_zspage(struct compaction *c)
 	     group--) {
 		struct zspage *zspage;
 
-		list_for_each_entry(zspage, &class->fullness_list[group],
-				    list) {
+		list_for_each_entry(zspage, &class->groups->list[group], list) {
 			if (!c->pool->profile->is_pinned(c, zspage) ||
 			    !may_fill(c, zspage))
 				continue;

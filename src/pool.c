@@ -142,9 +142,7 @@ static void plan_layout(const struct zs_pool *pool, struct layout *l)
 		ALIGN(sizeof(struct zs_pool) +
 			      pool->nr_classes * sizeof(struct size_class *),
 		      line);
-	l->profile = l->classes + ALIGN(uzs_count_distinct_classes(pool) *
-						sizeof(struct size_class),
-					line);
+	l->profile = l->classes + ALIGN(uzs_classes_bytes(pool), line);
 	l->zone_slots =
 		l->profile + ALIGN(pool->profile->state_bytes(pool), line);
 	l->handle_magazines = l->zone_slots + ALIGN(uzs_zone_bytes(), line);
@@ -191,7 +189,7 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 	char *mem = (char *)pool;
 
 	pool->meta_bytes = l->meta;
-	uzs_init_classes(pool, (struct size_class *)(mem + l->classes));
+	uzs_init_classes(pool, mem + l->classes);
 	uzs_zone_init(&pool->zone, mem + l->zone_slots, &zo);
 	uzs_harden_init(pool, o);
 	init_handles(pool, l);

@@ -143,7 +143,7 @@ static void read_class(struct zs_pool *pool, struct size_class *class,
 	i->objs_per_zspage = class->objs_per_zspage;
 	i->huge = class->huge;
 	spin_lock(&class->lock);
-	memcpy(i->zspages, class->zspages, sizeof(i->zspages));
+	memcpy(i->zspages, class->groups->zspages, sizeof(i->zspages));
 	i->objs_capacity = class->objs_capacity;
 	kept = nr_kept(pool, class);
 	i->objs_inuse = class->objs_inuse - min(kept, class->objs_inuse);
@@ -285,7 +285,7 @@ static bool copy_class(struct zs_pool *pool, struct size_class *class,
 	spin_lock(&class->lock);
 	fits = class->objs_capacity / class->objs_per_zspage <= copy->room;
 	for (int g = 0; fits && g < NR_FULLNESS_GROUPS; g++)
-		list_for_each_entry(zspage, &class->fullness_list[g], list)
+		list_for_each_entry(zspage, &class->groups->list[g], list)
 			copy_zspage(pool, class, copy, zspage);
 	spin_unlock(&class->lock);
 	if (pool->profile->copy_unlock)

@@ -137,6 +137,12 @@ struct zspage {
 _Static_assert(sizeof(struct zspage) == ZSPAGE_BYTES,
 	       "counted in the overhead");
 
+/* The zspages of a class by fullness. */
+struct class_groups {
+	unsigned long zspages[NR_FULLNESS_GROUPS]; /* how many */
+	struct list_head list[NR_FULLNESS_GROUPS];
+};
+
 struct size_class {
 	/* constant after creation. Read before the lock is taken, so they are
 	 * on cache lines of their own */
@@ -152,9 +158,19 @@ struct size_class {
 	unsigned long objs_inuse;
 	unsigned long objs_freed; /* so far, by zs_free, zs_free_deferred and
 				   * drains, and from what CPUs kept */
-	unsigned long zspages[NR_FULLNESS_GROUPS];
-	struct list_head fullness_list[NR_FULLNESS_GROUPS]; /* guard: lock */
+	/* What is in it: guard: lock; numbers read relaxed. The pool's `none`
+	 * until the class has its first zspage: most classes of a small pool
+	 * never have one. */
+	struct class_groups *groups;
+	struct groups_store *store; /* const */
 } __aligned(64);
+
+/* Groups for classes that have zspages, close together. */
+struct groups_store {
+	struct class_groups none; /* const: empty */
+	unsigned int used; /* of each; atomic, relaxed */
+	struct class_groups each[];
+};
 
 /* A variant of zs_free: where its locks begin and end. See scope.c. */
 struct lock_scope {

@@ -57,7 +57,7 @@ static unsigned long destroy_class(struct zs_pool *pool,
 	struct zspage *zspage, *next;
 
 	for (int g = 0; g < NR_FULLNESS_GROUPS; g++)
-		list_for_each_entry_safe(zspage, next, &class->fullness_list[g],
+		list_for_each_entry_safe(zspage, next, &class->groups->list[g],
 					 list) {
 			zspage->inuse = 0;
 			uzs_lock_zspage(zspage);

@@ -270,7 +270,7 @@ static unsigned long free_empty_of_class(struct zs_pool *pool,
 	LIST_HEAD(empty);
 
 	spin_lock(&class->lock);
-	list_splice_init(&class->fullness_list[ZS_INUSE_RATIO_0], &empty);
+	list_splice_init(&class->groups->list[ZS_INUSE_RATIO_0], &empty);
 	spin_unlock(&class->lock);
 	list_for_each_entry_safe(zspage, next, &empty, list) {
 		uzs_lock_zspage(zspage);
@@ -291,7 +291,7 @@ unsigned long uzs_kernel_free_empty(struct zs_pool *pool)
 		struct size_class *class = pool->size_class[i];
 
 		if (uzs_class_is_own(pool, i) &&
-		    READ_ONCE(class->zspages[ZS_INUSE_RATIO_0]))
+		    READ_ONCE(class->groups->zspages[ZS_INUSE_RATIO_0]))
 			n += free_empty_of_class(pool, class);
 	}
 	return n;

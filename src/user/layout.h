@@ -184,10 +184,18 @@ struct settle {
 };
 
 struct user_pool {
+	/* Class index by size / 8, and above USER_FINE: see user_class. guard:
+	 * runs.lock to write; read relaxed: each class that was ever there holds
+	 * the size */
+	u16 low[USER_LOW_SIZES];
+	u16 high[USER_HIGH_SIZES];
+	/* The classes that are used now: uzs_user_tune. Pages in zspages from
+	 * which on there are more, and below which there are less; guard:
+	 * runs.lock to write; read relaxed */
+	unsigned long more_from, less_below;
+
 	/* constant after creation */
 	struct uzs_percpu slots;
-	u16 low[USER_LOW_SIZES]; /* class index by size / 8 */
-	u16 high[USER_HIGH_SIZES]; /* above USER_FINE, see user_class */
 	struct user_class class[USER_MAX_CLASSES];
 	u8 length[USER_MAX_CLASSES]; /* index of the class's run length */
 	u32 room[USER_MAX_CLASSES]; /* bytes of an object's data; 0: the one

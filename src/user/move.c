@@ -23,6 +23,7 @@
 
 #include "compat/os.h"
 #include "user/places.h"
+#include "user/sizes.h"
 #include "user/slots.h"
 
 /* Bytes moved under one hold of class->lock. */
@@ -281,7 +282,7 @@ static void trim_class(struct zs_pool *pool, struct size_class *class)
 		c.bytes = 0;
 		for (int g = ZS_INUSE_RATIO_10;
 		     !again && g <= ZS_INUSE_RATIO_99; g++)
-			list_for_each_entry(zspage, &class->fullness_list[g],
+			list_for_each_entry(zspage, &class->groups->list[g],
 					    list) {
 				if (zspage->passed == c.nr)
 					continue;
@@ -300,6 +301,7 @@ static void trim_class(struct zs_pool *pool, struct size_class *class)
 
 void uzs_user_trim(struct zs_pool *pool)
 {
+	uzs_user_tune(pool);
 	uzs_slots_flush(pool, NULL);
 	for (unsigned int i = 1; i < pool->nr_classes; i++) {
 		struct size_class *class = pool->size_class[i];

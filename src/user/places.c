@@ -19,6 +19,7 @@
 
 #include "compat/os.h"
 #include "jobs.h"
+#include "user/sizes.h"
 
 /* ---- places -------------------------------------------------------------------- */
 
@@ -285,7 +286,7 @@ static struct zspage *find_warm(const struct zs_pool *pool,
 	for (int g = ZS_INUSE_RATIO_99; g > ZS_INUSE_RATIO_0; g--) {
 		struct zspage *zspage;
 
-		list_for_each_entry(zspage, &class->fullness_list[g], list) {
+		list_for_each_entry(zspage, &class->groups->list[g], list) {
 			if (user_warm_places(pool, class, zspage))
 				return zspage;
 		}
@@ -302,6 +303,7 @@ static bool take_in_new(struct zs_pool *pool, struct size_class *class,
 	struct zspage *other;
 	bool done;
 
+	uzs_user_tune(pool);
 	spin_lock(&class->lock);
 	other = uzs_find_zspage(class);
 	if (unlikely(other) && take_for(pool, class, other, ref, pins)) {

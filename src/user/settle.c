@@ -59,7 +59,7 @@ static bool may_settle(const struct zspage *zspage, unsigned int nr)
 static unsigned int find_full(struct size_class *class, unsigned int nr,
 			      unsigned int most, struct zspage **first)
 {
-	struct list_head *full = &class->fullness_list[ZS_INUSE_RATIO_100];
+	struct list_head *full = &class->groups->list[ZS_INUSE_RATIO_100];
 	struct zspage *zspage, *next;
 	unsigned int n = 0, vain = 0;
 

@@ -10,6 +10,8 @@
  */
 #include "user/sizes.h"
 
+#include <limits.h>
+
 #include "compat/os.h"
 #include "user/runs.h"
 
@@ -203,16 +205,50 @@ void uzs_user_walk_classes(const struct zs_pool *pool,
 	fn(&none, arg);
 }
 
-void uzs_user_set_tables(struct zs_pool *pool)
+/* ---- which classes are used --------------------------------------------------- */
+
+/* Each class in use has a zspage that is partly filled, which is much of a small
+ * pool. So a pool with fewer bytes in zspages uses only some classes: each next one
+ * is as small as it can be without being more than so many permille smaller. What is
+ * stored already stays where it is when the pool has grown. A pool that shrinks
+ * below a quarter of that uses few again. */
+#define FEW_BELOW ((size_t)8 << 20)
+#define FEW_APART 60u
+
+/* By class: the class that its objects go to. */
+static void choose_classes(const struct zs_pool *pool, unsigned int apart,
+			   u16 chosen[USER_MAX_CLASSES])
+{
+	u64 last = 0;
+	u16 use = 0;
+
+	for (unsigned int i = pool->nr_classes - 1; i; i--) {
+		u64 size = pool->size_class[i]->size;
+
+		/* Without the next smaller one the gap would be too wide. */
+		if (!last || i == 1 ||
+		    pool->size_class[i - 1]->size * (u64)(1000 + apart) <
+			    last * 1000) {
+			use = (u16)i;
+			/* Objects with a run each have exact pages. */
+			last = size > largest_shared(pool) ? 0 : size;
+		}
+		chosen[i] = use;
+	}
+}
+
+/* Locks: needs runs->lock, or nobody else has the pool. */
+static void use_classes(struct zs_pool *pool, bool few)
 {
 	struct user_pool *user = pool->user;
-	unsigned int lengths[USER_LENGTHS];
-	unsigned int n = uzs_user_lengths(pool, lengths), index = 1;
+	u16 chosen[USER_MAX_CLASSES];
+	unsigned int index = 1;
 
+	choose_classes(pool, few ? FEW_APART : 0, chosen);
 	for (size_t i = 0; i < USER_LOW_SIZES; i++) {
 		while (pool->size_class[index]->size < i * 8)
 			index++;
-		user->low[i] = (u16)index;
+		WRITE_ONCE(user->low[i], chosen[index]);
 	}
 	for (size_t i = 0; i < USER_HIGH_SIZES; i++) {
 		unsigned int octave =
@@ -225,8 +261,28 @@ void uzs_user_set_tables(struct zs_pool *pool)
 		size = min(size, USER_MAX_OBJECT);
 		while (pool->size_class[index]->size < size)
 			index++;
-		user->high[i] = (u16)index;
+		WRITE_ONCE(user->high[i], chosen[index]);
 	}
+	WRITE_ONCE(user->more_from,
+		   few ? FEW_BELOW >> pool->page_shift : ULONG_MAX);
+	WRITE_ONCE(user->less_below,
+		   few ? 0 : FEW_BELOW / 4 >> pool->page_shift);
+}
+
+void uzs_user_set_classes(struct zs_pool *pool, unsigned long pages)
+{
+	spin_lock(&pool->user->runs.lock);
+	use_classes(pool, pages < FEW_BELOW >> pool->page_shift);
+	spin_unlock(&pool->user->runs.lock);
+}
+
+void uzs_user_set_tables(struct zs_pool *pool)
+{
+	struct user_pool *user = pool->user;
+	unsigned int lengths[USER_LENGTHS];
+	unsigned int n = uzs_user_lengths(pool, lengths);
+
+	use_classes(pool, true);
 	for (unsigned int i = 1; i < pool->nr_classes; i++) {
 		const struct size_class *class = pool->size_class[i];
 		unsigned int most =

@@ -15,6 +15,17 @@ void uzs_user_walk_classes(const struct zs_pool *pool,
 			   void *arg);
 /* Fills in the pool's tables by size and by class. The classes exist. */
 void uzs_user_set_tables(struct zs_pool *pool);
+/* Uses as many classes as suit a pool of so many pages. Locks: takes runs->lock. */
+void uzs_user_set_classes(struct zs_pool *pool, unsigned long pages);
+/* The same after the pool has grown or shrunk; seldom there is something to do. */
+static inline void uzs_user_tune(struct zs_pool *pool)
+{
+	unsigned long pages = (unsigned long)READ_ONCE(pool->pages_allocated);
+
+	if (unlikely(pages >= READ_ONCE(pool->user->more_from) ||
+		     pages < READ_ONCE(pool->user->less_below)))
+		uzs_user_set_classes(pool, pages);
+}
 /* The pages of the run lengths of a geometry: first those of zspages that objects
  * share, then those for one object, which have sections of their own. Return: how
  * many. */
@@ -33,16 +44,17 @@ static inline size_t user_high(size_t size)
 		((1u << USER_FINE_SHIFT) - 1));
 }
 
-/* The class of an object of `size` bytes, at most USER_MAX_OBJECT, its first
- * word included. */
+/* The class that an object of `size` bytes goes to now: at most USER_MAX_OBJECT, its
+ * first word included. */
 static inline struct size_class *user_class(const struct zs_pool *pool,
 					    size_t size)
 {
 	const struct user_pool *user = pool->user;
 
-	return pool->size_class[likely(size <= USER_FINE)
-					? user->low[(size + 7) / 8]
-					: user->high[user_high(size)]];
+	return pool
+		->size_class[likely(size <= USER_FINE)
+				     ? READ_ONCE(user->low[(size + 7) / 8])
+				     : READ_ONCE(user->high[user_high(size)])];
 }
 
 #endif

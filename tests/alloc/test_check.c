@@ -131,21 +131,21 @@ static void test_i2_counts(void **state)
 
 	for (int g = 0; g < NR_FULLNESS_GROUPS; g++) {
 		char text[64];
-		unsigned long n = f->class->zspages[g];
+		unsigned long n = f->class->groups->zspages[g];
 
 		snprintf(text, sizeof(text),
 			 "%lu zspages in group %d, recorded %lu", n, g, n + 1);
-		f->class->zspages[g]++;
+		f->class->groups->zspages[g]++;
 		EXPECT(f->pool, text);
-		f->class->zspages[g]--;
+		f->class->groups->zspages[g]--;
 		assert_sound(f->pool);
 	}
 	/* A zspage too many in one, too few in another. */
-	f->class->zspages[3]++;
-	f->class->zspages[11]--;
+	f->class->groups->zspages[3]++;
+	f->class->groups->zspages[11]--;
 	EXPECT(f->pool, "I2: ", "I2: ");
-	f->class->zspages[3]--;
-	f->class->zspages[11]++;
+	f->class->groups->zspages[3]--;
+	f->class->groups->zspages[11]++;
 }
 
 static void test_i3_capacity(void **state)
@@ -615,14 +615,14 @@ static void test_one_violation_does_not_hide_another(void **state)
 		zspage_class(f->pool, zspage_of(f->pool, f->huge));
 
 	f->class->objs_inuse++;
-	huge->zspages[11]++;
+	huge->groups->zspages[11]++;
 	f->pool->pages_allocated--;
 	f->pool->zone.nr_warm++;
 	/* By class from the smallest, then what concerns all. */
 	EXPECT(f->pool, "I4: ", "I2: ", "I8: ", "I9: ");
 	f->pool->zone.nr_warm--;
 	f->pool->pages_allocated++;
-	huge->zspages[11]--;
+	huge->groups->zspages[11]--;
 	f->class->objs_inuse--;
 }
 

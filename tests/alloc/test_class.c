@@ -36,7 +36,7 @@ static struct table make_table(unsigned int page_size, unsigned int chain_size)
 	t.pool->chain_size = chain_size;
 	uzs_set_geometry(t.pool);
 	t.distinct = uzs_count_distinct_classes(t.pool);
-	t.classes = zeroed(t.distinct * sizeof(*t.classes));
+	t.classes = zeroed(uzs_classes_bytes(t.pool));
 	uzs_init_classes(t.pool, t.classes);
 	return t;
 }
@@ -153,7 +153,7 @@ static void test_classes_of_one_geometry_are_merged(void **state)
 			assert_ptr_equal(class, &t.classes[distinct]);
 			for (int g = 0; g < NR_FULLNESS_GROUPS; g++)
 				assert_true(
-					list_empty(&class->fullness_list[g]));
+					list_empty(&class->groups->list[g]));
 			above = class;
 			distinct++;
 		}
@@ -313,12 +313,16 @@ static void test_freeable_pages_are_of_whole_zspages(void **state)
 static struct size_class *make_class(void)
 {
 	struct size_class *class = zeroed(sizeof(*class));
+	struct groups_store *store =
+		zeroed(sizeof(*store) + sizeof(store->each[0]));
 
+	class->store = store;
+	class->groups = &store->none;
+	for (int g = 0; g < NR_FULLNESS_GROUPS; g++)
+		INIT_LIST_HEAD(&store->none.list[g]);
 	spin_lock_init(&class->lock);
 	class->objs_per_zspage = OBJS;
 	class->pages_per_zspage = 1;
-	for (int g = 0; g < NR_FULLNESS_GROUPS; g++)
-		INIT_LIST_HEAD(&class->fullness_list[g]);
 	spin_lock(&class->lock);
 	return class;
 }
@@ -337,8 +341,8 @@ static void assert_list(struct size_class *class, unsigned int group,
 	struct zspage *zspage;
 	unsigned int i = 0;
 
-	assert_int_equal(class->zspages[group], n);
-	list_for_each_entry(zspage, &class->fullness_list[group], list) {
+	assert_int_equal(class->groups->zspages[group], n);
+	list_for_each_entry(zspage, &class->groups->list[group], list) {
 		assert_in_range(i, 0, n - 1);
 		assert_ptr_equal(zspage, expected[i++]);
 		assert_int_equal(zspage->fullness, group);

@@ -123,7 +123,7 @@ static void assert_moved(const struct scene *s, unsigned int z, unsigned int k,
 
 static struct zspage *first_of(const struct scene *s, unsigned int group)
 {
-	return list_first_entry_or_null(&s->class->fullness_list[group],
+	return list_first_entry_or_null(&s->class->groups->list[group],
 					struct zspage, list);
 }
 
@@ -156,11 +156,11 @@ static void test_fullest_is_filled_from_emptiest(void **state)
 	assert_int_equal(zs_get_total_pages(s.pool), 3 * PAGES);
 	assert_int_equal(s.class->objs_capacity, 3 * OBJS);
 	assert_int_equal(s.class->objs_inuse, 50);
-	assert_int_equal(s.class->zspages[11], 2);
+	assert_int_equal(s.class->groups->zspages[11], 2);
 	assert_ptr_equal(first_of(&s, 11), s.zspage[C]);
 	assert_ptr_equal(first_of(&s, 10), s.zspage[B]);
 	for (unsigned int g = 0; g < 10; g++)
-		assert_int_equal(s.class->zspages[g], 0);
+		assert_int_equal(s.class->groups->zspages[g], 0);
 
 	info = info_of(s.pool);
 	assert_int_equal(info.compactions, 1);
@@ -191,7 +191,7 @@ static void test_objects_move_in_index_order(void **state)
 		assert_moved(&s, FROM, k, TO);
 		assert_int_equal(index_of(s.pool, nth(&s, FROM, k)), places[k]);
 	}
-	assert_int_equal(s.class->zspages[11], 1);
+	assert_int_equal(s.class->groups->zspages[11], 1);
 	drop(&s);
 }
 
@@ -371,7 +371,7 @@ static void test_second_pinned_source_keeps_what_moved(void **state)
 	assert_moved(&s, C, 0, C);
 	/* C was taken as destination, and put back. */
 	assert_ptr_equal(first_of(&s, 9), s.zspage[C]);
-	assert_int_equal(s.class->zspages[9], 2);
+	assert_int_equal(s.class->groups->zspages[9], 2);
 	check_data(&s);
 	unpin(&s, D, data);
 	assert_int_equal(zs_compact(s.pool), 2 * PAGES);
@@ -436,7 +436,7 @@ static void test_waiting_pages_count_as_freed(void **state)
 	assert_int_equal(zs_compact(s.pool), 3 * PAGES);
 	assert_int_equal(info_of(s.pool).pages_compacted, 3 * PAGES);
 	assert_moved(&s, E, 0, A);
-	assert_int_equal(s.class->zspages[0], 1);
+	assert_int_equal(s.class->groups->zspages[0], 1);
 	assert_ptr_equal(first_of(&s, 0), s.zspage[E]);
 	assert_int_equal(zs_get_total_pages(s.pool), 4 * PAGES);
 	assert_int_equal(s.class->objs_capacity, 4 * OBJS);
@@ -588,7 +588,7 @@ static void *visit(void *arg)
 	spin_lock(&class->lock);
 	v->capacity = class->objs_capacity;
 	for (unsigned int g = 0; g < NR_FULLNESS_GROUPS; g++)
-		v->listed += class->zspages[g];
+		v->listed += class->groups->zspages[g];
 	spin_unlock(&class->lock);
 	read_unlock(&v->scene->pool->lock);
 	return NULL;

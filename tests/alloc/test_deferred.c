@@ -313,7 +313,7 @@ static void test_drain_leaves_locked_page_to_the_work(void **state)
 		for (unsigned int i = 0; i < 2 * objs; i++)
 			assert_true(zs_free_deferred(pool, handles[i]));
 		zs_free_deferred_flush(pool);
-		assert_int_equal(class->zspages[ZS_INUSE_RATIO_0], 1);
+		assert_int_equal(class->groups->zspages[ZS_INUSE_RATIO_0], 1);
 		assert_int_equal(class->objs_capacity, objs);
 		assert_int_equal(class->objs_inuse, 0);
 		assert_int_equal(zs_get_total_pages(pool),

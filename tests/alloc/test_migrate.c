@@ -592,7 +592,8 @@ static void test_last_free_waits_for_the_move(void **state)
 	assert_int_equal(hook.result, 0);
 	assert_int_equal(hook.zspage->inuse, 0);
 	assert_int_equal(hook.zspage->fullness, ZS_INUSE_RATIO_0);
-	assert_int_equal(zspage_class(c.pool, hook.zspage)->zspages[0], 1);
+	assert_int_equal(zspage_class(c.pool, hook.zspage)->groups->zspages[0],
+			 1);
 	assert_true(work_pending(&c.pool->free_work));
 	check_crowd(&c);
 	pages = zs_get_total_pages(c.pool) -

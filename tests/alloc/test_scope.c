@@ -416,8 +416,8 @@ static void check_page_locked(size_t way, bool taken_again)
 
 		lock_page(page);
 		free_ways[way](&h);
-		assert_int_equal(class->zspages[ZS_INUSE_RATIO_0], 1);
-		assert_ptr_equal(class->fullness_list[ZS_INUSE_RATIO_0].next,
+		assert_int_equal(class->groups->zspages[ZS_INUSE_RATIO_0], 1);
+		assert_ptr_equal(class->groups->list[ZS_INUSE_RATIO_0].next,
 				 &zspage->list);
 		assert_int_equal(class->objs_inuse, 0);
 		assert_int_equal(class->objs_capacity, class->objs_per_zspage);
@@ -486,7 +486,7 @@ static void test_detached_is_left_alone(void **state)
 	spin_unlock(&class->lock);
 	uzs_park_locks(); /* another thread's */
 	assert_int_equal(class->objs_capacity, 0);
-	assert_int_equal(class->zspages[ZS_INUSE_RATIO_0], 0);
+	assert_int_equal(class->groups->zspages[ZS_INUSE_RATIO_0], 0);
 	total = zs_get_total_pages(pool);
 	assert_int_equal(total, n + pages);
 	for (unsigned int i = 0; i < pages; i++)

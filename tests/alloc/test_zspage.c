@@ -440,8 +440,8 @@ static void test_unlocked_zspage_is_freed_at_once(void **state)
 		assert_int_equal(class->objs_capacity, 0);
 		assert_int_equal(class->objs_inuse, 0);
 		for (int g = 0; g < NR_FULLNESS_GROUPS; g++) {
-			assert_int_equal(class->zspages[g], 0);
-			assert_true(list_empty(&class->fullness_list[g]));
+			assert_int_equal(class->groups->zspages[g], 0);
+			assert_true(list_empty(&class->groups->list[g]));
 		}
 		assert_int_equal(pages_out(pool), before + slabs);
 		assert_false(work_pending(&pool->free_work));
@@ -469,8 +469,8 @@ static void test_locked_zspage_waits_for_the_work(void **state)
 			lock_page(page);
 			zs_free(pool, handle);
 			assert_int_equal(zspage->inuse, 0);
-			assert_int_equal(class->zspages[0], 1);
-			assert_ptr_equal(class->fullness_list[0].next,
+			assert_int_equal(class->groups->zspages[0], 1);
+			assert_ptr_equal(class->groups->list[0].next,
 					 &zspage->list);
 			assert_int_equal(class->objs_inuse, 0);
 			assert_int_equal(class->objs_capacity,
@@ -483,7 +483,7 @@ static void test_locked_zspage_waits_for_the_work(void **state)
 			unlock_page(page);
 			assert_int_equal(async_freed(pool), freed);
 			assert_int_equal(zs_drain(pool), 1);
-			assert_int_equal(class->zspages[0], 0);
+			assert_int_equal(class->groups->zspages[0], 0);
 			assert_int_equal(class->objs_capacity, 0);
 			assert_int_equal(zs_get_total_pages(pool), 0);
 			assert_int_equal(pages_out(pool), out - n);
@@ -509,12 +509,12 @@ static void test_waiting_zspage_can_be_used_again(void **state)
 	lock_page(page);
 	zs_free(pool, a);
 	zs_free(pool, b);
-	assert_int_equal(class->zspages[0], 1);
+	assert_int_equal(class->groups->zspages[0], 1);
 	a = must_malloc(pool, 104);
 	assert_ptr_equal(zspage_of(pool, a), zspage);
 	/* The one of b, freed last. */
 	assert_int_equal(obj_to_index(pool, handle_to_obj(a)), 1);
-	assert_int_equal(class->zspages[0], 0);
+	assert_int_equal(class->groups->zspages[0], 0);
 	assert_int_equal(zspage->fullness, ZS_INUSE_RATIO_10);
 	assert_int_equal(zs_get_total_pages(pool), class->pages_per_zspage);
 	assert_sound(pool);
@@ -547,7 +547,7 @@ static void test_empty_one_is_taken_last(void **state)
 	zs_free(pool, h[2]);
 	zs_free(pool, h[0]);
 	zs_free(pool, h[1]);
-	assert_int_equal(class->zspages[0], 1);
+	assert_int_equal(class->groups->zspages[0], 1);
 	h[2] = must_malloc(pool, 2000);
 	assert_ptr_equal(zspage_of(pool, h[2]), zspage_of(pool, h[3]));
 	h[0] = must_malloc(pool, 2000);

@@ -138,7 +138,7 @@ static const struct {
 	{ SUBJECT_LARGE_OBJECTS, "objects of more than a page",
 	  "asks for sizes up to its largest one", NULL },
 	{ SUBJECT_OWN_CLASSES, "size classes of its own, none of them huge",
-	  "expects each to waste least and to serve its sizes; skips the recorded tables",
+	  "expects each that is used to waste least and to serve its sizes; skips the recorded tables",
 	  own_classes },
 	{ SUBJECT_OWN_PLACES,
 	  "places of its own; freed objects keep theirs for a while",

@@ -87,6 +87,7 @@ void m_op_read_all(struct model *m)
 void m_op_malloc(struct model *m)
 {
 	struct m_object *o;
+	struct m_class *c;
 
 	if (m->nr_live == m->max_live)
 		return;
@@ -97,9 +98,11 @@ void m_op_malloc(struct model *m)
 		o->size = rng_range(&m->rng, 1, m->max_size);
 	o->data = malloc(o->size);
 	assert_non_null(o->data);
+	/* Before: the pool may use others when it has grown. */
+	c = m_class_for(m, o->size);
 	o->handle = m->s->malloc(m->pool, o->size);
 	MUST(m, o->handle && !zs_is_err(o->handle));
-	m_malloc(m, o);
+	m_malloc(m, o, c);
 	pattern_fill(o->data, o->size, rng_next(&m->rng));
 	m->s->write(m->pool, o->handle, o->data, o->size);
 }

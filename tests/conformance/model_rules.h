@@ -8,7 +8,8 @@
 /* The class of a request. */
 struct m_class *m_class_for(struct model *m, unsigned int size);
 /* What the calls do to the model. */
-void m_malloc(struct model *m, struct m_object *o);
+/* `c`: the class that it goes to. */
+void m_malloc(struct model *m, struct m_object *o, struct m_class *c);
 void m_free(struct model *m, struct m_object *o);
 unsigned long m_compact(struct model *m); /* pages freed */
 /* Fails the test if the pool is not as the model. */

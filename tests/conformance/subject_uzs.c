@@ -222,7 +222,7 @@ static void quick_class_info(struct subject_pool *pool, unsigned int index,
 	info->pages_per_zspage = class->pages_per_zspage;
 	info->objs_per_zspage = class->objs_per_zspage;
 	info->huge = class->huge;
-	memcpy(info->zspages, class->zspages, sizeof(info->zspages));
+	memcpy(info->zspages, class->groups->zspages, sizeof(info->zspages));
 	info->objs_capacity = class->objs_capacity;
 	info->objs_inuse = class->objs_inuse;
 	info->freeable_pages = uzs_freeable_pages(class);

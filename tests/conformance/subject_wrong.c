@@ -48,7 +48,7 @@ static unsigned long malloc_elsewhere(struct subject_pool *pool, size_t size)
 		p->size_class[uzs_class_index(p, size + sizeof(long))];
 
 	for (int g = ZS_INUSE_RATIO_99; g > ZS_INUSE_RATIO_0; g--) {
-		struct list_head *list = &class->fullness_list[g];
+		struct list_head *list = &class->groups->list[g];
 
 		if (list_empty(list))
 			continue;

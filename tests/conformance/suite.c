@@ -122,6 +122,15 @@ struct subject_class suite_class_for(struct subject_pool *pool, size_t size)
 	return suite_class(pool, subject_class_of(suite.s, pool, size));
 }
 
+bool suite_is_used(struct subject_pool *pool, const struct subject_class *class)
+{
+	size_t largest = class->size - (class->huge ? 0 : sizeof(long));
+
+	if (largest > suite.max_size)
+		largest = suite.max_size;
+	return subject_class_of(suite.s, pool, largest) == class->index;
+}
+
 unsigned long suite_zspage_pages(struct subject_pool *pool)
 {
 	unsigned long pages = 0;

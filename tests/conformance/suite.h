@@ -66,6 +66,9 @@ bool segments_hold(const struct subject_segment *segments, unsigned int nr,
 /* The class that serves an index, and that of a request. */
 struct subject_class suite_class(struct subject_pool *pool, unsigned int index);
 struct subject_class suite_class_for(struct subject_pool *pool, size_t size);
+/* Do objects go to it now? */
+bool suite_is_used(struct subject_pool *pool,
+		   const struct subject_class *class);
 
 /* Pages in zspages: their own count, and what the classes' zspages have. The
  * second is no less; it is the same unless only pages are counted that were

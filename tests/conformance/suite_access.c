@@ -42,7 +42,8 @@ static void with_every_class(void (*fn)(struct full *f))
 		struct subject_class class = suite_class(pool, i);
 		struct full f;
 
-		if (class.index != i)
+		/* A small pool may use only some of its classes. */
+		if (class.index != i || !suite_is_used(pool, &class))
 			continue;
 		fill_zspage(&f, pool, &class);
 		fn(&f);

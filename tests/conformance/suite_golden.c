@@ -151,20 +151,23 @@ static bool check_map_line(struct subject_pool *pool, const char *line,
 	return true;
 }
 
-/* The table is the subject's own: every class of it serves some sizes, in order,
- * and up to its last byte. */
+/* The table is the subject's own: every class of it that is used serves some sizes,
+ * in order, and up to its last byte. */
 static void own_class_table(void)
 {
 	struct subject_pool *pool = suite_pool(false);
 	unsigned int index = suite_class(pool, 0).index;
+	unsigned int nr = suite.s->class_count(pool);
 	const size_t word = sizeof(long);
 	size_t first = 1;
 
-	while (first <= suite.max_size) {
+	for (; index < nr; index++) {
 		struct subject_class class = suite_class(pool, index);
 		size_t last = class.size - word;
 
 		assert_int_equal(class.index, index);
+		if (!suite_is_used(pool, &class))
+			continue;
 		if (last > suite.max_size)
 			last = suite.max_size;
 		assert_true(last >= first);
@@ -173,9 +176,8 @@ static void own_class_table(void)
 		expect_class_of(pool, first, index);
 		expect_class_of(pool, last, index);
 		first = last + 1;
-		index++;
 	}
-	assert_int_equal(index, suite.s->class_count(pool));
+	assert_int_equal(first, suite.max_size + 1);
 	suite_end(pool);
 }
 

@@ -533,8 +533,9 @@ static void empty_with_page_locked(struct zs_pool *pool,
 	free_by(pool, &handle, 1);
 	uzs_set_hooks(NULL);
 	expect(mode, "pages freed, one being locked", watch.freed, 0);
-	expect(mode, "zspages in group 0", class->zspages[ZS_INUSE_RATIO_0], 1);
-	assert_ptr_equal(class->fullness_list[ZS_INUSE_RATIO_0].next,
+	expect(mode, "zspages in group 0",
+	       class->groups->zspages[ZS_INUSE_RATIO_0], 1);
+	assert_ptr_equal(class->groups->list[ZS_INUSE_RATIO_0].next,
 			 &watch.zspage->list);
 	expect(mode, "objs_capacity", class->objs_capacity,
 	       class->objs_per_zspage);

@@ -268,6 +268,7 @@ static void test_fuller_zspage_is_emptied_for_want_of_memory(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		struct zs_pool *pool = make_user(ZS_POOL_NO_WORKER);
 
+		use_all_classes(pool);
 		emptied_as_a_whole(pool, sizes[i]);
 		assert_int_equal(zs_destroy_pool(pool), 0);
 	}

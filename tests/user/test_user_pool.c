@@ -360,6 +360,24 @@ static void test_classes_are_what_sizes_need(void **state)
 		assert_true(n > 100);
 		/* The word has ten bits for it. */
 		assert_true(n <= 1024);
+		/* A small pool uses few: neighbours differ by 6 % at most. */
+		for (unsigned int i = 1, used = 0, few = 0, shared = 0; i < n;
+		     i++) {
+			struct zs_class_info c = class_info_of(pool, i), to;
+
+			to = class_info_of(pool,
+					   zs_lookup_class_index(pool, c.size));
+			assert_true(to.index == i ||
+				    (to.index > i &&
+				     to.size * 1000ul <= c.size * 1060ul));
+			few += to.index != used && to.objs_per_zspage > 1;
+			shared += c.objs_per_zspage > 1;
+			used = to.index;
+			if (i + 1 == n)
+				assert_true(few < shared);
+		}
+		/* A large one uses all. */
+		use_all_classes(pool);
 		for (unsigned int i = 0; i < n; i++) {
 			struct zs_class_info c = class_info_of(pool, i);
 

@@ -359,6 +359,7 @@ static void test_a_section_of_full_zspages_settles(void **state)
 			make_user_of(&user_geometries[g], ZS_POOL_NO_WORKER);
 		unsigned int lengths = 0;
 
+		use_all_classes(pool);
 		for (unsigned int i = 1; i < pool->nr_classes; i++) {
 			const struct size_class *class = pool->size_class[i];
 			unsigned int length = pool->user->length[i];
@@ -615,6 +616,7 @@ static void test_settling_ends_without_memory(void **state)
 
 	need_huge_pages();
 	pool = make_user(ZS_POOL_NO_WORKER);
+	use_all_classes(pool);
 	settle = &pool->user->settle;
 	/* The first class of its length, so that no other comes before; of
 	 * these the one that needs the fewest objects. */

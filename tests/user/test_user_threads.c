@@ -469,8 +469,9 @@ static void do_for_each_zspage(struct worker *w)
 {
 	struct record *r = any_shared(w, true);
 	struct search search = { .handle = (unsigned long)&r->ref };
-	unsigned int index = zs_lookup_class_index(
-		w->s->pool, r->size + (unsigned int)USER_HEAD);
+
+	/* It depends on how large the pool was, and never changes. */
+	unsigned int index = ref_class(READ_ONCE(r->ref.word));
 
 	CHECK(w->s, zs_for_each_zspage(w->s->pool, index, find_in_zspage,
 				       &search) == 0);

@@ -9,8 +9,10 @@
 #include "test_util.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #include "user/layout.h"
+#include "user/sizes.h"
 
 #define USER_OPTIONS_INIT                                               \
 	{                                                               \
@@ -133,7 +135,14 @@ static inline struct zs_class_info class_info_of(struct zs_pool *pool,
 	return info;
 }
 
-/* The class of an object of `size` bytes. */
+/* A small pool uses few of its classes. From now on this one uses all. */
+static inline void use_all_classes(struct zs_pool *pool)
+{
+	uzs_user_set_classes(pool, ULONG_MAX);
+	WRITE_ONCE(pool->user->less_below, 0);
+}
+
+/* The class that an object of `size` bytes goes to now. */
 static inline struct zs_class_info class_info_for(struct zs_pool *pool,
 						  size_t size)
 {

@@ -397,10 +397,10 @@ static unsigned long first_source(struct zs_pool *pool, size_t size)
 	for (int g = ZS_INUSE_RATIO_10; g <= ZS_INUSE_RATIO_99; g++) {
 		struct obj_iter it;
 
-		if (list_empty(&class->fullness_list[g]))
+		if (list_empty(&class->groups->list[g]))
 			continue;
 		uzs_obj_iter_start(&it, pool,
-				   list_first_entry(&class->fullness_list[g],
+				   list_first_entry(&class->groups->list[g],
 						    struct zspage, list));
 		while (!uzs_obj_iter_handle(&it))
 			assert_true(uzs_obj_iter_next(&it));
