@@ -425,8 +425,8 @@ struct zs_pool_options {
 	unsigned int page_size;
 	/* Most pages in a zspage, 4 to 16; 0 is 8, with ZS_PROFILE_USER 16.
 	 * With more pages less is wasted in full zspages, but more in partly
-	 * filled ones, of which each size class in use has some. 4 suits pools
-	 * of less than 32 MiB.
+	 * filled ones, of which each size class in use has some: see
+	 * expected_bytes. 4 suits pools of less than 32 MiB.
 	 * Kernel: CONFIG_ZSMALLOC_CHAIN_SIZE. */
 	unsigned int chain_size;
 	enum zs_lock_scope lock_scope;
@@ -465,13 +465,22 @@ struct zs_pool_options {
 	 * zs_drain() is called. Free pages are another matter: see
 	 * retained_bytes. */
 	unsigned int max_overhead_percent;
+	/* Bytes of all objects that the pool is expected to hold; 0: not known.
+	 * Each size class in use has a zspage or two that are partly filled, so
+	 * a small pool does better with few classes. The pool gets those with
+	 * which least memory is lost if sizes are spread evenly from 1 byte to a
+	 * page; an index that is not used belongs to the next larger class, as a
+	 * merged one does (zs_class_info). Any pool may hold less or more.
+	 * Of no use with ZS_PROFILE_USER, which does so by itself.
+	 * Kernel: has nothing like it. */
+	size_t expected_bytes;
 };
 
 #define ZS_POOL_OPTIONS_INIT                                            \
 	{                                                               \
 		sizeof(struct zs_pool_options), 0, 0, ZS_SCOPE_DEFAULT, \
 			ZS_DEFER_DEFAULT, 0, 0, 0, NULL, NULL,          \
-			ZS_PROFILE_DEFAULT, 0                           \
+			ZS_PROFILE_DEFAULT, 0, 0                        \
 	}
 
 /* Creates a pool.

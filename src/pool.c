@@ -234,6 +234,7 @@ struct zs_pool *zs_create_pool_with(const char *name,
 	geometry.page_size = o.page_size;
 	geometry.chain_size = o.chain_size;
 	geometry.hardened = (o.flags & ZS_POOL_HARDENED) != 0;
+	geometry.expected_bytes = o.expected_bytes;
 	geometry.profile->set_geometry(&geometry);
 	plan_layout(&geometry, &l);
 	geometry.least_bytes = least_bytes(&geometry, &l);

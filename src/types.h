@@ -207,6 +207,9 @@ struct zs_pool {
 	unsigned int min_alloc_size; /* bytes */
 	unsigned int class_delta_shift; /* log2 of bytes between classes */
 	unsigned int nr_classes; /* class indices */
+	/* By bits: classes that the pool does without (kernel/plan.c). */
+	u64 unused_class[(ZS_MAX_CLASSES + 63) / 64];
+	size_t expected_bytes; /* as the options say */
 	unsigned int huge_class_size; /* bytes */
 	bool hardened; /* looks for misuse */
 	bool wide; /* handles are struct wide_handle */

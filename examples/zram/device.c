@@ -138,6 +138,12 @@ int uzram_create(const struct uzram_config *config, struct uzram **out,
 	options.chain_size = uzram_chain(config);
 	options.lock_scope = config->scope;
 	options.defer = config->defer;
+	/* A full device of blocks that compress to a half. */
+	if (!config->all_classes)
+		options.expected_bytes =
+			nr < SIZE_MAX / config->block
+				? (size_t)nr * (config->block / 2)
+				: SIZE_MAX;
 	dev->pool = zs_create_pool_with("uzram", &options);
 	if (!dev->pool) {
 		err = -errno;
@@ -147,10 +153,7 @@ int uzram_create(const struct uzram_config *config, struct uzram **out,
 	}
 	dev->huge_size = zs_huge_class_size(dev->pool);
 
-	if (nr > SIZE_MAX ||
-	    (!config->all_classes &&
-	     plan_init(&dev->plan, dev->pool, config->block, nr)) ||
-	    slot_table_init(&dev->table, (size_t)nr) ||
+	if (nr > SIZE_MAX || slot_table_init(&dev->table, (size_t)nr) ||
 	    streams_init(&dev->streams, &config->algo, config->block,
 			 dev->huge_size - 1) ||
 	    (config->recomp_algo.codec &&
@@ -179,7 +182,6 @@ void uzram_destroy(struct uzram *dev)
 	streams_destroy(&dev->recomp_streams);
 	backing_close(&dev->backing);
 	slot_table_destroy(&dev->table);
-	plan_destroy(&dev->plan);
 	pthread_mutex_destroy(&dev->compact_lock);
 	pthread_mutex_destroy(&dev->post_lock);
 	pthread_mutex_destroy(&dev->open_lock);

@@ -173,9 +173,7 @@ int uzram_writeback(struct uzram *dev, const struct uzram_job *job,
 static unsigned int class_of(struct uzram *dev, size_t size)
 {
 	return zs_lookup_class_index(
-		dev->pool,
-		(unsigned int)(plan_size(&dev->plan, dev->pool, size) +
-			       sizeof(unsigned long)));
+		dev->pool, (unsigned int)(size + sizeof(unsigned long)));
 }
 
 /* Does an object of that size take less memory than the old one? */

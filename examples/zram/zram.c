@@ -240,8 +240,7 @@ static unsigned long alloc_object(struct uzram *dev, size_t size)
 {
 	unsigned long pages, handle;
 
-	handle = zs_malloc(dev->pool, plan_size(&dev->plan, dev->pool, size),
-			   GFP_KERNEL, NUMA_NO_NODE);
+	handle = zs_malloc(dev->pool, size, GFP_KERNEL, NUMA_NO_NODE);
 	if (zs_is_err(handle))
 		return handle;
 	if (over_limit(dev, &pages) && stays_over_limit(dev, handle, &pages))

@@ -6,7 +6,7 @@
  *   stats.c, postproc.c    figures; idle, writeback, recompress
  *   device.c               made, reset, destroyed; limits
  *   zram.c                 reading, writing, freeing of blocks
- *   slots.c plan.c streams.c backing.c
+ *   slots.c streams.c backing.c
  *   chunks.c codec.c
  *
  * Lock order: post_lock, open_lock, slot lock, stream, compact_lock; slot lock, lock of the backing file's bitmap or of the chunks.
@@ -24,7 +24,6 @@
 
 #include "backing.h"
 #include "codec.h"
-#include "plan.h"
 #include "slots.h"
 #include "stats.h"
 #include "streams.h"
@@ -45,14 +44,13 @@ struct uzram_config {
 	enum zs_defer_mode defer;
 	enum zs_lock_scope scope;
 	unsigned int chain_size; /* pages, 4 to 16; 0: UZRAM_CHAIN */
-	bool all_classes; /* as the kernel: no plan */
+	bool all_classes; /* as the kernel: not those that suit the size */
 };
 
 struct uzram {
 	struct uzram_config config; /* guard: const after create */
 	struct zs_pool *pool; /* guard: const after create */
 	size_t huge_size; /* bytes; stored raw from here. const */
-	struct plan plan; /* guard: const after create */
 	struct slot_table table;
 	struct streams streams, recomp_streams;
 	struct backing backing;

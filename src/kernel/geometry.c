@@ -4,7 +4,7 @@
  *
  * Kernel origin: mm/zsmalloc.c calculate_zspage_chain_size,
  * get_size_class_index, can_merge, and the constants at the top; differs: page
- * size and chain size are the pool's.
+ * size and chain size are the pool's, and a pool may do without some classes.
  * Locks: none. Sleeps: no.
  */
 #include "kernel/geometry.h"
@@ -60,7 +60,8 @@ void uzs_walk_geometry(const struct zs_pool *pool,
 					       pool->chain_size);
 		g.objs = g.pages * pool->page_size / g.size;
 		g.huge = g.objs == 1 && g.pages == 1;
-		g.merged = g.pages == last.pages && g.objs == last.objs;
+		g.merged = (g.pages == last.pages && g.objs == last.objs) ||
+			   (pool->unused_class[i / 64] >> i % 64 & 1);
 		fn(&g, arg);
 		last = g;
 	}

@@ -8,15 +8,16 @@
 #include "profile.h"
 
 #include "compat/os.h"
-#include "kernel/geometry.h"
 #include "handle.h"
-#include "kernel/verify.h"
+#include "kernel/access.h"
 #include "kernel/free_many.h"
+#include "kernel/geometry.h"
 #include "kernel/migrate.h"
 #include "kernel/mover.h"
-#include "kernel/access.h"
+#include "kernel/plan.h"
 #include "kernel/reuse.h"
 #include "kernel/scope.h"
+#include "kernel/verify.h"
 #include "kernel/zspage.h"
 #include "lock_order.h"
 
@@ -170,7 +171,7 @@ const struct profile uzs_kernel_profile = {
 	.reuses = true,
 	.movable = &uzs_movable_ops,
 
-	.set_geometry = uzs_set_geometry,
+	.set_geometry = uzs_plan_geometry,
 	.walk_classes = uzs_walk_geometry,
 	.class_index = uzs_class_index,
 	.state_bytes = kernel_state_bytes,

@@ -8,6 +8,7 @@
 
 #include "class.h"
 #include "kernel/geometry.h"
+#include "kernel/plan.h"
 #include "profile.h"
 
 /* A geometry and its class table, and nothing else of a pool. */
@@ -25,7 +26,8 @@ static void *zeroed(size_t size)
 	return memset(mem, 0, size);
 }
 
-static struct table make_table(unsigned int page_size, unsigned int chain_size)
+static struct table make_planned(unsigned int page_size,
+				 unsigned int chain_size, size_t expected)
 {
 	struct table t;
 
@@ -34,11 +36,17 @@ static struct table make_table(unsigned int page_size, unsigned int chain_size)
 	t.pool->profile = &uzs_kernel_profile;
 	t.pool->page_size = page_size;
 	t.pool->chain_size = chain_size;
-	uzs_set_geometry(t.pool);
+	t.pool->expected_bytes = expected;
+	uzs_plan_geometry(t.pool);
 	t.distinct = uzs_count_distinct_classes(t.pool);
 	t.classes = zeroed(uzs_classes_bytes(t.pool));
 	uzs_init_classes(t.pool, t.classes);
 	return t;
+}
+
+static struct table make_table(unsigned int page_size, unsigned int chain_size)
+{
+	return make_planned(page_size, chain_size, 0);
 }
 
 static void drop_table(struct table *t)
@@ -441,6 +449,92 @@ static void test_fullest_zspage_is_found(void **state)
 	free(class);
 }
 
+/* ---- tables for so many bytes ---------------------------------------------- */
+
+/* Fewer classes, each of them one of the whole table's, and every size has one. */
+static void test_planned_classes_are_some_of_all(void **state)
+{
+	for_each_geometry(page_size, chain_size) {
+		struct table all = make_table(page_size, chain_size);
+		unsigned int before = 1;
+
+		for (size_t bytes = 65536; bytes; bytes <<= 6) {
+			struct table t =
+				make_planned(page_size, chain_size, bytes);
+
+			assert_in_range(t.distinct, before, all.distinct);
+			before = t.distinct;
+			assert_int_equal(t.pool->nr_classes,
+					 all.pool->nr_classes);
+			/* What shares a zspage, and what has a page alone. */
+			assert_int_equal(t.pool->huge_class_size,
+					 all.pool->huge_class_size);
+			for (unsigned int i = 0; i < t.pool->nr_classes; i++) {
+				const struct size_class *c =
+					t.pool->size_class[i];
+				const struct size_class *own =
+					all.pool->size_class[c->index];
+
+				assert_true(c->index >= i);
+				assert_int_equal(own->index, c->index);
+				assert_int_equal(own->size, c->size);
+				assert_int_equal(own->pages_per_zspage,
+						 c->pages_per_zspage);
+				assert_int_equal(own->huge, c->huge);
+				assert_int_equal(c->huge,
+						 all.pool->size_class[i]->huge);
+			}
+			drop_table(&t);
+		}
+		/* Enough bytes for all. */
+		assert_int_equal(before, all.distinct);
+		drop_table(&all);
+	}
+}
+
+/* What zspages take for sizes spread evenly, more or less. */
+static size_t pages_taken(size_t expected, size_t bytes)
+{
+	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+	struct zs_pool *pool;
+	size_t taken;
+	u32 seed = 1;
+
+	o.expected_bytes = expected;
+	pool = zs_create_pool_with("planned", &o);
+	assert_non_null(pool);
+	while (bytes) {
+		size_t size = (seed = seed * 1103515245 + 12345) / 65536 % 4096;
+
+		size = min(size + 1, bytes);
+		assert_false(zs_is_err(
+			zs_malloc(pool, size, GFP_KERNEL, NUMA_NO_NODE)));
+		bytes -= size;
+	}
+	taken = zs_get_total_pages(pool) * 4096;
+	assert_true(zs_pool_check(pool, NULL) == 0);
+	assert_true(zs_destroy_pool(pool) > 0);
+	return taken;
+}
+
+static void test_small_pools_take_less_when_told(void **state)
+{
+	static const struct {
+		size_t mib;
+		double most; /* of what it takes when not told */
+	} rows[] = { { 1, 0.70 }, { 4, 0.92 }, { 16, 0.99 }, { 256, 1.01 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		size_t bytes = rows[i].mib << 20;
+		double told = (double)pages_taken(bytes, bytes),
+		       untold = (double)pages_taken(0, bytes);
+
+		if (told > untold * rows[i].most)
+			fail_msg("%zu MiB: %.0f bytes, not told %.0f",
+				 rows[i].mib, told, untold);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -456,6 +550,8 @@ int main(void)
 		cmocka_unit_test(test_zspages_are_inserted_at_the_head),
 		cmocka_unit_test(test_zspage_moves_only_to_another_group),
 		cmocka_unit_test(test_fullest_zspage_is_found),
+		cmocka_unit_test(test_planned_classes_are_some_of_all),
+		cmocka_unit_test(test_small_pools_take_less_when_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

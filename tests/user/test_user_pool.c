@@ -415,6 +415,130 @@ static void test_classes_are_what_sizes_need(void **state)
 	}
 }
 
+/* ---- small pools ---------------------------------------------------------------- */
+
+/* As pages compress, more or less: a few small ones, most around a third. */
+static size_t some_size(u32 *seed)
+{
+	u32 a = (*seed = *seed * 1103515245 + 12345) >> 16;
+	u32 b = (*seed = *seed * 1103515245 + 12345) >> 16;
+
+	return 40 + (a % 2000 + b % 2000) * (a % 8 ? 1 : 2) / 2;
+}
+
+static unsigned int classes_for_sizes(struct zs_pool *pool)
+{
+	unsigned int nr = 0, last = 0;
+
+	for (unsigned int size = 9; size <= 4096; size++) {
+		unsigned int index = zs_lookup_class_index(pool, size);
+
+		nr += index != last;
+		last = index;
+	}
+	return nr;
+}
+
+static void test_classes_follow_the_pool_s_size(void **state)
+{
+	enum { NR = 16384 };
+	static zs_ref refs[NR];
+	static size_t sizes[NR];
+
+	for (unsigned int turn = 0; turn < 2; turn++) {
+		struct zs_pool *pool = make_user(ZS_POOL_NO_WORKER);
+		unsigned int few = classes_for_sizes(pool), all, n = 0;
+		size_t bytes = 0;
+		u32 seed = turn;
+
+		memset(refs, 0, sizeof(refs));
+		while (bytes < 10u << 20) {
+			assert_true(n < NR);
+			sizes[n] = some_size(&seed);
+			assert_int_equal(ref_fill(pool, &refs[n], sizes[n], n),
+					 0);
+			bytes += sizes[n++];
+			if (bytes < 7u << 20 && n % 1000 == 0)
+				assert_int_equal(classes_for_sizes(pool), few);
+		}
+		all = classes_for_sizes(pool);
+		assert_true(all > few * 3 / 2);
+		/* What was stored is where it was. */
+		for (unsigned int i = 0; i < n; i++)
+			assert_true(ref_ok(pool, &refs[i], sizes[i], i));
+		assert_sound(pool);
+		/* A little smaller: as before. */
+		for (unsigned int i = 0; i < n / 2; i++)
+			zs_ref_free(pool, &refs[i]);
+		zs_trim(pool);
+		assert_int_equal(classes_for_sizes(pool), all);
+		for (unsigned int i = n / 2; i < n - n / 16; i++)
+			zs_ref_free(pool, &refs[i]);
+		zs_trim(pool);
+		zs_trim(pool);
+		assert_int_equal(classes_for_sizes(pool), few);
+		for (unsigned int i = n - n / 16; i < n; i++)
+			assert_true(ref_ok(pool, &refs[i], sizes[i], i));
+		/* Replaced, some go to other classes. */
+		for (unsigned int i = n - n / 16; i < n; i++) {
+			assert_int_equal(ref_fill(pool, &refs[i], sizes[i], i),
+					 0);
+			assert_true(ref_ok(pool, &refs[i], sizes[i], i));
+		}
+		assert_sound(pool);
+		assert_int_equal(zs_destroy_pool(pool), n / 16);
+	}
+}
+
+/* Memory in zspages over contents. */
+static double over_contents(size_t want, bool all)
+{
+	struct zs_pool *pool = make_user(ZS_POOL_NO_WORKER);
+	struct zs_pool_info info;
+	size_t bytes = 0, n = 0;
+	zs_ref *refs = calloc(want / 40, sizeof(*refs));
+	u32 seed = 1;
+
+	assert_non_null(refs);
+	if (all)
+		use_all_classes(pool);
+	while (bytes < want) {
+		size_t size = some_size(&seed);
+
+		assert_int_equal(zs_ref_store(pool, &refs[n++], buffer, size),
+				 0);
+		bytes += size;
+	}
+	info = info_of(pool);
+	assert_int_equal(zs_destroy_pool(pool), n);
+	free(refs);
+	return (double)info.pages * info.page_size / (double)bytes;
+}
+
+static void test_small_pools_are_dense(void **state)
+{
+	static const struct {
+		size_t mib;
+		double most; /* of the contents */
+		double gain; /* of what it takes with all classes */
+	} rows[] = { { 1, 1.21, 0.95 }, { 4, 1.10, 0.99 }, { 32, 1.05, 1.02 } };
+	struct zs_pool *pool = make_user(0);
+	unsigned int page_size = info_of(pool).page_size;
+
+	zs_destroy_pool(pool);
+	if (page_size > 4096)
+		skip(); /* the bounds are for small pages */
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		double few = over_contents(rows[i].mib << 20, false);
+		double all = over_contents(rows[i].mib << 20, true);
+
+		print_message("%zu MiB: %.3f, with all classes %.3f\n",
+			      rows[i].mib, few, all);
+		assert_true(few <= rows[i].most);
+		assert_true(few <= all * rows[i].gain);
+	}
+}
+
 /* What all classes have is what the pool has. */
 static void check_sums(struct zs_pool *pool)
 {
@@ -747,6 +871,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_deferrals_free_handles),
 		cmocka_unit_test(test_buffers_can_be_enabled_later),
 		cmocka_unit_test(test_classes_are_what_sizes_need),
+		cmocka_unit_test(test_classes_follow_the_pool_s_size),
+		cmocka_unit_test(test_small_pools_are_dense),
 		cmocka_unit_test(test_statistics_add_up),
 		cmocka_unit_test(test_pages_count_what_was_used),
 		cmocka_unit_test(test_walks_see_all_there_is),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* The slot table's word and lock, the plan of size classes, the codecs, the
+/* The slot table's word and lock, the codecs, the
  * backing file's bitmap: each tested alone. */
 #include "util.h"
 
@@ -137,40 +137,6 @@ static void test_codecs(void **state)
 		}
 }
 
-/* A planned size is large enough, and never huge. There are few classes for few
- * blocks, and more for more blocks. */
-static void test_plan(void **state)
-{
-	unsigned int before = 0;
-
-	for (uint64_t blocks = 256; blocks <= 1048576; blocks *= 64) {
-		struct zs_pool_options options = ZS_POOL_OPTIONS_INIT;
-		struct plan plan = { 0 };
-		struct zs_pool *pool;
-		unsigned int classes = 0;
-		size_t last = 0;
-
-		options.page_size = 32768;
-		pool = zs_create_pool_with("plan", &options);
-		assert_non_null(pool);
-		assert_int_equal(plan_init(&plan, pool, 32768, blocks), 0);
-		for (size_t size = 1; size < zs_huge_class_size(pool); size++) {
-			size_t planned = plan_size(&plan, pool, size);
-
-			assert_in_range(planned, size,
-					zs_huge_class_size(pool) - 1);
-			assert_true(planned >= last);
-			classes += planned != last;
-			last = planned;
-		}
-		assert_int_equal(plan_size(&plan, pool, 32768), 32768);
-		assert_true(classes > before);
-		before = classes;
-		plan_destroy(&plan);
-		zs_destroy_pool(pool);
-	}
-}
-
 static void test_backing(void **state)
 {
 	char path[512];
@@ -212,8 +178,9 @@ static void test_backing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_word),	cmocka_unit_test(test_lock),
-		cmocka_unit_test(test_codecs),	cmocka_unit_test(test_plan),
+		cmocka_unit_test(test_word),
+		cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_codecs),
 		cmocka_unit_test(test_backing),
 	};
 
