@@ -58,6 +58,7 @@ struct options {
 	unsigned int chain_size; /* pages; 0: the library's default */
 	unsigned int max_overhead; /* percent, as in struct zs_pool_options */
 	size_t retained_bytes; /* as in struct zs_pool_options */
+	size_t expected_bytes; /* as in struct zs_pool_options */
 	unsigned int profile; /* enum zs_profile */
 	unsigned int lock_scope; /* enum zs_lock_scope */
 	unsigned int defer; /* enum zs_defer_mode; DEFAULT: zs_free is used */

@@ -144,6 +144,7 @@ void target_open(struct target *target, const struct options *opt)
 	pool_opt.chain_size = opt->chain_size;
 	pool_opt.retained_bytes = opt->retained_bytes;
 	pool_opt.max_overhead_percent = opt->max_overhead;
+	pool_opt.expected_bytes = opt->expected_bytes;
 	pool_opt.lock_scope = (enum zs_lock_scope)opt->lock_scope;
 	pool_opt.defer = (enum zs_defer_mode)opt->defer;
 	pool_opt.profile = (enum zs_profile)opt->profile;

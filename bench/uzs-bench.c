@@ -84,6 +84,8 @@ static const char usage_text[] =
 	"                         (default: the library's)\n"
 	"  --max-overhead N       the pool compacts by itself when gaps take more\n"
 	"                         than N % of its objects (default: 0, never)\n"
+	"  --expected N[K|M|G]    the pool is made for so many bytes of objects\n"
+	"                         (default: not known)\n"
 	"  --no-worker            a pool without a thread of its own\n"
 	"  --no-huge              a pool that never uses huge pages\n"
 	"  --hardened             a pool that looks for misuse of handles\n"
@@ -147,6 +149,7 @@ enum {
 	OPT_CHURN_FREED,
 	OPT_RETAINED,
 	OPT_MAX_OVERHEAD,
+	OPT_EXPECTED,
 	OPT_PROFILE,
 	OPT_SECONDS,
 	OPT_SCOPE,
@@ -170,6 +173,7 @@ static const struct option long_options[] = {
 	{ "churn-freed", required_argument, NULL, OPT_CHURN_FREED },
 	{ "retained", required_argument, NULL, OPT_RETAINED },
 	{ "max-overhead", required_argument, NULL, OPT_MAX_OVERHEAD },
+	{ "expected", required_argument, NULL, OPT_EXPECTED },
 	{ "profile", required_argument, NULL, OPT_PROFILE },
 	{ "seconds", required_argument, NULL, OPT_SECONDS },
 	{ "scope", required_argument, NULL, OPT_SCOPE },
@@ -251,6 +255,10 @@ static void parse_option(struct options *opt, struct given *given, int option,
 		opt->max_overhead = (unsigned int)parse_number(
 			"--max-overhead", arg, 0, ZS_MAX_OVERHEAD);
 		given->pool_only = "--max-overhead";
+		break;
+	case OPT_EXPECTED:
+		opt->expected_bytes = (size_t)parse_bytes("--expected", arg);
+		given->pool_only = "--expected";
 		break;
 	case OPT_PROFILE:
 		opt->profile = find_name("--profile", profile_names, arg);

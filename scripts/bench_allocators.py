@@ -17,6 +17,12 @@ LIBRARIES = {
                   "libmimalloc.so.3"], "libmimalloc2.0"),
     "tcmalloc": (["libtcmalloc_minimal.so.4"], "libtcmalloc-minimal4"),
 }
+# Pools of the user profile, with zs_refs in the program's records and with
+# handles. uzs-bench has names for them.
+REFS, USER = "zs-refs", "zs-user"
+# What is timed begins when the process has been quiet so long, ms: what an
+# allocator does in the background after it was filled is done then.
+REST_MS = 120
 # What scripts/common.sh has for this; it tells what it does.
 INSTALL = ('. "$1"; shift; need_compiler; '
            'uzs_missing="$uzs_missing${*:+ $*}"; install_missing')
@@ -38,6 +44,17 @@ def run_bench(bench, preload, arguments, cpus=None):
         die("uzs-bench " + " ".join(arguments) + " failed" +
             (f" with {preload}" if preload else ""))
     return list(csv.DictReader(io.StringIO(done.stdout)))
+
+
+def name_rows(rows, allocator, pools, preload):
+    """uzs-bench calls pools of one profile alike: here each of `pools` is an
+    allocator of its own."""
+    is_kernel = allocator in pools and allocator not in (REFS, USER)
+    for row in rows:
+        if row["allocator"] != ("zs" if is_kernel else allocator):
+            die(f"LD_PRELOAD={preload} gave {row['allocator']}, not "
+                f"{allocator}")
+        row["allocator"] = allocator
 
 
 def has_user_profile(bench):

@@ -75,6 +75,18 @@ done
 		[ "$trim_reuse" -lt "$((trim_off + 400000))" ]
 }
 
+# A pool that is made for what it holds.
+runs_well "$bench" --ops replace,free --expected 1M --verify --bytes 4M --reps 1
+for expected in "" "--expected 1M"; do
+	# shellcheck disable=SC2086
+	runs_well "$bench" memory $expected --bytes 1M --free 50 --churn 0 \
+		--no-worker --csv
+	eval "told${expected:+_size}=$(figure fresh before)"
+done
+# shellcheck disable=SC2154
+check "a small pool that was told so is smaller: $told_size of $told" \
+	[ "$told_size" -lt "$told" ]
+
 # Pools of the user profile, by handles and by refs, beside malloc: the same
 # work, so the same bytes are read.
 ops=malloc,write,read,peek,peek-one,replace,free,malloc-warm,fill,free-many
@@ -149,6 +161,8 @@ if [ "$subjects" = "malloc zs refs user" ]; then
 	done
 	runs_well "$bench" memory --allocator refs --verify --bytes 8M \
 		--free 50 --max-overhead 3 --threads 2 --csv
+	runs_well "$bench" memory --allocator refs --verify --bytes 1M \
+		--expected 1M --free 50 --churn 1 --csv
 	runs_well "$bench" --profile user --defer percpu --verify --bytes 2M \
 		--ops replace,free,free-many --reps 1 --csv
 	equal "no scope" "" "$(column lock_scope "$work/out" | sort -u)"
@@ -168,6 +182,10 @@ fails_with 2 'uzs-bench: --scope: not with --profile user *' \
 	"$bench" --profile user --scope held
 fails_with 2 'uzs-bench: --max-overhead 10001: not a number *' \
 	"$bench" --max-overhead 10001
+fails_with 2 'uzs-bench: --expected much: not a number of bytes, like 256M *' \
+	"$bench" --expected much
+fails_with 2 'uzs-bench: --expected: only with --allocator zs or refs *' \
+	"$bench" --allocator malloc --expected 1M
 fails_with 2 'uzs-bench: --hardened: only with --allocator zs or refs *' \
 	"$bench" --allocator malloc --hardened
 fails_with 2 'uzs-bench: --seconds: only with wait *' "$bench" --seconds 1

@@ -24,11 +24,22 @@ equal "who is in the times" "glibc zs zs-deferred$refs zs-reuse$user" \
 	"$(allocators "$work/peers/speed.csv")"
 equal "who is in the memory" "glibc zs$refs zs-reuse$user" \
 	"$(allocators "$work/peers/memory.csv")"
+equal "who is in the memory of small pools" "glibc zs$refs zs-reuse$user" \
+	"$(allocators "$work/peers/small.csv")"
+equal "small pools, MiB" "1 4" "$(tail -n +2 "$work/peers/small.csv" |
+	sed 's/.*,//' | sort -un | paste -s -d ' ' -)"
+for line in '1 MiB, fresh' '1 MiB, free50' '4 MiB, fresh' '4 MiB, free50'; do
+	equal "cells without a figure of $line" 0 "$(
+		grep "^| $line " "$work/out" | grep -c -e ' - ')"
+	check "$line in the summary" grep -q "^| $line " "$work/out"
+done
 if [ "$refs" ]; then
 	for text in '| replace, 1 thread, zs-refs over the fastest malloc (glibc)' \
 		'| peek-one, 1 thread, zs-refs over' \
 		'| memory log:64-256K, zs-refs, fresh ' \
 		'| memory, zs-refs, half full, churn, nobody compacts ' \
+		'| memory, zs-refs, pool of 1 MiB, fresh ' \
+		'| memory, zs-refs, pool of 4 MiB, fresh ' \
 		'| object of 3700 bytes, zs-refs, bytes of RSS ' \
 		'| longest replacement beside compaction, zs-refs, us ' \
 		'| 99.99 % of replacements beside compaction, zs-refs, us ' \
@@ -72,6 +83,7 @@ check "nothing is in it that was not measured" \
 
 # The goals, of figures as they might be.
 cat >"$work/goals.py" <<'END'
+import os
 import sys
 from importlib.machinery import SourceFileLoader
 from types import SimpleNamespace
@@ -88,8 +100,14 @@ for name, ns in zip(("zs-refs", "glibc"), sys.argv[3:]):
                   "cpu_ns_per_op": ns})
 crowd = [{**row, "threads": "8", "cpu_ns_per_op": "150"} for row in speed
          if row["allocator"] == "zs-refs"]
+# Small pools, each SIZES:MIB=RATIO.
+small = [{"allocator": "zs-refs", "sizes": word.split(":")[0],
+          "pool_mib": word.split(":")[1].split("=")[0], "phase": phase,
+          "step": "before", "rss_over_live": word.split("=")[1]}
+         for word in os.environ.get("SMALL", "").split()
+         for phase in ("fresh", "free50")]
 for line in peers.goal_lines(SimpleNamespace(clock="wall"),
-                             {"speed": speed, "memory": [],
+                             {"speed": speed, "memory": [], "small": small,
                               "crowd": crowd}):
     print("|".join(line))
 END
@@ -113,6 +131,20 @@ replace, 8 threads on 2 cores, zs-refs, CPU time over one thread's|<= 1.3|$3" \
 		"$(head -n 2 "$work/out")"
 done
 
+SMALL="mem-lz4:1=1.25 mem-lz4:4=1.11 mem-lz4:32=1.04 mem-lz4:4096=1.03"
+export SMALL
+runs_well python3 -W ignore "$work/goals.py" "$scripts" 390
+equal "goals of small pools" 'memory, zs-refs, pool of 1 MiB, fresh|<= 1.25|1.25|reached
+memory, zs-refs, pool of 4 MiB, fresh|<= 1.1|1.11|MISSED
+memory, zs-refs, pool of 32 MiB, fresh|<= 1.045|1.04|reached
+memory, zs-refs, pool of 4 GiB, fresh|<= 1.02|1.03|MISSED' \
+	"$(head -n 4 "$work/out")"
+SMALL="lib-lz4:1=1.2"
+runs_well python3 -W ignore "$work/goals.py" "$scripts" 390
+check "no goal for pools of other sizes" \
+	[ "$(grep -c 'pool of' "$work/out")" -eq 0 ]
+unset SMALL
+
 # What an object costs. What is known without measuring: an object of 3,700
 # bytes has a page and a handle word.
 runs_well "$scripts/bench-cost" --help
@@ -121,8 +153,8 @@ run "$scripts/bench-cost" --quick --reps 1 --bench "$bench" \
 equal "exit status: $(cat "$work/err")" 0 "$status"
 cp "$work/out" "$work/tables"
 for part in object pool time; do
-	pools=zs
-	[ "$part" = pool ] && pools="zs zs-chain4"
+	pools="zs$refs"
+	[ "$part" = pool ] && pools="zs zs-chain4 zs-expected$refs"
 	equal "who is in the $part figures" "glibc $pools" \
 		"$(cut -d, -f2 "$work/cost/cost-$part.csv" | tail -n +2 |
 			sort -u | paste -s -d ' ' -)"
@@ -133,6 +165,17 @@ check "an object of 3,700 bytes has a page and little more" awk -F '|' '
 	here && $2 + 0 == 3700 { seen = 1; bad = $3 < 4104 || $3 > 4400 }
 	END { exit !seen || bad }' "$work/tables"
 check "times are told" grep -q '^| read in place' "$work/tables"
+for columns in "sizes zs$refs glibc" \
+	"stored mib zs zs-expected zs-chain4$refs glibc"; do
+	check "a table with the columns $columns" \
+		grep -q "^| $(echo "$columns" | sed 's/stored mib/stored_mib/
+			s/ / *| */g; s/_/ /') *|" "$work/tables"
+done
+check "a pool of 1 MiB that was told so wastes less" awk -F '|' '
+	/^## What a pool wastes: .* new/ { here = 1; next }
+	/^## / { here = 0 }
+	here && $2 + 0 == 1 { seen++; bad += $4 + 0 >= $3 + 0 }
+	END { exit seen != 2 || bad }' "$work/tables"
 run "$scripts/bench-cost" --quick --reps 1 --only time --bench "$bench" --json \
 	--without jemalloc,mimalloc,tcmalloc --out "$work/time"
 equal "exit status: $(cat "$work/err")" 0 "$status"
