@@ -407,7 +407,7 @@ struct zs_misuse {
 	const char *text; /* `what` in words */
 };
 
-/* Largest max_overhead_percent. */
+/* Largest max_overhead_percent: no bound. */
 #define ZS_MAX_OVERHEAD 10000u
 
 /* Options of a pool. Initialize with ZS_POOL_OPTIONS_INIT, then set fields. In
@@ -459,10 +459,16 @@ struct zs_pool_options {
 	enum zs_profile profile;
 	/* How much the gaps between objects may take, in percent of the bytes
 	 * of the objects (first word and rounding included), at most
-	 * ZS_MAX_OVERHEAD; 0 is no bound. If compaction could free more than
-	 * this, and more than 256 KiB, the worker compacts within some tens of
-	 * milliseconds of the free that made it so; without a worker, when
-	 * zs_drain() is called. Free pages are another matter: see
+	 * ZS_MAX_OVERHEAD, which is no bound; 0 is no bound, too, and 2 with
+	 * ZS_PROFILE_USER. If compaction could free more than this, and more
+	 * than 256 KiB, the pool compacts by itself:
+	 *  - the worker begins within some tens of milliseconds of the free that
+	 *    made it so. It moves 1 MiB at a time, and then rests as long as that
+	 *    took, until gaps take half of the bound. zs_drain does not rest
+	 *  - in a pool without a worker, calls that allocate and may sleep move
+	 *    64 KiB each; or zs_drain does all
+	 * A pool at rest does nothing. own_steps, own_bytes_moved and own_ns of
+	 * zs_pool_info tell what was done. Free pages are another matter: see
 	 * retained_bytes. */
 	unsigned int max_overhead_percent;
 	/* Bytes of all objects that the pool is expected to hold; 0: not known.
@@ -537,7 +543,7 @@ ZS_API enum zs_profile zs_profile(const struct zs_pool *pool);
 ZS_API int zs_set_memory_limit(struct zs_pool *pool, size_t bytes);
 
 /* Changes max_overhead_percent of a live pool.
- * @percent: 0 to ZS_MAX_OVERHEAD; 0 is no bound.
+ * @percent: 0 to ZS_MAX_OVERHEAD; both are no bound.
  * Context: any thread. Does not sleep; the worker does the work.
  * Return: 0, or -EINVAL if percent is more than ZS_MAX_OVERHEAD. */
 ZS_API int zs_set_max_overhead(struct zs_pool *pool, unsigned int percent);
@@ -651,7 +657,9 @@ ZS_API int zs_ref_alloc(struct zs_pool *pool, zs_ref *ref, size_t size);
 ZS_API void zs_ref_free(struct zs_pool *pool, zs_ref *ref);
 
 /* Stores len bytes: allocates an object if ref names nothing, else replaces the
- * one that it names. On an error the old object stays as it was.
+ * one that it names. On an error the old object stays as it was. What is not more
+ * than the old object's room can be stored without memory, too: then it is
+ * overwritten.
  * @data: must not lie in the object that is replaced.
  * Context: as zs_malloc with GFP_KERNEL.
  * Return: 0, or as zs_ref_alloc, for @len */
@@ -883,9 +891,9 @@ ZS_API size_t zs_huge_class_size(struct zs_pool *pool);
 
 /* Index of the size class whose objects have @size bytes, handle word included.
  * (So zs_malloc(size) uses the class of size + sizeof(unsigned long).) Sizes
- * larger than a page count as a page. Constant for a pool. Kernel: same.
- * In the user profile: of those that are used now. Pools of less than 8 MiB use few,
- * and what was stored stays in its class when the pool grows or shrinks. */
+ * larger than a page count as a page. Constant for a pool, but for those of the
+ * user profile: a pool uses few of its classes until it has grown to 8 MiB, and again
+ * when it has shrunk to 2 MiB. What is stored stays in its class. Kernel: same. */
 ZS_API unsigned int zs_lookup_class_index(struct zs_pool *pool,
 					  unsigned int size);
 
@@ -967,11 +975,16 @@ struct zs_pool_info {
 					* minus drained minus reused are still
 					* put aside */
 	size_t bytes_huge; /* of bytes_resident, those in huge pages; relaxed */
+	/* what the pool did by itself (max_overhead_percent), so far; relaxed */
+	unsigned long own_steps; /* each counts in compactions, too */
+	unsigned long own_bytes_moved; /* of bytes_moved */
+	unsigned long own_ns; /* time that the steps took together */
 };
 #define ZS_POOL_INFO_INIT                                                     \
 	{                                                                     \
 		sizeof(struct zs_pool_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0  \
+			0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+			0, 0, 0                                               \
 	}
 
 /* Return: 0, or -EINVAL when struct_size is less than that of the first
@@ -1231,10 +1244,18 @@ ZS_INLINE_ int zs_is_(const uintptr_t *place, uintptr_t value)
 	defined(__GCC_ASM_FLAG_OUTPUTS__) && !defined(ZS_SEEN_LOADS_)
 	int same;
 
+	/* clang gives memory no size in Intel's syntax: a register has one. */
+#ifdef __clang__
+	__asm__ volatile("{cmpq %2, %1|cmp %1, %2}"
+			 : "=@cce"(same)
+			 : "m"(*place), "r"(value)
+			 : "memory");
+#else
 	__asm__ volatile("{cmpq %2, %1|cmp %1, %2}"
 			 : "=@cce"(same)
 			 : "m"(*place), "re"(value)
 			 : "memory");
+#endif
 	return same;
 #else
 	return __atomic_load_n(place, __ATOMIC_ACQUIRE) == value;

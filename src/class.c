@@ -107,7 +107,7 @@ static __attribute__((noinline)) void take_groups(struct size_class *class)
 	unsigned int i = __atomic_fetch_add(&store->used, 1, __ATOMIC_RELAXED);
 
 	init_groups(&store->each[i]);
-	/* Release: statistics read the numbers without the lock. */
+	/* Release: numbers are read without the lock, too. */
 	smp_store_release(&class->groups, &store->each[i]);
 }
 

@@ -45,6 +45,14 @@ void uzs_remove_zspage(struct size_class *class, struct zspage *zspage);
 unsigned int uzs_fix_fullness_group(struct size_class *class,
 				    struct zspage *zspage);
 struct zspage *uzs_find_zspage(struct size_class *class);
+/* Zspages in a group. Locks: none. */
+static inline unsigned long uzs_nr_in_group(const struct size_class *class,
+					    unsigned int group)
+{
+	/* Acquire: the groups may be new. */
+	return READ_ONCE(smp_load_acquire(&class->groups)->zspages[group]);
+}
+
 unsigned long uzs_freeable_pages(struct size_class *class);
 unsigned long uzs_pool_freeable_pages(const struct zs_pool *pool);
 /* Bytes that the pool may hold; 0: no limit. */

@@ -125,9 +125,10 @@ static unsigned int putback_zspage(struct size_class *class,
 	return group;
 }
 
-/* Return: pages freed. */
+/* Ends early when it has moved `most` bytes. Return: pages freed. */
 static unsigned long compact_class(struct zs_pool *pool,
-				   struct size_class *class, bool pass_over)
+				   struct size_class *class, bool pass_over,
+				   size_t most)
 {
 	const struct profile *p = pool->profile;
 	struct compaction c = { .pool = pool, .class = class };
@@ -138,7 +139,7 @@ static unsigned long compact_class(struct zs_pool *pool,
 	if (p->compact_begin)
 		p->compact_begin(&c);
 	lock(&c);
-	while (uzs_freeable_pages(class)) {
+	while (uzs_freeable_pages(class) && c.objs_moved * class->size < most) {
 		struct zspage *src;
 		unsigned int group;
 
@@ -208,7 +209,8 @@ static unsigned long compact_pool(struct zs_pool *pool, bool pass_over)
 
 		/* Most classes have nothing to free: check without a lock. */
 		if (uzs_class_is_own(pool, i) && uzs_freeable_pages(class))
-			freed += compact_class(pool, class, pass_over);
+			freed +=
+				compact_class(pool, class, pass_over, SIZE_MAX);
 	}
 	uzs_count(&pool->stat.pages_compacted, freed);
 	uzs_count(&pool->stat.compactions, 1);
@@ -233,11 +235,103 @@ unsigned long uzs_compact_for_memory(struct zs_pool *pool)
 	return uzs_pool_freeable_pages(pool) ? compact_pool(pool, true) : 0;
 }
 
-/* Nobody waits for it, so it takes its time: zspages that are being read are
- * left for the next time. */
+/* ---- by itself ----------------------------------------------------------------- */
+
+/* What one step moves at most, and how long the worker rests after it at least. It
+ * rests as long as the step took, so it takes half a CPU at most, and reads, which
+ * are slower while objects move, have their time, too. */
+#define STEP_BYTES ((size_t)1 << 20)
+#define REST_NS (200 * 1000u)
+/* The same for a call, in a pool without a worker: some 20 us. */
+#define CALL_BYTES ((size_t)64 << 10)
+
+/* Goes through the classes, on from where the last step ended, until enough was
+ * moved or the gaps take half of the bound: so it rests for a while. Zspages that are being read are left for the next
+ * time. Locks: needs compact_lock. Return: is there more to do? */
+static bool close_some_gaps(struct zs_pool *pool, size_t most)
+{
+	unsigned long before = READ_ONCE(pool->stat.bytes_moved), freed = 0;
+	u64 start = uzs_clock_ns();
+	size_t moved = 0;
+	bool more = uzs_has_gaps(pool, 1);
+
+	for (unsigned int i = 0; more && i < pool->nr_classes; i++) {
+		struct size_class *class;
+		unsigned int n = pool->gaps_next;
+
+		pool->gaps_next = n ? n - 1 : pool->nr_classes - 1;
+		class = pool->size_class[n];
+		if (!uzs_class_is_own(pool, n) || !uzs_freeable_pages(class))
+			continue;
+		freed += compact_class(pool, class, false, most - moved);
+		moved = READ_ONCE(pool->stat.bytes_moved) - before;
+		more = uzs_has_gaps(pool, 1);
+		if (moved >= most) {
+			/* It may have more. */
+			pool->gaps_next = n;
+			break;
+		}
+	}
+	uzs_count(&pool->stat.pages_compacted, freed);
+	uzs_count(&pool->stat.compactions, 1);
+	uzs_count(&pool->stat.own_steps, 1);
+	uzs_count(&pool->stat.own_bytes_moved, moved);
+	uzs_count(&pool->stat.own_ns, uzs_clock_ns() - start);
+	uzs_count(&pool->freed_late, freed);
+	/* Else what is left cannot be moved now. */
+	return more && freed;
+}
+
+/* One step. Who drains runs the next ones, too. */
 static void close_gaps(struct work_struct *work)
 {
-	zs_compact(container_of(work, struct zs_pool, gaps_work));
+	struct zs_pool *pool = container_of(work, struct zs_pool, gaps_work);
+	u64 start = uzs_clock_ns();
+
+	/* Else who has the right closes them. */
+	if (mutex_trylock(&pool->compact_lock)) {
+		bool more = close_some_gaps(pool, STEP_BYTES);
+
+		mutex_unlock(&pool->compact_lock);
+		if (more)
+			queue_delayed_work(&pool->wq, work,
+					   max(uzs_clock_ns() - start,
+					       (u64)REST_NS));
+	}
+	uzs_kick_give_back(pool);
+}
+
+unsigned long uzs_finish_gaps(struct zs_pool *pool)
+{
+	size_t bytes = (size_t)READ_ONCE(pool->pages_allocated)
+		       << pool->page_shift;
+	unsigned long n = 0;
+
+	/* As many steps as all objects take: others may make new gaps. */
+	while (work_pending(&pool->gaps_work) && n <= bytes / STEP_BYTES) {
+		flush_work(&pool->wq, &pool->gaps_work);
+		n++;
+	}
+	return n;
+}
+
+void uzs_close_gaps_here(struct zs_pool *pool)
+{
+	bool more;
+
+	if (!mutex_trylock(&pool->compact_lock))
+		return;
+	more = close_some_gaps(pool, CALL_BYTES);
+	/* Else until the next look. */
+	if (!more)
+		WRITE_ONCE(pool->gaps_due, false);
+	mutex_unlock(&pool->compact_lock);
+	uzs_kick_give_back(pool);
+}
+
+static unsigned int bound(unsigned int percent)
+{
+	return percent == ZS_MAX_OVERHEAD ? 0 : percent;
 }
 
 void uzs_compact_init(struct zs_pool *pool, unsigned int max_overhead)
@@ -245,15 +339,15 @@ void uzs_compact_init(struct zs_pool *pool, unsigned int max_overhead)
 	mutex_init(&pool->compact_lock);
 	lock_set_rank(&pool->compact_lock.spin, RANK_COMPACT);
 	INIT_WORK(&pool->gaps_work, close_gaps);
-	pool->max_overhead = max_overhead;
+	pool->max_overhead = bound(max_overhead);
 }
 
 int zs_set_max_overhead(struct zs_pool *pool, unsigned int percent)
 {
 	if (percent > ZS_MAX_OVERHEAD)
 		return -EINVAL;
-	WRITE_ONCE(pool->max_overhead, percent);
-	if (percent)
+	WRITE_ONCE(pool->max_overhead, bound(percent));
+	if (bound(percent))
 		uzs_look_for_gaps(pool);
 	return 0;
 }

@@ -19,6 +19,7 @@
 #include "deferred.h"
 
 #include "class.h"
+#include "compact.h"
 #include "compat/os.h"
 #include "defer_array.h"
 #include "defer_bufs.h"
@@ -258,7 +259,7 @@ unsigned long zs_drain(struct zs_pool *pool)
 		more = uzs_bufs_drain(pool, until);
 		unlock_drain(d);
 	}
-	return nr;
+	return nr + uzs_finish_gaps(pool);
 }
 
 size_t uzs_deferred_need(const struct zs_pool *pool, enum zs_defer_mode mode)

@@ -84,10 +84,13 @@ static void async_free_zspage(struct work_struct *work)
 #define LEAST_GAPS ((size_t)256 << 10)
 #define GAPS_DELAY_NS (10 * 1000000u)
 
-void uzs_look_for_gaps(struct zs_pool *pool)
+bool uzs_has_gaps(const struct zs_pool *pool, unsigned int halves)
 {
+	unsigned int bound = READ_ONCE(pool->max_overhead);
 	size_t gaps = 0, live = 0;
 
+	if (!bound)
+		return false;
 	for (unsigned int i = 0; i < pool->nr_classes; i++) {
 		struct size_class *class = pool->size_class[i];
 
@@ -97,9 +100,16 @@ void uzs_look_for_gaps(struct zs_pool *pool)
 		live += READ_ONCE(class->objs_inuse) * class->size;
 	}
 	gaps <<= pool->page_shift;
-	if (gaps > LEAST_GAPS &&
-	    gaps > live / 100 * READ_ONCE(pool->max_overhead))
-		queue_delayed_work(&pool->wq, &pool->gaps_work, GAPS_DELAY_NS);
+	return gaps > LEAST_GAPS && gaps > live / 200 * bound * halves;
+}
+
+void uzs_look_for_gaps(struct zs_pool *pool)
+{
+	if (!uzs_has_gaps(pool, 2))
+		return;
+	if (READ_ONCE(pool->wq.worker) == UZS_WORKER_NEVER)
+		WRITE_ONCE(pool->gaps_due, true);
+	queue_delayed_work(&pool->wq, &pool->gaps_work, GAPS_DELAY_NS);
 }
 
 /* ---- huge pages ---------------------------------------------------------- */

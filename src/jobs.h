@@ -22,6 +22,8 @@ void uzs_jobs_init(struct zs_pool *pool);
  * it is looked whether compaction would free more than the bound allows. Locks:
  * class->lock, or none. */
 void uzs_look_for_gaps(struct zs_pool *pool);
+/* Do gaps take more than so many halves of the bound? Locks: none. */
+bool uzs_has_gaps(const struct zs_pool *pool, unsigned int halves);
 static inline void uzs_note_freed(struct zs_pool *pool,
 				  const struct size_class *class,
 				  unsigned long n)

@@ -104,6 +104,8 @@ static int read_options(const struct zs_pool_options *theirs,
 		o->defer = profile->defer;
 	if (!o->retained_bytes)
 		o->retained_bytes = DEFAULT_RETAINED;
+	if (!o->max_overhead_percent)
+		o->max_overhead_percent = profile->max_overhead;
 	if (!is_power_of_2(o->page_size) ||
 	    o->page_size < 1u << ZS_MIN_PAGE_SHIFT ||
 	    o->page_size > 1u << ZS_MAX_PAGE_SHIFT ||
@@ -298,7 +300,9 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 	if (pool->hardened)
 		uzs_harden_tell_unended(pool, __func__);
 	/* Nobody would see what it does. */
+	WRITE_ONCE(pool->max_overhead, 0);
 	cancel_work_sync(&pool->wq, &pool->settle_work);
+	cancel_work_sync(&pool->wq, &pool->gaps_work);
 	uzs_deferred_flush_all(pool);
 	uzs_workqueue_destroy(&pool->wq);
 	live = pool->profile->destroy(pool);
@@ -364,5 +368,7 @@ unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp, int nid)
 	}
 	/* A CPU's page list may have got more pages than were taken from it. */
 	uzs_kick_give_back(pool);
+	if (gfp == GFP_KERNEL)
+		uzs_close_gaps_in_call(pool);
 	return handle;
 }

@@ -58,6 +58,7 @@ struct profile {
 	/* Defaults of options that are 0. */
 	unsigned int chain_size; /* pages */
 	enum zs_defer_mode defer;
+	unsigned int max_overhead; /* percent; 0: no bound */
 	bool reuses; /* knows ZS_DEFER_REUSE; else that is the default */
 	bool writes_rows; /* the pool's rows (zs_row_) become memory */
 	const struct movable_operations *movable; /* of its pages */

@@ -141,7 +141,7 @@ _Static_assert(sizeof(struct zspage) == ZSPAGE_BYTES,
 struct class_groups {
 	unsigned long zspages[NR_FULLNESS_GROUPS]; /* how many */
 	struct list_head list[NR_FULLNESS_GROUPS];
-};
+} __aligned(64);
 
 struct size_class {
 	/* constant after creation. Read before the lock is taken, so they are
@@ -158,7 +158,7 @@ struct size_class {
 	unsigned long objs_inuse;
 	unsigned long objs_freed; /* so far, by zs_free, zs_free_deferred and
 				   * drains, and from what CPUs kept */
-	/* What is in it: guard: lock; numbers read relaxed. The pool's `none`
+	/* What is in it: guard: lock; read with acquire. The pool's `none`
 	 * until the class has its first zspage: most classes of a small pool
 	 * never have one. */
 	struct class_groups *groups;
@@ -216,6 +216,9 @@ struct zs_pool {
 	/* Percent of the objects' bytes that gaps may have; 0: any; atomic,
 	 * relaxed; seldom changed */
 	unsigned int max_overhead;
+	/* In a pool without a worker: there are gaps for calls to close; atomic,
+	 * relaxed; seldom changed */
+	bool gaps_due;
 	const struct lock_scope *scope;
 	struct reuse reuse; /* seldom changed, except age_work */
 	size_t meta_bytes; /* of its own mapping, as far as it is written to */
@@ -239,6 +242,10 @@ struct zs_pool {
 		unsigned long bytes_moved;
 		long compact_hold_ns_max;
 		unsigned long zspages_async_freed;
+		/* What the pool did by itself: see max_overhead. */
+		unsigned long own_steps;
+		unsigned long own_bytes_moved;
+		unsigned long own_ns;
 	} stat;
 	/* atomic, relaxed; each only tells that something changed. freed_late:
 	 * handles, pages and zspages freed by draining, compaction and the
@@ -250,6 +257,8 @@ struct zs_pool {
 				   * last trimmed; 0: never; guard:
 				   * zone.trim_lock */
 	struct mutex compact_lock; /* one compaction at a time */
+	unsigned int gaps_next; /* class index at which the pool's own next step
+				 * begins; guard: compact_lock */
 	u32 relieving; /* calls that look for memory; atomic, relaxed */
 	bool freed_many; /* zs_free_many was called; atomic */
 	bool trim_in_progress; /* atomic: one zs_trim at a time */

@@ -291,7 +291,7 @@ unsigned long uzs_kernel_free_empty(struct zs_pool *pool)
 		struct size_class *class = pool->size_class[i];
 
 		if (uzs_class_is_own(pool, i) &&
-		    READ_ONCE(class->groups->zspages[ZS_INUSE_RATIO_0]))
+		    uzs_nr_in_group(class, ZS_INUSE_RATIO_0))
 			n += free_empty_of_class(pool, class);
 	}
 	return n;

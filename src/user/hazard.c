@@ -113,6 +113,9 @@ void uzs_hazards_fork_child(struct uzs_hazard_table *t)
 	for (unsigned int i = 0; i < UZS_ROWS; i++) {
 		struct zs_row_ *row = &t->rows[i];
 
+		/* Another thread may have been just sharing. */
+		if (row->owner == me)
+			row->ender = t->shared ? 0 : me;
 		if (!row->owner || row->owner == me)
 			continue;
 		if (row->names[0] == row->owner)

@@ -301,7 +301,6 @@ static void trim_class(struct zs_pool *pool, struct size_class *class)
 
 void uzs_user_trim(struct zs_pool *pool)
 {
-	uzs_user_tune(pool);
 	uzs_slots_flush(pool, NULL);
 	for (unsigned int i = 1; i < pool->nr_classes; i++) {
 		struct size_class *class = pool->size_class[i];
@@ -311,4 +310,5 @@ void uzs_user_trim(struct zs_pool *pool)
 			    READ_ONCE(class->objs_capacity))
 			trim_class(pool, class);
 	}
+	uzs_user_tune(pool);
 }

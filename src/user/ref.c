@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "compact.h"
 #include "compat/os.h"
 #include "jobs.h"
 #include "relief.h"
@@ -171,6 +172,7 @@ int zs_ref_alloc(struct zs_pool *pool, zs_ref *ref, size_t size)
 	if (unlikely(!alloc_new(pool, class, &ref->word, size + USER_HEAD, 0)))
 		err = -ENOMEM;
 	uzs_kick_give_back(pool);
+	uzs_close_gaps_in_call(pool);
 	return err;
 }
 
@@ -344,8 +346,14 @@ static __attribute__((noinline)) int replace_slow(struct zs_pool *pool,
 	/* The object does not name tmp: in the child of a fork that would be
 	 * memory of nobody's. */
 	if (!take_kept(pool, class, &tmp.word, len + USER_HEAD, pins) &&
-	    !alloc_new(pool, class, &tmp.word, len + USER_HEAD, pins))
-		return -ENOMEM;
+	    !alloc_new(pool, class, &tmp.word, len + USER_HEAD, pins)) {
+		/* Too large for it, but better than nothing. */
+		if (uzs_place_room(pool, READ_ONCE(ref->word)) < len)
+			return -ENOMEM;
+		memcpy(user_read(pool, &ref->word), data, len);
+		user_end_read(pool, &ref->word);
+		return 0;
+	}
 	user_reveal(pool, tmp.word);
 	memcpy(ref_address(tmp.word) + USER_HEAD, data, len);
 	uzs_slot_free(pool, &ref->word);
@@ -378,6 +386,7 @@ OWN_FRAME int zs_ref_store(struct zs_pool *pool, zs_ref *ref, const void *data,
 					       len + USER_HEAD))) {
 			err = replace_slow(pool, class, ref, data, len);
 			uzs_kick_give_back(pool);
+			uzs_close_gaps_in_call(pool);
 			return err;
 		}
 	} else {
@@ -395,5 +404,6 @@ OWN_FRAME int zs_ref_store(struct zs_pool *pool, zs_ref *ref, const void *data,
 	memcpy(ref_address(word) + USER_HEAD, data, len);
 	user_unpin_own(pool, &ref->word, word);
 	uzs_kick_give_back(pool);
+	uzs_close_gaps_in_call(pool);
 	return 0;
 }

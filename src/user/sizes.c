@@ -6,7 +6,7 @@
  * least, and sizes with equal zspages share a class. Differs: sizes go beyond a
  * page; larger ones are 1/256 of themselves apart, and smaller ones 8 bytes,
  * where 16 would be much of an object.
- * Locks: none. Sleeps: no.
+ * Locks: runs->lock, to change which classes are used. Sleeps: no.
  */
 #include "user/sizes.h"
 

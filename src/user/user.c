@@ -161,6 +161,7 @@ const struct profile uzs_user_profile = {
 	.id = ZS_PROFILE_USER,
 	.name = "user",
 	.chain_size = 16,
+	.max_overhead = 2,
 	.defer = ZS_DEFER_NONE,
 	.writes_rows = true,
 

@@ -487,7 +487,8 @@ static void test_planned_classes_are_some_of_all(void **state)
 			drop_table(&t);
 		}
 		/* Enough bytes for all. */
-		assert_int_equal(before, all.distinct);
+		if (sizeof(size_t) > 4)
+			assert_int_equal(before, all.distinct);
 		drop_table(&all);
 	}
 }

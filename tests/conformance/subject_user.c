@@ -34,6 +34,8 @@
                                                                               \
 		opt.profile = ZS_PROFILE_USER;                                \
 		opt.defer = ZS_DEFER_##defer_;                                \
+		/* When it compacts is the suite's choice. */                 \
+		opt.max_overhead_percent = ZS_MAX_OVERHEAD;                   \
 		return subject_uzs_create(&opt, page_size, chain_size,        \
 					  worker);                            \
 	}

@@ -745,6 +745,25 @@ static void test_inherited_row_has_names(void **state)
 	assert_rows_are_empty();
 }
 
+/* Forked while another thread shared the reads, which had not come to the own row,
+ * or had, and not said so. */
+static void test_own_row_after_a_fork(void **state)
+{
+	assert_true(take_row());
+	assert_true(home()->ender == uzs_thread_id());
+	assert_non_null(try_read(&refs[1]));
+	table.shared = true;
+	uzs_hazards_fork_child(&table);
+	assert_true(home()->ender == 0);
+	assert_false(try_end(&refs[1]));
+	table.shared = false;
+	uzs_hazards_fork_child(&table);
+	assert_true(home()->ender == uzs_thread_id());
+	assert_true(home()->owner == uzs_thread_id());
+	assert_true(try_end(&refs[1]));
+	assert_rows_are_empty();
+}
+
 static void test_inherited_row_is_empty(void **state)
 {
 	struct zs_row_ *row = home();
@@ -929,6 +948,7 @@ int main(void)
 		TEST(test_more_threads_than_rows),
 		TEST(test_fork),
 		TEST(test_inherited_row_has_names),
+		TEST(test_own_row_after_a_fork),
 		TEST(test_inherited_row_is_empty),
 		TEST(test_who_goes_on_is_seen),
 		TEST(test_no_barrier_is_told),

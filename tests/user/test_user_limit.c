@@ -274,6 +274,42 @@ static void test_fuller_zspage_is_emptied_for_want_of_memory(void **state)
 	}
 }
 
+/* What has room in the old object, of another class, is stored without memory. */
+static void test_smaller_needs_no_memory(void **state)
+{
+	static zs_ref refs[MOST];
+
+	for (unsigned int hard = 0; hard < 2; hard++) {
+		struct zs_pool_options o = USER_OPTIONS_INIT;
+		struct zs_pool *pool;
+		unsigned int n = 0;
+
+		o.memory_limit = 6 << 20;
+		o.flags = ZS_POOL_NO_WORKER | (hard ? ZS_POOL_HARDENED : 0);
+		memset(refs, 0, sizeof(refs));
+		pool = zs_create_pool_with("smaller", &o);
+		assert_non_null(pool);
+		while (n < MOST && ref_fill(pool, &refs[n], 1000, n) == 0)
+			n++;
+		assert_in_range(n, 100, MOST - 1);
+		for (unsigned int i = 0; i < n; i++) {
+			size_t room = zs_ref_room(pool, &refs[i]);
+
+			assert_int_equal(ref_fill(pool, &refs[i], 2000, i),
+					 -ENOMEM);
+			assert_true(ref_ok(pool, &refs[i], 1000, i));
+			assert_int_equal(ref_fill(pool, &refs[i], room, i + 1),
+					 0);
+			assert_true(ref_ok(pool, &refs[i], room, i + 1));
+			assert_int_equal(ref_fill(pool, &refs[i], 900, i + 2),
+					 0);
+			assert_true(ref_ok(pool, &refs[i], 900, i + 2));
+		}
+		assert_sound(pool);
+		assert_int_equal(zs_destroy_pool(pool), n);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -281,6 +317,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_room_at_the_limit_is_used),
 		cmocka_unit_test(
 			test_fuller_zspage_is_emptied_for_want_of_memory),
+		cmocka_unit_test(test_smaller_needs_no_memory),
 	};
 
 	if (argc > 1)

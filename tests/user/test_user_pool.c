@@ -475,7 +475,6 @@ static void test_classes_follow_the_pool_s_size(void **state)
 		for (unsigned int i = n / 2; i < n - n / 16; i++)
 			zs_ref_free(pool, &refs[i]);
 		zs_trim(pool);
-		zs_trim(pool);
 		assert_int_equal(classes_for_sizes(pool), few);
 		for (unsigned int i = n - n / 16; i < n; i++)
 			assert_true(ref_ok(pool, &refs[i], sizes[i], i));

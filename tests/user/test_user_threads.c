@@ -483,6 +483,12 @@ static void do_check(struct worker *w)
 	CHECK(w->s, zs_pool_check(w->s->pool, stderr) == 0);
 }
 
+/* As when the pool grows beyond 8 MiB, or shrinks below 2 MiB. */
+static void do_tune(struct worker *w)
+{
+	uzs_user_set_classes(w->s->pool, rng_below(&w->rng, 2) ? ULONG_MAX : 0);
+}
+
 /* Enough at once for the worker to give some of it back. */
 static void do_burst(struct worker *w)
 {
@@ -517,6 +523,7 @@ static const struct op ops[] = {
 	{ "write", do_write, 60, 40 },
 	{ "compact", do_compact, 40, 10 },
 	{ "trim", do_trim, 20, 5 },
+	{ "tune", do_tune, 40, 10 },
 	{ "flush", do_flush, 40, 4 },
 	{ "drain", do_drain, 100, 4 },
 	{ "shrink", do_shrink, 40, 4 },

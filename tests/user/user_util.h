@@ -18,7 +18,7 @@
 	{                                                               \
 		sizeof(struct zs_pool_options), 0, 0, ZS_SCOPE_DEFAULT, \
 			ZS_DEFER_DEFAULT, 0, 0, 0, NULL, NULL,          \
-			ZS_PROFILE_USER, 0, 0                           \
+			ZS_PROFILE_USER, ZS_MAX_OVERHEAD, 0             \
 	}
 
 struct user_geometry {

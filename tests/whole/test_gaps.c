@@ -111,7 +111,8 @@ static void test_bound_can_be_set_later(void **state)
 
 	for_each_profile(p)
 	{
-		struct zs_pool *pool = make(p, ZS_POOL_NO_WORKER, 0);
+		struct zs_pool *pool =
+			make(p, ZS_POOL_NO_WORKER, ZS_MAX_OVERHEAD);
 
 		make_gaps(pool, handles);
 		assert_false(work_pending(&pool->gaps_work));
@@ -125,6 +126,88 @@ static void test_bound_can_be_set_later(void **state)
 		assert_true(gaps_of(pool) <= 12);
 		assert_int_equal(zs_set_max_overhead(pool, 0), 0);
 		assert_kept(pool, handles);
+		zs_destroy_pool(pool);
+	}
+}
+
+/* Calls do it in small steps, each of them bounded. */
+static void test_calls_compact_without_worker(void **state)
+{
+	static unsigned long handles[NR_OBJS];
+
+	for_each_profile(p)
+	{
+		struct zs_pool *pool = make(p, ZS_POOL_NO_WORKER, 10);
+		struct zs_pool_info before, after;
+		unsigned long more[300];
+		unsigned int calls = 0;
+
+		make_gaps(pool, handles);
+		assert_true(gaps_of(pool) > 50);
+		/* Those who must not sleep do not. */
+		before = info_of(pool);
+		zs_free(pool, zs_malloc(pool, 2000, GFP_NOWAIT, NUMA_NO_NODE));
+		assert_int_equal(info_of(pool).objs_moved, before.objs_moved);
+		do {
+			assert_true(calls < ARRAY_SIZE(more));
+			before = info_of(pool);
+			more[calls++] = must_malloc(pool, 2000);
+			after = info_of(pool);
+			assert_true(after.bytes_moved - before.bytes_moved <=
+				    (128u << 10));
+		} while (after.bytes_moved > before.bytes_moved);
+		assert_true(gaps_of(pool) <= 6);
+		assert_true(calls > 20);
+		after = info_of(pool);
+		assert_true(after.own_steps + 3 >= calls);
+		assert_int_equal(after.own_bytes_moved, after.bytes_moved);
+		assert_true(after.own_ns > 0);
+		/* Then they have nothing to do. */
+		for (unsigned int i = 0; i < 10; i++)
+			zs_free(pool, must_malloc(pool, 2000));
+		assert_int_equal(info_of(pool).bytes_moved, after.bytes_moved);
+		for (unsigned int i = 0; i < calls; i++)
+			zs_free(pool, more[i]);
+		assert_kept(pool, handles);
+		zs_destroy_pool(pool);
+	}
+}
+
+/* Without any option; and a pool at rest does nothing. */
+static void test_user_profile_does_so_by_default(void **state)
+{
+	static unsigned long handles[NR_OBJS];
+	const struct timespec second = { .tv_sec = 1 };
+	struct zs_pool_info i, later;
+	struct zs_pool *pool;
+
+	if (sizeof(void *) < 8)
+		skip();
+	pool = make(ZS_PROFILE_USER, 0, 0);
+	make_gaps(pool, handles);
+	assert_true(wait_until_dense(pool, 4));
+	i = info_of(pool);
+	assert_true(i.own_steps > 1);
+	assert_int_equal(i.own_bytes_moved, i.bytes_moved);
+	nanosleep(&second, NULL);
+	i = info_of(pool);
+	nanosleep(&second, NULL);
+	later = info_of(pool);
+	assert_int_equal(later.own_steps, i.own_steps);
+	assert_int_equal(later.bytes_moved, i.bytes_moved);
+	assert_kept(pool, handles);
+	zs_destroy_pool(pool);
+
+	/* The kernel's profile does not, nor a pool that has no bound. */
+	for_each_profile(p)
+	{
+		pool = make(p, ZS_POOL_NO_WORKER,
+			    p == ZS_PROFILE_USER ? ZS_MAX_OVERHEAD : 0);
+		make_gaps(pool, handles);
+		assert_false(work_pending(&pool->gaps_work));
+		zs_drain(pool);
+		assert_true(gaps_of(pool) > 50);
+		assert_int_equal(info_of(pool).own_steps, 0);
 		zs_destroy_pool(pool);
 	}
 }
@@ -162,6 +245,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_worker_compacts),
 		cmocka_unit_test(test_drain_compacts_without_worker),
+		cmocka_unit_test(test_calls_compact_without_worker),
+		cmocka_unit_test(test_user_profile_does_so_by_default),
 		cmocka_unit_test(test_bound_can_be_set_later),
 		cmocka_unit_test(test_little_is_left),
 		cmocka_unit_test(test_option_has_a_range),
