@@ -16,6 +16,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "harness.h"
 #include "report.h"
@@ -69,6 +70,7 @@ static void take_figure(struct work *work, const char *phase, enum step step,
 			struct figures *figures)
 {
 	struct figure *figure = &figures->list[figures->nr++];
+	const struct timespec second = { .tv_sec = 1 };
 	struct zs_pool_info info;
 
 	snprintf(figure->phase, sizeof(figure->phase), "%s", phase);
@@ -77,7 +79,11 @@ static void take_figure(struct work *work, const char *phase, enum step step,
 	figure->live_bytes = work_live(work, &figure->objects);
 	if (work->target.pool) {
 		/* else the worker may still be giving memory back */
-		zs_drain(work->target.pool);
+		if (work->opt->max_overhead == ZS_MAX_OVERHEAD ||
+		    work->opt->no_worker)
+			zs_drain(work->target.pool);
+		else /* it is the worker's own affair, within a second */
+			nanosleep(&second, NULL);
 		target_info(&work->target, &info);
 		figure->resident_bytes = info.bytes_resident;
 		figure->mapped_bytes = info.bytes_mapped;

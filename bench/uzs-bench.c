@@ -83,7 +83,8 @@ static const char usage_text[] =
 	"  --retained N[K|M|G]|all  free memory that the pool keeps\n"
 	"                         (default: the library's)\n"
 	"  --max-overhead N       the pool compacts by itself when gaps take more\n"
-	"                         than N % of its objects (default: 0, never)\n"
+	"                         than N % of its objects; 10000: never, 0: the\n"
+	"                         library's default (default: 0; memory: never)\n"
 	"  --expected N[K|M|G]    the pool is made for so many bytes of objects\n"
 	"                         (default: not known)\n"
 	"  --no-worker            a pool without a thread of its own\n"
@@ -190,7 +191,7 @@ static const struct option long_options[] = {
 
 /* What was given, where it matters whether it was. */
 struct given {
-	bool mode, bytes, reps, ops;
+	bool mode, bytes, reps, ops, max_overhead;
 	const char *sizes;
 	/* an option's name */
 	const char *speed_only, *memory_only, *wait_only;
@@ -255,6 +256,7 @@ static void parse_option(struct options *opt, struct given *given, int option,
 		opt->max_overhead = (unsigned int)parse_number(
 			"--max-overhead", arg, 0, ZS_MAX_OVERHEAD);
 		given->pool_only = "--max-overhead";
+		given->max_overhead = true;
 		break;
 	case OPT_EXPECTED:
 		opt->expected_bytes = (size_t)parse_bytes("--expected", arg);
@@ -346,6 +348,8 @@ static void set_defaults(struct options *opt, const struct given *given)
 		opt->bytes = defaults[opt->mode].bytes;
 	if (!given->reps)
 		opt->reps = defaults[opt->mode].reps;
+	if (!given->max_overhead && opt->mode == MODE_MEMORY)
+		opt->max_overhead = ZS_MAX_OVERHEAD;
 	if (opt->refs)
 		opt->profile = ZS_PROFILE_USER;
 	if (!opt->chain_size)
