@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "pressure.h"
 #include "zcache.h"
 
 #define MIB (1024 * 1024)
@@ -127,8 +129,8 @@ static void test_model(void **state)
 
 static void test_arguments(void **state)
 {
-	static char big[ZCACHE_ENTRY_MAX];
-	struct zcache *cache = zcache_create(4 * MIB, 100);
+	static char big[ZCACHE_ENTRY_MAX], back[ZCACHE_ENTRY_MAX];
+	struct zcache *cache = zcache_create(8 * MIB, 100);
 	struct zcache_stats stats;
 	uint32_t random = 1;
 	char small[4];
@@ -139,6 +141,16 @@ static void test_arguments(void **state)
 		big[i] = (char)(next_random(&random) >> 7);
 	assert_int_equal(zcache_set(cache, "k", 1, big, sizeof(big) - 1), 0);
 	assert_int_equal(zcache_get(cache, "k", 1, small, 4), -ERANGE);
+	assert_int_equal(zcache_get(cache, "k", 1, back, sizeof(back)),
+			 sizeof(big) - 1);
+	assert_memory_equal(back, big, sizeof(big) - 1);
+	/* One that compresses, and is longer than what a set has on its stack. */
+	memset(big, 'x', sizeof(big) / 2);
+	assert_int_equal(zcache_set(cache, "l", 1, big, sizeof(big) / 2), 0);
+	assert_int_equal(zcache_get(cache, "l", 1, back, sizeof(back)),
+			 sizeof(big) / 2);
+	assert_memory_equal(back, big, sizeof(big) / 2);
+	assert_true(zcache_delete(cache, "l", 1));
 	/* Too long: an error, and the old value is not left there. */
 	assert_int_equal(zcache_set(cache, "k", 1, big, sizeof(big)), -EINVAL);
 	assert_int_equal(zcache_get(cache, "k", 1, big, sizeof(big)), -ENOENT);
@@ -153,10 +165,10 @@ static void test_arguments(void **state)
 	zcache_destroy(cache);
 
 	errno = 0;
-	assert_null(zcache_create(1000, 100));
+	assert_null(zcache_create(MIB, 100));
 	assert_int_equal(errno, EINVAL);
 	errno = 0;
-	assert_null(zcache_create(MIB, 0));
+	assert_null(zcache_create(4 * MIB, 0));
 	assert_int_equal(errno, EINVAL);
 }
 
@@ -205,11 +217,10 @@ static void run_limit(size_t limit, unsigned int ids)
 	zcache_destroy(cache);
 }
 
-/* With a queue of freed values, and with places kept for the next values. */
 static void test_limit(void **state)
 {
 	(void)state;
-	run_limit(4 * MIB, 12000);
+	run_limit(8 * MIB, 24000);
 	run_limit(16 * MIB, 48000);
 }
 
@@ -305,12 +316,80 @@ static void run_threads(size_t limit)
 static void test_threads(void **state)
 {
 	(void)state;
-	run_threads(2 * MIB);
+	run_threads(8 * MIB);
 	run_threads(16 * MIB);
 }
 
-/* Values that each thread has at a time: together half of what there is room
- * for. A thread sets one and deletes its oldest. */
+/* Values that are being read while they are replaced, deleted and evicted: all of
+ * one byte, all the same length, so that a mixture is seen. */
+#define SHARED_KEYS 8
+
+static void *share(void *arg)
+{
+	struct worker *worker = arg;
+	static _Thread_local char value[100000];
+
+	for (unsigned int i = 0; i < scaled(4000); i++) {
+		char key = (char)('a' +
+				  next_random(&worker->random) % SHARED_KEYS);
+		unsigned int what = next_random(&worker->random) % 8;
+
+		if (what < 2) {
+			memset(value, (int)i, sizeof(value));
+			value[0] = key;
+			worker->wrong += zcache_set(worker->cache, &key, 1,
+						    value, sizeof(value)) != 0;
+		} else if (what == 2) {
+			zcache_delete(worker->cache, &key, 1);
+		} else {
+			ssize_t got = zcache_get(worker->cache, &key, 1, value,
+						 sizeof(value));
+
+			if (got == -ENOENT)
+				continue;
+			worker->found++;
+			worker->wrong += got != sizeof(value) ||
+					 value[0] != key;
+			for (size_t at = 2; at < sizeof(value); at++)
+				if (value[at] != value[1]) {
+					worker->wrong++;
+					break;
+				}
+		}
+	}
+	return NULL;
+}
+
+/* With as few slots as threads, too. */
+static void test_readers_keep_values(void **state)
+{
+	(void)state;
+	for (unsigned int slots = 4; slots <= 8; slots += 2) {
+		struct zcache *cache = zcache_create(8 * MIB, slots);
+		struct worker worker[4];
+		struct zcache_stats stats;
+
+		assert_non_null(cache);
+		for (int i = 0; i < 4; i++) {
+			worker[i] = (struct worker){ .cache = cache,
+						     .random = (uint32_t)i };
+			assert_int_equal(pthread_create(&worker[i].thread, NULL,
+							share, &worker[i]),
+					 0);
+		}
+		for (int i = 0; i < 4; i++) {
+			pthread_join(worker[i].thread, NULL);
+			assert_int_equal(worker[i].wrong, 0);
+			assert_true(worker[i].found > 0);
+		}
+		zcache_stats(cache, &stats);
+		assert_true(stats.entries <= slots);
+		zcache_destroy(cache);
+	}
+}
+
+/* Values that each thread has at a time: together less than half of what there is
+ * room for. A thread sets one and deletes its oldest. */
 #define CHURN_LIVE 780u
 
 static void *churn(void *arg)
@@ -340,7 +419,7 @@ static void *churn(void *arg)
  * thread frees them. */
 static void test_deleted_first(void **state)
 {
-	struct zcache *cache = zcache_create(12 * MIB, 200000);
+	struct zcache *cache = zcache_create(12 * MIB, 20000);
 	struct worker worker[4];
 	struct zcache_stats stats;
 
@@ -362,6 +441,111 @@ static void test_deleted_first(void **state)
 	zcache_destroy(cache);
 }
 
+/* ---- pressure ------------------------------------------------------------------ */
+
+struct shrinking {
+	struct zcache *cache;
+	size_t bytes; /* to evict each time */
+	_Atomic size_t smaller;
+	_Atomic unsigned int calls;
+};
+
+static void shrink(void *arg)
+{
+	struct shrinking *s = arg;
+
+	s->smaller += zcache_shrink(s->cache, s->bytes);
+	s->calls++;
+}
+
+static bool is_called(struct shrinking *s, unsigned int calls)
+{
+	for (int i = 0; i < 2000 && s->calls < calls; i++)
+		usleep(5000);
+	return s->calls >= calls;
+}
+
+static void fill(struct zcache *cache, unsigned int ids)
+{
+	char key[64], value[4000];
+
+	for (unsigned int id = 0; id < ids; id++)
+		assert_int_equal(zcache_set(cache, key, make_key(key, id),
+					    value,
+					    make_value(value, id, id + 1)),
+				 0);
+}
+
+/* A pipe in the place of the kernel's file. */
+static void test_shrinks_under_pressure(void **state)
+{
+	struct shrinking s = { .bytes = 2 * MIB };
+	struct zcache_stats before, after;
+	struct pressure *pressure;
+	int fds[2];
+
+	(void)state;
+	s.cache = zcache_create(64 * MIB, 20000);
+	assert_non_null(s.cache);
+	fill(s.cache, 10000);
+	zcache_stats(s.cache, &before);
+	assert_true(before.memory_bytes > 8 * MIB);
+	assert_int_equal(pipe(fds), 0);
+	pressure = pressure_start_fd(fds[0], shrink, &s);
+	assert_non_null(pressure);
+	usleep(50000);
+	assert_int_equal(s.calls, 0);
+	for (unsigned int call = 1; call <= 2; call++) {
+		assert_int_equal(write(fds[1], "x", 1), 1);
+		assert_true(is_called(&s, call));
+	}
+	zcache_stats(s.cache, &after);
+	assert_true(s.smaller > 3 * MIB);
+	assert_true(after.memory_bytes + 3 * MIB < before.memory_bytes);
+	assert_true(after.evictions > 0);
+	assert_true(after.entries > 1000);
+	/* Nobody can write any more: the thread goes on, and sleeps. */
+	close(fds[1]);
+	usleep(50000);
+	assert_int_equal(s.calls, 2);
+	pressure_stop(pressure);
+	/* All of it. */
+	zcache_shrink(s.cache, SIZE_MAX);
+	zcache_stats(s.cache, &after);
+	assert_int_equal(after.entries, 0);
+	assert_true(after.memory_bytes < before.memory_bytes / 4);
+	fill(s.cache, 1000);
+	check_value(s.cache, 999, 1000);
+	zcache_destroy(s.cache);
+}
+
+/* The kernel's file, where there is one: its trigger is accepted, and the thread
+ * ends when it is told to. */
+static void test_pressure_of_the_machine(void **state)
+{
+	struct shrinking s = { .bytes = 1 };
+	struct pressure *pressure;
+
+	(void)state;
+	assert_null(pressure_start("/nowhere/memory.pressure", shrink, &s));
+	assert_int_equal(errno, ENOENT);
+	pressure_stop(NULL);
+	pressure = pressure_start("/dev/null", shrink, &s);
+	pressure_stop(pressure);
+	if (access("/proc/pressure/memory", W_OK))
+		skip();
+	s.cache = zcache_create(8 * MIB, 100);
+	assert_non_null(s.cache);
+	pressure = pressure_start("/proc/pressure/memory", shrink, &s);
+	if (!pressure &&
+	    (errno == EOPNOTSUPP || errno == EPERM || errno == EINVAL))
+		skip(); /* no PSI, or an older kernel that wants privilege */
+	assert_non_null(pressure);
+	usleep(10000);
+	pressure_stop(pressure);
+	zcache_destroy(s.cache);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,7 +554,10 @@ int main(void)
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_entries),
 		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_readers_keep_values),
 		cmocka_unit_test(test_deleted_first),
+		cmocka_unit_test(test_shrinks_under_pressure),
+		cmocka_unit_test(test_pressure_of_the_machine),
 	};
 
 	return cmocka_run_group_tests_name("zcache", tests, NULL, NULL);

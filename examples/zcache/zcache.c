@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* zcache.c - see zcache.h.
  *
- * An object of the pool holds a key and its compressed value. Outside the pool
- * is only an index of slots, which have the objects' handles. So the pool may
- * move the objects. Three rules make it safe for threads:
- * - Under the lock, a slot's object may be read. Long work (to compress, to
- *   decompress) is done outside, on copies.
- * - A new object is written before its handle is in a slot.
- * - A thread that takes a handle out of its slot, under the lock, is then the
- *   only one that knows it. It frees it after unlocking.
+ * An object of the pool holds a key and its compressed value. The index has slots,
+ * and a slot has the zs_ref that names its object: the pool changes it when it moves
+ * the object. Three rules make it safe for threads:
+ * - A new object is written before its ref is in a slot.
+ * - Who finds a slot under the lock counts itself as its reader, and then reads the
+ *   object without the lock.
+ * - A slot that was taken out of the index is released, under the lock, by the last
+ *   who uses it: who took it out, or its last reader.
  */
 #include <errno.h>
 #include <lz4.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,14 +22,17 @@
 #include "zcache.h"
 
 #define NONE UINT32_MAX
-#define EVICT_BATCH 32
-#define REUSE_LIMIT ((size_t)16 << 20)
+#define EVICT_ENTRIES 32
+#define EVICT_BYTES 65536u
+#define GONE 0x80000000u
 
 struct slot {
-	unsigned long handle; /* 0: the slot is free */
+	zs_ref object; /* never copied: zs_ref_move moves it */
 	uint32_t hash, next; /* next slot in the bucket, or next free slot */
-	uint16_t key_bytes, value_bytes, stored_bytes; /* stored_bytes:
-							* compressed */
+	/* key_bytes 0: not in the index; stored_bytes: compressed */
+	uint32_t key_bytes, value_bytes, stored_bytes;
+	_Atomic uint32_t readers; /* added to under the lock; GONE: taken out of
+				   * the index while it had some */
 	bool referenced; /* since the hand last passed */
 };
 
@@ -57,145 +61,202 @@ static uint32_t *find(struct zcache *cache, uint32_t hash, const void *key,
 		      size_t key_bytes)
 {
 	uint32_t *link = &cache->bucket[hash % cache->nr_slots];
-	char copy[ZCACHE_ENTRY_MAX], *object;
-	int differs;
 
 	for (; *link != NONE; link = &cache->slot[*link].next) {
 		struct slot *slot = &cache->slot[*link];
+		int differs;
 
 		if (slot->hash != hash || slot->key_bytes != key_bytes)
 			continue;
-		/* Usually a pointer into the pool. The copy is used if the
-		 * key lies in two pages. */
-		object = zs_obj_read_begin(cache->pool, slot->handle, key_bytes,
-					   copy);
-		differs = memcmp(object, key, key_bytes);
-		zs_obj_read_end(cache->pool, slot->handle, key_bytes, object);
+		differs = memcmp(zs_ref_begin(cache->pool, &slot->object), key,
+				 key_bytes);
+		zs_ref_end(cache->pool, &slot->object);
 		if (!differs)
 			break;
 	}
 	return link;
 }
 
-/* Frees a slot. Locks: needs the lock. Return: its handle, which the caller
- * frees; 0, which zs_free ignores, if the link is NONE. */
-static unsigned long take_out(struct zcache *cache, uint32_t *link)
+/* Nobody else knows the slot. Locks: needs the lock. */
+static void release(struct zcache *cache, struct slot *slot)
 {
-	uint32_t index = *link;
-	struct slot *slot = &cache->slot[index];
-	unsigned long handle;
+	zs_ref_free(cache->pool, &slot->object);
+	atomic_store_explicit(&slot->readers, 0, memory_order_relaxed);
+	slot->next = cache->free;
+	cache->free = (uint32_t)(slot - cache->slot);
+}
 
-	if (index == NONE)
-		return 0;
-	handle = slot->handle;
+/* Locks: needs the lock. */
+static void take_out(struct zcache *cache, uint32_t *link)
+{
+	struct slot *slot = &cache->slot[*link];
+
 	cache->stats.entries--;
 	cache->stats.value_bytes -= slot->value_bytes;
 	*link = slot->next;
-	*slot = (struct slot){ .next = cache->free };
-	cache->free = index;
-	return handle;
+	slot->key_bytes = 0;
+	/* Acquire: all readers have read. */
+	if (!atomic_fetch_or_explicit(&slot->readers, GONE,
+				      memory_order_acquire))
+		release(cache, slot);
 }
 
-/* CLOCK: takes the first slot that was not used since the hand last passed.
- * Locks: needs the lock. Return: as take_out; 0: nothing is left. */
-static unsigned long evict(struct zcache *cache)
+static void end_read(struct zcache *cache, struct slot *slot)
+{
+	/* Release: who frees the object comes after this reader; acquire: this
+	 * one may be who frees it. */
+	if (atomic_fetch_sub_explicit(&slot->readers, 1,
+				      memory_order_acq_rel) != (GONE | 1))
+		return;
+	pthread_mutex_lock(&cache->lock);
+	release(cache, slot);
+	pthread_mutex_unlock(&cache->lock);
+}
+
+/* CLOCK: takes out the first slot that was not used since the hand last passed.
+ * Locks: needs the lock. Return: bytes of its object; 0: nothing is left. */
+static size_t evict(struct zcache *cache)
 {
 	while (cache->stats.entries) {
 		uint32_t index = cache->hand++ % cache->nr_slots;
 		struct slot *slot = &cache->slot[index];
 		uint32_t *link = &cache->bucket[slot->hash % cache->nr_slots];
 
-		if (slot->handle && !slot->referenced) {
+		if (slot->key_bytes && !slot->referenced) {
 			while (*link != index)
 				link = &cache->slot[*link].next;
+			size_t bytes =
+				(size_t)slot->key_bytes + slot->stored_bytes;
+
 			cache->stats.evictions++;
-			return take_out(cache, link);
+			take_out(cache, link);
+			return bytes;
 		}
 		slot->referenced = false;
 	}
 	return 0;
 }
 
-/* Evicts several values, because one object alone rarely frees a page. Frees at
- * once, because the room is needed now. Return: was there anything? */
-static bool make_room(struct zcache *cache)
+/* Evicts up to so many bytes or a few entries, so that the lock is not held for long.
+ * Return: bytes; 0: there was nothing. */
+static size_t evict_some(struct zcache *cache, size_t most)
 {
-	unsigned long handle[EVICT_BATCH];
-	int n = 0;
+	size_t bytes = 0, one = 1;
 
 	pthread_mutex_lock(&cache->lock);
-	while (n < EVICT_BATCH && (handle[n] = evict(cache)))
-		n++;
+	for (int n = 0; one && n < EVICT_ENTRIES && bytes < most; n++) {
+		one = evict(cache);
+		bytes += one;
+	}
 	pthread_mutex_unlock(&cache->lock);
-	for (int i = 0; i < n; i++)
-		zs_free(cache->pool, handle[i]);
-	return n;
+	return bytes;
+}
+
+/* Several small values, because one alone rarely frees a page. Return: was there
+ * anything? */
+static bool make_room(struct zcache *cache)
+{
+	return evict_some(cache, EVICT_BYTES) > 0;
+}
+
+/* Puts an object into the index, in place of what the key has there. Return:
+ * false: all slots are being read. */
+static bool publish(struct zcache *cache, zs_ref *object,
+		    const struct slot *what, const void *key)
+{
+	uint32_t *link, index;
+	struct slot *slot;
+
+	pthread_mutex_lock(&cache->lock);
+	link = find(cache, what->hash, key, what->key_bytes);
+	if (*link != NONE)
+		take_out(cache, link);
+	while (cache->free == NONE && evict(cache))
+		;
+	index = cache->free;
+	if (index != NONE) {
+		link = &cache->bucket[what->hash % cache->nr_slots];
+		slot = &cache->slot[index];
+		cache->free = slot->next;
+		zs_ref_move(cache->pool, &slot->object, object);
+		slot->hash = what->hash;
+		slot->key_bytes = what->key_bytes;
+		slot->value_bytes = what->value_bytes;
+		slot->stored_bytes = what->stored_bytes;
+		slot->referenced = false;
+		slot->next = *link;
+		*link = index;
+		cache->stats.entries++;
+		cache->stats.value_bytes += slot->value_bytes;
+	}
+	pthread_mutex_unlock(&cache->lock);
+	return index != NONE;
+}
+
+/* Key and compressed value, one behind the other. Return: bytes of the value
+ * there. */
+static size_t pack(char *packed, const void *key, size_t key_bytes,
+		   const void *value, size_t value_bytes)
+{
+	int stored = 0;
+
+	memcpy(packed, key, key_bytes);
+	/* The room is less than the value: returns 0 if it gets no smaller. */
+	if (value_bytes > 1)
+		stored = LZ4_compress_default(value, packed + key_bytes,
+					      (int)value_bytes,
+					      (int)value_bytes - 1);
+	if (stored)
+		return (size_t)stored;
+	memcpy(packed + key_bytes, value, value_bytes);
+	return value_bytes;
 }
 
 int zcache_set(struct zcache *cache, const void *key, size_t key_bytes,
 	       const void *value, size_t value_bytes)
 {
-	uint32_t index, *link, hash = hash_key(key, key_bytes);
-	unsigned long handle, old, evicted = 0;
-	char object[ZCACHE_ENTRY_MAX];
-	int stored = 0;
+	char small[4096], *packed = small;
+	zs_ref object = ZS_REF_INIT;
+	struct slot slot;
+	int err = -EINVAL;
 
-	if (!key_bytes || key_bytes > sizeof(object) ||
-	    value_bytes > sizeof(object) - key_bytes) {
-		zcache_delete(cache, key, key_bytes);
-		return -EINVAL;
-	}
-	memcpy(object, key, key_bytes);
-	/* The room is less than the value: returns 0 if it gets no smaller. */
-	if (value_bytes > 1)
-		stored = LZ4_compress_default(value, object + key_bytes,
-					      (int)value_bytes,
-					      (int)value_bytes - 1);
-	if (!stored)
-		memcpy(object + key_bytes, value, stored = (int)value_bytes);
-
+	if (!key_bytes || key_bytes > ZCACHE_ENTRY_MAX ||
+	    value_bytes > ZCACHE_ENTRY_MAX - key_bytes)
+		goto fail;
+	err = -ENOMEM;
+	if (key_bytes + value_bytes > sizeof(small))
+		packed = malloc(key_bytes + value_bytes);
+	if (!packed)
+		goto fail;
+	slot = (struct slot){ .hash = hash_key(key, key_bytes),
+			      .key_bytes = (uint32_t)key_bytes,
+			      .value_bytes = (uint32_t)value_bytes,
+			      .stored_bytes = (uint32_t)pack(packed, key,
+							     key_bytes, value,
+							     value_bytes) };
 	do
-		handle = zs_malloc(cache->pool, key_bytes + (size_t)stored,
-				   GFP_KERNEL, NUMA_NO_NODE);
-	while (zs_is_err(handle) && make_room(cache));
-	if (zs_is_err(handle)) {
-		zcache_delete(cache, key, key_bytes);
-		return zs_err(handle);
-	}
-	zs_obj_write(cache->pool, handle, object, key_bytes + (size_t)stored);
-
-	pthread_mutex_lock(&cache->lock);
-	old = take_out(cache, find(cache, hash, key, key_bytes));
-	if (cache->free == NONE)
-		evicted = evict(cache);
-	index = cache->free;
-	cache->free = cache->slot[index].next;
-	link = &cache->bucket[hash % cache->nr_slots];
-	cache->slot[index] = (struct slot){
-		.handle = handle,
-		.hash = hash,
-		.next = *link,
-		.key_bytes = (uint16_t)key_bytes,
-		.value_bytes = (uint16_t)value_bytes,
-		.stored_bytes = (uint16_t)stored,
-	};
-	*link = index;
-	cache->stats.entries++;
-	cache->stats.value_bytes += value_bytes;
-	pthread_mutex_unlock(&cache->lock);
-	/* Kept for the next value, or freed by the worker: the caller waits. */
-	zs_free_deferred(cache->pool, old);
-	zs_free_deferred(cache->pool, evicted);
-	return 0;
+		err = zs_ref_store(cache->pool, &object, packed,
+				   key_bytes + slot.stored_bytes);
+	while (err == -ENOMEM && make_room(cache));
+	if (packed != small)
+		free(packed);
+	if (!err && publish(cache, &object, &slot, key))
+		return 0;
+	zs_ref_free(cache->pool, &object);
+	if (!err)
+		err = -ENOMEM;
+fail:
+	zcache_delete(cache, key, key_bytes);
+	return err;
 }
 
 ssize_t zcache_get(struct zcache *cache, const void *key, size_t key_bytes,
 		   void *value, size_t room_bytes)
 {
 	uint32_t index, hash = hash_key(key, key_bytes);
-	char copy[ZCACHE_ENTRY_MAX], *object;
-	struct slot slot;
-	size_t bytes;
+	struct slot *slot;
+	const char *data;
+	ssize_t got;
 
 	pthread_mutex_lock(&cache->lock);
 	index = *find(cache, hash, key, key_bytes);
@@ -205,46 +266,73 @@ ssize_t zcache_get(struct zcache *cache, const void *key, size_t key_bytes,
 		return -ENOENT;
 	}
 	cache->stats.hits++;
-	cache->slot[index].referenced = true;
-	slot = cache->slot[index];
-	bytes = key_bytes + slot.stored_bytes;
-	object = zs_obj_read_begin(cache->pool, slot.handle, bytes, copy);
-	if (object != copy)
-		memcpy(copy, object, bytes);
-	zs_obj_read_end(cache->pool, slot.handle, bytes, object);
+	slot = &cache->slot[index];
+	slot->referenced = true;
+	atomic_fetch_add_explicit(&slot->readers, 1, memory_order_relaxed);
 	pthread_mutex_unlock(&cache->lock);
 
-	if (slot.value_bytes > room_bytes)
-		return -ERANGE;
-	if (slot.stored_bytes == slot.value_bytes)
-		memcpy(value, copy + key_bytes, slot.value_bytes);
-	else if (LZ4_decompress_safe(copy + key_bytes, value, slot.stored_bytes,
-				     slot.value_bytes) != slot.value_bytes)
-		return -EIO;
-	return slot.value_bytes;
+	/* What the slot says does not change while it has a reader. */
+	got = (ssize_t)slot->value_bytes;
+	if (slot->value_bytes > room_bytes) {
+		got = -ERANGE;
+	} else {
+		data = zs_ref_begin(cache->pool, &slot->object);
+		data += key_bytes;
+		if (slot->stored_bytes == slot->value_bytes)
+			memcpy(value, data, slot->value_bytes);
+		else if (LZ4_decompress_safe(data, value,
+					     (int)slot->stored_bytes,
+					     (int)slot->value_bytes) != got)
+			got = -EIO;
+		zs_ref_end(cache->pool, &slot->object);
+	}
+	end_read(cache, slot);
+	return got;
 }
 
 bool zcache_delete(struct zcache *cache, const void *key, size_t key_bytes)
 {
 	uint32_t hash = hash_key(key, key_bytes);
-	unsigned long handle;
+	uint32_t *link;
+	bool found;
 
 	pthread_mutex_lock(&cache->lock);
-	handle = take_out(cache, find(cache, hash, key, key_bytes));
+	link = find(cache, hash, key, key_bytes);
+	found = *link != NONE;
+	if (found)
+		take_out(cache, link);
 	pthread_mutex_unlock(&cache->lock);
-	zs_free_deferred(cache->pool, handle);
-	return handle;
+	return found;
 }
 
-void zcache_stats(struct zcache *cache, struct zcache_stats *stats)
+static size_t memory_of(struct zcache *cache)
 {
 	struct zs_pool_info info = ZS_POOL_INFO_INIT;
 
 	zs_pool_info(cache->pool, &info);
+	return cache->index_bytes + info.bytes_resident;
+}
+
+size_t zcache_shrink(struct zcache *cache, size_t bytes)
+{
+	size_t before = memory_of(cache), after, one;
+
+	do {
+		one = evict_some(cache, bytes);
+		bytes -= one < bytes ? one : bytes;
+	} while (one && bytes);
+	zs_compact(cache->pool);
+	zs_trim(cache->pool);
+	after = memory_of(cache);
+	return before > after ? before - after : 0;
+}
+
+void zcache_stats(struct zcache *cache, struct zcache_stats *stats)
+{
 	pthread_mutex_lock(&cache->lock);
 	*stats = cache->stats;
 	pthread_mutex_unlock(&cache->lock);
-	stats->memory_bytes = cache->index_bytes + info.bytes_resident;
+	stats->memory_bytes = memory_of(cache);
 }
 
 struct zcache *zcache_create(size_t limit_bytes, unsigned int max_entries)
@@ -261,15 +349,13 @@ struct zcache *zcache_create(size_t limit_bytes, unsigned int max_entries)
 	cache->bucket = calloc(max_entries, sizeof(*cache->bucket));
 	cache->index_bytes =
 		max_entries * (sizeof(*cache->slot) + sizeof(*cache->bucket));
-	opts.page_size = ZCACHE_ENTRY_MAX;
+	opts.profile = ZS_PROFILE_USER;
+	/* Where values come and go, gaps remain: the pool closes them. */
+	opts.max_overhead_percent = 5;
 	/* 1: too small for any pool, so the result is EINVAL. */
 	opts.memory_limit = limit_bytes > cache->index_bytes
 				    ? limit_bytes - cache->index_bytes
 				    : 1;
-	/* Where values come and go, a new one takes the place of an old one.
-	 * Keeping places takes memory for each CPU, so not in a small cache. */
-	if (opts.memory_limit >= REUSE_LIMIT)
-		opts.defer = ZS_DEFER_REUSE;
 	if (max_entries && cache->slot && cache->bucket)
 		cache->pool = zs_create_pool_with("zcache", &opts);
 	if (!cache->pool) {
