@@ -54,7 +54,8 @@
  *   zs_fork_* and anything                   the call blocks the others
  *   calls on two different pools             yes, always
  *
- *   (*) while one zs_compact() runs, a second one returns 0 at once.
+ *   (*) while one zs_compact() runs, a second one returns 0 at once. It waits for
+ *       a step that the pool makes by itself (max_overhead_percent).
  *
  *   two calls on one HANDLE                  may they run at once?
  *   ---------------------------------------  -----------------------------
@@ -462,14 +463,16 @@ struct zs_pool_options {
 	 * ZS_MAX_OVERHEAD, which is no bound; 0 is no bound, too, and 2 with
 	 * ZS_PROFILE_USER. If compaction could free more than this, and more
 	 * than 256 KiB, the pool compacts by itself:
-	 *  - the worker begins within some tens of milliseconds of the free that
-	 *    made it so. It moves 1 MiB at a time, and then rests as long as that
-	 *    took, until gaps take half of the bound. zs_drain does not rest
+	 *  - the worker begins within half a second of the free that made it so,
+	 *    much sooner after many frees. It moves 1 MiB at a time, and then
+	 *    rests as long as that took, until gaps take a quarter of the bound.
+	 *    zs_drain does not rest
 	 *  - in a pool without a worker, calls that allocate and may sleep move
 	 *    64 KiB each; or zs_drain does all
-	 * A pool at rest does nothing. own_steps, own_bytes_moved and own_ns of
-	 * zs_pool_info tell what was done. Free pages are another matter: see
-	 * retained_bytes. */
+	 * The child of a fork does not, as it would copy what it shares with its
+	 * parent. A pool at rest does nothing. own_steps, own_bytes_moved and
+	 * own_us of zs_pool_info tell what was done. Free pages are another
+	 * matter: see retained_bytes. */
 	unsigned int max_overhead_percent;
 	/* Bytes of all objects that the pool is expected to hold; 0: not known.
 	 * Each size class in use has a zspage or two that are partly filled, so
@@ -846,7 +849,7 @@ ZS_API size_t zs_obj_room(struct zs_pool *pool, unsigned long handle);
  * rest of its class is left as it is. So one reader can keep all that could be
  * freed of a class, in the child of a fork for good (see there). When
  * zs_malloc compacts because memory is short, it skips only that zspage.
- * Return: pages freed; 0 at once if another thread is compacting.
+ * Return: pages freed; 0 at once if another thread is in zs_compact.
  * Context: any thread; may sleep. Other calls wait at most for the time that
  *        it takes to fill one zspage. Kernel: same. */
 ZS_API unsigned long zs_compact(struct zs_pool *pool);
@@ -861,7 +864,9 @@ ZS_API size_t zs_trim(struct zs_pool *pool);
 
 /* Drains: runs, in the calling thread, everything that waits for the pool's
  * worker, and returns when all that was waiting before the call is done. If the
- * pool has a worker thread, it waits for that thread instead. Some handles stay
+ * pool has a worker thread, it waits for that thread instead. If the pool has begun
+ * to close gaps (max_overhead_percent), it does not rest until it is done, as far as
+ * nobody else compacts. Some handles stay
  * put aside: those in buffers that are not full, and those that are kept for
  * reuse and were needed since the last look (or drain). See
  * zs_free_deferred_flush.
@@ -952,7 +957,8 @@ struct zs_pool_info {
 	unsigned long freeable_pages; /* zs_compact would free about so many */
 	/* counters since creation; relaxed */
 	unsigned long compactions; /* runs of zs_compact, without those that
-				    * returned at once as one was running */
+				    * returned at once as one was running, and
+				    * own_steps */
 	unsigned long pages_compacted; /* pages freed by them */
 	unsigned long objs_moved; /* objects moved by compaction */
 	unsigned long bytes_moved; /* their bytes, by class size */
@@ -978,7 +984,7 @@ struct zs_pool_info {
 	/* what the pool did by itself (max_overhead_percent), so far; relaxed */
 	unsigned long own_steps; /* each counts in compactions, too */
 	unsigned long own_bytes_moved; /* of bytes_moved */
-	unsigned long own_ns; /* time that the steps took together */
+	unsigned long own_us; /* microseconds that the steps took together */
 };
 #define ZS_POOL_INFO_INIT                                                     \
 	{                                                                     \

@@ -36,6 +36,10 @@ static void build_class(const struct class_geometry *g, void *arg)
 	class->pages_per_zspage = g->pages;
 	class->huge = g->huge;
 	class->reciprocal = uzs_reciprocal(g->size);
+	class->look_every = UZS_LOOK_EVERY;
+	while (class->look_every > 1 &&
+	       (size_t) class->look_every * g->size > UZS_LOOK_BYTES)
+		class->look_every /= 2;
 	class->store = b->store;
 	class->groups = &b->store->none;
 	/* The largest size that shares a zspage, handle word included. An

@@ -14,6 +14,10 @@ struct class_geometry {
 	bool merged;
 	bool huge;
 };
+/* After so many frees of a class, or so many bytes, it is looked for gaps. */
+#define UZS_LOOK_EVERY 256u
+#define UZS_LOOK_BYTES ((size_t)256 << 10)
+
 unsigned int uzs_count_distinct_classes(const struct zs_pool *pool);
 /* Division by multiplication: x / d is x * reciprocal(d) >> 44, for x below 4 MiB
  * and d from 16 to 4 MiB. */

@@ -125,21 +125,24 @@ static unsigned int putback_zspage(struct size_class *class,
 	return group;
 }
 
-/* Ends early when it has moved `most` bytes. Return: pages freed. */
+/* Adds what it moves to *moved, and ends early when that is `most` bytes. Return:
+ * pages freed. */
 static unsigned long compact_class(struct zs_pool *pool,
 				   struct size_class *class, bool pass_over,
-				   size_t most)
+				   size_t most, size_t *moved)
 {
 	const struct profile *p = pool->profile;
 	struct compaction c = { .pool = pool, .class = class };
 	struct zspage *dst = NULL;
 	unsigned long freed = 0;
+	size_t before = *moved;
 
 	pass_over |= p->pass_over;
 	if (p->compact_begin)
 		p->compact_begin(&c);
 	lock(&c);
-	while (uzs_freeable_pages(class) && c.objs_moved * class->size < most) {
+	while (uzs_freeable_pages(class) &&
+	       before + c.objs_moved * class->size < most) {
 		struct zspage *src;
 		unsigned int group;
 
@@ -190,7 +193,8 @@ static unsigned long compact_class(struct zs_pool *pool,
 		p->compact_end(&c);
 
 	uzs_count(&pool->stat.objs_moved, c.objs_moved);
-	uzs_count(&pool->stat.bytes_moved, c.objs_moved * class->size);
+	*moved += c.objs_moved * class->size;
+	uzs_count(&pool->stat.bytes_moved, *moved - before);
 	if (c.kick)
 		uzs_kick_free(pool);
 	return freed;
@@ -200,6 +204,7 @@ static unsigned long compact_class(struct zs_pool *pool,
 static unsigned long compact_pool(struct zs_pool *pool, bool pass_over)
 {
 	unsigned long freed = 0;
+	size_t moved = 0;
 
 	uzs_assert_held(&pool->compact_lock);
 	if (pool->profile->free_kept)
@@ -209,8 +214,8 @@ static unsigned long compact_pool(struct zs_pool *pool, bool pass_over)
 
 		/* Most classes have nothing to free: check without a lock. */
 		if (uzs_class_is_own(pool, i) && uzs_freeable_pages(class))
-			freed +=
-				compact_class(pool, class, pass_over, SIZE_MAX);
+			freed += compact_class(pool, class, pass_over, SIZE_MAX,
+					       &moved);
 	}
 	uzs_count(&pool->stat.pages_compacted, freed);
 	uzs_count(&pool->stat.compactions, 1);
@@ -222,8 +227,12 @@ unsigned long zs_compact(struct zs_pool *pool)
 {
 	unsigned long freed;
 
-	if (!mutex_trylock(&pool->compact_lock))
-		return 0;
+	if (!mutex_trylock(&pool->compact_lock)) {
+		/* Only one who compacts all does what this call would. */
+		if (!READ_ONCE(pool->own_step))
+			return 0;
+		mutex_lock(&pool->compact_lock);
+	}
 	freed = compact_pool(pool, false);
 	mutex_unlock(&pool->compact_lock);
 	uzs_kick_give_back(pool);
@@ -237,49 +246,61 @@ unsigned long uzs_compact_for_memory(struct zs_pool *pool)
 
 /* ---- by itself ----------------------------------------------------------------- */
 
-/* What one step moves at most, and how long the worker rests after it at least. It
- * rests as long as the step took, so it takes half a CPU at most, and reads, which
- * are slower while objects move, have their time, too. */
-#define STEP_BYTES ((size_t)1 << 20)
+/* What a step does at most. A class that has gaps, but only zspages that are being
+ * read, takes time and moves nothing: so classes are counted, too. The worker rests
+ * as long as the step took: it takes half a CPU at most, and reads, which are slower
+ * while objects move, have their time, too. */
+struct step {
+	size_t bytes;
+	unsigned int classes;
+};
+static const struct step worker_step = { (size_t)1 << 20, 64 };
 #define REST_NS (200 * 1000u)
-/* The same for a call, in a pool without a worker: some 20 us. */
-#define CALL_BYTES ((size_t)64 << 10)
+/* In a call, in a pool without a worker: some 20 us. */
+static const struct step call_step = { (size_t)64 << 10, 4 };
 
-/* Goes through the classes, on from where the last step ended, until enough was
- * moved or the gaps take half of the bound: so it rests for a while. Zspages that are being read are left for the next
- * time. Locks: needs compact_lock. Return: is there more to do? */
-static bool close_some_gaps(struct zs_pool *pool, size_t most)
+/* Goes through the classes, on from where the last step ended, until enough was done
+ * or the gaps take a quarter of the bound, so that it rests for a while then. Zspages
+ * that are being read are left for the next time. Locks: needs compact_lock. Return:
+ * is there more that can be done now? */
+static bool close_some_gaps(struct zs_pool *pool, const struct step *most)
 {
-	unsigned long before = READ_ONCE(pool->stat.bytes_moved), freed = 0;
+	unsigned int classes = 0;
+	unsigned long freed = 0;
 	u64 start = uzs_clock_ns();
 	size_t moved = 0;
-	bool more = uzs_has_gaps(pool, 1);
+	bool more;
 
+	/* A child would copy what it shares with its parent. */
+	if (pool->forked || !uzs_has_gaps(pool, 1))
+		return false;
+	WRITE_ONCE(pool->own_step, true);
+	more = true;
 	for (unsigned int i = 0; more && i < pool->nr_classes; i++) {
 		struct size_class *class;
 		unsigned int n = pool->gaps_next;
 
+		if (moved >= most->bytes || classes == most->classes)
+			break;
 		pool->gaps_next = n ? n - 1 : pool->nr_classes - 1;
 		class = pool->size_class[n];
 		if (!uzs_class_is_own(pool, n) || !uzs_freeable_pages(class))
 			continue;
-		freed += compact_class(pool, class, false, most - moved);
-		moved = READ_ONCE(pool->stat.bytes_moved) - before;
+		freed += compact_class(pool, class, false, most->bytes, &moved);
+		classes++;
 		more = uzs_has_gaps(pool, 1);
-		if (moved >= most) {
-			/* It may have more. */
+		/* It may have more. */
+		if (moved >= most->bytes)
 			pool->gaps_next = n;
-			break;
-		}
 	}
+	WRITE_ONCE(pool->own_step, false);
 	uzs_count(&pool->stat.pages_compacted, freed);
 	uzs_count(&pool->stat.compactions, 1);
 	uzs_count(&pool->stat.own_steps, 1);
 	uzs_count(&pool->stat.own_bytes_moved, moved);
-	uzs_count(&pool->stat.own_ns, uzs_clock_ns() - start);
+	uzs_count(&pool->stat.own_us, (uzs_clock_ns() - start) / 1000);
 	uzs_count(&pool->freed_late, freed);
-	/* Else what is left cannot be moved now. */
-	return more && freed;
+	return more && moved;
 }
 
 /* One step. Who drains runs the next ones, too. */
@@ -287,32 +308,32 @@ static void close_gaps(struct work_struct *work)
 {
 	struct zs_pool *pool = container_of(work, struct zs_pool, gaps_work);
 	u64 start = uzs_clock_ns();
+	u64 rest = REST_NS;
+	bool more;
 
-	/* Else who has the right closes them. */
 	if (mutex_trylock(&pool->compact_lock)) {
-		bool more = close_some_gaps(pool, STEP_BYTES);
-
+		more = close_some_gaps(pool, &worker_step);
 		mutex_unlock(&pool->compact_lock);
-		if (more)
-			queue_delayed_work(&pool->wq, work,
-					   max(uzs_clock_ns() - start,
-					       (u64)REST_NS));
+		rest = max(rest, uzs_clock_ns() - start);
+	} else {
+		/* Who has the right may have passed what has gaps now. */
+		more = uzs_has_gaps(pool, 4);
+		rest = GAPS_DELAY_NS;
 	}
+	if (more)
+		queue_delayed_work(&pool->wq, work, rest);
 	uzs_kick_give_back(pool);
 }
 
-unsigned long uzs_finish_gaps(struct zs_pool *pool)
+void uzs_finish_gaps(struct zs_pool *pool)
 {
 	size_t bytes = (size_t)READ_ONCE(pool->pages_allocated)
 		       << pool->page_shift;
-	unsigned long n = 0;
+	size_t steps = 2 + 2 * bytes / worker_step.bytes;
 
-	/* As many steps as all objects take: others may make new gaps. */
-	while (work_pending(&pool->gaps_work) && n <= bytes / STEP_BYTES) {
+	/* Not for ever: others may make new gaps, or compact themselves. */
+	while (work_pending(&pool->gaps_work) && steps--)
 		flush_work(&pool->wq, &pool->gaps_work);
-		n++;
-	}
-	return n;
 }
 
 void uzs_close_gaps_here(struct zs_pool *pool)
@@ -321,7 +342,7 @@ void uzs_close_gaps_here(struct zs_pool *pool)
 
 	if (!mutex_trylock(&pool->compact_lock))
 		return;
-	more = close_some_gaps(pool, CALL_BYTES);
+	more = close_some_gaps(pool, &call_step);
 	/* Else until the next look. */
 	if (!more)
 		WRITE_ONCE(pool->gaps_due, false);

@@ -10,9 +10,8 @@ void uzs_compact_init(struct zs_pool *pool, unsigned int max_overhead);
  * compact_lock. Return: pages freed. */
 unsigned long uzs_compact_for_memory(struct zs_pool *pool);
 
-/* Does what the pool has begun to do for max_overhead, without rests. Return: steps.
- * Sleeps: yes. */
-unsigned long uzs_finish_gaps(struct zs_pool *pool);
+/* Does what the pool has begun to do for max_overhead, without rests. Sleeps: yes. */
+void uzs_finish_gaps(struct zs_pool *pool);
 
 /* In a pool without a worker: closes a few gaps, if there are more than the bound
  * allows (max_overhead). Bounded work. Locks: takes compact_lock, if it is free.

@@ -259,7 +259,8 @@ unsigned long zs_drain(struct zs_pool *pool)
 		more = uzs_bufs_drain(pool, until);
 		unlock_drain(d);
 	}
-	return nr + uzs_finish_gaps(pool);
+	uzs_finish_gaps(pool);
+	return nr;
 }
 
 size_t uzs_deferred_need(const struct zs_pool *pool, enum zs_defer_mode mode)

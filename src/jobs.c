@@ -79,15 +79,15 @@ static void async_free_zspage(struct work_struct *work)
 /* ---- gaps ---------------------------------------------------------------- */
 
 /* Gaps of less than this are left, whatever the bound: they are of no use to
- * others, and closing them takes time. Delay: what is freed together is looked
- * at together. */
+ * others, and closing them takes time. */
 #define LEAST_GAPS ((size_t)256 << 10)
-#define GAPS_DELAY_NS (10 * 1000000u)
+/* When the worker looks after a free, if not before. */
+#define LATER_NS (500 * 1000000u)
 
-bool uzs_has_gaps(const struct zs_pool *pool, unsigned int halves)
+bool uzs_has_gaps(const struct zs_pool *pool, unsigned int quarters)
 {
 	unsigned int bound = READ_ONCE(pool->max_overhead);
-	size_t gaps = 0, live = 0;
+	u64 gaps = 0, live = 0;
 
 	if (!bound)
 		return false;
@@ -97,15 +97,36 @@ bool uzs_has_gaps(const struct zs_pool *pool, unsigned int halves)
 		if (!uzs_class_is_own(pool, i))
 			continue;
 		gaps += uzs_freeable_pages(class);
-		live += READ_ONCE(class->objs_inuse) * class->size;
+		live += (u64)READ_ONCE(class->objs_inuse) * class->size;
 	}
 	gaps <<= pool->page_shift;
-	return gaps > LEAST_GAPS && gaps > live / 200 * bound * halves;
+	return gaps > LEAST_GAPS && gaps > live / 400 * bound * quarters;
+}
+
+static void look(struct work_struct *work)
+{
+	struct zs_pool *pool = container_of(work, struct zs_pool, look_work);
+
+	/* First: who frees from now on asks again. */
+	WRITE_ONCE(pool->look_due, false);
+	uzs_look_for_gaps(pool);
+}
+
+void uzs_look_later(struct zs_pool *pool)
+{
+	unsigned long pages = (unsigned long)READ_ONCE(pool->pages_allocated);
+
+	/* A small pool has few gaps, and may have no thread yet. */
+	if (pages << pool->page_shift <= 4 * LEAST_GAPS ||
+	    READ_ONCE(pool->wq.worker) == UZS_WORKER_NEVER)
+		return;
+	WRITE_ONCE(pool->look_due, true);
+	queue_delayed_work(&pool->wq, &pool->look_work, LATER_NS);
 }
 
 void uzs_look_for_gaps(struct zs_pool *pool)
 {
-	if (!uzs_has_gaps(pool, 2))
+	if (!uzs_has_gaps(pool, 4))
 		return;
 	if (READ_ONCE(pool->wq.worker) == UZS_WORKER_NEVER)
 		WRITE_ONCE(pool->gaps_due, true);
@@ -127,6 +148,7 @@ static void settle(struct work_struct *work)
 void uzs_jobs_init(struct zs_pool *pool)
 {
 	INIT_WORK(&pool->settle_work, settle);
+	INIT_WORK(&pool->look_work, look);
 	INIT_WORK(&pool->free_work, async_free_zspage);
 	INIT_WORK(&pool->give_back_work, give_back_free_pages);
 }

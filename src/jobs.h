@@ -5,9 +5,8 @@
 
 #include "types.h"
 
-#ifndef UZS_LOOK_EVERY /* the lab looks each time */
-#define UZS_LOOK_EVERY 256u
-#endif
+/* Delay of closing gaps: what is freed together is looked at together. */
+#define GAPS_DELAY_NS (10 * 1000000u)
 
 /* Queues a job. No locks held. free: frees the zspages that wait in group 0.
  * give_back: gives memory back, if more is free than is retained. */
@@ -19,11 +18,13 @@ unsigned long uzs_free_empty_zspages(struct zs_pool *pool);
 void uzs_jobs_init(struct zs_pool *pool);
 
 /* The pool keeps itself dense: objects of a class were freed, and now and then
- * it is looked whether compaction would free more than the bound allows. Locks:
- * class->lock, or none. */
+ * it is looked whether compaction would free more than the bound allows: at once
+ * after many frees, and by the worker a little after any. Locks: class->lock, or
+ * none. */
 void uzs_look_for_gaps(struct zs_pool *pool);
-/* Do gaps take more than so many halves of the bound? Locks: none. */
-bool uzs_has_gaps(const struct zs_pool *pool, unsigned int halves);
+void uzs_look_later(struct zs_pool *pool);
+/* Do gaps take more than so many quarters of the bound? Locks: none. */
+bool uzs_has_gaps(const struct zs_pool *pool, unsigned int quarters);
 static inline void uzs_note_freed(struct zs_pool *pool,
 				  const struct size_class *class,
 				  unsigned long n)
@@ -33,8 +34,10 @@ static inline void uzs_note_freed(struct zs_pool *pool,
 	if (likely(!READ_ONCE(pool->max_overhead)))
 		return;
 	freed = READ_ONCE(class->objs_freed);
-	if ((freed ^ (freed - n)) / UZS_LOOK_EVERY)
+	if ((freed ^ (freed - n)) / class->look_every)
 		uzs_look_for_gaps(pool);
+	if (unlikely(!READ_ONCE(pool->look_due)))
+		uzs_look_later(pool);
 }
 
 #endif

@@ -302,6 +302,7 @@ unsigned long zs_destroy_pool(struct zs_pool *pool)
 	/* Nobody would see what it does. */
 	WRITE_ONCE(pool->max_overhead, 0);
 	cancel_work_sync(&pool->wq, &pool->settle_work);
+	cancel_work_sync(&pool->wq, &pool->look_work);
 	cancel_work_sync(&pool->wq, &pool->gaps_work);
 	uzs_deferred_flush_all(pool);
 	uzs_workqueue_destroy(&pool->wq);

@@ -117,7 +117,7 @@ int zs_pool_info(struct zs_pool *pool, struct zs_pool_info *info)
 		(unsigned long)READ_ONCE(pool->stat.compact_hold_ns_max);
 	i.own_steps = READ_ONCE(pool->stat.own_steps);
 	i.own_bytes_moved = READ_ONCE(pool->stat.own_bytes_moved);
-	i.own_ns = READ_ONCE(pool->stat.own_ns);
+	i.own_us = READ_ONCE(pool->stat.own_us);
 	i.pages_migrated = READ_ONCE(zone->pages_migrated);
 	i.migrations_busy = READ_ONCE(zone->migrations_busy);
 	i.zspages_async_freed = READ_ONCE(pool->stat.zspages_async_freed);

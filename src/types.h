@@ -149,6 +149,8 @@ struct size_class {
 	unsigned int index;
 	unsigned int size; /* bytes */
 	unsigned int objs_per_zspage;
+	unsigned int look_every; /* frees from one look for gaps to the next; a
+				  * power of two */
 	unsigned int pages_per_zspage;
 	bool huge;
 	u64 reciprocal; /* of size, for the user profile */
@@ -219,6 +221,8 @@ struct zs_pool {
 	/* In a pool without a worker: there are gaps for calls to close; atomic,
 	 * relaxed; seldom changed */
 	bool gaps_due;
+	bool own_step; /* compact_lock is held for a step of the pool's own;
+			* atomic, relaxed */
 	const struct lock_scope *scope;
 	struct reuse reuse; /* seldom changed, except age_work */
 	size_t meta_bytes; /* of its own mapping, as far as it is written to */
@@ -245,7 +249,7 @@ struct zs_pool {
 		/* What the pool did by itself: see max_overhead. */
 		unsigned long own_steps;
 		unsigned long own_bytes_moved;
-		unsigned long own_ns;
+		unsigned long own_us;
 	} stat;
 	/* atomic, relaxed; each only tells that something changed. freed_late:
 	 * handles, pages and zspages freed by draining, compaction and the
@@ -273,6 +277,8 @@ struct zs_pool {
 	struct mutex free_work_lock;
 	struct work_struct free_work; /* frees zspages left in group 0 */
 	struct work_struct gaps_work; /* compacts, see max_overhead */
+	struct work_struct look_work; /* looks whether that is needed */
+	bool look_due; /* look_work is queued; atomic, relaxed */
 	struct work_struct give_back_work; /* gives memory back to the OS */
 	struct work_struct settle_work; /* see profile->settle */
 	struct deferred deferred;
