@@ -35,6 +35,7 @@ struct worker {
 	uint64_t random;
 	unsigned int nr; /* operations */
 	unsigned int phase; /* sets in each phase */
+	pthread_barrier_t *barrier;
 	unsigned int misses;
 	double ns; /* of each */
 };
@@ -125,6 +126,9 @@ static void *churn(void *arg)
 		size_t size = phases[i / w->phase % NR_PHASES];
 		unsigned int key = next_random(&w->random) % ENTRIES;
 
+		/* All are in the same phase. */
+		if (i % w->phase == 0)
+			pthread_barrier_wait(w->barrier);
 		set(w->cache, key, size + next_random(&w->random) % size,
 		    &w->random);
 	}
@@ -134,16 +138,21 @@ static void *churn(void *arg)
 static void run(struct worker *workers, unsigned int threads,
 		void *(*work)(void *), struct zcache *cache, unsigned int nr)
 {
+	pthread_barrier_t barrier;
+
+	pthread_barrier_init(&barrier, NULL, threads);
 	for (unsigned int t = 0; t < threads; t++) {
 		workers[t] = (struct worker){ .cache = cache,
 					      .random = t + 1,
 					      .nr = nr / threads,
-					      .phase = PHASE_SETS / threads };
+					      .phase = PHASE_SETS / threads,
+					      .barrier = &barrier };
 		if (pthread_create(&workers[t].thread, NULL, work, &workers[t]))
 			out_of_memory();
 	}
 	for (unsigned int t = 0; t < threads; t++)
 		pthread_join(workers[t].thread, NULL);
+	pthread_barrier_destroy(&barrier);
 }
 
 static void usage(FILE *out)

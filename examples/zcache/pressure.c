@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,41 +17,48 @@
 
 struct pressure {
 	int fd, stop; /* stop: an eventfd */
+	short events; /* of fd */
 	void (*shrink)(void *arg);
 	void *arg;
 	pthread_t thread;
 };
 
+/* Is there pressure? False: the file tells no more. */
+static bool take_event(struct pressure *p, short revents)
+{
+	char bytes[64];
+
+	/* The kernel's trigger is told by POLLPRI alone: its file can always be
+	 * read. */
+	if (revents & p->events & POLLPRI)
+		return true;
+	return revents & p->events & POLLIN &&
+	       read(p->fd, bytes, sizeof(bytes)) > 0;
+}
+
 static void *watch(void *arg)
 {
 	struct pressure *p = arg;
-	struct pollfd fds[2] = { { .fd = p->fd, .events = POLLPRI | POLLIN },
+	struct pollfd fds[2] = { { .fd = p->fd, .events = p->events },
 				 { .fd = p->stop, .events = POLLIN } };
-	char bytes[64];
 
 	for (;;) {
-		if (poll(fds, 2, -1) < 0)
-			continue; /* no signal comes here */
+		if (poll(fds, 2, -1) < 0) {
+			usleep(100000); /* no memory: there is pressure */
+			p->shrink(p->arg);
+			continue;
+		}
 		if (fds[1].revents)
 			return NULL;
-		/* A trigger whose cgroup is gone, a pipe without writer. */
-		if (fds[0].revents & (POLLERR | POLLNVAL) ||
-		    fds[0].revents == POLLHUP) {
-			fds[0].fd = -1;
-			continue;
-		}
-		/* A trigger that is ready says so for ever to who reads: it has
-		 * POLLPRI alone. */
-		if (fds[0].revents & POLLIN && !(fds[0].revents & POLLPRI) &&
-		    read(p->fd, bytes, sizeof(bytes)) <= 0) {
-			fds[0].fd = -1;
-			continue;
-		}
-		p->shrink(p->arg);
+		if (take_event(p, fds[0].revents))
+			p->shrink(p->arg);
+		else
+			fds[0].fd = -1; /* the cgroup, or the writer, is gone */
 	}
 }
 
-struct pressure *pressure_start_fd(int fd, void (*shrink)(void *arg), void *arg)
+static struct pressure *start(int fd, short events, void (*shrink)(void *arg),
+			      void *arg)
 {
 	struct pressure *p = malloc(sizeof(*p));
 	sigset_t all, old;
@@ -58,7 +66,9 @@ struct pressure *pressure_start_fd(int fd, void (*shrink)(void *arg), void *arg)
 
 	if (!p)
 		goto no_memory;
-	*p = (struct pressure){ .fd = fd, .shrink = shrink, .arg = arg };
+	*p = (struct pressure){
+		.fd = fd, .events = events, .shrink = shrink, .arg = arg
+	};
 	p->stop = eventfd(0, EFD_CLOEXEC);
 	if (p->stop < 0) {
 		err = errno;
@@ -80,6 +90,11 @@ no_memory:
 	return NULL;
 }
 
+struct pressure *pressure_start_fd(int fd, void (*shrink)(void *arg), void *arg)
+{
+	return start(fd, POLLIN, shrink, arg);
+}
+
 struct pressure *pressure_start(const char *path, void (*shrink)(void *arg),
 				void *arg)
 {
@@ -95,7 +110,7 @@ struct pressure *pressure_start(const char *path, void (*shrink)(void *arg),
 		errno = err;
 		return NULL;
 	}
-	return pressure_start_fd(fd, shrink, arg);
+	return start(fd, POLLPRI, shrink, arg);
 }
 
 void pressure_stop(struct pressure *p)

@@ -316,11 +316,13 @@ static size_t memory_of(struct zcache *cache)
 size_t zcache_shrink(struct zcache *cache, size_t bytes)
 {
 	size_t before = memory_of(cache), after, one;
+	uint32_t turns = cache->nr_slots / EVICT_ENTRIES + 1;
 
+	/* Others may set as fast as this evicts. */
 	do {
 		one = evict_some(cache, bytes);
 		bytes -= one < bytes ? one : bytes;
-	} while (one && bytes);
+	} while (one && bytes && --turns);
 	zs_compact(cache->pool);
 	zs_trim(cache->pool);
 	after = memory_of(cache);
