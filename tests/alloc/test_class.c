@@ -335,6 +335,12 @@ static struct size_class *make_class(void)
 	return class;
 }
 
+static void drop_class(struct size_class *class)
+{
+	free(class->store);
+	free(class);
+}
+
 static void insert(struct size_class *class, struct zspage *zspage,
 		   unsigned int inuse)
 {
@@ -379,7 +385,7 @@ static void test_zspages_are_inserted_at_the_head(void **state)
 	uzs_remove_zspage(class, &z[2]);
 	uzs_remove_zspage(class, &z[0]);
 	assert_list(class, 6, 0, NULL);
-	free(class);
+	drop_class(class);
 }
 
 /* A zspage stays where it is in its list unless its group changed: then it is
@@ -412,7 +418,7 @@ static void test_zspage_moves_only_to_another_group(void **state)
 	assert_int_equal(uzs_fix_fullness_group(class, &z[2]), 0);
 	assert_list(class, 0, LIST(&z[2]));
 	assert_list(class, 6, LIST(&z[1]));
-	free(class);
+	drop_class(class);
 }
 
 /* One zspage in each group: taken from 99 % down to empty, never a full one;
@@ -446,7 +452,7 @@ static void test_fullest_zspage_is_found(void **state)
 		uzs_remove_zspage(class, &z[g]);
 	}
 	assert_null(uzs_find_zspage(class));
-	free(class);
+	drop_class(class);
 }
 
 /* ---- tables for so many bytes ---------------------------------------------- */
