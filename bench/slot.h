@@ -27,7 +27,10 @@ struct slot {
 static inline bool slot_is_used(const struct target *target,
 				const struct slot *slot)
 {
-	return target->refs ? slot->ref.word != 0 : slot->handle != 0;
+	/* The pool may be just moving the object. */
+	return target->refs
+		       ? __atomic_load_n(&slot->ref.word, __ATOMIC_RELAXED) != 0
+		       : slot->handle != 0;
 }
 
 /* Allocates. The contents are whatever was there. */

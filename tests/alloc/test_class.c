@@ -337,6 +337,7 @@ static struct size_class *make_class(void)
 
 static void drop_class(struct size_class *class)
 {
+	spin_unlock(&class->lock);
 	free(class->store);
 	free(class);
 }
