@@ -271,6 +271,7 @@ static bool close_some_gaps(struct zs_pool *pool, const struct step *most)
 	size_t moved = 0;
 	bool more;
 
+	uzs_assert_held(&pool->compact_lock);
 	/* A child would copy what it shares with its parent. */
 	if (pool->forked || !uzs_has_gaps(pool, 1))
 		return false;

@@ -64,6 +64,7 @@ void zs_fork_child(struct zs_pool *pool)
 	mutex_renew(&pool->free_work_lock);
 	/* The threads that had these do not exist in the child. */
 	mutex_renew(&pool->compact_lock);
+	pool->own_step = false;
 	pool->trim_in_progress = false;
 	pool->forked = true;
 	uzs_deferred_fork_child(pool);

@@ -208,8 +208,9 @@ static void init_pool(struct zs_pool *pool, const struct layout *l,
 }
 
 /* Bytes that suffice to store one object of any size: the pool's mapping, a
- * section and a slab for its handle, and what its zspage needs. What caches, per-CPU lists and the deferred queue hold besides
- * is freed when there is no memory. */
+ * section and a slab for its handle, and what its zspage needs. What caches,
+ * per-CPU lists and the deferred queue hold besides is freed when there is no
+ * memory. */
 static size_t least_bytes(const struct zs_pool *pool, const struct layout *l)
 {
 	struct zone_options zo = { .page_shift = pool->page_shift };

@@ -288,25 +288,35 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static void run_threads(size_t limit)
-{
-	struct zcache *cache = zcache_create(limit, 500);
-	struct worker worker[4];
-	struct zcache_stats stats;
+#define WORKERS 4
 
-	assert_non_null(cache);
-	for (int i = 0; i < 4; i++) {
-		worker[i] = (struct worker){ .cache = cache,
-					     .random = (uint32_t)i };
-		assert_int_equal(pthread_create(&worker[i].thread, NULL, work,
+/* Runs them all at once, each with other random numbers or IDs. */
+static void run_workers(struct zcache *cache, struct worker worker[WORKERS],
+			void *(*fn)(void *), uint32_t apart)
+{
+	for (uint32_t i = 0; i < WORKERS; i++) {
+		worker[i] =
+			(struct worker){ .cache = cache, .random = i * apart };
+		assert_int_equal(pthread_create(&worker[i].thread, NULL, fn,
 						&worker[i]),
 				 0);
 	}
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < WORKERS; i++) {
 		pthread_join(worker[i].thread, NULL);
 		assert_int_equal(worker[i].wrong, 0);
-		assert_true(worker[i].found > scaled(500));
 	}
+}
+
+static void run_threads(size_t limit)
+{
+	struct zcache *cache = zcache_create(limit, 500);
+	struct worker worker[WORKERS];
+	struct zcache_stats stats;
+
+	assert_non_null(cache);
+	run_workers(cache, worker, work, 1);
+	for (int i = 0; i < WORKERS; i++)
+		assert_true(worker[i].found > scaled(500));
 	zcache_stats(cache, &stats);
 	assert_true(stats.evictions > 0);
 	assert_true(stats.memory_bytes <= limit);
@@ -366,22 +376,13 @@ static void test_readers_keep_values(void **state)
 	(void)state;
 	for (unsigned int slots = 4; slots <= 8; slots += 2) {
 		struct zcache *cache = zcache_create(8 * MIB, slots);
-		struct worker worker[4];
+		struct worker worker[WORKERS];
 		struct zcache_stats stats;
 
 		assert_non_null(cache);
-		for (int i = 0; i < 4; i++) {
-			worker[i] = (struct worker){ .cache = cache,
-						     .random = (uint32_t)i };
-			assert_int_equal(pthread_create(&worker[i].thread, NULL,
-							share, &worker[i]),
-					 0);
-		}
-		for (int i = 0; i < 4; i++) {
-			pthread_join(worker[i].thread, NULL);
-			assert_int_equal(worker[i].wrong, 0);
+		run_workers(cache, worker, share, 1);
+		for (int i = 0; i < WORKERS; i++)
 			assert_true(worker[i].found > 0);
-		}
 		zcache_stats(cache, &stats);
 		assert_true(stats.entries <= slots);
 		zcache_destroy(cache);
@@ -420,24 +421,14 @@ static void *churn(void *arg)
 static void test_deleted_first(void **state)
 {
 	struct zcache *cache = zcache_create(12 * MIB, 20000);
-	struct worker worker[4];
+	struct worker worker[WORKERS];
 	struct zcache_stats stats;
 
 	(void)state;
 	assert_non_null(cache);
-	for (unsigned int i = 0; i < 4; i++) {
-		worker[i] = (struct worker){ .cache = cache,
-					     .random = i * 100000000 };
-		assert_int_equal(pthread_create(&worker[i].thread, NULL, churn,
-						&worker[i]),
-				 0);
-	}
-	for (int i = 0; i < 4; i++)
-		pthread_join(worker[i].thread, NULL);
+	run_workers(cache, worker, churn, 100000000);
 	zcache_stats(cache, &stats);
 	assert_int_equal(stats.evictions, 0);
-	for (int i = 0; i < 4; i++)
-		assert_int_equal(worker[i].wrong, 0);
 	zcache_destroy(cache);
 }
 

@@ -21,9 +21,8 @@
 
 struct candidate {
 	unsigned int index; /* of the class */
-	double size,
-		place; /* bytes of an object; the same with its share of the
-			     * zspage's rest */
+	double size; /* bytes of an object */
+	double place; /* the same with its share of the zspage's rest */
 	double zspage; /* bytes */
 	double loss; /* of the best set that ends with this class */
 	unsigned int before; /* the candidate before it in that set, plus 1; 0:
