@@ -58,17 +58,27 @@ static inline unsigned int count_entries(const char *dir)
 	return n;
 }
 
-/* Bytes of the process that the OS has filled. Under a sanitizer 0: its shadow grows
- * along. */
-static inline size_t resident_bytes(void)
+/* Bytes of the process that the OS has filled. Not from statm: its counters are kept
+ * per CPU, and may be some hundred KiB behind. */
+static inline size_t exact_resident_bytes(void)
 {
-	FILE *file = fopen("/proc/self/statm", "r");
-	unsigned long size, resident = 0;
+	FILE *file = fopen("/proc/self/smaps_rollup", "r");
+	unsigned long kib = 0;
+	char line[256];
+	bool found = false;
 
 	assert_non_null(file);
-	assert_int_equal(fscanf(file, "%lu %lu", &size, &resident), 2);
+	while (!found && fgets(line, sizeof(line), file))
+		found = sscanf(line, "Rss: %lu kB", &kib) == 1;
 	fclose(file);
-	return SANITIZED ? 0 : resident * (size_t)sysconf(_SC_PAGESIZE);
+	assert_true(found);
+	return (size_t)kib * 1024;
+}
+
+/* The same; under a sanitizer 0: its shadow grows along. */
+static inline size_t resident_bytes(void)
+{
+	return SANITIZED ? 0 : exact_resident_bytes();
 }
 
 /* Runs on one CPU from now on, the nth of `cpus`, so that what belongs to it
