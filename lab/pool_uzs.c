@@ -315,12 +315,19 @@ static void check_runs(struct zs_pool *pool)
 			"sections' heads %zu, charged %zu",
 			warm, runs->warm_bytes, warm + runs->head_bytes,
 			charged);
-	for (unsigned int i = 1; i < pool->nr_classes; i++)
+	for (unsigned int i = 1; i < pool->nr_classes; i++) {
 		if (pool->user->class[i].moving)
 			uzs_lab_found(LAB_FOUND_LEAK,
 				      "class %u: nobody moves objects, but "
 				      "slots do not serve it",
 				      i);
+		if (pool->user->hand[i].first)
+			uzs_lab_found(
+				LAB_FOUND_LEAK,
+				"class %u: an object was handed over, and "
+				"nobody puts it back",
+				i);
+	}
 }
 
 /* Every page handed out must belong to a zspage or a slab. */

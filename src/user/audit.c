@@ -7,6 +7,7 @@
 #include "user/audit.h"
 
 #include "compat/os.h"
+#include "user/hand.h"
 #include "user/places.h"
 #include "user/slots.h"
 
@@ -53,7 +54,7 @@ static unsigned int count_named(struct check *check,
 
 		if (!user_was_used(class, zspage, i))
 			continue;
-		head = user_head(object);
+		head = uzs_followed_head(object);
 		if (!(head & USER_ALLOCATED) || user_mark(kept, i))
 			continue;
 		n++;

@@ -20,7 +20,9 @@
  *   moving    set by compare-and-swap, by a mover, only without pins; cleared
  *             by the store of the new address. Both under class->lock
  *   all of it stored by who allocates, frees, or moves the record: under the
- *             slot's lock while moving of the class is 0, else under class->lock
+ *             slot's lock while moving of the class is 0, else under class->lock,
+ *             or with a pin while the object is in the call's hand (hand.h,
+ *             user_give)
  */
 #define REF_ADDRESS_BITS ZS_REF_ADDRESS_BITS_
 #define REF_CLASS_BITS ZS_REF_CLASS_BITS_
@@ -173,6 +175,15 @@ struct user_class {
 	u8 keep; /* objects that a slot keeps; const */
 };
 
+/* What is freed while a mover is in the class; see hand.h. */
+struct user_hand {
+	/* The word that a mover may be looking at; guard: class->lock to write,
+	 * atomic (sequentially consistent) */
+	const u64 *followed;
+	char *first; /* handed over; the next ones by their second words; atomic
+		      * (sequentially consistent) */
+};
+
 /* Moving what is full into huge pages; see settle.c. */
 struct settle {
 	bool on; /* const: does the pool have huge pages? */
@@ -207,7 +218,19 @@ struct user_pool {
 	u32 moves; /* compactions of a class, so far; atomic, relaxed */
 	struct settle settle;
 	struct runs runs;
+	/* Somebody looks at words that objects name, of all classes. guard: all
+	 * slots' locks to write; atomic (sequentially consistent) */
+	bool looks;
+	/* By class. Last: it has no memory before something is moved. */
+	struct user_hand hand[USER_MAX_CLASSES];
 };
+
+/* Is a mover in the class, so that slots are not used for it? */
+static inline bool user_is_moved(const struct zs_pool *pool,
+				 const struct size_class *class)
+{
+	return READ_ONCE(pool->user->class[class->index].moving);
+}
 
 #define for_each_user_slot(slot, user)                                       \
 	for (unsigned int i_ = 0;                                            \

@@ -8,7 +8,8 @@
  * While objects of a class are moved, slots are not used for it: all that
  * allocates, frees or renames takes class->lock. So an object whose first word
  * names a word is in use, and that word's memory is valid, as long as the mover
- * has class->lock. A reader needs no lock: it names the word as a hazard, or, while
+ * has class->lock; but a free that does not wait for that may take the name away:
+ * hand.h. A reader needs no lock: it names the word as a hazard, or, while
  * a mover is at work, pins the word.
  * Guarantees:
  *  Y1 an object that is read stays where it is. The mover waits for nobody.
@@ -22,6 +23,7 @@
 #include <string.h>
 
 #include "compat/os.h"
+#include "user/hand.h"
 #include "user/places.h"
 #include "user/sizes.h"
 #include "user/slots.h"
@@ -41,8 +43,10 @@ static void change_moving(const struct compaction *c, int by)
 	u8 *moving = &c->pool->user->class[c->class->index].moving;
 
 	spin_lock(&c->class->lock);
-	/* Release: who sees it open sees what was moved. */
-	smp_store_release(moving, (u8)(*moving + by));
+	/* Release: who sees it open sees what was moved. Sequentially
+	 * consistent: see uzs_hand_over. */
+	__atomic_store_n(moving, (u8)(*moving + by), __ATOMIC_SEQ_CST);
+	uzs_take_handed(c->pool, c->class);
 	spin_unlock(&c->class->lock);
 }
 
@@ -88,6 +92,7 @@ void uzs_user_compact_end(struct compaction *c)
 void uzs_user_compact_lock(struct compaction *c)
 {
 	spin_lock(&c->class->lock);
+	uzs_take_handed(c->pool, c->class);
 }
 
 void uzs_user_compact_unlock(struct compaction *c)
@@ -132,10 +137,10 @@ void uzs_user_free_source(struct compaction *c, struct zspage *src)
  * object must stay. Locks: needs class->lock. */
 static u64 *begin_move(const struct compaction *c, const char *object)
 {
-	u64 *ref = (u64 *)(user_head(object) & ~USER_ALLOCATED);
+	u64 *ref = uzs_follow(c->pool, c->class, object);
 	u64 word;
 
-	if (unlikely(!ref)) /* in a call's hand */
+	if (unlikely(!ref))
 		return NULL;
 	word = READ_ONCE(*ref);
 	if (unlikely(ref_address(word) != object)) /* Y3 */
@@ -278,7 +283,7 @@ static void trim_class(struct zs_pool *pool, struct size_class *class)
 	uzs_user_compact_begin(&c);
 	while (again && !c.blind) {
 		again = false;
-		spin_lock(&class->lock);
+		uzs_user_compact_lock(&c);
 		c.bytes = 0;
 		for (int g = ZS_INUSE_RATIO_10;
 		     !again && g <= ZS_INUSE_RATIO_99; g++)
@@ -292,7 +297,7 @@ static void trim_class(struct zs_pool *pool, struct size_class *class)
 				again = true;
 				break;
 			}
-		spin_unlock(&class->lock);
+		uzs_user_compact_unlock(&c);
 	}
 	uzs_user_compact_end(&c);
 	uzs_count(&pool->stat.objs_moved, c.objs_moved);

@@ -19,6 +19,7 @@
 
 #include "compat/os.h"
 #include "jobs.h"
+#include "user/hand.h"
 #include "user/sizes.h"
 
 /* ---- places -------------------------------------------------------------------- */
@@ -350,6 +351,8 @@ bool uzs_place_alloc(struct zs_pool *pool, struct size_class *class, u64 *ref,
 
 	for (;;) {
 		spin_lock(&class->lock);
+		if (unlikely(user_is_moved(pool, class)))
+			uzs_take_handed(pool, class);
 		zspage = uzs_find_zspage(class);
 		if (zspage) {
 			done = take_for(pool, class, zspage, ref, pins);
@@ -379,7 +382,11 @@ void uzs_place_free(struct zs_pool *pool, struct size_class *class, u64 *ref)
 	LIST_HEAD(empty);
 	u64 word;
 
-	spin_lock(&class->lock);
+	if (unlikely(!spin_trylock(&class->lock))) {
+		if (uzs_hand_over(pool, class, ref))
+			return;
+		spin_lock(&class->lock);
+	}
 	word = READ_ONCE(*ref); /* now it cannot move */
 	WRITE_ONCE(*ref, 0);
 	uzs_places_free_locked(pool, class, &word, 1, &empty);

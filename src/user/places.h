@@ -13,18 +13,19 @@ static inline bool user_has_map(const struct size_class *class)
 {
 	return class->objs_per_zspage <= USER_MAP_OBJS;
 }
-/* An object's first word. It is written whole: the check of a wrong ref may read
- * it at that moment. */
-static inline unsigned long user_head(const void *object)
-{
-	return uzs_read_head(object);
-}
+/* An object's first word. It is read and written whole: the check of a wrong ref, or a
+ * free that does not wait for a mover, may do so at that moment. */
 #if UZS_POISONS_OBJECTS
+#define user_head(object) uzs_read_head((const unsigned long *)(object))
 #define user_set_head(object, head) \
 	uzs_write_head((unsigned long *)(object), (head))
+#define user_release_head user_set_head
 #else
+#define user_head(object) READ_ONCE(*(const unsigned long *)(object))
 #define user_set_head(object, head) \
 	WRITE_ONCE(*(unsigned long *)(object), (unsigned long)(head))
+#define user_release_head(object, head) \
+	smp_store_release((unsigned long *)(object), (unsigned long)(head))
 #endif
 /* An object becomes free. AddressSanitizer has objects poisoned except while they
  * are pinned; the lab, which has poison of its own, while they are free, and
@@ -150,6 +151,15 @@ static inline void user_rename(u64 *to, u64 *from, u64 word)
 	user_set_head(ref_address(word), (uintptr_t)to | USER_ALLOCATED);
 	smp_store_release(to, word);
 	WRITE_ONCE(*from, 0);
+}
+
+/* `to` names the object that a call has in hand; the pins of `word`, at least one, keep
+ * it from movers, so no lock is needed. */
+static inline void user_give(u64 *to, u64 word)
+{
+	WRITE_ONCE(*to, word);
+	/* Release: a mover that follows it sees the pin. */
+	user_release_head(ref_address(word), (uintptr_t)to | USER_ALLOCATED);
 }
 
 /* Bytes that the object can hold whose word this is. It must stay: it is read or

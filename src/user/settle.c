@@ -202,13 +202,13 @@ static void settle_class(struct zs_pool *pool, struct size_class *class,
 
 	uzs_user_compact_begin(&c);
 	do {
-		spin_lock(&class->lock);
+		uzs_user_compact_lock(&c);
 		more = !c.blind && choose(&c, runs) && move(&c, runs);
 		if (!more) {
 			WRITE_ONCE(settle->src, NULL);
 			WRITE_ONCE(settle->dst, NULL);
 		}
-		spin_unlock(&class->lock);
+		uzs_user_compact_unlock(&c);
 		cond_resched();
 	} while (more);
 	uzs_user_compact_end(&c);

@@ -10,6 +10,7 @@
 #include "compat/os.h"
 #include "lock_order.h"
 #include "user/audit.h"
+#include "user/hand.h"
 #include "user/handles.h"
 #include "user/move.h"
 #include "user/places.h"
@@ -82,8 +83,16 @@ static unsigned long user_destroy(struct zs_pool *pool)
 	unsigned long live = 0;
 
 	uzs_slots_flush(pool, NULL);
-	for (unsigned int i = 1; i < pool->nr_classes; i++)
-		live += pool->size_class[i]->objs_inuse;
+	for (unsigned int i = 1; i < pool->nr_classes; i++) {
+		struct size_class *class = pool->size_class[i];
+
+		/* In the child of a fork the mover is gone. */
+		spin_lock(&class->lock);
+		if (pool->forked)
+			uzs_take_handed(pool, class);
+		spin_unlock(&class->lock);
+		live += class->objs_inuse;
+	}
 	uzs_runs_destroy(pool);
 	return live;
 }
@@ -133,6 +142,18 @@ static void user_copy_zspage(const struct zs_pool *pool,
 
 /* ---- locks --------------------------------------------------------------------- */
 
+static void user_lock_upper(struct zs_pool *pool)
+{
+	uzs_slots_lock(pool);
+	uzs_follow_all(pool, true);
+}
+
+static void user_unlock_upper(struct zs_pool *pool)
+{
+	uzs_follow_all(pool, false);
+	uzs_slots_unlock(pool);
+}
+
 static void user_lock_lower(struct zs_pool *pool)
 {
 	spin_lock(&pool->user->runs.lock);
@@ -153,6 +174,7 @@ static void user_renew(struct zs_pool *pool)
 			uzs_hazards_are_shared(&pool->user->hazards);
 		uzs_hazards_fork_child(&pool->user->hazards);
 	}
+	uzs_follow_all(pool, false);
 	spin_lock_renew(&pool->user->runs.lock);
 	uzs_slots_renew(pool);
 }
@@ -208,8 +230,8 @@ const struct profile uzs_user_profile = {
 	.copy_lock = uzs_slots_lock,
 	.copy_unlock = uzs_slots_unlock,
 	.copy_zspage = user_copy_zspage,
-	.lock_upper = uzs_slots_lock,
-	.unlock_upper = uzs_slots_unlock,
+	.lock_upper = user_lock_upper,
+	.unlock_upper = user_unlock_upper,
 	.lock_lower = user_lock_lower,
 	.unlock_lower = user_unlock_lower,
 	.renew = user_renew,

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
+/* hand.c - objects that are handed over to a mover, to be freed. Owns struct
+ * user_hand.
+ *
+ * Locks: takes class->lock only where no mover is left to do the work. Sleeps: no.
+ * Guarantees:
+ *  N1 when uzs_hand_over has returned true nobody looks at the word any more.
+ *  N2 who hands an object over sees that there is no mover in the class, and puts it
+ *     back himself; or a mover does, at its end at the latest.
+ */
+#include "user/hand.h"
+
+#include "user/places.h"
+
+/* Objects that are put back together. */
+#define TOGETHER 16u
+
+static struct user_hand *hand_of(struct zs_pool *pool,
+				 const struct size_class *class)
+{
+	return &pool->user->hand[class->index];
+}
+
+/* AddressSanitizer has objects poisoned. */
+__no_asan unsigned long uzs_followed_head(const char *object)
+{
+	return __atomic_load_n((const unsigned long *)object, __ATOMIC_SEQ_CST);
+}
+
+__no_asan static void store_head(char *object, unsigned long head)
+{
+	__atomic_store_n((unsigned long *)object, head, __ATOMIC_SEQ_CST);
+}
+
+u64 *uzs_follow(struct zs_pool *pool, const struct size_class *class,
+		const char *object)
+{
+	unsigned long head = user_head(object);
+	u64 *ref = (u64 *)(head & ~USER_ALLOCATED);
+
+	if (unlikely(!ref))
+		return NULL;
+	/* Who sees another word there knows that the last one is not looked at
+	 * any more. */
+	__atomic_store_n(&hand_of(pool, class)->followed, ref,
+			 __ATOMIC_SEQ_CST);
+	return likely(uzs_followed_head(object) == head) ? ref : NULL;
+}
+
+void uzs_follow_all(struct zs_pool *pool, bool on)
+{
+	__atomic_store_n(&pool->user->looks, on, __ATOMIC_SEQ_CST);
+}
+
+/* May somebody be looking at the word? */
+static bool is_followed(const struct zs_pool *pool,
+			const struct user_hand *hand, const u64 *ref)
+{
+	return __atomic_load_n(&hand->followed, __ATOMIC_SEQ_CST) == ref ||
+	       __atomic_load_n(&pool->user->looks, __ATOMIC_SEQ_CST);
+}
+
+/* The second word of an object that is handed over: the next one. */
+static unsigned long *link_of(char *object)
+{
+	return (unsigned long *)(object + USER_HEAD);
+}
+
+static void push(struct user_hand *hand, char *object)
+{
+	char *first = READ_ONCE(hand->first);
+
+	do
+		uzs_write_head(link_of(object), (unsigned long)first);
+	while (!__atomic_compare_exchange_n(&hand->first, &first, object, true,
+					    __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED));
+}
+
+bool uzs_hand_over(struct zs_pool *pool, struct size_class *class, u64 *ref)
+{
+	struct user_hand *hand = hand_of(pool, class);
+	const u8 *moving = &pool->user->class[class->index].moving;
+	u64 word = READ_ONCE(*ref);
+
+	/* With the pin the object stays. Acquire: sees what a mover has
+	 * copied. */
+	if (!user_is_moved(pool, class) || word >= REF_MOVING ||
+	    !__atomic_compare_exchange_n(ref, &word, word + REF_PIN, false,
+					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return false;
+	/* No mover follows it from now on; but one may be doing so. */
+	store_head(ref_address(word), USER_ALLOCATED);
+	if (unlikely(is_followed(pool, hand, ref)))
+		return false;
+	WRITE_ONCE(*ref, 0);
+	push(hand, ref_address(word));
+	/* Either this sees that the last mover has gone, or that one sees the
+	 * object. */
+	if (unlikely(!__atomic_load_n(moving, __ATOMIC_SEQ_CST))) {
+		spin_lock(&class->lock);
+		uzs_take_handed(pool, class);
+		spin_unlock(&class->lock);
+	}
+	return true;
+}
+
+void uzs_take_handed(struct zs_pool *pool, struct size_class *class)
+{
+	struct user_hand *hand = hand_of(pool, class);
+	LIST_HEAD(empty);
+	char *object;
+
+	assert_spin_locked(&class->lock);
+	if (likely(!__atomic_load_n(&hand->first, __ATOMIC_SEQ_CST)))
+		return;
+	object = __atomic_exchange_n(&hand->first, NULL, __ATOMIC_ACQUIRE);
+	while (object) {
+		u64 words[TOGETHER];
+		unsigned int n = 0;
+
+		for (; object && n < TOGETHER; n++) {
+			words[n] = ref_word(object, class);
+			object = (char *)uzs_read_head(link_of(object));
+		}
+		uzs_places_free_locked(pool, class, words, n, &empty);
+		/* Who had no memory may try again. */
+		uzs_count(&pool->freed_late, n);
+	}
+	uzs_places_drop(pool, &empty);
+}
