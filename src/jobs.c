@@ -52,6 +52,33 @@ unsigned long uzs_free_empty_zspages(struct zs_pool *pool)
 	return n;
 }
 
+/* When the worker looks after a free, if not before. */
+#define LATER_NS (500 * 1000000u)
+
+/* What was given back in pieces: see profile->split. */
+static bool is_held(const struct zs_pool *pool)
+{
+	return pool->profile->is_held && pool->profile->is_held(pool);
+}
+
+/* Calls of a pool in use should not wait for it. So it is done when nothing was freed
+ * since the last look. */
+static void look_at_held(struct zs_pool *pool)
+{
+	unsigned long freed = uzs_objs_freed(pool);
+
+	if (!is_held(pool))
+		return;
+	if (freed != pool->looked_at) {
+		pool->looked_at = freed;
+		queue_delayed_work(&pool->wq, &pool->look_work, LATER_NS);
+		return;
+	}
+	mutex_lock(&pool->zone.trim_lock);
+	pool->profile->split(pool);
+	mutex_unlock(&pool->zone.trim_lock);
+}
+
 static void give_back_free_pages(struct work_struct *work)
 {
 	struct zs_pool *pool =
@@ -66,6 +93,8 @@ static void give_back_free_pages(struct work_struct *work)
 	 * this. */
 	uzs_count(&pool->give_backs, 1);
 	mutex_unlock(&pool->zone.trim_lock);
+	if (is_held(pool))
+		queue_delayed_work(&pool->wq, &pool->look_work, LATER_NS);
 }
 
 static void async_free_zspage(struct work_struct *work)
@@ -81,8 +110,6 @@ static void async_free_zspage(struct work_struct *work)
 /* Gaps of less than this are left, whatever the bound: they are of no use to
  * others, and closing them takes time. */
 #define LEAST_GAPS ((size_t)256 << 10)
-/* When the worker looks after a free, if not before. */
-#define LATER_NS (500 * 1000000u)
 
 bool uzs_has_gaps(const struct zs_pool *pool, unsigned int quarters)
 {
@@ -110,6 +137,7 @@ static void look(struct work_struct *work)
 	/* First: who frees from now on asks again. */
 	WRITE_ONCE(pool->look_due, false);
 	uzs_look_for_gaps(pool);
+	look_at_held(pool);
 }
 
 void uzs_look_later(struct zs_pool *pool)
@@ -141,6 +169,8 @@ static void settle(struct work_struct *work)
 	/* A child would copy what it shares with its parent. */
 	u64 delay = pool->forked ? 0 : pool->profile->settle(pool);
 
+	if (is_held(pool))
+		queue_delayed_work(&pool->wq, &pool->look_work, LATER_NS);
 	if (delay)
 		queue_delayed_work(&pool->wq, work, delay);
 }

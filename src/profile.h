@@ -158,6 +158,12 @@ struct profile {
 	 * Locks: needs trim_lock. Return: bytes. */
 	size_t (*give_back)(struct zs_pool *pool, size_t target);
 
+	/* The OS may hold pieces of what was given back: does it, and makes it
+	 * free them. Who uses what is left beside these waits meanwhile. NULL: it
+	 * never does. Locks: split needs trim_lock. */
+	bool (*is_held)(const struct zs_pool *pool);
+	void (*split)(struct zs_pool *pool);
+
 	/* The worker's job that moves what is full into huge pages. Bounded
 	 * work. Return: ns until it wants to run again; 0: until it is asked
 	 * for. */

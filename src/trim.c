@@ -41,6 +41,8 @@ size_t zs_trim(struct zs_pool *pool)
 	/* If there is no worker, nobody else may do it. */
 	uzs_free_empty_zspages(pool);
 	given = uzs_trim_locked(pool);
+	if (pool->profile->split)
+		pool->profile->split(pool);
 	mutex_unlock(&pool->zone.trim_lock);
 	__atomic_store_n(&pool->trim_in_progress, false, __ATOMIC_RELEASE);
 	return given;

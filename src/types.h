@@ -279,6 +279,8 @@ struct zs_pool {
 	struct work_struct gaps_work; /* compacts, see max_overhead */
 	struct work_struct look_work; /* looks whether that is needed */
 	bool look_due; /* look_work is queued; atomic, relaxed */
+	unsigned long looked_at; /* objects freed so far at its last look at what
+				  * the OS holds; guard: the job */
 	struct work_struct give_back_work; /* gives memory back to the OS */
 	struct work_struct settle_work; /* see profile->settle */
 	struct deferred deferred;

@@ -450,9 +450,10 @@ bool uzs_os_end_huge(void *addr, size_t size)
 	return true;
 }
 
-bool uzs_os_discard_huge(void *addr, size_t size)
+void uzs_os_split_huge(void *addr, size_t size)
 {
-	return uzs_os_discard(addr, size);
+	(void)addr;
+	(void)size;
 }
 
 bool uzs_os_unmap(void *addr, size_t size)

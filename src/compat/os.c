@@ -13,6 +13,9 @@
 #ifndef MADV_DONTNEED_LOCKED /* musl */
 #define MADV_DONTNEED_LOCKED 24
 #endif
+#if defined(__linux__) && !defined(MADV_COLD)
+#define MADV_COLD 20
+#endif
 
 /* linux/membarrier.h, which musl does not have. Since Linux 4.14. */
 #define MEMBARRIER_PRIVATE_EXPEDITED (1 << 3)
@@ -170,12 +173,13 @@ bool uzs_os_end_huge(void *addr, size_t size)
 	       madvise(addr, size, MADV_NOHUGEPAGE) == 0;
 }
 
-bool uzs_os_discard_huge(void *addr, size_t size)
+void uzs_os_split_huge(void *addr, size_t size)
 {
-	/* Linux keeps a huge page as long as a piece of it is in use, though it
-	 * counts the rest as given back. MADV_FREE of a piece splits it. */
-	(void)madvise(addr, size, MADV_FREE);
-	return uzs_os_discard(addr, size);
+	/* To make a piece of a huge page cold, Linux splits it (since 5.4). The
+	 * contents stay. If it refuses, it does so when memory is short. */
+#ifdef MADV_COLD
+	(void)madvise(addr, size, MADV_COLD);
+#endif
 }
 
 #else
@@ -194,9 +198,10 @@ bool uzs_os_end_huge(void *addr, size_t size)
 	return true;
 }
 
-bool uzs_os_discard_huge(void *addr, size_t size)
+void uzs_os_split_huge(void *addr, size_t size)
 {
-	return uzs_os_discard(addr, size);
+	(void)addr;
+	(void)size;
 }
 
 #endif

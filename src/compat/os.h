@@ -40,8 +40,11 @@ bool uzs_os_unmap(void *addr, size_t size);
  * the OS page. It stays mapped and reads as zero. Return: false: not done. */
 bool uzs_os_discard(void *addr, size_t size);
 
-/* The same for a piece of a mapping that was made of huge pages. */
-bool uzs_os_discard_huge(void *addr, size_t size);
+/* Pieces of a mapping that was made of huge pages were discarded. Linux counts them as
+ * given back (RSS), but has each such page whole as long as a piece of it is in use
+ * and memory is not short. This makes it free them now. Who uses the rest of such a
+ * page meanwhile waits: for 0.1 to 0.4 ms, or until this thread has a CPU again. */
+void uzs_os_split_huge(void *addr, size_t size);
 
 /* For memory that is no longer needed: unmaps it. If the OS refuses, gives the
  * memory back and leaves it mapped. */

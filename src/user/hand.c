@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* hand.c - objects that are handed over to a mover, to be freed. Owns struct
- * user_hand.
+ * user_hand and user_class.moving.
  *
- * Locks: takes class->lock only where no mover is left to do the work. Sleeps: no.
+ * Locks: tries class->lock; waits for it where hand.h says so. Sleeps: no.
  * Guarantees:
- *  N1 when uzs_hand_over has returned true nobody looks at the word any more.
+ *  N1 when uzs_place_free has returned nobody looks at the word any more.
  *  N2 who hands an object over sees that there is no mover in the class, and puts it
  *     back himself; or a mover does, at its end at the latest.
  */
@@ -77,7 +77,45 @@ static void push(struct user_hand *hand, char *object)
 					    __ATOMIC_RELAXED));
 }
 
-bool uzs_hand_over(struct zs_pool *pool, struct size_class *class, u64 *ref)
+void uzs_take_handed(struct zs_pool *pool, struct size_class *class)
+{
+	struct user_hand *hand = hand_of(pool, class);
+	LIST_HEAD(empty);
+	char *object;
+
+	assert_spin_locked(&class->lock);
+	if (likely(!__atomic_load_n(&hand->first, __ATOMIC_SEQ_CST)))
+		return;
+	object = __atomic_exchange_n(&hand->first, NULL, __ATOMIC_ACQUIRE);
+	while (object) {
+		u64 words[TOGETHER];
+		unsigned int n = 0;
+
+		for (; object && n < TOGETHER; n++) {
+			words[n] = ref_word(object, class);
+			object = (char *)uzs_read_head(link_of(object));
+		}
+		uzs_places_free_locked(pool, class, words, n, &empty);
+		/* Who had no memory may try again. */
+		uzs_count(&pool->freed_late, n);
+	}
+	uzs_places_drop(pool, &empty);
+}
+
+void uzs_change_moving(struct zs_pool *pool, struct size_class *class, int by)
+{
+	u8 *moving = &pool->user->class[class->index].moving;
+
+	spin_lock(&class->lock);
+	/* Release: who sees it open sees what was moved. Sequentially
+	 * consistent: N2. */
+	__atomic_store_n(moving, (u8)(*moving + by), __ATOMIC_SEQ_CST);
+	uzs_take_handed(pool, class);
+	spin_unlock(&class->lock);
+}
+
+/* Return: false: not done. */
+static bool hand_over(struct zs_pool *pool, struct size_class *class, u64 *ref)
 {
 	struct user_hand *hand = hand_of(pool, class);
 	const u8 *moving = &pool->user->class[class->index].moving;
@@ -105,27 +143,19 @@ bool uzs_hand_over(struct zs_pool *pool, struct size_class *class, u64 *ref)
 	return true;
 }
 
-void uzs_take_handed(struct zs_pool *pool, struct size_class *class)
+void uzs_place_free(struct zs_pool *pool, struct size_class *class, u64 *ref)
 {
-	struct user_hand *hand = hand_of(pool, class);
 	LIST_HEAD(empty);
-	char *object;
+	u64 word;
 
-	assert_spin_locked(&class->lock);
-	if (likely(!__atomic_load_n(&hand->first, __ATOMIC_SEQ_CST)))
-		return;
-	object = __atomic_exchange_n(&hand->first, NULL, __ATOMIC_ACQUIRE);
-	while (object) {
-		u64 words[TOGETHER];
-		unsigned int n = 0;
-
-		for (; object && n < TOGETHER; n++) {
-			words[n] = ref_word(object, class);
-			object = (char *)uzs_read_head(link_of(object));
-		}
-		uzs_places_free_locked(pool, class, words, n, &empty);
-		/* Who had no memory may try again. */
-		uzs_count(&pool->freed_late, n);
+	if (unlikely(!spin_trylock(&class->lock))) {
+		if (hand_over(pool, class, ref))
+			return;
+		spin_lock(&class->lock);
 	}
+	word = READ_ONCE(*ref); /* now it cannot move */
+	WRITE_ONCE(*ref, 0);
+	uzs_places_free_locked(pool, class, &word, 1, &empty);
+	spin_unlock(&class->lock);
 	uzs_places_drop(pool, &empty);
 }

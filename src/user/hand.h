@@ -20,6 +20,10 @@
 
 #include "user/layout.h"
 
+/* One more, or one less, for whom objects of the class are handed over: a mover, or who
+ * frees much for others. Locks: takes class->lock. */
+void uzs_change_moving(struct zs_pool *pool, struct size_class *class, int by);
+
 /* The word that an object names. It may be looked at until the next call for the
  * class. Return: NULL: it is in a call's hand. Locks: needs class->lock. */
 u64 *uzs_follow(struct zs_pool *pool, const struct size_class *class,
@@ -30,9 +34,9 @@ void uzs_follow_all(struct zs_pool *pool, bool on);
 /* In such a look: an object's first word. */
 unsigned long uzs_followed_head(const char *object);
 
-/* Frees what `ref` names, while there are movers in the class. Return: false: the
- * caller has to take class->lock and free it there. */
-bool uzs_hand_over(struct zs_pool *pool, struct size_class *class, u64 *ref);
+/* Frees what `ref` names; it is of that class. Locks: takes class->lock if that is free,
+ * or if no mover is in the class, or one may be looking at the word. */
+void uzs_place_free(struct zs_pool *pool, struct size_class *class, u64 *ref);
 
 /* Puts back what was handed over. Locks: needs class->lock, with all zspages of the
  * class in their lists. */

@@ -115,6 +115,7 @@ struct run_section {
 	bool nursery; /* made of small pages, or of what is left of huge ones;
 		       * read relaxed */
 	u8 huge; /* enum run_huge; read relaxed */
+	bool held; /* the OS has pieces that were given back: uzs_os_split_huge */
 	u32 cooled; /* bytes of huge pages that were given back, in all */
 	u32 tail; /* bytes behind the last run that have memory: huge pages
 		   * are filled whole. guard: runs->lock */
@@ -144,6 +145,7 @@ struct runs {
 	size_t free_bytes; /* warm, in free runs; guard: lock; read relaxed */
 	size_t warm_bytes; /* of all runs; atomic, relaxed */
 	unsigned long nr_huge; /* sections that are RUN_HUGE; guard: lock */
+	unsigned long nr_held; /* that are `held`; guard: lock; read relaxed */
 	unsigned int nr_lengths; /* const */
 	struct run_length lengths[USER_LENGTHS];
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* move.c - moves objects in the user profile. Owns user_class.moving.
+/* move.c - moves objects in the user profile. Owns no state.
  *
  * Kernel origin: none.
  * Locks: takes every slot's lock in turn, then class->lock for a few objects at
@@ -38,18 +38,6 @@
 /* The largest number that a zspage can note. */
 #define LAST_NR ((1u << ZSPAGE_PASSED_BITS) - 1)
 
-static void change_moving(const struct compaction *c, int by)
-{
-	u8 *moving = &c->pool->user->class[c->class->index].moving;
-
-	spin_lock(&c->class->lock);
-	/* Release: who sees it open sees what was moved. Sequentially
-	 * consistent: see uzs_hand_over. */
-	__atomic_store_n(moving, (u8)(*moving + by), __ATOMIC_SEQ_CST);
-	uzs_take_handed(c->pool, c->class);
-	spin_unlock(&c->class->lock);
-}
-
 /* From now on reads pin their object. Notes those that have begun without. */
 static void look_at_reads(struct compaction *c)
 {
@@ -76,13 +64,13 @@ void uzs_user_compact_begin(struct compaction *c)
 	/* not 0: that is a new zspage's */
 	c->nr = nr % LAST_NR + 1;
 	look_at_reads(c);
-	change_moving(c, 1);
+	uzs_change_moving(c->pool, c->class, 1);
 	uzs_slots_flush(c->pool, c->class);
 }
 
 void uzs_user_compact_end(struct compaction *c)
 {
-	change_moving(c, -1);
+	uzs_change_moving(c->pool, c->class, -1);
 	/* Release: who reads without a pin again sees what was moved. */
 	if (c->pool->user->names_reads)
 		__atomic_fetch_sub(&c->pool->head.slow_reads, 1,

@@ -19,7 +19,6 @@
 
 #include "compat/os.h"
 #include "jobs.h"
-#include "user/hand.h"
 #include "user/sizes.h"
 
 /* ---- places -------------------------------------------------------------------- */
@@ -343,6 +342,41 @@ static struct zspage *new_zspage(struct zs_pool *pool,
 	return NULL;
 }
 
+/* How often it is tried to take class->lock, before something else is. */
+#ifndef USER_TRIES /* the lab has less */
+#define USER_TRIES 64u
+#endif
+
+static bool lock_soon(struct size_class *class)
+{
+	for (unsigned int i = 0; i < USER_TRIES; i++) {
+		if (spin_trylock(&class->lock))
+			return true;
+		cpu_relax();
+	}
+	return false;
+}
+
+/* Who has class->lock may have lost its CPU: takes a place of the next larger class,
+ * if there is one at once. Locks: takes the lock of that class. */
+static bool take_larger(struct zs_pool *pool, const struct size_class *class,
+			u64 *ref, u64 pins)
+{
+	struct size_class *larger;
+	struct zspage *zspage;
+	bool done;
+
+	if (class->size >= USER_MAX_OBJECT)
+		return false;
+	larger = user_class(pool, class->size + 1);
+	if (larger->objs_per_zspage == 1 || !spin_trylock(&larger->lock))
+		return false;
+	zspage = uzs_find_zspage(larger);
+	done = zspage && take_for(pool, larger, zspage, ref, pins);
+	spin_unlock(&larger->lock);
+	return done;
+}
+
 bool uzs_place_alloc(struct zs_pool *pool, struct size_class *class, u64 *ref,
 		     size_t size, u64 pins, gfp_t gfp)
 {
@@ -350,9 +384,11 @@ bool uzs_place_alloc(struct zs_pool *pool, struct size_class *class, u64 *ref,
 	bool done, room = true;
 
 	for (;;) {
-		spin_lock(&class->lock);
-		if (unlikely(user_is_moved(pool, class)))
-			uzs_take_handed(pool, class);
+		if (unlikely(!lock_soon(class))) {
+			if (take_larger(pool, class, ref, pins))
+				return true;
+			spin_lock(&class->lock);
+		}
 		zspage = uzs_find_zspage(class);
 		if (zspage) {
 			done = take_for(pool, class, zspage, ref, pins);
@@ -375,23 +411,6 @@ bool uzs_place_alloc(struct zs_pool *pool, struct size_class *class, u64 *ref,
 			return false;
 		room = false;
 	}
-}
-
-void uzs_place_free(struct zs_pool *pool, struct size_class *class, u64 *ref)
-{
-	LIST_HEAD(empty);
-	u64 word;
-
-	if (unlikely(!spin_trylock(&class->lock))) {
-		if (uzs_hand_over(pool, class, ref))
-			return;
-		spin_lock(&class->lock);
-	}
-	word = READ_ONCE(*ref); /* now it cannot move */
-	WRITE_ONCE(*ref, 0);
-	uzs_places_free_locked(pool, class, &word, 1, &empty);
-	spin_unlock(&class->lock);
-	uzs_places_drop(pool, &empty);
 }
 
 size_t uzs_place_single_room(const struct zs_pool *pool, u64 word)

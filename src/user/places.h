@@ -142,8 +142,6 @@ static __always_inline void user_name(u64 *ref, u64 word, u64 pins)
  * Return: false without memory. Locks: takes class->lock. */
 bool uzs_place_alloc(struct zs_pool *pool, struct size_class *class, u64 *ref,
 		     size_t size, u64 pins, gfp_t gfp);
-/* Frees what `ref` names; it is of that class. Locks: takes class->lock. */
-void uzs_place_free(struct zs_pool *pool, struct size_class *class, u64 *ref);
 /* `to` names what `from` named. Locks: needs the slot's lock while moving of the class
  * is 0, or class->lock. */
 static inline void user_rename(u64 *to, u64 *from, u64 word)

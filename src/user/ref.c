@@ -134,33 +134,14 @@ static __attribute__((noinline)) bool alloc_new(struct zs_pool *pool,
 				    alloc_once, &want);
 }
 
-/* A mover is in the class, and may have lost its CPU: takes an object of the next
- * larger class. */
-static __attribute__((noinline)) bool
-take_larger(struct zs_pool *pool, const struct size_class *class, u64 *ref,
-	    size_t size, u64 pins)
-{
-	size_t next = class->size + 1;
-
-	if (next > USER_MAX_OBJECT)
-		return false;
-	class = user_class(pool, next);
-	return class->objs_per_zspage > 1 &&
-	       uzs_slot_alloc(pool, class->index, ref, pins, size);
-}
-
 /* Takes an object that the CPU keeps. Not in a pool above its limit: there what
  * is kept has to be freed. */
 static __always_inline bool take_kept(struct zs_pool *pool,
 				      struct size_class *class, u64 *ref,
 				      size_t size, u64 pins)
 {
-	if (unlikely(uzs_zone_is_above(&pool->zone)))
-		return false;
-	if (likely(uzs_slot_alloc(pool, class->index, ref, pins, size)))
-		return true;
-	return unlikely(user_is_moved(pool, class)) &&
-	       take_larger(pool, class, ref, size, pins);
+	return likely(!uzs_zone_is_above(&pool->zone)) &&
+	       uzs_slot_alloc(pool, class->index, ref, pins, size);
 }
 
 /* Checks what zs_ref_alloc and zs_ref_store have in common. */

@@ -339,7 +339,7 @@ static bool end_huge(struct zs_pool *pool, struct run_section *section)
 	if (!uzs_os_end_huge(section, UZS_SECTION_SIZE))
 		return false;
 	if (at == UZS_SECTION_SIZE ||
-	    uzs_os_discard_huge((char *)section + at, UZS_SECTION_SIZE - at))
+	    uzs_os_discard((char *)section + at, UZS_SECTION_SIZE - at))
 		tail = UZS_SECTION_SIZE - at;
 	spin_lock(&runs->lock);
 	tail = min(tail, (size_t)section->tail); /* by one thread */
@@ -362,6 +362,9 @@ static void count_cooled(struct runs *runs, struct run_section *section,
 			 size_t bytes)
 {
 	spin_lock(&runs->lock);
+	if (!section->held)
+		WRITE_ONCE(runs->nr_held, runs->nr_held + 1);
+	section->held = true;
 	section->cooled += (u32)bytes;
 	if (!section->nursery && section->cooled >= UZS_SECTION_SIZE / 4) {
 		WRITE_ONCE(section->nursery, true);
@@ -382,7 +385,7 @@ static bool discard(struct zs_pool *pool, struct run_section *section,
 	     READ_ONCE(section->tail)) &&
 	    !end_huge(pool, section))
 		return false;
-	if (!uzs_os_discard_huge(from, bytes))
+	if (!uzs_os_discard(from, bytes))
 		return false;
 	count_cooled(&pool->user->runs, section, bytes);
 	return true;
@@ -470,6 +473,8 @@ static struct run_section *take_empty(struct zs_pool *pool)
 			   runs->head_bytes - head_bytes(found));
 		if (found->huge == RUN_HUGE)
 			runs->nr_huge--;
+		if (found->held)
+			WRITE_ONCE(runs->nr_held, runs->nr_held - 1);
 	}
 	spin_unlock(&runs->lock);
 	return found;
@@ -530,6 +535,46 @@ size_t uzs_runs_give_back(struct zs_pool *pool, size_t target)
 	} while (n && given < most);
 	mutex_unlock(&zone->gate);
 	return given;
+}
+
+/* Return: a section of which the OS holds pieces that were given back; the caller
+ * makes it free them. */
+static struct run_section *take_held(struct runs *runs)
+{
+	struct run_section *section, *found = NULL;
+
+	spin_lock(&runs->lock);
+	list_for_each_entry(section, &runs->sections, list)
+		if (section->held) {
+			section->held = false;
+			WRITE_ONCE(runs->nr_held, runs->nr_held - 1);
+			found = section;
+			break;
+		}
+	spin_unlock(&runs->lock);
+	return found;
+}
+
+bool uzs_runs_are_held(const struct zs_pool *pool)
+{
+	return READ_ONCE(pool->user->runs.nr_held);
+}
+
+void uzs_runs_split(struct zs_pool *pool)
+{
+	struct zone *zone = &pool->zone;
+	struct run_section *section;
+	/* Others may give back as fast as this splits. */
+	unsigned long most = READ_ONCE(pool->user->runs.nr_held);
+
+	uzs_assert_held(&zone->trim_lock);
+	/* So that no section is unmapped. */
+	mutex_lock(&zone->gate);
+	while (most-- && (section = take_held(&pool->user->runs))) {
+		uzs_os_split_huge(section, UZS_SECTION_SIZE);
+		uzs_zone_give_way(zone);
+	}
+	mutex_unlock(&zone->gate);
 }
 
 bool uzs_runs_make_room(struct zs_pool *pool)

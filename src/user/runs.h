@@ -51,6 +51,9 @@ void uzs_run_cool(struct zs_pool *pool, struct zspage *zspage,
  * unmaps sections without runs in use. Return: bytes. Locks: needs trim_lock;
  * takes gate. */
 size_t uzs_runs_give_back(struct zs_pool *pool, size_t target);
+/* See profile->is_held, split. */
+bool uzs_runs_are_held(const struct zs_pool *pool);
+void uzs_runs_split(struct zs_pool *pool);
 /* At the limit: gives free memory back, if no other thread does that just now.
  * Return: was there any? Locks: none. */
 bool uzs_runs_make_room(struct zs_pool *pool);

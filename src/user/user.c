@@ -221,6 +221,8 @@ const struct profile uzs_user_profile = {
 	.free_kept = user_free_kept,
 	.trim = uzs_user_trim,
 	.give_back = uzs_runs_give_back,
+	.is_held = uzs_runs_are_held,
+	.split = uzs_runs_split,
 	.settle = uzs_settle,
 
 	.nr_kept = uzs_slots_nr_kept,
