@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* wait.c - how long single replacements take: alone, beside a thread that only
- * computes, and beside one that compacts the pool without pause.
+ * computes, and beside one that compacts the pool without pause. And how long
+ * nothing takes: a machine that is shared stops now and then.
  *
  * Callers: uzs-bench.c.   Calls: work.c, target.c, harness.c, report.c.
  * Guarantees: T1 every phase begins in a fresh process, with the same objects,
@@ -34,9 +35,10 @@
 #define STEPS (1u << STEP_SHIFT)
 #define NR_BUCKETS ((64u - STEP_SHIFT + 1) * STEPS)
 
-enum phase { PHASE_ALONE, PHASE_BUSY, PHASE_COMPACT, PHASE_NR };
+enum phase { PHASE_EMPTY, PHASE_ALONE, PHASE_BUSY, PHASE_COMPACT, PHASE_NR };
 
 static const char *const phase_names[] = {
+	[PHASE_EMPTY] = "empty",
 	[PHASE_ALONE] = "alone",
 	[PHASE_BUSY] = "busy",
 	[PHASE_COMPACT] = "compact",
@@ -144,7 +146,8 @@ static void job_wait(void *arg, unsigned int thread)
 		uint32_t bytes = sizes->values[random_below(&rng, sizes->nr)];
 		uint64_t start = now_ns(), before = seen;
 
-		work_replace(work, at, bytes);
+		if (run->phase != PHASE_EMPTY)
+			work_replace(work, at, bytes);
 		now = now_ns();
 		if (now - start > SLOW_NS || ++calls % LOOK_EVERY == 0)
 			seen = preemptions();
@@ -218,12 +221,12 @@ static void run_phase(void *arg)
 	team_run(work->team, job_free, work);
 	if (work->target.pool)
 		target_info(&work->target, &before);
-	if (run->phase != PHASE_ALONE &&
+	if (run->phase > PHASE_ALONE &&
 	    pthread_create(&beside, NULL, run_beside, run))
 		die("cannot start a thread");
 	team_run(work->team, job_wait, run);
 	__atomic_store_n(&run->stop, true, __ATOMIC_RELAXED);
-	if (run->phase != PHASE_ALONE)
+	if (run->phase > PHASE_ALONE)
 		pthread_join(beside, NULL);
 	sum_up(run);
 	if (work->target.pool) {

@@ -138,8 +138,8 @@ for name in $subjects; do
 	# shellcheck disable=SC2046
 	runs_well "$bench" wait $(subject "$name") --verify --bytes 2M \
 		--seconds 0.1 --threads 2 --csv
-	phases="alone busy compact"
-	[ "$name" = malloc ] && phases="alone busy"
+	phases="empty alone busy compact"
+	[ "$name" = malloc ] && phases="empty alone busy"
 	equal "phases of $name" "$phases" \
 		"$(column phase "$work/out" | paste -s -d ' ' -)"
 	check "times of $name ascend" awk -F, '
