@@ -30,11 +30,12 @@ enum zs_profile uzram_profile(const struct uzram_config *config)
 unsigned int uzram_page(const struct uzram_config *config)
 {
 	unsigned int page = config->block / 4;
-	long os = sysconf(_SC_PAGESIZE); /* the pool's are no smaller */
+	/* the pool's are no smaller */
+	unsigned int os = (unsigned int)sysconf(_SC_PAGESIZE);
 
 	if (uzram_profile(config) == ZS_PROFILE_KERNEL)
 		return config->block;
-	return page > os ? page : (unsigned int)os;
+	return page > os ? page : os;
 }
 
 static unsigned int chain_pages(const struct uzram_config *config)
