@@ -56,6 +56,7 @@ static void test_stays_dense(void **state)
 
 	if (sizeof(void *) < 8)
 		skip();
+	config.profile = ZS_PROFILE_USER;
 	config.size = nr * BLOCK;
 	dev = test_device(&config);
 	for (size_t i = 0; i < nr; i++)
