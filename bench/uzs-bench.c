@@ -34,6 +34,7 @@ static const char usage_text[] =
 	"  speed   time of each operation (the default)\n"
 	"  memory  resident memory for each byte stored\n"
 	"  wait    how long single replacements take, beside one who compacts\n"
+	"          too, and how long nothing takes\n"
 	"\n"
 	"  --allocator NAME       what is measured: zs (the default); refs,\n"
 	"                         a pool of the user profile whose objects are\n"
@@ -43,7 +44,8 @@ static const char usage_text[] =
 	"                         (default: made up like pages of a Python\n"
 	"                         process's memory, compressed with LZ4)\n"
 	"  --sizes log:MIN-MAX    uniform in the logarithm, as log:64-256K\n"
-	"  --sizes one:N          all of one size, in bytes\n"
+	"  --sizes one:N          all of one size, in bytes. A pool's largest\n"
+	"                         object is a page; of the user profile 1M\n"
 	"  --bytes N[K|M|G]       stored (default: 256M; memory: 512M; wait: 64M)\n"
 	"  --threads N            each works on its own share (default: 1)\n"
 	"  --reps N               runs, each in fresh processes (default: 5;\n"
@@ -481,9 +483,13 @@ static void check_amount(const struct options *opt)
 		die("--bytes: %zu objects are too few, each thread needs 100",
 		    slots);
 	if (!opt->use_malloc && opt->sizes.max > max)
-		die("sizes %s: an object of %u bytes is larger than %s%zu",
+		die("sizes %s: an object of %u bytes is larger than %s%zu%s",
 		    opt->sizes.name, (unsigned int)opt->sizes.max,
-		    max == opt->page_size ? "a page of " : "", max);
+		    max == opt->page_size ? "a page of " : "", max,
+		    opt->sizes.max > ZS_USER_MAX_SIZE ||
+				    opt->profile == ZS_PROFILE_USER
+			    ? ""
+			    : " (--profile user holds it)");
 }
 
 int main(int argc, char **argv)

@@ -193,15 +193,12 @@ void zs_free_deferred_flush(struct zs_pool *pool)
 {
 	struct deferred *d = &pool->deferred;
 	enum zs_defer_mode mode = mode_of(d);
-	bool more = true;
+	bool more;
 	u64 until;
 
-	if (pool->profile->free_kept)
-		pool->profile->free_kept(pool);
 	uzs_reuse_flush(pool);
 	uzs_harden_tell_noted(pool);
-	if (!note_queued(pool, mode, &until))
-		return;
+	more = note_queued(pool, mode, &until);
 	/* Others free only under drain_lock. So if it is held and nothing is
 	 * left, all is freed. */
 	while (more) {
@@ -209,6 +206,9 @@ void zs_free_deferred_flush(struct zs_pool *pool)
 		more = drain_some(pool, mode, until);
 		unlock_drain(d);
 	}
+	/* Last: what was queued is kept, once it is freed. */
+	if (pool->profile->free_kept)
+		pool->profile->free_kept(pool);
 }
 
 bool uzs_deferred_has_queued(struct zs_pool *pool)

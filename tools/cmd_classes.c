@@ -12,16 +12,19 @@ static const char help[] =
 	"\n"
 	"Prints the size classes that a pool has: first the size from which "
 	"on a request\n"
-	"takes a whole page (huge_class_size) and the number of distinct "
-	"classes, then a\n"
-	"row for each: its index, bytes of an object with its handle word, "
-	"pages and\n"
-	"objects of a zspage, and bytes at the end of a zspage that no object "
-	"uses.\n"
+	"takes a whole page, in the user profile a zspage of its own\n"
+	"(huge_class_size), and the number of distinct classes, then a row "
+	"for each: its\n"
+	"index, bytes of an object with its handle word, pages and objects of "
+	"a zspage,\n"
+	"and bytes at the end of a zspage that no object uses. The classes of "
+	"the user\n"
+	"profile hold objects of up to 1 MiB.\n"
 	"\n" UZS_GEOMETRY_HELP UZS_PROFILE_HELP
 	"  --json           print one JSON object\n"
 	"\n"
-	"Example: uzs classes --page-size 16K --chain-size 4\n";
+	"Example: uzs classes --page-size 16K --chain-size 4\n"
+	"         uzs classes --profile user\n";
 
 static uint64_t waste_bytes(const struct zs_class_info *info,
 			    const struct uzs_geometry *geometry)
@@ -41,14 +44,14 @@ static void print_text(struct zs_pool *pool,
 	       "page_size %u\n"
 	       "chain_size %u\n"
 	       "\n"
-	       "index   size  pages   objs  waste\n",
+	       "index    size  pages   objs  waste\n",
 	       zs_huge_class_size(pool), count, geometry->page_size,
 	       geometry->chain_size);
 	for (i = 0; i < count; i++) {
 		struct zs_class_info info = ZS_CLASS_INFO_INIT;
 
 		zs_class_info(pool, indices[i], &info);
-		printf("%5u %6u %6u %6u %6llu\n", info.index, info.size,
+		printf("%5u %7u %6u %6u %6llu\n", info.index, info.size,
 		       info.pages_per_zspage, info.objs_per_zspage,
 		       (unsigned long long)waste_bytes(&info, geometry));
 	}

@@ -27,12 +27,14 @@ static const char help[] =
 	"FILE has a line for each operation and may be compressed with gzip; "
 	"'-' is\n"
 	"stdin:\n"
-	"  a ID SIZE   allocate SIZE bytes as object ID (0 to 4294967294)\n"
+	"  a ID SIZE   allocate SIZE bytes as object ID (0 to 4294967294);\n"
+	"              at most a page; profile user: 1 MiB\n"
 	"  f ID        free it; the ID may then be used again\n"
 	"  c           compact\n"
 	"Empty lines and lines that begin with # are ignored.\n"
 	"\n" UZS_GEOMETRY_HELP UZS_PROFILE_HELP "\n"
-	"Example: printf 'a 1 100\\na 2 3000\\nf 1\\nc\\n' | uzs replay -\n";
+	"Example: printf 'a 1 100\\na 2 3000\\nf 1\\nc\\n' | uzs replay -\n"
+	"         printf 'a 1 100000\\nc\\n' | uzs replay --profile user -\n";
 
 /* Mixes a number, so that each bit of it changes all bits of the result. */
 static uint64_t mix(uint64_t value)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* cmd_store.c - `uzs store`: holds the pages of files compressed in a pool,
- * verifies them, frees a part, compacts, trims, and measures each step.
+/* cmd_store.c - `uzs store`: holds the pages of files, or larger blocks,
+ * compressed in a pool, verifies them, frees a part, compacts, trims, and
+ * measures each step.
  */
 #include "store_report.h"
 
@@ -10,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes read at a time; a multiple of every page size. */
-#define BUFFER_BYTES (1024 * 1024)
+#define BLOCK_MIN 4096
+/* Bytes read at a time; a multiple of every block. */
+#define BUFFER_BYTES ZS_USER_MAX_SIZE
 /* Bytes taken of the machine's libraries: so few that the first try takes
  * seconds. */
 #define LIBRARIES_MAX_BYTES (256ull * 1024 * 1024)
@@ -33,6 +35,9 @@ static const char help[] =
 	"left out, and\n"
 	"the exit status is 1 then.\n"
 	"\n"
+	"  --block SIZE     what is compressed at a time, in place of a page: a "
+	"power of\n"
+	"                   two from 4K to a page (default); profile user: to 1M\n"
 	"  --algo NAME      lz4 (default), zstd, zstd:LEVEL or none\n"
 	"  --free PERCENT   how much to free (default 50)\n"
 	"  --seed N         chooses what is freed (default 1)\n"
@@ -44,7 +49,8 @@ static const char help[] =
 	"\n"
 	"SIZE is bytes, or a number with K, M, G or T.\n"
 	"\n"
-	"Example: uzs store --algo zstd:1 --free 90 /usr/bin\n";
+	"Example: uzs store --algo zstd:1 --free 90 /usr/bin\n"
+	"         uzs store --profile user --block 256K --algo zstd /usr/bin\n";
 
 struct store {
 	struct uzs_input input;
@@ -54,6 +60,7 @@ struct store {
 	struct uzs_progress progress;
 	struct zs_pool *pool;
 	const char *limit_text;
+	const char *block_text; /* NULL: a page */
 	void *buffer;
 	uint64_t rss_before;
 	bool classes;
@@ -233,7 +240,7 @@ static int prepare(struct store *store)
 	if (status)
 		return status;
 	pages->codec = &store->codec;
-	pages->page_bytes = geometry->page_size;
+	pages->page_bytes = store->report.block_bytes;
 	status = uzs_pages_init(pages);
 	if (status)
 		return status;
@@ -247,10 +254,11 @@ static int prepare(struct store *store)
 	if (!store->pool)
 		return status;
 	pages->pool = store->pool;
-	pages->raw_from_bytes = zs_huge_class_size(store->pool);
-	/* In the user profile an object may be larger than a page. */
-	if (pages->raw_from_bytes > pages->page_bytes)
-		pages->raw_from_bytes = pages->page_bytes;
+	pages->raw_from_bytes = pages->page_bytes;
+	/* A large object takes a page of its own only in the kernel profile. */
+	if (store->report.profile == ZS_PROFILE_KERNEL &&
+	    zs_huge_class_size(store->pool) < pages->page_bytes)
+		pages->raw_from_bytes = zs_huge_class_size(store->pool);
 	return 0;
 }
 
@@ -305,8 +313,34 @@ static int find_input(struct store *store)
 	return uzs_input_add_libraries(&store->input);
 }
 
+/* A block must fit an object: it may not compress. Return: 0 or UZS_USAGE. */
+static int check_block(struct store *store)
+{
+	struct uzs_store_report *report = &store->report;
+	uint64_t block = report->block_bytes;
+
+	if (!store->block_text) {
+		report->block_bytes = report->geometry.page_size;
+		return 0;
+	}
+	if (block < BLOCK_MIN || block > ZS_USER_MAX_SIZE ||
+	    (block & (block - 1)))
+		return uzs_usage(
+			"store",
+			"--block takes a power of two from 4K to 1M, not '%s'",
+			store->block_text);
+	if (report->profile != ZS_PROFILE_USER &&
+	    block > report->geometry.page_size)
+		return uzs_usage(
+			"store",
+			"--block %s is larger than a page of %u bytes, which only --profile user can hold",
+			store->block_text, report->geometry.page_size);
+	return 0;
+}
+
 enum {
 	OPT_ALGO = UZS_OPT_OWN,
+	OPT_BLOCK,
 	OPT_FREE,
 	OPT_SEED,
 	OPT_LIMIT,
@@ -331,6 +365,10 @@ static int take_option(struct store *store, int option, const char *text)
 		return uzs_profile_option("store", text, &report->profile);
 	case OPT_ALGO:
 		return uzs_codec_parse(text, &store->codec);
+	case OPT_BLOCK:
+		store->block_text = text;
+		return uzs_parse_size("store", "block", text,
+				      &report->block_bytes);
 	case OPT_FREE:
 		status = uzs_parse_number("store", "free", text, 0, 100,
 					  &percent);
@@ -364,6 +402,7 @@ int uzs_cmd_store(int argc, char **argv)
 		UZS_GEOMETRY_OPTIONS,
 		UZS_PROFILE_OPTION,
 		{ "algo", required_argument, NULL, OPT_ALGO },
+		{ "block", required_argument, NULL, OPT_BLOCK },
 		{ "free", required_argument, NULL, OPT_FREE },
 		{ "seed", required_argument, NULL, OPT_SEED },
 		{ "limit", required_argument, NULL, OPT_LIMIT },
@@ -392,6 +431,9 @@ int uzs_cmd_store(int argc, char **argv)
 		if (status)
 			return status;
 	}
+	status = check_block(&store);
+	if (status)
+		return status;
 	uzs_codec_name(&store.codec, store.report.algo,
 		       sizeof(store.report.algo));
 	store.report.paths = argv + optind;

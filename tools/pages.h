@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* pages.h - pages held compressed in a pool, like zram: a page of one repeated
  * word is kept as that word, without an object; a page that would take a whole
- * page of the pool anyway is stored uncompressed.
+ * page of the pool anyway is stored uncompressed. They may be larger than the
+ * pool's pages, if its profile holds such objects.
  */
 #ifndef UZS_PAGES_H
 #define UZS_PAGES_H

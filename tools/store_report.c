@@ -81,10 +81,10 @@ static void print_input(const struct uzs_store_report *report)
 	print_skipped(input);
 	printf("bytes in     %" PRIu64 " (%.1f MiB)\n", input->bytes,
 	       (double)input->bytes / MIB);
-	printf("pages        %" PRIu64 " of %u bytes: %" PRIu64
+	printf("pages        %" PRIu64 " of %zu bytes: %" PRIu64
 	       " compressed, %" PRIu64 " raw, %" PRIu64 " same-filled\n",
-	       pages->count, report->geometry.page_size,
-	       stored->objects - pages->raw, pages->raw, pages->same_filled);
+	       pages->count, pages->page_bytes, stored->objects - pages->raw,
+	       pages->raw, pages->same_filled);
 	printf("compressed   %" PRIu64 " (%.1f MiB", stored->object_bytes,
 	       (double)stored->object_bytes / MIB);
 	if (input->bytes)
@@ -314,6 +314,7 @@ void uzs_store_print_json(const struct uzs_store_report *report)
 	uzs_json_uint(&json, "chain_size", report->geometry.chain_size);
 	if (report->profile == ZS_PROFILE_USER)
 		uzs_json_string(&json, "profile", "user");
+	uzs_json_uint(&json, "block_bytes", report->block_bytes);
 	uzs_json_uint(&json, "limit_bytes", report->limit_bytes);
 	uzs_json_string(&json, "algo", report->algo);
 	json_input(&json, report);

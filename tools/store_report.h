@@ -26,6 +26,8 @@ struct uzs_stage {
 
 struct uzs_store_report {
 	struct uzs_geometry geometry;
+	uint64_t block_bytes; /* what is compressed at a time; "page" in figures
+			       * and texts, also where it is larger */
 	enum zs_profile profile;
 	uint64_t limit_bytes; /* 0: none */
 	uint64_t seed;

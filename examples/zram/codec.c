@@ -113,36 +113,12 @@ static void zstd_destroy(void *state)
 	free(zstd);
 }
 
-/* Default levels: cheap compared with the requests. For 4 KiB, level 3. For
- * larger blocks, between levels 5 and 6, with tables of one entry for each byte
- * of the block (345 KB for 32 KiB instead of 540): on a file tree 4 % smaller
- * than level 3, in 1.6 times the time, which two processors share. */
-static bool zstd_set(ZSTD_CCtx *ctx, int level, size_t block)
+/* Without a level: 3, zstd's own default; for larger blocks 4, which is 1.7 %
+ * smaller on a file tree, in 1.07 times the time. The next level takes 1.8 times
+ * the time for another 2 %. */
+static int zstd_level(int level, size_t block)
 {
-	int log = 12;
-	struct {
-		ZSTD_cParameter name;
-		int value;
-	} large[] = {
-		{ ZSTD_c_strategy, ZSTD_greedy },
-		{ ZSTD_c_windowLog, 0 },
-		{ ZSTD_c_hashLog, 0 },
-		{ ZSTD_c_chainLog, 0 },
-		{ ZSTD_c_searchLog, 4 },
-		{ ZSTD_c_minMatch, 4 },
-	};
-
-	if (level || block < 16384)
-		return !ZSTD_isError(ZSTD_CCtx_setParameter(
-			ctx, ZSTD_c_compressionLevel, level ? level : 3));
-	while ((size_t)1 << log < block)
-		log++;
-	for (size_t i = 0; i < sizeof(large) / sizeof(large[0]); i++)
-		if (ZSTD_isError(ZSTD_CCtx_setParameter(
-			    ctx, large[i].name,
-			    large[i].value ? large[i].value : log)))
-			return false;
-	return true;
+	return level ? level : block < 16384 ? 3 : 4;
 }
 
 static void *zstd_create(int level, size_t block)
@@ -154,7 +130,9 @@ static void *zstd_create(int level, size_t block)
 	zstd->compress = ZSTD_createCCtx();
 	zstd->decompress = ZSTD_createDCtx();
 	if (!zstd->compress || !zstd->decompress ||
-	    !zstd_set(zstd->compress, level, block)) {
+	    ZSTD_isError(ZSTD_CCtx_setParameter(zstd->compress,
+						ZSTD_c_compressionLevel,
+						zstd_level(level, block)))) {
 		zstd_destroy(zstd);
 		return NULL;
 	}

@@ -13,6 +13,125 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* ---- the pool's shape --------------------------------------------------- */
+
+enum zs_profile uzram_profile(const struct uzram_config *config)
+{
+	if (config->profile != ZS_PROFILE_DEFAULT)
+		return config->profile;
+	return sizeof(void *) == 8 ? ZS_PROFILE_USER : ZS_PROFILE_KERNEL;
+}
+
+/* With ZS_PROFILE_USER an object may be larger than a page. A full device takes
+ * least with pages of half a block or more; one whose blocks were overwritten at
+ * random takes least with pages of 4 KiB. */
+unsigned int uzram_page(const struct uzram_config *config)
+{
+	unsigned int page = config->block / 4;
+	/* the pool's are no smaller */
+	unsigned int os = (unsigned int)sysconf(_SC_PAGESIZE);
+
+	if (uzram_profile(config) == ZS_PROFILE_KERNEL)
+		return config->block;
+	return page > os ? page : os;
+}
+
+static unsigned int chain_pages(const struct uzram_config *config)
+{
+	bool kernel = uzram_profile(config) == ZS_PROFILE_KERNEL;
+
+	return config->chain_size ? config->chain_size : kernel ? 8 : 16;
+}
+
+uint64_t uzram_least_limit(const struct uzram_config *config)
+{
+	uint64_t page = uzram_page(config), zspage = chain_pages(config) * page;
+	/* An object that is larger has a zspage of its own. It begins with a
+	 * word of the pool's. */
+	uint64_t block = config->block / page * page + page;
+
+	return 2 * (zspage > block ? zspage : block);
+}
+
+/* ---- limit -------------------------------------------------------------- */
+
+static void note_used(struct uzram *dev, unsigned long pages)
+{
+	unsigned long max = count_of(&dev->counters.max_used_pages);
+
+	while (pages > max &&
+	       !atomic_compare_exchange_weak_explicit(
+		       &dev->counters.max_used_pages, &max, pages,
+		       memory_order_relaxed, memory_order_relaxed))
+		;
+}
+
+static bool over_limit(struct uzram *dev, unsigned long *pages)
+{
+	unsigned long limit = count_of(&dev->limit_pages);
+
+	*pages = zs_get_total_pages(dev->pool);
+	return limit && *pages > limit;
+}
+
+/* Frees what only waits to be freed, as far as the limit asks for it. Locks:
+ * needs compact_lock. Return: is the pool still above its limit? */
+static bool make_room(struct uzram *dev, unsigned long *pages)
+{
+	bool over = over_limit(dev, pages);
+
+	if (over) {
+		zs_free_deferred_flush(dev->pool);
+		over = over_limit(dev, pages);
+	}
+	if (over && zs_shrink_count(dev->pool)) {
+		zs_compact(dev->pool);
+		over = over_limit(dev, pages);
+	}
+	if (over) {
+		zs_drain(dev->pool);
+		over = over_limit(dev, pages);
+	}
+	/* Here a zspage can have pages that hold nothing. */
+	if (over && uzram_profile(&dev->config) == ZS_PROFILE_USER) {
+		zs_trim(dev->pool);
+		over = over_limit(dev, pages);
+	}
+	return over;
+}
+
+/* Is the pool above its limit even without what only waits to be freed? Frees
+ * an object that does not fit here, so that the next thread that gets the lock
+ * has its room. Locks: takes compact_lock. */
+static bool stays_over_limit(struct uzram *dev, unsigned long handle,
+			     unsigned long *pages)
+{
+	bool over;
+
+	pthread_mutex_lock(&dev->compact_lock);
+	over = make_room(dev, pages);
+	if (over) {
+		zs_free(dev->pool, handle);
+		make_room(dev, pages); /* the pool may have kept its place */
+	}
+	pthread_mutex_unlock(&dev->compact_lock);
+	return over;
+}
+
+unsigned long uzram_alloc(struct uzram *dev, size_t size)
+{
+	unsigned long pages, handle;
+
+	handle = zs_malloc(dev->pool, size, GFP_KERNEL, NUMA_NO_NODE);
+	if (zs_is_err(handle))
+		return handle;
+	if (over_limit(dev, &pages) && stays_over_limit(dev, handle, &pages))
+		return (unsigned long)-ENOSPC;
+	note_used(dev, pages);
+	return handle;
+}
 
 /* ---- control ------------------------------------------------------------ */
 
@@ -29,12 +148,12 @@ unsigned long uzram_compact(struct uzram *dev)
 
 void uzram_set_limit(struct uzram *dev, uint64_t bytes)
 {
-	uint64_t block = dev->config.block;
-	uint64_t pages = bytes / block + (bytes % block ? 1 : 0);
+	uint64_t page = dev->page;
+	uint64_t pages = bytes / page + (bytes % page ? 1 : 0);
 
 	/* so that the limit can be reported in bytes */
-	if (pages > UINT64_MAX / block)
-		pages = UINT64_MAX / block;
+	if (pages > UINT64_MAX / page)
+		pages = UINT64_MAX / page;
 	atomic_store(&dev->limit_pages,
 		     pages > ~0UL ? ~0UL : (unsigned long)pages);
 }
@@ -114,10 +233,39 @@ void uzram_close(struct uzram *dev)
 	pthread_mutex_unlock(&dev->open_lock);
 }
 
+static struct zs_pool *make_pool(const struct uzram_config *config)
+{
+	struct zs_pool_options options = ZS_POOL_OPTIONS_INIT;
+	uint64_t nr = uzram_nr_blocks(config);
+
+	options.profile = uzram_profile(config);
+	options.page_size = uzram_page(config);
+	options.chain_size = chain_pages(config);
+	options.lock_scope = config->scope;
+	options.defer = config->defer;
+	/* A request takes much longer than what they save; and moving objects
+	 * into them takes time, and up to 1 % of memory. */
+	options.flags = ZS_POOL_NO_HUGE_PAGES;
+	/* A full device of blocks that compress to a half. */
+	if (!config->all_classes)
+		options.expected_bytes =
+			nr < SIZE_MAX / config->block
+				? (size_t)nr * (config->block / 2)
+				: SIZE_MAX;
+	return zs_create_pool_with("uzram", &options);
+}
+
+/* Bytes from which on a compressed block takes no less than a raw one. */
+static size_t huge_size(const struct uzram *dev)
+{
+	return uzram_profile(&dev->config) == ZS_PROFILE_KERNEL
+		       ? zs_huge_class_size(dev->pool)
+		       : dev->config.block;
+}
+
 int uzram_create(const struct uzram_config *config, struct uzram **out,
 		 char *why, size_t why_bytes)
 {
-	struct zs_pool_options options = ZS_POOL_OPTIONS_INIT;
 	struct uzram *dev = calloc(1, sizeof(*dev));
 	uint64_t nr = uzram_nr_blocks(config);
 	int err = -ENOMEM;
@@ -132,26 +280,17 @@ int uzram_create(const struct uzram_config *config, struct uzram **out,
 	pthread_mutex_init(&dev->compact_lock, NULL);
 	pthread_mutex_init(&dev->post_lock, NULL);
 	pthread_mutex_init(&dev->open_lock, NULL);
+	dev->page = uzram_page(config);
 	uzram_set_limit(dev, config->mem_limit);
 
-	options.page_size = config->block;
-	options.chain_size = uzram_chain(config);
-	options.lock_scope = config->scope;
-	options.defer = config->defer;
-	/* A full device of blocks that compress to a half. */
-	if (!config->all_classes)
-		options.expected_bytes =
-			nr < SIZE_MAX / config->block
-				? (size_t)nr * (config->block / 2)
-				: SIZE_MAX;
-	dev->pool = zs_create_pool_with("uzram", &options);
+	dev->pool = make_pool(config);
 	if (!dev->pool) {
 		err = -errno;
 		explain(why, why_bytes, "cannot make a pool: %s",
 			strerror(errno));
 		goto fail;
 	}
-	dev->huge_size = zs_huge_class_size(dev->pool);
+	dev->huge_size = huge_size(dev);
 
 	if (nr > SIZE_MAX || slot_table_init(&dev->table, (size_t)nr) ||
 	    streams_init(&dev->streams, &config->algo, config->block,

@@ -26,6 +26,8 @@
 static struct uzram_config config = { .block = 4096,
 				      .backing_fd = -1,
 				      .defer = ZS_DEFER_NONE };
+/* Given, although they are for one profile only. */
+static bool has_scope, has_classes;
 static char *backing_path, *stats_path, *control_path;
 static int stats_fd = -1; /* opened early, in case it cannot be opened at the
 			   * end */
@@ -98,6 +100,7 @@ static int uzram_config(const char *key, const char *value)
 					      "reuse" };
 	static const char *const scopes[] = { "held", "unlocked", "class-idx" };
 	static const char *const classes[] = { "planned", "all" };
+	static const char *const profiles[] = { "kernel", "user" };
 	int n;
 
 	if (!strcmp(key, "size"))
@@ -124,16 +127,24 @@ static int uzram_config(const char *key, const char *value)
 		config.defer = (enum zs_defer_mode)(ZS_DEFER_NONE + n);
 		return 0;
 	}
+	if (!strcmp(key, "profile")) {
+		if (read_word(key, value, profiles, 2, &n))
+			return -1;
+		config.profile = (enum zs_profile)(ZS_PROFILE_KERNEL + n);
+		return 0;
+	}
 	if (!strcmp(key, "scope")) {
 		if (read_word(key, value, scopes, 3, &n))
 			return -1;
 		config.scope = (enum zs_lock_scope)(ZS_SCOPE_HELD + n);
+		has_scope = true;
 		return 0;
 	}
 	if (!strcmp(key, "classes")) {
 		if (read_word(key, value, classes, 2, &n))
 			return -1;
 		config.all_classes = n == 1;
+		has_classes = true;
 		return 0;
 	}
 	if (!strcmp(key, "chain"))
@@ -154,6 +165,12 @@ static int uzram_config_complete(void)
 	    (config.chain_size < 4 || config.chain_size > 16)) {
 		nbdkit_error("chain is from 4 to 16, not %u",
 			     config.chain_size);
+		return -1;
+	}
+	if (uzram_profile(&config) != ZS_PROFILE_KERNEL &&
+	    (has_scope || has_classes)) {
+		nbdkit_error("%s needs profile=kernel",
+			     has_scope ? "scope" : "classes");
 		return -1;
 	}
 	if (!config.algo.codec)
@@ -185,7 +202,9 @@ static const char config_help[] =
 	"block=BYTES        what is compressed at a time: 4096, 16384, 32768\n"
 	"                   or 65536; 4096\n"
 	"mem_limit=SIZE     the most memory for compressed data, at least two\n"
-	"                   zspages (chain pages of block bytes); 0: no limit\n"
+	"                   zspages (of chain pages, each of a quarter of a block,\n"
+	"                   4096 bytes or more; profile=kernel: of a block); 0: no\n"
+	"                   limit\n"
 	"recomp_algo=ALGO   a second algorithm, for uzramctl recompress\n"
 	"backing=FILE       where uzramctl writeback puts blocks; overwritten\n"
 	"backing_size=SIZE  makes FILE, and makes it that long\n"
@@ -195,11 +214,16 @@ static const char config_help[] =
 	"defer=KIND         none, array, percpu: trim requests free at once,\n"
 	"                   or as a freed swap slot does; reuse: what trims and\n"
 	"                   overwrites free is for the next write; none\n"
-	"scope=SCOPE        held, unlocked, class-idx: the pool's locks\n"
-	"chain=PAGES        4 to 16: pages in a zspage; 8\n"
+	"profile=PROFILE    of the pool: user, which is dense by itself; kernel,\n"
+	"                   which does what the kernel's zsmalloc does; user, on\n"
+	"                   32-bit machines kernel\n"
+	"scope=SCOPE        held, unlocked, class-idx: the pool's locks; for\n"
+	"                   profile=kernel\n"
+	"chain=PAGES        4 to 16: pages in a zspage; 16, profile=kernel: 8\n"
 	"classes=WHICH      planned: the size classes that suit the device's\n"
-	"                   size; all: as the kernel; planned\n"
-	"example: nbdkit -U disk.sock ./uzram.so 1G algo=zstd control=ctl.sock";
+	"                   size; all: as the kernel; planned; for profile=kernel\n"
+	"example: nbdkit -U disk.sock ./uzram.so 1G algo=zstd control=ctl.sock\n"
+	"         nbdkit -U disk.sock ./uzram.so 1G profile=kernel scope=held";
 
 /* ---- life --------------------------------------------------------------- */
 

@@ -188,67 +188,6 @@ static void slot_free_notify(struct uzram *dev, struct slot *slot)
 
 /* ---- storing ------------------------------------------------------------ */
 
-static void note_used(struct uzram *dev, unsigned long pages)
-{
-	unsigned long max = count_of(&dev->counters.max_used_pages);
-
-	while (pages > max &&
-	       !atomic_compare_exchange_weak_explicit(
-		       &dev->counters.max_used_pages, &max, pages,
-		       memory_order_relaxed, memory_order_relaxed))
-		;
-}
-
-static bool over_limit(struct uzram *dev, unsigned long *pages)
-{
-	unsigned long limit = count_of(&dev->limit_pages);
-
-	*pages = zs_get_total_pages(dev->pool);
-	return limit && *pages > limit;
-}
-
-/* Is the pool above its limit even without what only waits to be freed? Frees
- * an object that does not fit here, so that the next thread that gets the lock
- * has its room. Locks: takes compact_lock. */
-static bool stays_over_limit(struct uzram *dev, unsigned long handle,
-			     unsigned long *pages)
-{
-	bool over;
-
-	pthread_mutex_lock(&dev->compact_lock);
-	over = over_limit(dev, pages);
-	if (over) {
-		zs_free_deferred_flush(dev->pool);
-		over = over_limit(dev, pages);
-	}
-	if (over && zs_shrink_count(dev->pool)) {
-		zs_compact(dev->pool);
-		over = over_limit(dev, pages);
-	}
-	if (over) {
-		zs_drain(dev->pool);
-		over = over_limit(dev, pages);
-	}
-	if (over)
-		zs_free(dev->pool, handle);
-	pthread_mutex_unlock(&dev->compact_lock);
-	return over;
-}
-
-/* Return: a handle or an error value; -ENOSPC at the limit. */
-static unsigned long alloc_object(struct uzram *dev, size_t size)
-{
-	unsigned long pages, handle;
-
-	handle = zs_malloc(dev->pool, size, GFP_KERNEL, NUMA_NO_NODE);
-	if (zs_is_err(handle))
-		return handle;
-	if (over_limit(dev, &pages) && stays_over_limit(dev, handle, &pages))
-		return (unsigned long)-ENOSPC;
-	note_used(dev, pages);
-	return handle;
-}
-
 int uzram_make_object(struct uzram *dev, struct streams *streams, bool raw,
 		      const void *block, struct uzram_object *object)
 {
@@ -267,7 +206,7 @@ int uzram_make_object(struct uzram *dev, struct streams *streams, bool raw,
 		if (!raw)
 			return 0;
 	}
-	object->handle = alloc_object(dev, size);
+	object->handle = uzram_alloc(dev, size);
 	if (!zs_is_err(object->handle))
 		zs_obj_write(dev->pool, object->handle,
 			     stream ? stream->out : block, size);

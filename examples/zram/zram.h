@@ -29,7 +29,6 @@
 #include "streams.h"
 
 #define UZRAM_BLOCK_MAX 65536
-#define UZRAM_CHAIN 8
 
 struct uzram_config {
 	uint64_t size; /* bytes, at least 1 */
@@ -42,14 +41,18 @@ struct uzram_config {
 	 * the path of a freed swap slot; REUSE: they, and what overwrites,
 	 * leave the object to the next write */
 	enum zs_defer_mode defer;
-	enum zs_lock_scope scope;
-	unsigned int chain_size; /* pages, 4 to 16; 0: UZRAM_CHAIN */
-	bool all_classes; /* as the kernel: not those that suit the size */
+	enum zs_profile profile; /* of the pool; DEFAULT: USER, on 32-bit
+				  * machines KERNEL */
+	enum zs_lock_scope scope; /* with ZS_PROFILE_KERNEL */
+	unsigned int chain_size; /* pages, 4 to 16; 0: the profile's default */
+	bool all_classes; /* with ZS_PROFILE_KERNEL: all that the kernel has,
+			   * not those that suit the size */
 };
 
 struct uzram {
 	struct uzram_config config; /* guard: const after create */
 	struct zs_pool *pool; /* guard: const after create */
+	unsigned int page; /* bytes in a page of the pool. const */
 	size_t huge_size; /* bytes; stored raw from here. const */
 	struct slot_table table;
 	struct streams streams, recomp_streams;
@@ -73,17 +76,13 @@ static inline uint64_t uzram_nr_blocks(const struct uzram_config *config)
 	       (config->size % config->block ? 1 : 0);
 }
 
-static inline unsigned int uzram_chain(const struct uzram_config *config)
-{
-	return config->chain_size ? config->chain_size : UZRAM_CHAIN;
-}
-
+/* The profile that a pool gets. */
+enum zs_profile uzram_profile(const struct uzram_config *config);
+/* Bytes in a page of the pool. */
+unsigned int uzram_page(const struct uzram_config *config);
 /* The least memory limit, in bytes, with which any block can be written: it has
  * room for the block's own zspage beside that of the block that it replaces. */
-static inline uint64_t uzram_least_limit(const struct uzram_config *config)
-{
-	return (uint64_t)2 * uzram_chain(config) * config->block;
-}
+uint64_t uzram_least_limit(const struct uzram_config *config);
 
 /* The device closes the backing file, even if it cannot be made.
  * Return: 0 or a negative errno, with a line in `why`. */
@@ -172,6 +171,10 @@ struct uzram_object {
 	uint32_t word; /* size and flags */
 };
 
+/* Allocates an object, below the memory limit.
+ * Return: a handle or an error value; -ENOSPC at the limit. Locks: takes
+ * compact_lock. */
+unsigned long uzram_alloc(struct uzram *dev, size_t size);
 /* Compresses a block into a new object of the pool. Needs no slot.
  * @raw: store a block that does not compress as it is; without raw its handle
  * is 0. Return: 0 or a negative errno. */
@@ -190,7 +193,7 @@ void uzram_slot_put(struct uzram *dev, struct slot *slot,
 static inline uint64_t uzram_pages_to_bytes(struct uzram *dev,
 					    unsigned long pages)
 {
-	return (uint64_t)pages * dev->config.block;
+	return (uint64_t)pages * dev->page;
 }
 
 #endif

@@ -21,6 +21,7 @@
 struct zswap_pool {
 	struct zs_pool *zs;
 	struct codec codec;
+	unsigned int page_bytes; /* in a page of the pool */
 	size_t poor_bytes; /* objects of this size and more take a whole page */
 	atomic_ulong refs;
 	struct zswap_pool *next; /* guard: pools_lock */
@@ -46,13 +47,14 @@ struct zswap {
 	pthread_mutex_t room_lock; /* held to free dead objects and to
 				    * compact */
 	/* Number of dropped things that may still take memory: handles given to
-	 * zs_free_deferred, and pools without references. */
+	 * zs_free_deferred, pools without references, and with the user profile
+	 * places that the pool keeps. */
 	atomic_ulong dead;
 	atomic_ulong dead_freed; /* how many of these are freed; writes:
 				  * room_lock */
-	/* Pages that compaction should have freed by its own count, but did not
+	/* Bytes that compaction should have freed by its own count, but did not
 	 * the last time. writes: room_lock */
-	atomic_ulong not_freeable;
+	atomic_uint_least64_t not_freeable;
 
 	pthread_mutex_t worker_lock; /* guards the rest of the paragraph */
 	pthread_cond_t worker_wake, worker_idle;
@@ -102,6 +104,9 @@ void zswap_tidy_pools(struct zswap *z, bool all);
 /* ---- limit.c ---- */
 /* Something was dropped whose memory is not free yet. */
 void zswap_note_dead(struct zswap *z);
+/* Objects were freed. The pool may keep their places for a while, which are dead
+ * then. */
+void zswap_note_freed(struct zswap *z);
 /* Is there anything dropped whose memory is not free yet? */
 bool zswap_dead_waits(struct zswap *z);
 /* Frees all that was dropped before the call. Return: was there anything? */

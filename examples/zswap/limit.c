@@ -26,6 +26,12 @@ void zswap_note_dead(struct zswap *z)
 	atomic_fetch_add(&z->dead, 1);
 }
 
+void zswap_note_freed(struct zswap *z)
+{
+	if (z->options.profile == ZS_PROFILE_USER)
+		zswap_note_dead(z);
+}
+
 bool zswap_dead_waits(struct zswap *z)
 {
 	return atomic_load(&z->dead) != atomic_load(&z->dead_freed);
@@ -36,23 +42,34 @@ static void flush_pool(struct zswap_pool *pool)
 	zs_free_deferred_flush(pool->zs);
 }
 
+/* In the user profile a zspage can have pages that hold nothing, which compaction
+ * leaves. In the other one they are always pages of the zspage. */
+static void trim_pool(struct zswap_pool *pool)
+{
+	if (zs_profile(pool->zs) == ZS_PROFILE_USER)
+		zs_trim(pool->zs);
+}
+
 static void compact_pool(struct zswap_pool *pool)
 {
-	if (zs_shrink_count(pool->zs))
-		zs_compact(pool->zs);
+	if (!zs_shrink_count(pool->zs))
+		return;
+	zs_compact(pool->zs);
+	trim_pool(pool);
 }
 
-static void add_freeable(struct zswap_pool *pool, void *pages)
+static void add_freeable(struct zswap_pool *pool, void *bytes)
 {
-	*(unsigned long *)pages += zs_shrink_count(pool->zs);
+	*(uint64_t *)bytes +=
+		(uint64_t)zs_shrink_count(pool->zs) * pool->page_bytes;
 }
 
-static unsigned long freeable_pages(struct zswap *z)
+static uint64_t freeable_bytes(struct zswap *z)
 {
-	unsigned long pages = 0;
+	uint64_t bytes = 0;
 
-	zswap_for_each_pool(z, add_freeable, &pages);
-	return pages;
+	zswap_for_each_pool(z, add_freeable, &bytes);
+	return bytes;
 }
 
 /* Locks: needs room_lock. A thread that finds it taken waits until another
@@ -66,6 +83,8 @@ static bool free_dead(struct zswap *z)
 		return false;
 	zswap_visit_pools(z, flush_pool);
 	zswap_tidy_pools(z, false);
+	if (zswap_pool_size(z) > z->accept_pool_size)
+		zswap_visit_pools(z, trim_pool);
 	atomic_store(&z->dead_freed, dead);
 	return true;
 }
@@ -87,17 +106,16 @@ static void compact(struct zswap *z)
 {
 	zswap_visit_pools(z, compact_pool);
 	/* For example objects that are being read. */
-	atomic_store(&z->not_freeable, freeable_pages(z));
+	atomic_store(&z->not_freeable, freeable_bytes(z));
 }
 
 /* Would compaction reduce the pools from @size to less than @most? */
 static bool compaction_would_do(struct zswap *z, uint64_t size, uint64_t most)
 {
-	unsigned long pages = freeable_pages(z);
-	unsigned long not_freeable = atomic_load(&z->not_freeable);
-	uint64_t bytes = pages < not_freeable ? 0 : pages - not_freeable;
+	uint64_t freeable = freeable_bytes(z);
+	uint64_t not_freeable = atomic_load(&z->not_freeable);
+	uint64_t bytes = freeable < not_freeable ? 0 : freeable - not_freeable;
 
-	bytes *= z->options.page_size;
 	return size - (bytes < size ? bytes : size) < most;
 }
 
@@ -148,7 +166,7 @@ uint64_t zswap_excess(struct zswap *z)
 	pthread_mutex_lock(&z->room_lock);
 	free_dead(z);
 	size = zswap_pool_size(z);
-	freeable = (uint64_t)freeable_pages(z) * z->options.page_size;
+	freeable = freeable_bytes(z);
 	/* If compaction is not enough, and would free less than 1/32 of the
 	 * pools, it is not worth the work. */
 	if (size > most && (freeable >= size - most || freeable > size / 32)) {

@@ -12,10 +12,30 @@
 
 #include "internal.h"
 
+/* The least size of which an object takes a page or more. */
+static size_t poor_bytes(struct zs_pool *zs)
+{
+	struct zs_class_info info = ZS_CLASS_INFO_INIT;
+	size_t good = 0; /* class size */
+
+	if (zs_profile(zs) == ZS_PROFILE_KERNEL)
+		return zs_huge_class_size(zs);
+	for (unsigned int i = 0; i < zs_class_count(zs); i++) {
+		if (zs_class_info(zs, i, &info))
+			continue;
+		if (info.objs_per_zspage <= info.pages_per_zspage)
+			break;
+		good = info.size;
+	}
+	/* The pool puts a word in front of each object. */
+	return good - sizeof(unsigned long) + 1;
+}
+
 static struct zswap_pool *pool_create(struct zswap *z, const char *compressor,
 				      int *err)
 {
 	struct zs_pool_options opts = ZS_POOL_OPTIONS_INIT;
+	struct zs_pool_info info = ZS_POOL_INFO_INIT;
 	struct zswap_pool *pool = calloc(1, sizeof(*pool));
 
 	*err = -ENOMEM;
@@ -27,6 +47,9 @@ static struct zswap_pool *pool_create(struct zswap *z, const char *compressor,
 		return NULL;
 	}
 	opts.page_size = z->options.page_size;
+	opts.profile = z->options.profile;
+	/* A fault takes much longer than what they save. */
+	opts.flags = ZS_POOL_NO_HUGE_PAGES;
 	opts.lock_scope = z->options.lock_scope;
 	opts.defer = z->options.defer;
 	opts.memory_limit = z->options.memory_limit;
@@ -38,7 +61,9 @@ static struct zswap_pool *pool_create(struct zswap *z, const char *compressor,
 		free(pool);
 		return NULL;
 	}
-	pool->poor_bytes = zs_huge_class_size(pool->zs);
+	zs_pool_info(pool->zs, &info);
+	pool->page_bytes = info.page_size;
+	pool->poor_bytes = poor_bytes(pool->zs);
 	atomic_init(&pool->refs, 1);
 	return pool;
 }
@@ -133,7 +158,7 @@ void zswap_visit_pools(struct zswap *z, void (*call)(struct zswap_pool *pool))
 static void add_size(struct zswap_pool *pool, void *size)
 {
 	*(uint64_t *)size +=
-		(uint64_t)zs_get_total_pages(pool->zs) * pool->codec.page_size;
+		(uint64_t)zs_get_total_pages(pool->zs) * pool->page_bytes;
 }
 
 uint64_t zswap_pool_size(struct zswap *z)

@@ -11,6 +11,7 @@ struct run_options {
 	size_t resident_bytes, data_bytes, pool_bytes;
 	const char *swap; /* NULL: none */
 	const char *compressor;
+	enum zs_profile profile; /* of the sorting's pool */
 	unsigned int handlers;
 	uint64_t seed;
 	unsigned int touches;
@@ -26,10 +27,11 @@ struct run_options {
 /* One line on stderr. Return: 1. */
 int run_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 double run_seconds(void);
-/* Creates the pager, for regions of so many bytes in all, or prints why not. */
+/* Creates the pager, for regions of so many bytes in all, or prints why not.
+ * @pool: its profile, lock scope and deferral. */
 struct uzswap *run_pager(const struct run_options *options, size_t bytes,
 			 size_t resident_bytes, size_t pool_bytes,
-			 enum zs_lock_scope scope, enum zs_defer_mode defer);
+			 const struct zswap_options *pool);
 
 /* ---- run_sort.c ---- */
 /* Writes records that resemble each other, as in a log, in random order. */

@@ -52,8 +52,7 @@ static const struct {
 };
 
 struct cell {
-	enum zs_lock_scope scope;
-	enum zs_defer_mode defer;
+	struct zswap_options pool; /* profile, lock scope, deferral */
 	unsigned int regions;
 	double *ms; /* time to unmap, of each round */
 	double *cpu_ms; /* CPU time of one thread, of each round */
@@ -140,7 +139,7 @@ static int measure(const struct run_options *o, const struct cell *cell,
 	 * here. */
 	struct uzswap *u = run_pager(o, cell->regions * o->exit_bytes, 8 * MIB,
 				     cell->regions * o->exit_bytes * 2,
-				     cell->scope, cell->defer);
+				     &cell->pool);
 	struct zswap_stats z;
 	void *p[MAX_REGIONS] = { NULL };
 	size_t pages = o->exit_bytes / (size_t)sysconf(_SC_PAGESIZE);
@@ -219,6 +218,7 @@ static void print_cells(const struct run_options *o, struct cell *cells,
 		       "ns/page", "ratio");
 	for (unsigned int i = 0; i < nr; i++) {
 		struct cell *cell = &cells[i];
+		const char *first;
 		char name[40];
 
 		ms = median(cell->ms, o->reps);
@@ -226,18 +226,21 @@ static void print_cells(const struct run_options *o, struct cell *cells,
 		freed = median(cell->freed_ms, o->reps);
 		/* This is the first cell with its number of regions: the
 		 * base. */
-		if (cell->scope == ZS_SCOPE_HELD) {
+		if (cell->pool.lock_scope == ZS_SCOPE_HELD) {
 			base = ms;
 			base_cpu = cpu;
 		}
-		snprintf(name, sizeof(name), "%s/%s", scope_names[cell->scope],
-			 defer_names[cell->defer]);
+		/* The user profile has no scopes. */
+		first = cell->pool.profile == ZS_PROFILE_USER
+				? "user"
+				: scope_names[cell->pool.lock_scope];
+		snprintf(name, sizeof(name), "%s/%s", first,
+			 defer_names[cell->pool.defer]);
 		if (o->json)
 			printf("{\"part\": \"exit\", \"scope\": \"%s\", \"defer\": \"%s\", \"regions\": %u, \"bytes_each\": %zu, \"unmap_ms\": %.3f, \"ratio\": %.3f, \"freed_ms\": %.3f, \"cpu_ms\": %.3f, \"cpu_ratio\": %.3f}\n",
-			       scope_names[cell->scope],
-			       defer_names[cell->defer], cell->regions,
-			       o->exit_bytes, ms, base / ms, freed, cpu,
-			       base_cpu / cpu);
+			       first, defer_names[cell->pool.defer],
+			       cell->regions, o->exit_bytes, ms, base / ms,
+			       freed, cpu, base_cpu / cpu);
 		else
 			printf("  %-17s %7u %10.2f %7.2f %13.2f %9.2f %9.0f %7.2f\n",
 			       name, cell->regions, ms, base / ms, freed, cpu,
@@ -247,24 +250,35 @@ static void print_cells(const struct run_options *o, struct cell *cells,
 		print_published();
 }
 
+static void add_cell(struct cell *cells, unsigned int *nr, unsigned int regions,
+		     enum zs_profile profile, enum zs_lock_scope scope,
+		     enum zs_defer_mode defer)
+{
+	cells[(*nr)++] = (struct cell){
+		.pool = { .profile = profile,
+			  .lock_scope = scope,
+			  .defer = defer },
+		.regions = regions,
+	};
+}
+
 int run_exit(const struct run_options *options)
 {
-	struct cell cells[MAX_LIST * (MAX_LIST + 1)];
+	struct cell cells[MAX_LIST * (MAX_LIST + 2)];
 	unsigned int nr = 0;
 	int status = 0;
 
 	for (unsigned int i = 0; i < options->nr_exit_regions; i++) {
-		cells[nr++] = (struct cell){
-			.scope = ZS_SCOPE_HELD,
-			.defer = ZS_DEFER_NONE,
-			.regions = options->exit_regions[i],
-		};
+		add_cell(cells, &nr, options->exit_regions[i],
+			 ZS_PROFILE_KERNEL, ZS_SCOPE_HELD, ZS_DEFER_NONE);
 		for (unsigned int j = 0; j < options->nr_defers; j++)
-			cells[nr++] = (struct cell){
-				.scope = ZS_SCOPE_CLASS_IDX,
-				.defer = options->defers[j],
-				.regions = options->exit_regions[i],
-			};
+			add_cell(cells, &nr, options->exit_regions[i],
+				 ZS_PROFILE_KERNEL, ZS_SCOPE_CLASS_IDX,
+				 options->defers[j]);
+		if (sizeof(void *) == 8)
+			add_cell(cells, &nr, options->exit_regions[i],
+				 ZS_PROFILE_USER, ZS_SCOPE_DEFAULT,
+				 ZS_DEFER_NONE);
 	}
 	for (unsigned int i = 0; i < nr; i++) {
 		cells[i].ms = calloc(options->reps, sizeof(double));

@@ -368,6 +368,7 @@ int run_sort(const struct run_options *options)
 {
 	struct result r = { .records = options->data_bytes /
 				       sizeof(struct record) };
+	const struct zswap_options pool = { .profile = options->profile };
 	size_t room = options->touches + 1;
 	struct uzswap *u = NULL;
 	int status = 1;
@@ -381,7 +382,7 @@ int run_sort(const struct run_options *options)
 	}
 	r.plain = sort_in_plain_memory(options);
 	u = run_pager(options, options->data_bytes, options->resident_bytes,
-		      options->pool_bytes, ZS_SCOPE_DEFAULT, ZS_DEFER_DEFAULT);
+		      options->pool_bytes, &pool);
 	if (!u)
 		goto out;
 	status = sort_region(options, u, &r);

@@ -27,21 +27,24 @@ static const char usage_text[] =
 	"  --swap PATH         swap file; a directory: one without a name in there;\n"
 	"                      none (default: /tmp)\n"
 	"  --compressor NAME   lz4 (default), zstd, zstd:LEVEL\n"
+	"  --profile NAME      of the pool in which the records are: kernel\n"
+	"                      (default), user\n"
 	"  --handlers N        threads that serve faults (default: 1)\n"
 	"  --touches N         random touches, for latency (default: 20000)\n"
 	"  --exit SIZE         regions to unmap; 0: do not (default: as --resident)\n"
 	"  --regions LIST      how many at once (default: 1,2)\n"
-	"  --defer LIST        none, array, percpu: the default; reuse keeps a few\n"
-	"                      objects for the next store and frees the others in\n"
-	"                      the call\n"
+	"  --defer LIST        of the kernel profile; none, array, percpu: the\n"
+	"                      default; reuse keeps a few objects for the next store\n"
+	"                      and frees the others in the call\n"
 	"  --reps N            rounds of unmapping (default: 3)\n"
 	"  --seed N            of the records (default: 1)\n"
 	"  --no-sort           unmapping only\n"
 	"  --json              one object a line\n"
 	"  --help, --version\n"
 	"\n"
-	"Example: 1 GiB of data in 256 MiB, no swap file:\n"
-	"  uzswap-run --resident 256M --data 1G --pool 1G --swap none\n"
+	"Example: 1 GiB of data in 256 MiB, no swap file, the user profile:\n"
+	"  uzswap-run --resident 256M --data 1G --pool 1G --swap none \\\n"
+	"    --profile user\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage.\n";
 
 int run_fail(const char *format, ...)
@@ -66,7 +69,7 @@ double run_seconds(void)
 
 struct uzswap *run_pager(const struct run_options *options, size_t bytes,
 			 size_t resident_bytes, size_t pool_bytes,
-			 enum zs_lock_scope scope, enum zs_defer_mode defer)
+			 const struct zswap_options *pool)
 {
 	const struct uzswap_options uzswap = {
 		.resident_bytes = resident_bytes,
@@ -76,8 +79,9 @@ struct uzswap *run_pager(const struct run_options *options, size_t bytes,
 			.budget_bytes = pool_bytes,
 			.max_pool_percent = 100,
 			.compressor = options->compressor,
-			.lock_scope = scope,
-			.defer = defer,
+			.profile = pool->profile,
+			.lock_scope = pool->lock_scope,
+			.defer = pool->defer,
 		},
 		.path = options->swap,
 	};
@@ -183,12 +187,26 @@ static void add_defer(struct run_options *o, const char *part)
 	o->defers[o->nr_defers++] = mode;
 }
 
+static enum zs_profile parse_profile(const char *text)
+{
+	enum zs_profile profile = ZS_PROFILE_KERNEL;
+
+	while (zs_profile_name(profile)) {
+		if (!strcmp(text, zs_profile_name(profile)))
+			return profile;
+		profile = (enum zs_profile)(profile + 1);
+	}
+	wrong_usage("profile", "kernel, user", text);
+	return ZS_PROFILE_DEFAULT;
+}
+
 enum {
 	OPT_RESIDENT = 256,
 	OPT_DATA,
 	OPT_POOL,
 	OPT_SWAP,
 	OPT_COMPRESSOR,
+	OPT_PROFILE,
 	OPT_HANDLERS,
 	OPT_TOUCHES,
 	OPT_EXIT,
@@ -208,6 +226,7 @@ static const struct option options[] = {
 	{ "pool", required_argument, NULL, OPT_POOL },
 	{ "swap", required_argument, NULL, OPT_SWAP },
 	{ "compressor", required_argument, NULL, OPT_COMPRESSOR },
+	{ "profile", required_argument, NULL, OPT_PROFILE },
 	{ "handlers", required_argument, NULL, OPT_HANDLERS },
 	{ "touches", required_argument, NULL, OPT_TOUCHES },
 	{ "exit", required_argument, NULL, OPT_EXIT },
@@ -254,6 +273,9 @@ int main(int argc, char **argv)
 			break;
 		case OPT_COMPRESSOR:
 			o.compressor = optarg;
+			break;
+		case OPT_PROFILE:
+			o.profile = parse_profile(optarg);
 			break;
 		case OPT_HANDLERS:
 			o.handlers = parse_number("handlers", optarg, 1, 64);

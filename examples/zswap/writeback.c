@@ -84,6 +84,8 @@ static long write_back(struct zswap *z, unsigned long nr,
 			break;
 	}
 	free(page);
+	if (written)
+		zswap_note_freed(z);
 	return written ? written : last;
 }
 

@@ -179,8 +179,10 @@ int zswap_store(struct zswap *z, uint64_t offset, const void *page)
 	err = make_entry(z, offset, page, &entry);
 	if (err) {
 		/* The old page is out of date. */
-		if (old)
+		if (old) {
 			zswap_entry_free(z, old, false);
+			zswap_note_freed(z);
+		}
 		return err;
 	}
 	/* Count before other threads can find the entry and remove it. */
@@ -195,6 +197,7 @@ int zswap_store(struct zswap *z, uint64_t offset, const void *page)
 		index_replace(&z->index, old, entry);
 		stat_add(&z->duplicate_entry, 1);
 		release_entry(z, old, false);
+		zswap_note_freed(z);
 	}
 	if (entry->pool)
 		lru_add(z, entry);
@@ -244,6 +247,7 @@ int zswap_load(struct zswap *z, uint64_t offset, void *page)
 		return -EIO;
 	}
 	zswap_entry_free(z, entry, false);
+	zswap_note_freed(z);
 	return 0;
 }
 
@@ -255,6 +259,7 @@ bool zswap_invalidate(struct zswap *z, uint64_t offset)
 	if (!entry)
 		return false;
 	zswap_entry_free(z, entry, true);
+	zswap_note_freed(z);
 	return true;
 }
 
@@ -314,6 +319,8 @@ static bool fill_in(struct zswap_options *options)
 		options->accept_threshold_percent = 90;
 	if (!options->compressor)
 		options->compressor = "lz4";
+	if (options->profile == ZS_PROFILE_DEFAULT)
+		options->profile = ZS_PROFILE_KERNEL;
 	return options->budget_bytes && options->max_pool_percent <= 100 &&
 	       options->accept_threshold_percent <= 100;
 }

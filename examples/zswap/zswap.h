@@ -50,9 +50,14 @@ struct zswap_options {
 						* pool has shrunk to this; 0:
 						* 90 */
 	const char *compressor; /* "lz4", "zstd", "zstd:LEVEL"; NULL: lz4 */
+	/* Of the pool; DEFAULT: KERNEL. USER keeps a few freed objects of each
+	 * size for the next stores, closes gaps by itself, and has no lock
+	 * scopes. */
+	enum zs_profile profile;
 	enum zs_lock_scope lock_scope; /* of the pool */
 	enum zs_defer_mode defer; /* what zswap_invalidate does with handles */
-	size_t memory_limit; /* of the pool, bytes; 0: none */
+	size_t memory_limit; /* of the pool, bytes; USER needs some 2 MiB; 0:
+			      * none */
 	struct zswap_backing backing; /* write NULL: no writeback */
 };
 

@@ -197,7 +197,7 @@ fails_with 2 'uzs-bench: --sizes log:64-32: not in order, or above 1G *' \
 	"$bench" --sizes log:64-32
 fails_with 2 'uzs-bench: --sizes 0: not a number of bytes, like 256M *' \
 	"$bench" --sizes one:0
-fails_with 1 'uzs-bench: sizes one:5000: an object of 5000 bytes is larger than a page of 4096' \
+fails_with 1 'uzs-bench: sizes one:5000: an object of 5000 bytes is larger than a page of 4096 (--profile user holds it)' \
 	"$bench" --sizes one:5000
 
 fails_with 2 'uzs-bench: --defer later: no such variant *' \

@@ -4,8 +4,10 @@
 # profile holds its promises on sizes, and what it stores is read back.
 . "$(dirname "$0")/common.inc"
 
-head -c 3000000 "$uzs" >"$work/in"
-head -c 500000 /dev/urandom >>"$work/in"
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
+	head -c 250000 "$uzs"
+done | head -c 3000000 >"$work/in"
+head -c 2100000 /dev/urandom >>"$work/in"
 
 # value KEY: the first of that name in the last JSON output.
 value() {
@@ -47,6 +49,42 @@ done
 runs_well "$uzs" store --classes --profile user "$work/in"
 check "its class table" grep -q '^ Total ' "$work/out"
 
+# Blocks beyond a page. The noise at the end does not compress: a raw block is an
+# object of the block's whole size.
+for block in 8192 65536 1048576; do
+	for algo in lz4 zstd none; do
+		runs_well "$uzs" store --json --profile user --block $block \
+			--algo $algo --free 40 --classes "$work/in"
+		blocks="blocks of $block, $algo"
+		equal "$blocks" $block "$(value block_bytes)"
+		equal "number of $blocks" $(((5100000 + block - 1) / block)) \
+			"$(value count)"
+		check "raw $blocks" [ "$(value raw)" -gt 0 ]
+		check "objects of $blocks" [ "$(awk -F'[:,]' -v block=$block '
+			/"size"/ { size = $2 }
+			/"objs_inuse"/ && $2 > 0 && size > block / 2 { n++ }
+			END { print n + 0 }' "$work/out")" -gt 0 ]
+		if [ $algo != none ]; then
+			check "less than raw, $blocks" [ "$(sed -n \
+				's/^ *"compressed_bytes": \([0-9]*\),$/\1/p' \
+				"$work/out" | head -n 1)" -lt 5100000 ]
+		fi
+	done
+done
+runs_well "$uzs" store --profile user --block 1M --algo zstd "$work/in"
+check "text of large blocks" \
+	grep -q '^pages  *5 of 1048576 bytes: ' "$work/out"
+# Larger blocks compress better.
+compressed=
+for block in 256K 4K; do
+	runs_well "$uzs" store --json --profile user --block $block \
+		--algo zstd "$work/in"
+	compressed="$compressed $(sed -n \
+		's/^ *"compressed_bytes": \([0-9]*\),$/\1/p' "$work/out" |
+		head -n 1)"
+done
+check "compressed to$compressed" sh -c '[ "$1" -lt "$2" ]' sh $compressed
+
 # Traces: objects keep their data, nothing is left.
 cat >"$work/trace" <<'END'
 a 1 1
@@ -62,6 +100,21 @@ c
 END
 runs_well "$uzs" replay --profile user "$work/trace"
 equal "data" "data_ok leaks_none" "$(tail -n 1 "$work/out")"
+# Sizes of all orders, walked at each compaction.
+awk 'BEGIN {
+	srand(7)
+	for (i = 0; i < 3000; i++) {
+		id = int(rand() * 150)
+		print (live[id] ? "f " id : "a " id " " \
+			int(exp(rand() * log(1048576))) + (rand() < 0.02) * 1048576)
+		live[id] = !live[id]
+		if (i % 250 == 249) print "c"
+	}
+}' | awk '$3 > 1048576 { $3 = 1048576 } { print }' >"$work/large"
+check "large objects in the trace" [ "$(grep -c ' 1048576$' "$work/large")" -gt 5 ]
+runs_well "$uzs" replay --profile user "$work/large"
+equal "data of large objects" "data_ok leaks_none" "$(tail -n 1 "$work/out")"
+equal "walks of large objects" 25 "$(grep -c ' layout ' "$work/out")"
 for trace in s1 s5 s7; do
 	runs_well "$uzs" replay --profile user "$data/traces/$trace.trace.gz"
 	equal "data of $trace" "data_ok leaks_none" "$(tail -n 1 "$work/out")"

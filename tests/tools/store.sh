@@ -98,6 +98,14 @@ for page_size in 4096 16384 65536; do
 	equal "page size" $page_size "$(value page_size)"
 done
 
+# Blocks of less than a page of the pool: as many, as well packed.
+runs_well "$uzs" store --json --page-size 64K --block 4K "$work/in"
+identities "blocks of 4096 in pages of 65536"
+equal "small blocks" 415 "$(value count)"
+equal "their size" 4096 "$(value block_bytes)"
+equal "the pool's pages" 65536 "$(value page_size)"
+equal "raw small blocks" 100 "$(value raw)"
+
 for algo in lz4 zstd zstd:1 zstd:-5 zstd:19; do
 	runs_well "$uzs" store --json --algo $algo "$work/in"
 	identities "$algo"

@@ -138,6 +138,17 @@ for value in 0 x 23 1x '' 99999999999999999999; do
 done
 fails_with 2 "uzs: --page-size takes *, not '4095' (see *)" \
 	"$uzs" store --page-size 4095 "$work/text"
+for value in 1 2K 5000 12K 2M; do
+	fails_with 2 "uzs: --block takes a power of two from 4K to 1M, not '$value' (see *)" \
+		"$uzs" store --profile user --block "$value" "$work/text"
+done
+for value in 0 x 4KB ''; do
+	fails_with 2 "uzs: --block takes a size such as *, not '$value' (see *)" \
+		"$uzs" store --block "$value" "$work/text"
+done
+# The order of options does not matter.
+fails_with 2 "uzs: --block 32K is larger than a page of 16384 bytes, which only --profile user can hold (see uzs store --help)" \
+	"$uzs" store --block 32K --page-size 16K --profile kernel "$work/text"
 fails_with 2 "uzs: *--nothing*" "$uzs" store --nothing
 fails_with 2 "uzs: *--algo* requires an argument" "$uzs" store --algo
 

@@ -301,6 +301,13 @@ static void test_deferrals_free_handles(void **state)
 				zs_free_deferred(pool, handles[i]);
 			}
 			assert_true(ref_ok(pool, &ref, 5000, 1));
+			/* What was queued is not kept either. */
+			zs_ref_free(pool, &ref);
+			zs_free_deferred_flush(pool);
+			assert_int_equal(info_of(pool).pages, 0);
+			assert_int_equal(ref_fill(pool, &ref, 5000, 1), 0);
+			for (unsigned int i = 0; i < 10; i++)
+				zs_free_deferred(pool, must_malloc(pool, 100));
 			/* Destroying flushes by itself. */
 			assert_int_equal(zs_destroy_pool(pool), 1);
 		}

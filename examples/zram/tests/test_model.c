@@ -180,9 +180,8 @@ static void op_limit(struct model *m)
 	unsigned long pages = zs_get_total_pages(m->dev->pool);
 
 	m->limited = below(m, 2);
-	uzram_set_limit(m->dev, m->limited ? (pages + below(m, 5)) *
-						     m->dev->config.block
-					   : 0);
+	uzram_set_limit(m->dev,
+			m->limited ? (pages + below(m, 5)) * m->dev->page : 0);
 }
 
 static void check_extents(struct model *m)

@@ -252,8 +252,9 @@ static void test_recompress_at_limit(void **state)
 	struct uzram_done done;
 	struct uzram *dev;
 
-	config.all_classes = true; /* so that a slightly smaller size makes a
-				    * difference */
+	/* so that a slightly smaller size makes a difference */
+	config.profile = ZS_PROFILE_KERNEL;
+	config.all_classes = true;
 	dev = test_device(&config);
 	for (size_t i = 0; i < 40; i++)
 		put(dev, i, MIXED, i);

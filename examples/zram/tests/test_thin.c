@@ -217,9 +217,10 @@ static void test_thin(void **state)
 	assert_in_range(process_kib(), 0, before + KIB_ALLOWED);
 
 	/* the device is full: all writes fail, of whole blocks and of parts */
-	uzram_set_limit(dev, BLOCK);
 	contents_fill(noise, BLOCK, NOISE, &seed);
 	put(dev, 0, NOISE, 1);
+	uzram_set_limit(
+		dev, uzram_pages_to_bytes(dev, zs_get_total_pages(dev->pool)));
 	for (size_t i = 0; i < 2000; i++) {
 		uint64_t to =
 			(random_below(&seed, THIN / BLOCK - 1) + 1) * BLOCK;

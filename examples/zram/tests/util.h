@@ -56,12 +56,23 @@ static inline void contents_fill(unsigned char *buf, size_t len,
 	}
 }
 
+/* The tests run with pools of both profiles: UZRAM_TEST_PROFILE=kernel is for the
+ * other one, which is not the default on 64-bit machines. */
+static inline enum zs_profile test_profile(void)
+{
+	const char *name = getenv("UZRAM_TEST_PROFILE");
+
+	return name && !strcmp(name, "kernel") ? ZS_PROFILE_KERNEL
+					       : ZS_PROFILE_DEFAULT;
+}
+
 static inline struct uzram_config
 test_config(unsigned int block, const char *algo, const char *recomp)
 {
 	struct uzram_config config = { .block = block,
 				       .size = (uint64_t)block * 64,
 				       .backing_fd = -1,
+				       .profile = test_profile(),
 				       .defer = ZS_DEFER_NONE };
 
 	assert_int_equal(codec_parse(algo, &config.algo), 0);

@@ -61,6 +61,7 @@ static struct zswap *create(size_t limit, int defer, bool backing)
 	struct zswap_options options = {
 		.budget_bytes = limit,
 		.max_pool_percent = 100,
+		.profile = test_profile(),
 		.defer = (enum zs_defer_mode)defer,
 		.backing = { backing ? count_write : NULL, NULL },
 	};
@@ -196,7 +197,7 @@ static void test_holes(void **state)
 	assert_int_equal(store(z, end, 600), 0);
 	assert_int_equal(compactions, 1);
 	assert_int_equal(written, 0);
-	assert_true(pool_size(z) < MIB / 4);
+	assert_true(pool_size(z) < MIB / 10);
 	assert_int_equal(zswap_check(z), 0);
 	zswap_destroy(z);
 }
@@ -214,6 +215,10 @@ static void test_old_pool(void **state)
 		for (uint64_t i = 0; i < end; i++)
 			zswap_invalidate(z, i);
 		assert_int_equal(store(z, 1, 1000), 0);
+		/* There was room for it beside what the old pool keeps, which
+		 * the worker destroys. */
+		if (test_profile() == ZS_PROFILE_USER)
+			zswap_flush(z);
 		assert_true(pool_size(z) < MIB / 16);
 		assert_int_equal(zswap_check(z), 0);
 		zswap_destroy(z);

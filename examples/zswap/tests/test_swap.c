@@ -25,7 +25,9 @@ static struct swap *try_open(const char *path, size_t budget,
 			     const struct swap_io *io)
 {
 	struct swap_options options = {
-		.zswap = { .budget_bytes = budget, .max_pool_percent = 100 },
+		.zswap = { .budget_bytes = budget,
+			   .max_pool_percent = 100,
+			   .profile = test_profile() },
 		.nr_slots = SLOTS,
 		.path = path,
 		.io = io,

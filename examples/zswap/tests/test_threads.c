@@ -109,6 +109,7 @@ static void test_shared(void **state)
 {
 	struct zswap_options options = {
 		.budget_bytes = 64 * MIB,
+		.profile = test_profile(),
 		.backing = { take_page, NULL },
 	};
 	struct zswap_stats stats;
@@ -117,7 +118,7 @@ static void test_shared(void **state)
 	for (uint64_t offset = 0; offset < SHARED; offset++)
 		for (uint32_t version = 0; version < VERSIONS; version++)
 			make_page(valid[offset][version], offset, version);
-	for (int defer = ZS_DEFER_NONE; defer <= ZS_DEFER_REUSE; defer++) {
+	for (int defer = 0; defer <= ZS_DEFER_REUSE; defer++) {
 		struct zswap *z;
 
 		options.defer = (enum zs_defer_mode)defer;
@@ -183,7 +184,9 @@ static void *use_own(void *arg)
 static void test_own(void **state)
 {
 	struct swap_options options = {
-		.zswap = { .budget_bytes = MIB / 2, .max_pool_percent = 100 },
+		.zswap = { .budget_bytes = MIB / 2,
+			   .max_pool_percent = 100,
+			   .profile = test_profile() },
 		.nr_slots = OWN * THREADS,
 		.path = "/tmp",
 	};

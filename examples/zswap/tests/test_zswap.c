@@ -34,6 +34,7 @@ static struct zswap *create(size_t budget, enum zs_defer_mode defer)
 	struct zswap_options options = {
 		.budget_bytes = budget,
 		.max_pool_percent = 50,
+		.profile = test_profile(),
 		.defer = defer,
 		.backing = { note_write, NULL },
 	};
@@ -149,6 +150,7 @@ static void random_operations(enum zs_defer_mode defer, uint32_t random)
 static void test_model(void **state)
 {
 	(void)state;
+	random_operations(ZS_DEFER_DEFAULT, 5);
 	random_operations(ZS_DEFER_NONE, 1);
 	random_operations(ZS_DEFER_ARRAY, 2);
 	random_operations(ZS_DEFER_PERCPU, 3);
@@ -261,7 +263,8 @@ static void test_no_memory(void **state)
 {
 	struct zswap_options options = {
 		.budget_bytes = 1024 * MIB,
-		.memory_limit = MIB,
+		.profile = test_profile(),
+		.memory_limit = 2 * MIB,
 	};
 	struct zswap *z = zswap_create(&options);
 	struct zswap_stats stats;
@@ -457,6 +460,51 @@ static void test_options(void **state)
 	assert_int_equal(errno, EINVAL);
 }
 
+/* What compresses to a little less than a page takes a whole one of a kernel
+ * profile's pool, and less of the other's. */
+static void test_profiles(void **state)
+{
+	static const struct {
+		enum zs_profile profile;
+		enum zs_defer_mode defer;
+		bool user;
+	} pools[] = {
+		{ ZS_PROFILE_DEFAULT, ZS_DEFER_DEFAULT, false },
+		{ ZS_PROFILE_KERNEL, ZS_DEFER_DEFAULT, false },
+		{ ZS_PROFILE_USER, ZS_DEFER_DEFAULT, true },
+		{ ZS_PROFILE_USER, ZS_DEFER_PERCPU, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++) {
+		struct zswap_options options = {
+			.budget_bytes = MIB,
+			.profile = pools[i].profile,
+			.defer = pools[i].defer,
+		};
+		unsigned char page[PAGE], back[PAGE];
+		struct zswap *z;
+
+		if (pools[i].profile == ZS_PROFILE_USER && sizeof(void *) < 8)
+			continue;
+		z = zswap_create(&options);
+		assert_non_null(z);
+		make_page_of(page, RANDOM, 7, 1);
+		assert_int_equal(zswap_store(z, 7, page), -E2BIG);
+		memset(page + 3700, 0, PAGE - 3700);
+		assert_int_equal(zswap_store(z, 7, page),
+				 pools[i].user ? 0 : -E2BIG);
+		if (pools[i].user) {
+			assert_int_equal(zswap_load(z, 7, back), 0);
+			assert_memory_equal(page, back, PAGE);
+		}
+		memset(page + 3500, 0, PAGE - 3500);
+		assert_int_equal(zswap_store(z, 7, page), 0);
+		assert_int_equal(zswap_check(z), 0);
+		zswap_destroy(z);
+	}
+}
+
 /* An area is dropped while others store into it: the pages that were there
  * before must go in any case. */
 static struct zswap *area_of;
@@ -505,6 +553,7 @@ int main(void)
 		cmocka_unit_test(test_allocation_failures),
 		cmocka_unit_test(test_address_space),
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_profiles),
 		cmocka_unit_test(test_area),
 	};
 

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <uzsmalloc.h>
+
 #define PAGE 4096u
 #define MIB ((size_t)1 << 20)
 
@@ -23,6 +25,16 @@ static inline unsigned int scaled(unsigned int n)
 	const char *percent = getenv("UZS_TEST_SCALE");
 
 	return percent ? n / 100 * (unsigned int)atoi(percent) : n;
+}
+
+/* The tests run with pools of both profiles: ZSWAP_TEST_PROFILE=user is for the
+ * one that is not the default. */
+static inline enum zs_profile test_profile(void)
+{
+	const char *name = getenv("ZSWAP_TEST_PROFILE");
+
+	return name && !strcmp(name, "user") ? ZS_PROFILE_USER
+					     : ZS_PROFILE_DEFAULT;
 }
 
 static inline uint32_t next_random(uint32_t *state)
