@@ -672,6 +672,47 @@ static unsigned int count_sections(struct zs_pool *pool, enum run_huge huge,
 	return n;
 }
 
+/* How many huge pages Linux has split so far, of all programs. */
+static unsigned long nr_split(void)
+{
+	FILE *file = fopen("/proc/vmstat", "r");
+	unsigned long n = 0;
+	char line[128];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "thp_split_page %lu", &n) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return n;
+}
+
+/* Until then Linux has them whole, and RSS does not tell. */
+static void test_huge_pages_are_split_at_rest(void **state)
+{
+	struct zs_pool_options o = USER_OPTIONS_INIT;
+	unsigned long before;
+	size_t empty;
+
+	need_huge_pages();
+	many_make(&many, &o);
+	many.pool->user->settle.from = 0;
+	empty = info_of(many.pool).bytes_resident;
+	assert_true(many_fill(&many, 40 * MIB));
+	wait_for_worker(many.pool, true);
+	before = nr_split();
+	many_thin(&many, 50);
+	zs_compact(many.pool);
+	/* Nobody frees: the worker gives back, looks, and looks again. */
+	for (unsigned int i = 0; i < 4000 && nr_split() == before; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	assert_true(nr_split() > before);
+	zs_drain(many.pool);
+	assert_false(uzs_runs_are_held(many.pool));
+	many_ok(&many);
+	many_end(&many, empty, false);
+}
+
 static void test_settled_memory_comes_back(void **state)
 {
 	static const unsigned int percent[] = { 10, 50, 90, 99 };
@@ -680,7 +721,7 @@ static void test_settled_memory_comes_back(void **state)
 	for (unsigned int hard = 0; hard < 2; hard++)
 		for (size_t p = 0; p < ARRAY_SIZE(percent); p++) {
 			struct zs_pool_options o = USER_OPTIONS_INIT;
-			unsigned long before, moved;
+			unsigned long before, moved, split;
 			struct zs_pool_info i;
 			size_t base, empty, full;
 
@@ -701,7 +742,10 @@ static void test_settled_memory_comes_back(void **state)
 			assert_sections(many.pool, false);
 			compare_rss(many.pool, base, "compacted");
 			many_ok(&many);
+			split = nr_split();
 			zs_trim(many.pool);
+			assert_false(uzs_runs_are_held(many.pool));
+			assert_true(nr_split() > split);
 			assert_sections(many.pool, false);
 			compare_rss(many.pool, base, "trimmed");
 			many_ok(&many);
@@ -1412,6 +1456,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_worker_settles_where_it_may),
 		cmocka_unit_test(test_settling_keeps_the_limit),
 		cmocka_unit_test(test_settling_ends_without_memory),
+		cmocka_unit_test(test_huge_pages_are_split_at_rest),
 		cmocka_unit_test(test_settled_memory_comes_back),
 		cmocka_unit_test(test_settling_survives_failures),
 		cmocka_unit_test(test_kept_objects_lead_nowhere),
