@@ -227,6 +227,15 @@ int fn2(void)
                          {"DEFINE_ODD_KEY": "4", "guard": "8"})
         self.assertEqual(missing["names"], {"NO_SUCH_CONSTANT": "9"})
 
+    def test_numbers_of_the_preprocessor(self):
+        """Files decide by them what an obj word holds."""
+        tree = self.tree(OLD, "#include <linux/bitops.h>\n"
+                              "#include <linux/mm.h>\n"
+                              "#if BITS_PER_LONG - MAX_PHYSMEM_BITS + "
+                              "PAGE_SHIFT != 24\n#error no\n#endif\n")
+        self.assertEqual(kernel_tree.what_is_missing(
+            tree, tree.path / kernel_tree.SOURCE), ({}, []))
+
     def test_nothing(self):
         tree = self.tree(OLD, "#include <linux/slab.h>\n"
                               "static void *p(void)\n{\n"
