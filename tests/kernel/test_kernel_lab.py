@@ -95,6 +95,33 @@ class Report(unittest.TestCase):
                          "  400  a/b/c/2/1b  data race: two stores to x")
         self.assertNotIn("alone does not", text)
 
+    def rewrite(self, first, second):
+        return (f"a plain {first[0]} by CPU 0 at {first[1]}, after its step at "
+                f"a.c:1, and a {second[0]} by CPU 1 at {second[1]}, after its "
+                "step at b.c:2")
+
+    def test_rewrites(self):
+        """A pair of lines is told once, whoever of the two comes first."""
+        load, store = ("load", "f at z.c:5"), ("store", "g at z.c:9")
+        other = self.rewrite(("load", "h at z.c:7"), store)
+        rows = [{**ROW, "rewrites": [self.rewrite(load, store), other]},
+                {**ROW, "rewrites": [self.rewrite(store, load)]}, ROW]
+        lines = kernel_lab.rewrites_text(rows, "prog").splitlines()
+        self.assertEqual(len(lines), 3)
+        self.assertIn("change nothing", lines[0])
+        self.assertEqual(lines[1], "  free-free, 2 CPUs: "
+                         + self.rewrite(load, store))
+        self.assertEqual(kernel_lab.rewrites_text([ROW], "prog"), "")
+
+    def test_places(self):
+        """Numbers in the program become lines, if it knows them."""
+        with mock.patch.object(kernel_lab.kernel_crash, "places",
+                               lambda file, at: ["f at z.c:5", "m", "g"]
+                               if at == "0x10" else []):
+            self.assertEqual(kernel_lab.with_places(
+                "at (+0x10), and (+0x20)", "prog"),
+                "at f at z.c:5 in g, and (+0x20)")
+
     def test_long_table(self):
         lines = "\n".join(f"line {i}" for i in range(500))
         done = types.SimpleNamespace(stdout=lines)
