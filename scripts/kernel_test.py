@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True  # nothing is left in the tree
 sys.argv[0] = "kernel-test"  # in messages
 
 import kernel_crash
+import kernel_debian
 import kernel_findings
 import kernel_lab
 import kernel_patch
@@ -28,7 +29,6 @@ from bench_common import ROOT, Parser, die, run_main, say
 from kernel_tree import Tree
 
 BUILD = ROOT / "build"
-VERSIONS = ["6.1", "6.12"]
 PAGE_SIZES = {"4K": 12, "8K": 13, "16K": 14, "32K": 15, "64K": 16}
 SANITIZERS = ["address", "undefined", "thread"]
 # Seconds after which a step is taken for hung: many times what it needs.
@@ -50,9 +50,11 @@ def arguments():
         "the differential against ours on it, and prints a report. Ends with "
         "1 if anything failed.")
     what = parser.add_argument_group("the file")
-    what.add_argument("--debian", metavar="VERSION", choices=VERSIONS,
-                      help="from Debian's linux-source-VERSION (6.1, 6.12), "
-                      "which is installed; the default is 6.12")
+    what.add_argument("--debian", metavar="VERSION",
+                      choices=kernel_debian.SUITES,
+                      help="from Debian's linux-source-VERSION ("
+                      + ", ".join(kernel_debian.SUITES) + "), which is fetched "
+                      "if it is not installed; the default is 6.12")
     what.add_argument("--tree", type=Path, metavar="DIR",
                       help="from a kernel tree")
     what.add_argument("--source", type=Path, metavar="FILE",
@@ -161,7 +163,8 @@ def base_tree(args):
             "--debian for the headers", 2)
     version = args.debian or "6.12"
     tree = BUILD / "kernel-trees" / f"debian-{version}"
-    package = kernel_tree.extract_debian(version, tree)
+    package = kernel_debian.extract(version, tree,
+                                    kernel_tree.FILES + ["Makefile"])
     version = kernel_tree.kernel_version(tree) or version
     return tree, version, f"Linux {version} (Debian's {package})"
 

@@ -2,11 +2,10 @@
 """A kernel tree's zsmalloc for scripts/kernel-test: getting the files, applying
 semantic patches to a copy (kernel_patch.py has the others), finding out what
 its interface is, and what it needs that kernel/include does not have. Needs
-python3's standard library, tar and spatch."""
+python3's standard library and spatch."""
 import re
 import shutil
 import subprocess
-import tarfile
 import tempfile
 from pathlib import Path
 
@@ -21,42 +20,6 @@ CONFIG = "uzs-tree.h"
 
 
 # ---- getting the files ------------------------------------------------------
-
-def debian_version(package):
-    done = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Version}", package],
-        text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    return done.stdout.strip()
-
-
-def extract_debian(version, to):
-    """The files of Debian's linux-source-VERSION, kept from run to run as
-    finding them in the archive takes a while. Returns a description."""
-    package = f"linux-source-{version}"
-    archive = Path(f"/usr/src/{package}.tar.xz")
-    if not archive.exists():
-        die(f"{archive}: no such file: package {package} is not installed")
-    stamp = to / ".from"
-    facts = archive.stat()
-    key = f"{archive} {facts.st_size} {facts.st_mtime_ns}"
-    if not stamp.exists() or stamp.read_text() != key:
-        say(f"extracting zsmalloc from {archive}")
-        shutil.rmtree(to, ignore_errors=True)
-        wanted = {f"{package}/{name}": name for name in FILES + ["Makefile"]}
-        with tarfile.open(archive, "r|xz") as tar:
-            for member in tar:
-                name = wanted.pop(member.name, None)
-                if name is None:
-                    continue
-                (to / name).parent.mkdir(parents=True, exist_ok=True)
-                (to / name).write_bytes(tar.extractfile(member).read())
-                if not wanted:
-                    break
-        if not (to / SOURCE).exists():
-            die(f"{archive} has no {SOURCE}")
-        stamp.write_text(key)
-    return f"{package} {debian_version(package)}".strip()
-
 
 def kernel_version(tree):
     """From the tree's Makefile, e.g. 6.12.117; None without one."""

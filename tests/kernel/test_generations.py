@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
 """Every generation of zsmalloc's interface is one that kernel/subject.c builds
 with, without a warning; and tests/kernel/newer_tree.py makes trees of the two
-newest. Needs python3, cc (and clang, if it is there), linux-source-6.12, whose
-files scripts/kernel-test extracts, and xz."""
+newest. Needs python3, cc (and clang, if it is there), and Debian's
+linux-source-6.12, which is fetched if it is not installed."""
 import itertools
 import os
 import shutil
@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 import interfaces  # noqa: E402
+import kernel_debian  # noqa: E402
 import kernel_tree  # noqa: E402
 import newer_tree  # noqa: E402
 
@@ -89,7 +90,8 @@ class Generations(unittest.TestCase):
 class NewerTrees(unittest.TestCase):
     def make(self, later):
         base = ROOT / "build/kernel-trees/debian-6.12"
-        kernel_tree.extract_debian("6.12", base)
+        kernel_debian.extract("6.12", base,
+                              kernel_tree.FILES + ["Makefile"])
         made = tempfile.TemporaryDirectory()
         self.addCleanup(made.cleanup)
         newer_tree.make(base, Path(made.name), later)
