@@ -24,7 +24,8 @@ KINDS = {"": "", "plain-": ", plain loads and stores too"}
 # never changes, while other bits of it do or it is written anew as it was
 # (kernel/README.md, "What was found").
 UNWATCHED = ["zs_shrinker_count", "zs_can_compact", "class_stat_read",
-             "zs_stat_get", "get_zspage", "zspage_class", "ZsHugePage"]
+             "zs_stat_get", "get_zspage", "get_zspage_mapping",
+             "zspage_class", "ZsHugePage"]
 UNWATCHED_FILE = "uzs-plain.h"
 
 
@@ -32,7 +33,8 @@ def write_unwatched(tree):
     """Declares those functions of them that the file has, for kernel/peek.c.
     """
     lines = ["struct page; struct shrink_control; struct shrinker;",
-             "struct size_class; struct zpdesc; struct zs_pool; struct zspage;"]
+             "struct size_class; struct zpdesc; struct zs_pool; struct zspage;",
+             "enum fullness_group;"]
     for name in UNWATCHED:
         head = re.search(r"(?m)^(static [^;{}()]*\b" + name +
                          r"\([^;{}()]*\))\s*\{", tree.source)

@@ -156,6 +156,12 @@ class Tree:
         self.deferred = {"zs_free_deferred",
                          "zs_free_deferred_flush"} <= self.calls.keys()
 
+        # Until 5.16 it has no error values.
+        body = function_body(self.source, "zs_malloc")
+        self.fails_with_0 = bool(body) and "ERR" not in body
+        # Until 5.19 the operations of pages are those of an inode.
+        self.address_space = self.has("address_space_operations")
+
     def has(self, word):
         return re.search(rf"\b{word}\b", self.source) is not None
 
@@ -172,6 +178,7 @@ class Tree:
             "LEAKS_LIVE": True,
             "UNCHECKED_ACCESS": True,
             "LOOKUP_ADDS_HANDLE": "ZS_HANDLE_SIZE" in lookup,
+            "FAILS_WITH_0": self.fails_with_0,
             # 6.1's does not take what it frees off the statistics.
             "COUNTS_FREED": "class_stat" not in function_body(
                 self.source, "async_free_zspage"),
@@ -186,7 +193,8 @@ class Tree:
                             else "zs_obj_read_begin/_end, " +
                             "zs_obj_read_sg_begin/_end, " * self.segments +
                             "zs_obj_write"),
-            "pages are " + ("zpdesc" if self.zpdesc else "struct page"),
+            "pages are " + ("zpdesc" if self.zpdesc else "struct page")
+            + ", of a pseudo file system" * self.address_space,
             f"{self.groups} fullness groups",
             "zs_create_pool with " + ("one argument" if len(args) == 1 else
                                       f"{len(args)} arguments"),
@@ -220,6 +228,12 @@ class Tree:
             f"{int('zs_lookup_class_index' in calls)}",
             f"#define UZS_K_SHRINKER_POINTER {int(pointer)}",
             f"#define UZS_K_MAP_API {int(self.map_api)}",
+            f"#define UZS_K_FAILS_WITH_0 {int(self.fails_with_0)}",
+            f"#define UZS_K_ADDRESS_SPACE {int(self.address_space)}",
+            "#define UZS_K_ZSPAGE_POOL "
+            f"{int('zspage->pool' in self.source)}",
+            "#define UZS_K_OBJ_ALLOCATED "
+            f"{int(bool(function_body(self.source, 'obj_allocated')))}",
             "#define UZS_K_ASYNC_COUNTS "
             f"{int('COUNTS_FREED' not in self.traits())}",
             f"#define UZS_K_HAVE_DEFERRED {int(self.deferred)}",

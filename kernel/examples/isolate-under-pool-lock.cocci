@@ -3,36 +3,42 @@
 // the first was changed under the zspage's lock, the second under pool->lock,
 // so that one of two changes at once is lost. Here both are changed under
 // pool->lock, as in 6.5 and in 6.1's stable tree.
-@@ @@
+@@
+identifier z;
+@@
  zs_page_isolate(...)
  {
  ...
--migrate_write_lock(zspage);
-+spin_lock(&zspage->pool->lock);
- inc_zspage_isolation(zspage);
--migrate_write_unlock(zspage);
-+spin_unlock(&zspage->pool->lock);
+-migrate_write_lock(z);
++spin_lock(&z->pool->lock);
+ inc_zspage_isolation(z);
+-migrate_write_unlock(z);
++spin_unlock(&z->pool->lock);
  ...
  }
 
-@@ @@
+@@
+identifier z;
+@@
  zs_page_putback(...)
  {
  ...
--migrate_write_lock(zspage);
-+spin_lock(&zspage->pool->lock);
- dec_zspage_isolation(zspage);
--migrate_write_unlock(zspage);
-+spin_unlock(&zspage->pool->lock);
+-migrate_write_lock(z);
++spin_lock(&z->pool->lock);
+ dec_zspage_isolation(z);
+-migrate_write_unlock(z);
++spin_unlock(&z->pool->lock);
  ...
  }
 
-@@ @@
+@@
+identifier z, p;
+@@
  zs_page_migrate(...)
  {
  ...
--spin_unlock(&pool->lock);
- dec_zspage_isolation(zspage);
-+spin_unlock(&pool->lock);
+-spin_unlock(&p->lock);
+ dec_zspage_isolation(z);
++spin_unlock(&p->lock);
  ...
  }

@@ -78,6 +78,29 @@ class Generations(unittest.TestCase):
                     errors, [command for _, command in jobs])):
                 self.assertEqual(text, "", name)
 
+    def test_oldest(self):
+        """As 5.4 to 5.15: no error values, pages of an address space."""
+        tree = self.tree("oldest", interfaces.header(), """
+static const struct address_space_operations ops;
+unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t flags)
+{
+	return 0;
+}
+""")
+        self.assertIn("FAILS_WITH_0", tree.traits())
+        for file in (SUBJECT, ROOT / "kernel/page.c"):
+            for compiler in COMPILERS:
+                command = kernel_tree.compile_command(tree, file, WARNINGS)
+                self.assertEqual(errors([compiler] + command[1:]), "", file)
+        newer = self.tree("newer", interfaces.header(), """
+unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t flags)
+{
+	return (unsigned long)ERR_PTR(-EINVAL);
+}
+""")
+        self.assertNotIn("FAILS_WITH_0", newer.traits())
+        self.assertIn("UZS_K_ADDRESS_SPACE 0\n", newer.config())
+
     def test_a_wrong_argument_is_an_error(self):
         """So that the test above can fail."""
         tree = self.tree("wrong", interfaces.header("length"), "")
