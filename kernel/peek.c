@@ -4,9 +4,11 @@
  * The file is compiled as a part of this one, unchanged, from its extracted
  * copy (UZS_K_SOURCE), because its functions are static. scripts/kernel-test
  * writes uzs-tree.h: the names and arguments that differ from version to
- * version.
+ * version, and uzs-stubs.h: what a vendor's file has besides.
  * Locks: none; the caller makes sure that nothing else runs in the pool.
  */
+#include "uzs-stubs.h"
+
 #if UZS_LAB
 #include <uzs/places.h>
 #endif

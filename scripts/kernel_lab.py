@@ -196,7 +196,7 @@ def run(args, tree, build, chains, execute, logs):
     copy of the file is still wanted."""
     status, keep, done = 0, False, []
     print(f"kernel-test: {tree.description}, in the lab")
-    print("  " + "; ".join(tree.facts()))
+    print("\n".join("  " + line for line in tree.lines()))
     for chain in chains:
         for kind, what in KINDS.items():
             build.make([name(chain, kind)])

@@ -25,6 +25,7 @@ import kernel_findings
 import kernel_lab
 import kernel_patch
 import kernel_tree
+import kernel_vendor
 from bench_common import ROOT, Parser, die, run_main, say
 from kernel_tree import Tree
 
@@ -66,6 +67,12 @@ def arguments():
     what.add_argument("--cocci", type=Path, metavar="FILE", action="append",
                       default=[], help="apply this semantic patch, after "
                       "the diffs")
+    what.add_argument("--define", metavar="NAME=VALUE", action="append",
+                      default=[], help="define a macro before the file, also "
+                      "'NAME(PARAMETERS)=VALUE'")
+    what.add_argument("--include-stub", metavar="HEADER", action="append",
+                      default=[], help="an empty header, for one that the "
+                      "file includes and kernel/include does not have")
     how = parser.add_argument_group("how it is tested")
     how.add_argument("--page-size", metavar="LIST", default="4K,64K",
                      help="bytes: 4096 or 4K, 8K ... 64K (default 4K,64K)")
@@ -108,6 +115,7 @@ def arguments():
         parser.error("--tsan-unchanged: with --sanitize thread")
     if args.build_only and args.locks:
         parser.error("--locks: without --build-only")
+    kernel_vendor.check_options(parser, args)
     args.page_shifts = page_shifts(parser, args.page_size)
     args.chain_sizes = chain_sizes(
         parser, "4,8,16" if args.chain_size is None else args.chain_size)
@@ -423,7 +431,7 @@ def lock_statistics(steps, args, tree, geometries):
 
 def report(tree, build, steps, cells, locks, args):
     print(f"kernel-test: {kernel_tree.SOURCE} of {tree.description}")
-    print("  " + "; ".join(tree.facts()))
+    print("\n".join("  " + line for line in tree.lines()))
     if args.sanitize:
         print(f"  everything built with -fsanitize={args.sanitize}"
               + (f"; words of their own for {', '.join(tree.split)} in struct "
@@ -527,6 +535,7 @@ def explore(args, tree):
 def test(args):
     tree = prepare_tree(args)
     tree.write_config()
+    kernel_vendor.add_stubs(tree, args)
     kernel_tree.check(tree)
     if tree.fixed_chain:
         if args.chain_size is not None and \

@@ -17,6 +17,8 @@ HEADER = "include/linux/zsmalloc.h"
 OTHERS = ["mm/zpdesc.h", "include/linux/zpool.h"]
 FILES = [SOURCE, HEADER] + OTHERS
 CONFIG = "uzs-tree.h"
+STUBS = "uzs-stubs.h"  # is read before the file
+STUB_HEADERS = "uzs-stubs"  # the folder of empty headers
 
 
 # ---- getting the files ------------------------------------------------------
@@ -131,6 +133,7 @@ class Tree:
         self.path = path
         self.label = label
         self.description = description
+        self.told = []  # what was made up or defined, kernel_vendor.py
         self.calls = prototypes((path / HEADER).read_text(errors="replace"))
         self.source = without_comments(
             (path / SOURCE).read_text(errors="replace"))
@@ -202,6 +205,10 @@ class Tree:
                              else "configured"),
         ] + (["deferred free"] if self.deferred else [])
 
+    def lines(self):
+        """The head of a report."""
+        return ["; ".join(self.facts())] + self.told
+
     def config(self):
         """The text of uzs-tree.h."""
         calls = self.calls
@@ -263,6 +270,7 @@ class Tree:
     def write_config(self):
         path = self.path / CONFIG
         text = self.config()
+        (self.path / STUBS).touch()
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
 
@@ -307,6 +315,9 @@ def compile_command(tree, file, extra=()):
             f"-DUZS_K_CHAIN_SIZE={tree.fixed_chain or 8}",
             f"-I{ROOT}/kernel/include", f"-I{tree.path}",
             f"-I{tree.path}/include", f"-I{ROOT}/src", f"-I{ROOT}",
+            f"-I{tree.path}/{STUB_HEADERS}",
+            *(["-include", str(tree.path / STUBS)]
+              if (tree.path / STUBS).exists() else []),
             *extra, str(file)]
 
 
@@ -428,6 +439,14 @@ def print_missing(title, missing, other):
             print(f"    ... and {len(other) - 10} more")
 
 
+def hints(missing):
+    """What can be done about it without changing kernel/include."""
+    return ([f"--include-stub {name}" for name in missing.get("headers", ())]
+            + [f"--define {name}=VALUE" for name in missing.get("names", ())]
+            + [f"--define '{name}(...)=VALUE'"
+               for name in missing.get("functions", ())])
+
+
 def check(tree):
     """Can the file be built? If not, says what it needs and ends."""
     missing, other = what_is_missing(tree, tree.path / SOURCE)
@@ -435,6 +454,9 @@ def check(tree):
         print_missing(f"{SOURCE} needs what kernel/include does not have:"
                       if missing else f"{SOURCE} does not compile:",
                       missing, other)
+        if hints(missing):
+            print("What of this does not matter here can be left out with\n  "
+                  + "\n  ".join(hints(missing)))
         die("the file cannot be built" + (
             "; see kernel/README.md for what to add" if missing else ""))
     source = f'-DUZS_K_SOURCE="{tree.path}/{SOURCE}"'

@@ -154,7 +154,7 @@ class Run(unittest.TestCase):
             for kind in kernel_lab.KINDS:
                 (path / kernel_lab.name(8, kind)).touch()
             tree = types.SimpleNamespace(path=path / "t", description="X",
-                                         facts=lambda: ["y"])
+                                         lines=lambda: ["y"])
             tree.path.mkdir()
             out = io.StringIO()
             with contextlib.redirect_stdout(out), \
