@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 import kernel_lab  # noqa: E402
+import kernel_options  # noqa: E402
 import kernel_test  # noqa: E402
 
 ROW = {"scenario": "free-free", "scope": "kernel", "defer": "none", "cpus": 2,
@@ -216,7 +217,7 @@ class Options(unittest.TestCase):
         with mock.patch.object(sys, "argv", ["kernel-test", *options]), \
                 contextlib.redirect_stderr(error), \
                 self.assertRaises(SystemExit) as ended:
-            kernel_test.arguments()
+            kernel_options.arguments()
         self.assertEqual(ended.exception.code, 2)
         return error.getvalue()
 

@@ -25,6 +25,7 @@ sys.dont_write_bytecode = True
 
 import interfaces  # noqa: E402
 import kernel_findings  # noqa: E402
+import kernel_options  # noqa: E402
 import kernel_test  # noqa: E402
 import kernel_tree  # noqa: E402
 
@@ -499,9 +500,9 @@ class CommandLine(Trees):
             f"work-{self.path.name}*")), [])
 
     def test_lists(self):
-        self.assertEqual(kernel_test.page_shifts(None, "4K,4096,65536"),
+        self.assertEqual(kernel_options.page_shifts(None, "4K,4096,65536"),
                          [12, 16])
-        self.assertEqual(kernel_test.chain_sizes(None, "8,4,08"), [8, 4])
+        self.assertEqual(kernel_options.chain_sizes(None, "8,4,08"), [8, 4])
 
     def test_one_at_a_time(self):
         with mock.patch.object(kernel_test, "BUILD", self.path), \
