@@ -170,6 +170,8 @@ def suppressions(build):
     names = ["tsan.supp"]
     if build.tree.has("set_zspage_mapping") and build.tree.split:
         names.append("tsan-mapping.supp")
+    if build.tree.has("bit_spin_lock"):
+        names.append("tsan-pin.supp")
     path = build.path / "kernel-tsan.supp"
     path.write_text("".join((ROOT / "kernel" / n).read_text() for n in names))
     return path
