@@ -95,7 +95,7 @@ unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t flags)
         newer = self.tree("newer", interfaces.header(), """
 unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t flags)
 {
-	return (unsigned long)ERR_PTR(-EINVAL);
+	return size ? 1 : (uintptr_t)ERR_PTR(-ENOMEM);
 }
 """)
         self.assertNotIn("FAILS_WITH_0", newer.traits())

@@ -258,7 +258,7 @@ static int move(struct address_space *owner, struct page *to, struct page *from,
 static const struct address_space_operations ops = { .migratepage = move };
 struct owner {
 	struct inode *inode;
-	struct wait_queue_head wait;
+	struct wait_queue_head queue;
 	atomic_long_t n;
 	struct list_head list;
 };
@@ -272,11 +272,11 @@ static void *use(struct owner *o, unsigned long *word)
 	o->inode->i_mapping->a_ops = &ops;
 	iput(o->inode);
 	kern_unmount(mounted);
-	init_waitqueue_head(&o->wait);
-	wait_event(o->wait, atomic_long_read(&o->n) == 0);
+	init_waitqueue_head(&o->queue);
+	wait_event(o->queue, atomic_long_read(&o->n) == 0);
 	smp_mb();
 	smp_mb__after_atomic();
-	wake_up_all(&o->wait);
+	wake_up_all(&o->queue);
 	if (!bit_spin_trylock(0, word))
 		bit_spin_lock(0, word);
 	if (bit_spin_is_locked(0, word))

@@ -20,14 +20,15 @@ typedef uint16_t umode_t;
 struct page;
 enum migrate_mode;
 struct address_space;
-struct address_space_operations {
+#define address_space_operations uzs_k_space_operations
+struct uzs_k_space_operations {
 	bool (*isolate_page)(struct page *page, unsigned int mode);
 	int (*migratepage)(struct address_space *owner, struct page *to,
 			   struct page *from, enum migrate_mode mode);
 	void (*putback_page)(struct page *page);
 };
 struct address_space {
-	const struct address_space_operations *a_ops;
+	const struct uzs_k_space_operations *a_ops;
 	void *private_data;
 };
 struct inode {

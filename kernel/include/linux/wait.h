@@ -9,7 +9,7 @@
 struct wait_queue_head {
 	u32 wakeups;
 };
-typedef struct wait_queue_head wait_queue_head_t;
+#define wait_queue_head_t struct wait_queue_head
 
 static inline void init_waitqueue_head(struct wait_queue_head *queue)
 {
