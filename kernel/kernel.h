@@ -47,13 +47,15 @@ unsigned long uzs_k_shrink_scan(struct shrinker *shrinker, unsigned long nr);
 /* That memory will be freed: no work in it may be queued or running. */
 void uzs_k_work_freed(const void *ptr, size_t size);
 
-/* ---- debugfs.c, zpool.c -------------------------------------------------- */
+/* ---- debugfs.c, zpool.c, fs.c -------------------------------------------------- */
 
 /* Entries made with that pool; id 0: all. They then belong to no pool, and with
  * id 0 are removed. */
 unsigned long uzs_k_debugfs_left(unsigned long id);
 /* Number of registered drivers; forgets them. */
 unsigned long uzs_k_zpool_drivers_left(void);
+/* Mounts and inodes; forgets them. */
+unsigned long uzs_k_fs_left(void);
 
 /* ---- page.c -------------------------------------------------------------- */
 

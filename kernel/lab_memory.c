@@ -10,6 +10,7 @@
 #include "kernel.h"
 #include "lab_kernel.h"
 
+#include <linux/bit_spinlock.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/vmstat.h>
@@ -79,6 +80,14 @@ static struct uzs_k_slot_pin pins[UZS_LAB_MAX_FIBERS + 1]; /* the last one is
 struct uzs_k_slot_pin *uzs_k_pin_of_fiber(void)
 {
 	return &pins[uzs_lab_current ? uzs_lab_current->id : UZS_LAB_MAX_FIBERS];
+}
+
+static struct uzs_k_bit_wait bit_waits[UZS_LAB_MAX_FIBERS + 1]; /* as pins */
+
+struct uzs_k_bit_wait *uzs_k_bit_wait_of_fiber(void)
+{
+	return &bit_waits[uzs_lab_current ? uzs_lab_current->id
+					  : UZS_LAB_MAX_FIBERS];
 }
 
 /* ---- messages ----------------------------------------------------------------- */

@@ -316,6 +316,7 @@ void lab_pool_check_gone(struct lab_world *w, size_t own)
 /* Which locks must be free differs between versions. */
 void lab_pool_new_search(void)
 {
+	uzs_lab_rewrites_pass = true;
 }
 
 bool lab_pool_check_between(struct lab_world *w,

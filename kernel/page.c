@@ -3,7 +3,8 @@
  * references, migration.
  *
  * Kernel origin: mm/page_alloc.c, mm/swap.c (__folio_put), mm/migrate.c
- * (isolate_movable_ops_page, migrate_movable_ops_page); differs: one zone for
+ * (isolate_movable_ops_page, migrate_movable_ops_page; until 5.19 operations are
+ * those of an address space); differs: one zone for
  * all pools of the process; only movable_ops pages are migrated; compat's
  * compaction keeps a page locked from isolation to putback (uzs_k_move_pages
  * does not, like the kernel).
@@ -20,8 +21,11 @@
 #include "kernel.h"
 #include "lab_kernel.h"
 
+#include <linux/fs.h>
 #include <linux/migrate.h>
 #include <linux/slab.h>
+
+#include "uzs-tree.h"
 
 /* All the memory that pages may take in builds that test: a file that loses
  * pages runs out of memory before the machine does. */
@@ -119,6 +123,18 @@ int uzs_k_set_movable_ops(const struct movable_operations *ops,
 	return 0;
 }
 
+#if UZS_K_ADDRESS_SPACE
+static const struct address_space_operations *ops_of(const struct page *page)
+{
+	return page_mapping(page) ? page_mapping(page)->a_ops : NULL;
+}
+
+static int call_migrate(struct page *to, struct page *from)
+{
+	return ops_of(from)->migratepage(page_mapping(from), to, from,
+					 MIGRATE_SYNC);
+}
+#else
 static const struct movable_operations *ops_of(const struct page *page)
 {
 	unsigned long mapping = (unsigned long)page->mapping;
@@ -128,13 +144,18 @@ static const struct movable_operations *ops_of(const struct page *page)
 	return type_ops;
 }
 
+static int call_migrate(struct page *to, struct page *from)
+{
+	return ops_of(from)->migrate_page(to, from, MIGRATE_SYNC);
+}
+#endif
+
 static bool isolate(struct zone *z, struct uzs_page *p)
 {
 	struct page *page = uzs_page_as_kernel(p);
-	const struct movable_operations *ops = ops_of(page);
 
 	(void)z;
-	return ops && ops->isolate_page(page, 0);
+	return ops_of(page) && ops_of(page)->isolate_page(page, 0);
 }
 
 /* Return 0: the caller has a reference to `to`, and puts it when `to` is
@@ -148,7 +169,7 @@ static int migrate_to(struct uzs_page *to, struct uzs_page *from)
 	reset(dst);
 	/* The migrator's reference; the owner takes its own. */
 	__atomic_store_n(&dst->_refcount.counter, 1, __ATOMIC_RELEASE);
-	rc = ops_of(src)->migrate_page(dst, src, MIGRATE_SYNC);
+	rc = call_migrate(dst, src);
 	if (!rc) {
 		page_clear(from, PG_movable);
 		return 0;

@@ -4,9 +4,11 @@
  * The file is compiled as a part of this one, unchanged, from its extracted
  * copy (UZS_K_SOURCE), because its functions are static. scripts/kernel-test
  * writes uzs-tree.h: the names and arguments that differ from version to
- * version.
+ * version, and uzs-stubs.h: what a vendor's file has besides.
  * Locks: none; the caller makes sure that nothing else runs in the pool.
  */
+#include "uzs-stubs.h"
+
 #if UZS_LAB
 #include <uzs/places.h>
 #endif
@@ -95,7 +97,11 @@ struct zs_pool *uzs_k_page_owner(struct page *page)
 	 * just be on its way. */
 	if (!page_private(page))
 		return NULL;
+#if UZS_K_ZSPAGE_POOL
 	return get_zspage(DESC_OF(page))->pool;
+#else
+	return page_mapping(page)->private_data;
+#endif
 }
 
 struct page *uzs_k_page_of(unsigned long handle)
@@ -122,6 +128,20 @@ static desc_t *find_obj(struct zspage *zspage, const struct size_class *class,
 	return desc;
 }
 
+/* The handle of the object at that address; 0: it is free. */
+static unsigned long handle_at(desc_t *desc, void *addr)
+{
+#if UZS_K_OBJ_ALLOCATED
+	unsigned long handle;
+
+	return obj_allocated(desc, addr, &handle) ? handle : 0;
+#else
+	unsigned long head = obj_to_head(desc, addr);
+
+	return head & OBJ_ALLOCATED_TAG ? head & ~OBJ_ALLOCATED_TAG : 0;
+#endif
+}
+
 struct look {
 	struct subject_zspage out;
 	unsigned long *handles;
@@ -141,9 +161,7 @@ static unsigned int look_at(struct zspage *zspage,
 	for (unsigned int i = 0; i < objs; i++) {
 		desc_t *desc = find_obj(zspage, class, i, &addr);
 
-		look->handles[i] = 0;
-		if (!obj_allocated(desc, addr, &look->handles[i]))
-			look->handles[i] = 0;
+		look->handles[i] = handle_at(desc, addr);
 	}
 	/* The object of a huge class has no link. */
 	if (huge && look->handles[0])
@@ -238,7 +256,8 @@ static void check_zspage(struct check *c, struct zs_pool *pool,
 	if (pages != (unsigned int)class->pages_per_zspage)
 		complain(c, "class %u: zspage of %u pages", class->index,
 			 pages);
-	if (zspage->pool != pool || zspage->class != class->index)
+	if (uzs_k_page_owner(PAGE_OF(FIRST(zspage))) != pool ||
+	    zspage->class != class->index)
 		complain(c, "class %u: zspage of another pool or class",
 			 class->index);
 	if (get_fullness_group(class, zspage) != (int)group)

@@ -71,12 +71,23 @@ static unsigned long destroy(struct subject_pool *pool)
 static unsigned long subject_malloc(struct subject_pool *pool, size_t size)
 {
 	/* With the flags that zram uses. */
-	return UZS_K_MALLOC(pool->zs, size,
-			    GFP_KERNEL | __GFP_HIGHMEM | __GFP_MOVABLE);
+	unsigned long handle = UZS_K_MALLOC(
+		pool->zs, size, GFP_KERNEL | __GFP_HIGHMEM | __GFP_MOVABLE);
+
+#if UZS_K_FAILS_WITH_0
+	if (!handle)
+		handle = (unsigned long)(!size || size > PAGE_SIZE ? -EINVAL
+								   : -ENOMEM);
+#endif
+	return handle;
 }
 
 static void subject_free(struct subject_pool *pool, unsigned long handle)
 {
+#if UZS_K_FAILS_WITH_0
+	if (IS_ERR_VALUE(handle))
+		handle = 0; /* what subject_malloc() got */
+#endif
 	zs_free(pool->zs, handle);
 }
 

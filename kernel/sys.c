@@ -66,6 +66,7 @@ void uzs_k_warn(const char *file, int line, const char *what)
 __thread struct uzs_k_slot_pin uzs_k_pin;
 #endif
 unsigned int uzs_k_slots;
+spinlock_t uzs_k_cpu_var_lock[UZS_MAX_CPU_SLOTS];
 char *uzs_k_percpu[UZS_MAX_CPU_SLOTS];
 atomic_long_t uzs_k_zone_stat[UZS_NR_ZONE_STATS];
 
@@ -316,6 +317,7 @@ static unsigned long machine_down(void)
 			   "shrinkers");
 	left += left_behind(uzs_k_debugfs_left(0), "entries in debugfs");
 	left += left_behind(uzs_k_zpool_drivers_left(), "zpool drivers");
+	left += left_behind(uzs_k_fs_left(), "mounts and inodes");
 	left += left_behind(states_left(), "states of CPU hotplug");
 	left += left_behind(uzs_k_zone_destroy(), "pages");
 	percpu_exit();

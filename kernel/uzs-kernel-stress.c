@@ -10,6 +10,7 @@
  * writes them to the file named by UZS_KERNEL_LOCKSTAT when its last pool is
  * destroyed. Another subject writes none, and the program fails.
  */
+#include <time.h>
 #include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
@@ -324,12 +325,20 @@ static void *churn_some(void *arg)
 
 static void churn(void)
 {
+	const double objects = (double)CHURNERS * ROUNDS * BATCH;
 	pthread_t threads[CHURNERS];
+	struct timespec a, b;
 
+	clock_gettime(CLOCK_MONOTONIC, &a);
 	for (unsigned int i = 0; i < CHURNERS; i++)
 		start(&threads[i], churn_some, NULL);
 	for (unsigned int i = 0; i < CHURNERS; i++)
 		pthread_join(threads[i], NULL);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	printf("%.0f objects, %.0f ns for each\n", objects,
+	       ((double)(b.tv_sec - a.tv_sec) * 1e9 +
+		(double)(b.tv_nsec - a.tv_nsec)) /
+		       objects);
 }
 
 /* ---- lock statistics -------------------------------------------------------- */

@@ -91,6 +91,10 @@ static void print_json_row(struct outcome *out, const struct lab_row *row,
 		uzs_json_bool(json, "confirmed", !r->unconfirmed);
 		uzs_json_string(json, "text", r->text);
 	}
+	uzs_json_open(json, "rewrites", '[');
+	for (unsigned int i = 0; i < lab_rewrites.nr; i++)
+		uzs_json_string(json, NULL, lab_rewrites.text[i]);
+	uzs_json_close(json, ']');
 	uzs_json_close(json, '}');
 }
 
@@ -167,6 +171,8 @@ static void do_row(struct outcome *out, const struct lab_row *row)
 		return;
 	}
 	print_row(row, &r);
+	for (unsigned int i = 0; i < lab_rewrites.nr; i++)
+		printf("  changes nothing: %s\n", lab_rewrites.text[i]);
 	if (r.finding != LAB_FOUND_NOTHING)
 		print_finding(p, &row->config, &r);
 	fflush(stdout);

@@ -77,6 +77,8 @@ static struct {
 	struct lab_trace *trace;
 } ex;
 
+struct lab_rewrites lab_rewrites;
+
 /* ---- choices -------------------------------------------------------------------- */
 
 static u8 enabled_fibers(void)
@@ -201,6 +203,7 @@ static struct uzs_lab_fiber *pick(void *arg, struct uzs_lab_fiber *current)
 	u8 enabled, cur, chosen;
 
 	(void)arg;
+	uzs_lab_plain_done();
 	if (ex.options->between)
 		look_between();
 	/* The most frequent case first. */
@@ -251,6 +254,7 @@ static void note(void *arg, struct uzs_lab_fiber *f,
 		 const struct uzs_lab_step *step)
 {
 	(void)arg;
+	uzs_lab_plain_done();
 	lab_order_note(f, step);
 }
 
@@ -466,6 +470,7 @@ void lab_explore(const struct lab_config *c,
 	double began = now_seconds();
 	bool complete = true;
 
+	lab_rewrites.nr = 0;
 	if (!begin(c, o, r, true))
 		return;
 	if (o->random) {

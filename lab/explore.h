@@ -83,6 +83,15 @@ struct lab_result {
 	struct lab_deviation first_unused;
 };
 
+/* Races with a store that left the word as it was, of the last search, each
+ * pair of places once. Filled in by watch.c, see there. */
+#define LAB_REWRITES 8
+extern struct lab_rewrites {
+	unsigned int nr;
+	const void *at[LAB_REWRITES][2];
+	char text[LAB_REWRITES][512];
+} lab_rewrites;
+
 void lab_explore(const struct lab_config *c,
 		 const struct lab_explore_options *o, struct lab_result *r);
 

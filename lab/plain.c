@@ -8,18 +8,26 @@
  * Atomic accesses come here, too. They are done, but not told: they are steps.
  */
 #include "body/lab.h"
+#include "watch.h"
 
 /* With a sanitizer gcc knows these names, with other types of the same size. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wbuiltin-declaration-mismatch"
 #endif
 
+static void tell(void *addr, size_t size, bool write, const void *at)
+{
+	lab_plain_at = at;
+	uzs_lab_plain(addr, size, write);
+	lab_plain_at = NULL;
+}
+
 /* The names and types are the compiler's. */
-#define ACCESS(name, size, write)                 \
-	void __tsan_##name##size(void *addr);     \
-	void __tsan_##name##size(void *addr)      \
-	{                                         \
-		uzs_lab_plain(addr, size, write); \
+#define ACCESS(name, size, write)                                     \
+	void __tsan_##name##size(void *addr);                         \
+	void __tsan_##name##size(void *addr)                          \
+	{                                                             \
+		tell(addr, size, write, __builtin_return_address(0)); \
 	}
 #define ACCESSES(size)                      \
 	ACCESS(read, size, false)           \
@@ -37,13 +45,13 @@ ACCESSES(16)
 void __tsan_read_range(void *addr, size_t size);
 void __tsan_read_range(void *addr, size_t size)
 {
-	uzs_lab_plain(addr, size, false);
+	tell(addr, size, false, __builtin_return_address(0));
 }
 
 void __tsan_write_range(void *addr, size_t size);
 void __tsan_write_range(void *addr, size_t size)
 {
-	uzs_lab_plain(addr, size, true);
+	tell(addr, size, true, __builtin_return_address(0));
 }
 
 void __tsan_init(void);

@@ -9,24 +9,51 @@
  * order.c knows what is ordered: by locks, and by accesses that acquire and
  * release. Accesses of the steps themselves (READ_ONCE and the like) are not
  * reported here.
+ *
+ * A store is told before it is done. What it has changed is looked at when the
+ * next access or step comes (settle). Where uzs_lab_rewrites_pass is set, a race
+ * with a store that has left the word as it was is no finding, but told apart
+ * (lab_rewrites), as with the kernel's KCSAN_REPORT_VALUE_CHANGE_ONLY.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "explore.h"
 #include "order.h"
+#include "watch.h"
 
 #define WORD 4 /* bytes of a word: the unit that is watched */
 #define PLACES (1u << 17)
+#define PENDING 2048 /* words: two pages */
+
+struct access {
+	u32 clock; /* 0: never */
+	u8 by; /* fiber */
+	const void *at; /* lab_plain_at */
+	const struct uzs_place *after; /* the fiber's last step */
+};
 
 struct word {
 	uintptr_t addr; /* 0: an unused entry */
 	u32 run;
-	u32 wrote_clock, read_clock[LAB_FIBERS + 1]; /* 0: never */
-	u8 wrote; /* fiber */
-	const struct uzs_place *wrote_after, *read_after[LAB_FIBERS + 1];
+	struct access read[LAB_FIBERS + 1];
+	struct access wrote; /* the last store, and the last that changed it */
+	struct access changed;
 };
 
 static struct word words[PLACES];
+
+/* Stores that may not be done yet. */
+static struct pending {
+	struct word *word;
+	u32 before;
+	struct access access;
+} pending[PENDING];
+static unsigned int nr_pending;
+
+const void *lab_plain_at;
+extern const char __executable_start[]; /* the linker's */
 
 static struct word *word_at(uintptr_t addr)
 {
@@ -58,39 +85,109 @@ static const struct uzs_place *place_of(const struct uzs_lab_fiber *f)
 	return f->from ? f->from : f->step.place;
 }
 
-static void race(const struct uzs_lab_fiber *me, uintptr_t addr, bool write,
-		 unsigned int other, bool other_wrote,
-		 const struct uzs_place *after)
+static bool unordered(const struct access *a, unsigned int id)
 {
-	uzs_lab_found(LAB_FOUND_RACE,
-		      "nothing orders a plain %s at %#lx by %s, after its step "
-		      "at %s:%d, and a %s by %s, after its step at %s:%d",
-		      write ? "store" : "load", (unsigned long)addr, me->name,
-		      place_of(me)->file, place_of(me)->line,
-		      other_wrote ? "store" : "load",
-		      uzs_lab_fiber(other)->name, after->file, after->line);
+	return a->clock && a->by != id && !lab_order_after(id, a->by, a->clock);
 }
 
-static void look(const struct uzs_lab_fiber *me, uintptr_t addr, bool write)
+/* "CPU 0 at (+0x1234), after its step at FILE:LINE"; the number is a place in
+ * the program, as the C library writes it in a backtrace. */
+static void describe(const struct access *a, char *text, size_t size)
 {
-	unsigned int id = min(me->id, (unsigned int)LAB_FIBERS);
+	char at[40] = "";
+
+	if (a->at)
+		snprintf(at, sizeof(at), " at (+%#lx)",
+			 (unsigned long)((uintptr_t)a->at -
+					 (uintptr_t)__executable_start));
+	snprintf(text, size, "%s%s, after its step at %s:%d",
+		 uzs_lab_fiber(a->by)->name, at, a->after->file,
+		 a->after->line);
+}
+
+/* Two accesses that nothing orders; `second` is the later one. `harmless`: a
+ * store that changed nothing. */
+static void race(const struct word *w, const struct access *second, bool write,
+		 const struct access *first, bool first_wrote, bool harmless)
+{
+	struct lab_rewrites *r = &lab_rewrites;
+	char a[200], b[200];
+
+	for (unsigned int i = 0; harmless && i < r->nr; i++)
+		if (r->at[i][0] == first->at && r->at[i][1] == second->at)
+			return;
+	describe(second, a, sizeof(a));
+	describe(first, b, sizeof(b));
+	if (!harmless)
+		uzs_lab_found(LAB_FOUND_RACE,
+			      "nothing orders a plain %s of %#lx by %s, and a "
+			      "%s by %s",
+			      write ? "store" : "load", (unsigned long)w->addr,
+			      a, first_wrote ? "store" : "load", b);
+	if (r->nr == LAB_REWRITES)
+		return;
+	r->at[r->nr][0] = first->at;
+	r->at[r->nr][1] = second->at;
+	snprintf(r->text[r->nr++], sizeof(r->text[0]),
+		 "a plain %s by %s, and a %s by %s", write ? "store" : "load",
+		 a, first_wrote ? "store" : "load", b);
+}
+
+static void look_at_load(struct word *w, const struct access *load)
+{
+	if (unordered(&w->changed, load->by))
+		race(w, load, false, &w->changed, true, false);
+	if (unordered(&w->wrote, load->by))
+		race(w, load, false, &w->wrote, true, true);
+	w->read[load->by] = *load;
+}
+
+static void look_at_store(struct word *w, const struct access *store,
+			  bool changed)
+{
+	if (unordered(&w->changed, store->by))
+		race(w, store, true, &w->changed, true, false);
+	if (unordered(&w->wrote, store->by))
+		race(w, store, true, &w->wrote, true, !changed);
+	for (unsigned int i = 0; i <= LAB_FIBERS; i++)
+		if (unordered(&w->read[i], store->by))
+			race(w, store, true, &w->read[i], false, !changed);
+	w->wrote = *store;
+	if (changed)
+		w->changed = *store;
+}
+
+/* Before the next access or step: the stores are done. */
+static void settle(void)
+{
+	unsigned int nr = nr_pending;
+
+	nr_pending = 0; /* a finding ends the run */
+	for (unsigned int i = 0; i < nr; i++) {
+		const struct pending *p = &pending[i];
+
+		if (p->word->run == lab_order_run())
+			look_at_store(p->word, &p->access,
+				      *(const u32 *)p->word->addr != p->before);
+	}
+}
+
+void uzs_lab_plain_done(void)
+{
+	settle();
+}
+
+static void look(const struct access *access, uintptr_t addr, bool write)
+{
 	struct word *w = word_at(addr);
 
-	if (w->wrote_clock && w->wrote != id &&
-	    !lab_order_after(id, w->wrote, w->wrote_clock))
-		race(me, addr, write, w->wrote, true, w->wrote_after);
-	if (!write) {
-		w->read_clock[id] = lab_order_clock(id);
-		w->read_after[id] = place_of(me);
-		return;
-	}
-	for (unsigned int i = 0; i <= LAB_FIBERS; i++)
-		if (i != id && w->read_clock[i] &&
-		    !lab_order_after(id, i, w->read_clock[i]))
-			race(me, addr, true, i, false, w->read_after[i]);
-	w->wrote = (u8)id;
-	w->wrote_clock = lab_order_clock(id);
-	w->wrote_after = place_of(me);
+	if (!write)
+		look_at_load(w, access);
+	else if (uzs_lab_rewrites_pass && nr_pending < PENDING)
+		pending[nr_pending++] =
+			(struct pending){ w, *(const u32 *)addr, *access };
+	else
+		look_at_store(w, access, true);
 }
 
 void uzs_lab_plain(const volatile void *addr, size_t size, bool write)
@@ -98,15 +195,21 @@ void uzs_lab_plain(const volatile void *addr, size_t size, bool write)
 	struct uzs_lab_fiber *me = uzs_lab_current;
 	uintptr_t word = (uintptr_t)addr & ~(uintptr_t)(WORD - 1);
 	uintptr_t end = (uintptr_t)addr + size;
+	struct access access;
 
 	if (!me || !uzs_lab_in_arena(addr))
 		return;
+	settle();
 	if (uzs_lab_is_poisoned(addr, size))
 		uzs_lab_found(LAB_FOUND_FREED_MEMORY,
 			      "a plain %s at %p, which is free, by %s after "
 			      "its step at %s:%d",
 			      write ? "store" : "load", (const void *)addr,
 			      me->name, place_of(me)->file, place_of(me)->line);
+	access.by = (u8)min(me->id, (unsigned int)LAB_FIBERS);
+	access.clock = lab_order_clock(access.by);
+	access.at = lab_plain_at;
+	access.after = place_of(me);
 	for (; word < end; word += WORD)
-		look(me, word, write);
+		look(&access, word, write);
 }

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 
+import kernel_crash
 from bench_common import ROOT, die, say
 
 PAGE_SHIFT = 12  # what the scenarios' sizes are meant for
@@ -23,7 +24,8 @@ KINDS = {"": "", "plain-": ", plain loads and stores too"}
 # never changes, while other bits of it do or it is written anew as it was
 # (kernel/README.md, "What was found").
 UNWATCHED = ["zs_shrinker_count", "zs_can_compact", "class_stat_read",
-             "zs_stat_get", "get_zspage", "zspage_class", "ZsHugePage"]
+             "zs_stat_get", "get_zspage", "get_zspage_mapping",
+             "zspage_class", "ZsHugePage"]
 UNWATCHED_FILE = "uzs-plain.h"
 
 
@@ -31,7 +33,8 @@ def write_unwatched(tree):
     """Declares those functions of them that the file has, for kernel/peek.c.
     """
     lines = ["struct page; struct shrink_control; struct shrinker;",
-             "struct size_class; struct zpdesc; struct zs_pool; struct zspage;"]
+             "struct size_class; struct zpdesc; struct zs_pool; struct zspage;",
+             "enum fullness_group;"]
     for name in UNWATCHED:
         head = re.search(r"(?m)^(static [^;{}()]*\b" + name +
                          r"\([^;{}()]*\))\s*\{", tree.source)
@@ -114,6 +117,33 @@ def rows_text(rows, briefly):
     return "\n".join(lines)
 
 
+def with_places(text, program_path):
+    """Places in the program's code as lines of its source, if known; of what
+    is compiled into others the outermost, too."""
+    def place(match):
+        found = kernel_crash.places(str(program_path), match[1])
+        return " in ".join(dict.fromkeys(found[:1] + found[-1:])) or match[0]
+    return re.sub(r"\(\+(0x[0-9a-f]+)\)", place, text)
+
+
+def rewrites_text(rows, program_path):
+    """Races with a store that changes nothing, each pair of places once."""
+    found = {}
+    for r in rows:
+        for text in r.get("rewrites", []):
+            found.setdefault(with_places(text, program_path),
+                             f"{r['scenario']}, {r['cpus']} CPUs")
+    if not found:
+        return ""
+    once = {}
+    for text, where in found.items():
+        # Two lines are one race, whoever comes first.
+        pair = re.findall(r"(load|store) by .+? \d+(?: at (.*?))?, after", text)
+        once.setdefault(tuple(sorted(pair)), f"  {where}: {text}")
+    return "\n".join(["races that change nothing, as the store leaves the "
+                      "word as it was (no failure):"] + list(once.values()))
+
+
 def table(program_path, schedule):
     """The steps of a schedule, as the program prints them."""
     done = subprocess.run([program_path, "replay", schedule], text=True,
@@ -124,7 +154,8 @@ def table(program_path, schedule):
         left = len(lines) - MOST_LINES
         lines[MOST_LINES // 3:-2 * MOST_LINES // 3] = [
             f"      ... {left} steps; the command below shows them"]
-    return "\n".join("  " + line for line in lines)
+    return "\n".join("  " + with_places(line, program_path)
+                     for line in lines)
 
 
 def findings_text(kept, found):
@@ -143,7 +174,7 @@ def findings_text(kept, found):
     if found[1:]:
         lines += ["", "found elsewhere, in as many steps:"]
     for r in found[1:]:
-        what = re.sub(r"\s+", " ", r["text"]).strip()
+        what = re.sub(r"\s+", " ", with_places(r["text"], kept)).strip()
         lines.append(f"  {r['found_steps']:5}  {r['schedule']}  "
                      f"{r['found']}: {what[:120]}")
     return "\n".join(lines)
@@ -165,7 +196,7 @@ def run(args, tree, build, chains, execute, logs):
     copy of the file is still wanted."""
     status, keep, done = 0, False, []
     print(f"kernel-test: {tree.description}, in the lab")
-    print("  " + "; ".join(tree.facts()))
+    print("\n".join("  " + line for line in tree.lines()))
     for chain in chains:
         for kind, what in KINDS.items():
             build.make([name(chain, kind)])
@@ -175,6 +206,9 @@ def run(args, tree, build, chains, execute, logs):
             print(f"\npages of {1 << PAGE_SHIFT} bytes, chain size {chain}"
                   f"{what}:")
             print(rows_text(rows, briefly=bool(kind)))
+            harmless = rewrites_text(rows, program(build, chain, kind))
+            if harmless:
+                print("\n" + harmless)
             found = [r for r in rows if r["found"] != "nothing"]
             if found:
                 keep = True

@@ -3,6 +3,7 @@
 them, and applying what is for zsmalloc to a copy of the files. Needs python3's
 standard library and patch."""
 import email
+import email.header
 import re
 import subprocess
 
@@ -42,14 +43,16 @@ def is_coded(message):
             "quoted-printable", "base64")
 
 
-def read_patch(path):
-    """The text of a patch. A mail may hide it in quoted-printable or base64,
-    or in an attachment, and end its lines as mails do."""
+def read_bytes(path):
     try:
-        data = path.read_bytes()
+        return path.read_bytes().replace(b"\r\n", b"\n")
     except OSError as error:
         die(f"{path}: {error.strerror}", 2)
-    data = data.replace(b"\r\n", b"\n")
+
+
+def patch_text(data):
+    """The text of a patch. A mail may hide it in quoted-printable or base64,
+    or in an attachment, and end its lines as mails do."""
     parsed = [email.message_from_bytes(m) for m in mails(data)]
     if any(is_coded(m) for m in parsed):
         # A newline after each: a part may end without.
@@ -105,12 +108,61 @@ def other_files(text, parts):
     return sorted(names - set(FILES))
 
 
+# ---- a series -------------------------------------------------------------------
+
+def subject_of(message):
+    text = str(email.header.make_header(email.header.decode_header(
+        message.get("Subject", ""))))
+    return " ".join(text.split())
+
+
+def place_in_series(subject):
+    """n of [PATCH n/m]; None without one."""
+    found = re.match(r"\[[^\]]*?\b(\d+)/\d+[^\]]*\]", subject)
+    return int(found[1]) if found else None
+
+
+def read_series(path):
+    """The patches of a mailbox, or of a directory's files in the order of their
+    names: [(title, text)]. Letters without a patch, and answers, are left out.
+    Mails are taken by their numbers, if all have one."""
+    if path.is_dir():
+        files = sorted(p for p in path.iterdir() if p.is_file()
+                       and p.suffix in (".patch", ".diff", ".mbox", ".eml"))
+    else:
+        files = [path]
+    found = []
+    for file in files:
+        data = read_bytes(file)
+        for mail in mails(data) or [data]:
+            message = email.message_from_bytes(mail)
+            subject = subject_of(message) or file.name
+            text = patch_text(mail)
+            if split_patch(text) and not re.match(r"(?i)re:", subject):
+                found.append((place_in_series(subject), subject, text))
+    if not found:
+        die(f"--series {path}: no patch in it", 2)
+    numbers = [number for number, _, _ in found]
+    if None not in numbers:
+        for number in numbers:
+            if numbers.count(number) > 1:
+                die(f"--series {path}: several patches have the number "
+                    f"{number}; leave one version of the series in it", 2)
+        found.sort(key=lambda patch: patch[0])
+    return [(re.sub(r"^(\[[^\]]*\]\s*)+", "", subject), text)
+            for _, subject, text in found]
+
+
 # ---- applying -------------------------------------------------------------------
 
 def apply_patch(patch, tree):
     """Applies what the patch has for the files at hand. Returns the names of
     other files that it changes."""
-    text = read_patch(patch)
+    return apply_text(patch, patch_text(read_bytes(patch)), tree)
+
+
+def apply_text(patch, text, tree):
+    """The same with its text; `patch` is what it is called."""
     parts = split_patch(text)
     others = other_files(text, parts)
     if not parts and not others:

@@ -4,7 +4,6 @@
 compat: the conformance suite, then the differential against ours. See
 docs/kernel-testing.md. Started by scripts/kernel-test, which installs what is
 needed."""
-import argparse
 import csv
 import fcntl
 import os
@@ -20,126 +19,23 @@ sys.dont_write_bytecode = True  # nothing is left in the tree
 sys.argv[0] = "kernel-test"  # in messages
 
 import kernel_crash
+import kernel_debian
 import kernel_findings
 import kernel_lab
+import kernel_options
 import kernel_patch
+import kernel_series
 import kernel_tree
-from bench_common import ROOT, Parser, die, run_main, say
+import kernel_vendor
+from bench_common import ROOT, die, run_main, say
+from kernel_options import SANITIZERS
 from kernel_tree import Tree
 
 BUILD = ROOT / "build"
-VERSIONS = ["6.1", "6.12"]
-PAGE_SIZES = {"4K": 12, "8K": 13, "16K": 14, "32K": 15, "64K": 16}
-SANITIZERS = ["address", "undefined", "thread"]
 # Seconds after which a step is taken for hung: many times what it needs.
 LIMIT = 300
 LIMIT_PER_MILLION_OPS = 60
 LIMIT_SANITIZED = 4  # times as much
-EXAMPLE = """
-example: what does this change do to 6.12's file?
-  scripts/kernel-test --debian 6.12 --patch my.patch --page-size 4096
-"""
-
-
-def arguments():
-    parser = Parser(
-        prog="kernel-test", epilog=EXAMPLE, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Builds a kernel tree's own mm/zsmalloc.c in userspace, "
-        "for each page size and chain size, runs the conformance suite and "
-        "the differential against ours on it, and prints a report. Ends with "
-        "1 if anything failed.")
-    what = parser.add_argument_group("the file")
-    what.add_argument("--debian", metavar="VERSION", choices=VERSIONS,
-                      help="from Debian's linux-source-VERSION (6.1, 6.12), "
-                      "which is installed; the default is 6.12")
-    what.add_argument("--tree", type=Path, metavar="DIR",
-                      help="from a kernel tree")
-    what.add_argument("--source", type=Path, metavar="FILE",
-                      help="this mm/zsmalloc.c; the headers are those of the "
-                      "tree that it is in, or of --tree or --debian")
-    what.add_argument("--patch", type=Path, metavar="FILE", action="append",
-                      default=[], help="apply this diff to the copy first; "
-                      "may be given several times")
-    what.add_argument("--cocci", type=Path, metavar="FILE", action="append",
-                      default=[], help="apply this semantic patch, after "
-                      "the diffs")
-    how = parser.add_argument_group("how it is tested")
-    how.add_argument("--page-size", metavar="LIST", default="4K,64K",
-                     help="bytes: 4096 or 4K, 8K ... 64K (default 4K,64K)")
-    how.add_argument("--chain-size", metavar="LIST",
-                     help="4 to 16 (default 4,8,16)")
-    how.add_argument("--ops", metavar="N",
-                     help="operations of the differential in all, K and M "
-                     "for thousands and millions (default 20M)")
-    how.add_argument("--seed", metavar="N", type=int, default=1,
-                     help="of the differential's traces and the stress "
-                     "test's threads, 0 to 2^32-1 (default 1)")
-    how.add_argument("--sanitize", choices=SANITIZERS,
-                     help="build everything with this sanitizer; --ops is "
-                     "then 1M if not given")
-    how.add_argument("--tsan-unchanged", action="store_true",
-                     help="with --sanitize thread: leave struct zspage's "
-                     "bit-fields as they are, and see the known reports")
-    how.add_argument("--locks", action="store_true",
-                     help="run the stress test in the checked body of compat "
-                     "too, which checks the order of locks, and print the "
-                     "lock statistics of two threads")
-    how.add_argument("--lab", action="store_true",
-                     help="instead of all tests: explore every interleaving "
-                     "of a few calls on virtual CPUs (docs/lab.md)")
-    how.add_argument("--deep", action="store_true",
-                     help="with --lab: one preemption more, up to 20 seconds "
-                     "for each row")
-    how.add_argument("--build-only", action="store_true",
-                     help="stop when it is built, and print where it is")
-    how.add_argument("--keep", action="store_true",
-                     help="keep the copy of the files, and say where")
-    args = parser.parse_args()
-    if args.debian and args.tree:
-        parser.error("--debian and --tree: one of them")
-    if args.lab and (args.sanitize or args.locks):
-        parser.error("--lab: without --sanitize and --locks")
-    if args.deep and not args.lab:
-        parser.error("--deep: with --lab")
-    if args.tsan_unchanged and args.sanitize != "thread":
-        parser.error("--tsan-unchanged: with --sanitize thread")
-    if args.build_only and args.locks:
-        parser.error("--locks: without --build-only")
-    args.page_shifts = page_shifts(parser, args.page_size)
-    args.chain_sizes = chain_sizes(
-        parser, "4,8,16" if args.chain_size is None else args.chain_size)
-    if args.ops is None:
-        args.ops = "1M" if args.sanitize else "20M"
-    if not re.fullmatch(r"0*[1-9][0-9]{0,11}[KM]?", args.ops, re.ASCII):
-        parser.error(f"--ops {args.ops}: 1 to 999999999999, with K or M for "
-                     "thousands or millions")
-    args.ops = args.ops.lstrip("0")
-    if not 0 <= args.seed < 1 << 32:
-        parser.error(f"--seed {args.seed}: 0 to 4294967295")
-    return args
-
-
-def page_shifts(parser, text):
-    shifts = []
-    for word in text.split(","):
-        name = word
-        if re.fullmatch("[0-9]{1,9}", word) and int(word) % 1024 == 0:
-            name = f"{int(word) // 1024}K"
-        if name not in PAGE_SIZES:
-            parser.error(f"--page-size {text}: {word or 'nothing'} is none "
-                         "of " + ", ".join(PAGE_SIZES))
-        shifts.append(PAGE_SIZES[name])
-    return list(dict.fromkeys(shifts))
-
-
-def chain_sizes(parser, text):
-    sizes = []
-    for word in text.split(","):
-        if not re.fullmatch("[0-9]{1,9}", word) or not 4 <= int(word) <= 16:
-            parser.error(f"--chain-size {text}: 4 to 16")
-        sizes.append(int(word))
-    return list(dict.fromkeys(sizes))
 
 
 # ---- the tree -----------------------------------------------------------------
@@ -161,14 +57,16 @@ def base_tree(args):
             "--debian for the headers", 2)
     version = args.debian or "6.12"
     tree = BUILD / "kernel-trees" / f"debian-{version}"
-    package = kernel_tree.extract_debian(version, tree)
+    package = kernel_debian.extract(version, tree,
+                                    kernel_tree.FILES + ["Makefile"])
     version = kernel_tree.kernel_version(tree) or version
     return tree, version, f"Linux {version} (Debian's {package})"
 
 
-def prepare_tree(args):
+def prepare_tree(args, series=()):
     """The copy that is tested, in args.copy as soon as there is something to
-    remove. Its name follows from what is asked for: the report has it."""
+    remove. Its name follows from what is asked for: the report has it. series:
+    patches as (title, text)."""
     if args.source and not args.source.is_file():
         die(f"--source {args.source}: no such file", 2)
     base, version, description = base_tree(args)
@@ -176,6 +74,8 @@ def prepare_tree(args):
     if args.source:
         changes.insert(0, args.source.stem)
         description += f", with {args.source}"
+    if args.series:
+        changes.append(f"series-{len(series)}")
     label = "-".join([version] + changes)
     label = re.sub(r"[^A-Za-z0-9._+-]", "_", label)
     copy = BUILD / "kernel-trees" / f"work-{label}"
@@ -186,6 +86,8 @@ def prepare_tree(args):
         others = kernel_patch.apply_patch(patch, copy)
         if others:
             say(f"{patch}: not for zsmalloc, left out: " + ", ".join(others))
+    for title, text in series:
+        kernel_patch.apply_text(title, text, copy)
     for cocci in args.cocci:
         description += f", {cocci}"
         kernel_tree.apply_cocci(cocci, copy)
@@ -268,6 +170,8 @@ def suppressions(build):
     names = ["tsan.supp"]
     if build.tree.has("set_zspage_mapping") and build.tree.split:
         names.append("tsan-mapping.supp")
+    if build.tree.has("bit_spin_lock"):
+        names.append("tsan-pin.supp")
     path = build.path / "kernel-tsan.supp"
     path.write_text("".join((ROOT / "kernel" / n).read_text() for n in names))
     return path
@@ -396,6 +300,7 @@ def differential(steps, build, geometries, args, traces):
 
 
 def lock_statistics(steps, args, tree, geometries):
+    """Returns the text of the statistics, and what the two threads said."""
     build = Build(args, tree, geometries[:1], "checked")
     build.make(build.targets + ["uzs-kernel-stress"])
     # Compaction, migration and the shrinker take locks in their order too.
@@ -410,17 +315,87 @@ def lock_statistics(steps, args, tree, geometries):
         # without the histograms
         lines = [line for line in out.read_text().splitlines()
                  if not line.startswith("  ")]
-        return "\n".join(lines + [f"with histograms: {out}"])
+        return "\n".join(lines + [f"with histograms: {out}"]), text
     step.good = False
     step.note = step.note or "no lock statistics"
-    return ""
+    return "", text
+
+
+def churn_times(steps, build, geometry):
+    """How long the two threads need for an object, several times, without
+    checks."""
+    build.make([build.name(*geometry) + "-bench"])
+    subject = build.path / "kernel" / f"{build.name(*geometry)}-bench.so"
+    times = []
+    for n in range(5):
+        _, text = run(steps, f"two threads, run {n + 1}", build,
+                      [build.program("kernel/uzs-kernel-stress"), "--churn",
+                       subject])
+        times += [kernel_series.churn_numbers(text)[1]] \
+            if kernel_series.churn_numbers(text) else []
+    return times
+
+
+def lab_rows(args, tree, build, chain):
+    """Rows of both programs, the second only if the first finds nothing; and
+    how to see a finding again."""
+    rows = []
+    for kind in kernel_lab.KINDS:
+        build.make([kernel_lab.name(chain, kind)])
+        rows += kernel_lab.explore(args, build, chain, kind, execute,
+                                   BUILD / f"logs/kernel-test-lab-{kind}{chain}.log")
+        found = [r for r in rows if r["found"] != "nothing"]
+        if found:
+            kept = kernel_lab.keep_program(build, chain, kind, tree)
+            return rows, [kernel_lab.findings_text(kept, found)]
+    return rows, []
+
+
+def measure(args, row, patches):
+    """One row of --series."""
+    args.copy = None
+    tree = prepare_tree(args, patches)
+    prepare_build(args, tree)
+    geometry = (args.page_shifts[0], args.chain_sizes[0])
+    steps = []
+    if (kernel_lab.PAGE_SHIFT, geometry[1]) == geometry:
+        kernel_lab.write_unwatched(tree)
+    build = Build(args, tree, [geometry], "")
+    build.make(build.targets + ["uzs-conformance", "uzs-compare",
+                                "uzs-kernel-stress"])
+    traces = BUILD / "kernel-traces"
+    traces.mkdir(parents=True, exist_ok=True)
+    conformance(steps, build, [geometry])
+    stress(steps, build, [geometry], args)
+    differential(steps, build, [geometry], args, traces)
+    row.cells["ns"] = kernel_series.time_cell(
+        churn_times(steps, build, geometry))
+    keep = False
+    if geometry[0] == kernel_lab.PAGE_SHIFT:
+        rows, notes = lab_rows(args, tree, build, geometry[1])
+        row.cells["lab"] = kernel_series.lab_cell(rows)
+        row.notes += notes
+        keep = bool(notes)
+        row.failed |= keep
+    statistics, said = lock_statistics(steps, args, tree, [geometry])
+    numbers = kernel_series.churn_numbers(said)
+    if statistics and numbers:
+        row.cells["locks for each object"], row.cells["under lock"] = \
+            kernel_series.locks_cells(statistics, numbers[0])
+    row.cells["tests"] = kernel_series.tests_cell(steps)
+    row.failed |= any(not s.good for s in steps)
+    row.notes += [f"{s.name} FAILED; from {s.log}:\n" + "\n".join(
+        "  " + line for line in kernel_crash.name_frames(
+            kernel_findings.excerpt(s.log))) for s in steps if not s.good]
+    if not keep:
+        shutil.rmtree(args.copy, ignore_errors=True)
 
 
 # ---- the report ---------------------------------------------------------------
 
 def report(tree, build, steps, cells, locks, args):
     print(f"kernel-test: {kernel_tree.SOURCE} of {tree.description}")
-    print("  " + "; ".join(tree.facts()))
+    print("\n".join("  " + line for line in tree.lines()))
     if args.sanitize:
         print(f"  everything built with -fsanitize={args.sanitize}"
               + (f"; words of their own for {', '.join(tree.split)} in struct "
@@ -489,7 +464,7 @@ def end_on_signals():
 
 
 def main():
-    args = arguments()
+    args = kernel_options.arguments()
     args.copy = None
     end_on_signals()
     lock = only_one()
@@ -521,15 +496,28 @@ def explore(args, tree):
     return status
 
 
-def test(args):
-    tree = prepare_tree(args)
+def prepare_build(args, tree):
+    """Writes what the build needs of a tree; ends if it cannot be built."""
     tree.write_config()
+    kernel_vendor.add_stubs(tree, args)
     kernel_tree.check(tree)
     if tree.fixed_chain:
         if args.chain_size is not None and \
                 args.chain_sizes != [tree.fixed_chain]:
             say(f"this version's chain size is {tree.fixed_chain}")
         args.chain_sizes = [tree.fixed_chain]
+
+
+def test(args):
+    if args.series:
+        if args.page_size == kernel_options.PAGE_SIZES_DEFAULT:
+            args.page_shifts = [kernel_lab.PAGE_SHIFT]
+        if args.chain_size is None:
+            args.chain_sizes = [kernel_lab.CHAIN_SIZE]
+        return kernel_series.run(args, lambda row, patches: measure(
+            args, row, patches))
+    tree = prepare_tree(args)
+    prepare_build(args, tree)
     if args.lab:
         return explore(args, tree)
     geometries = [(s, c) for s in args.page_shifts for c in args.chain_sizes]
@@ -555,7 +543,7 @@ def test(args):
         cells = differential(steps, build, geometries, args, traces)
         locks = ""
         if args.locks:
-            locks = lock_statistics(steps, args, tree, geometries)
+            locks, _ = lock_statistics(steps, args, tree, geometries)
         status = report(tree, build, steps, cells, locks, args)
     return status
 

@@ -2,11 +2,10 @@
 """A kernel tree's zsmalloc for scripts/kernel-test: getting the files, applying
 semantic patches to a copy (kernel_patch.py has the others), finding out what
 its interface is, and what it needs that kernel/include does not have. Needs
-python3's standard library, tar and spatch."""
+python3's standard library and spatch."""
 import re
 import shutil
 import subprocess
-import tarfile
 import tempfile
 from pathlib import Path
 
@@ -18,45 +17,11 @@ HEADER = "include/linux/zsmalloc.h"
 OTHERS = ["mm/zpdesc.h", "include/linux/zpool.h"]
 FILES = [SOURCE, HEADER] + OTHERS
 CONFIG = "uzs-tree.h"
+STUBS = "uzs-stubs.h"  # is read before the file
+STUB_HEADERS = "uzs-stubs"  # the folder of empty headers
 
 
 # ---- getting the files ------------------------------------------------------
-
-def debian_version(package):
-    done = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Version}", package],
-        text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    return done.stdout.strip()
-
-
-def extract_debian(version, to):
-    """The files of Debian's linux-source-VERSION, kept from run to run as
-    finding them in the archive takes a while. Returns a description."""
-    package = f"linux-source-{version}"
-    archive = Path(f"/usr/src/{package}.tar.xz")
-    if not archive.exists():
-        die(f"{archive}: no such file: package {package} is not installed")
-    stamp = to / ".from"
-    facts = archive.stat()
-    key = f"{archive} {facts.st_size} {facts.st_mtime_ns}"
-    if not stamp.exists() or stamp.read_text() != key:
-        say(f"extracting zsmalloc from {archive}")
-        shutil.rmtree(to, ignore_errors=True)
-        wanted = {f"{package}/{name}": name for name in FILES + ["Makefile"]}
-        with tarfile.open(archive, "r|xz") as tar:
-            for member in tar:
-                name = wanted.pop(member.name, None)
-                if name is None:
-                    continue
-                (to / name).parent.mkdir(parents=True, exist_ok=True)
-                (to / name).write_bytes(tar.extractfile(member).read())
-                if not wanted:
-                    break
-        if not (to / SOURCE).exists():
-            die(f"{archive} has no {SOURCE}")
-        stamp.write_text(key)
-    return f"{package} {debian_version(package)}".strip()
-
 
 def kernel_version(tree):
     """From the tree's Makefile, e.g. 6.12.117; None without one."""
@@ -168,6 +133,7 @@ class Tree:
         self.path = path
         self.label = label
         self.description = description
+        self.told = []  # what was made up or defined, kernel_vendor.py
         self.calls = prototypes((path / HEADER).read_text(errors="replace"))
         self.source = without_comments(
             (path / SOURCE).read_text(errors="replace"))
@@ -193,6 +159,12 @@ class Tree:
         self.deferred = {"zs_free_deferred",
                          "zs_free_deferred_flush"} <= self.calls.keys()
 
+        # Until 5.16 it has no error values.
+        body = function_body(self.source, "zs_malloc")
+        self.fails_with_0 = bool(body) and "ERR" not in body
+        # Until 5.19 the operations of pages are those of an inode.
+        self.address_space = self.has("address_space_operations")
+
     def has(self, word):
         return re.search(rf"\b{word}\b", self.source) is not None
 
@@ -209,6 +181,7 @@ class Tree:
             "LEAKS_LIVE": True,
             "UNCHECKED_ACCESS": True,
             "LOOKUP_ADDS_HANDLE": "ZS_HANDLE_SIZE" in lookup,
+            "FAILS_WITH_0": self.fails_with_0,
             # 6.1's does not take what it frees off the statistics.
             "COUNTS_FREED": "class_stat" not in function_body(
                 self.source, "async_free_zspage"),
@@ -223,13 +196,18 @@ class Tree:
                             else "zs_obj_read_begin/_end, " +
                             "zs_obj_read_sg_begin/_end, " * self.segments +
                             "zs_obj_write"),
-            "pages are " + ("zpdesc" if self.zpdesc else "struct page"),
+            "pages are " + ("zpdesc" if self.zpdesc else "struct page")
+            + ", of a pseudo file system" * self.address_space,
             f"{self.groups} fullness groups",
             "zs_create_pool with " + ("one argument" if len(args) == 1 else
                                       f"{len(args)} arguments"),
             "chain size " + (f"{self.fixed_chain}, fixed" if self.fixed_chain
                              else "configured"),
         ] + (["deferred free"] if self.deferred else [])
+
+    def lines(self):
+        """The head of a report."""
+        return ["; ".join(self.facts())] + self.told
 
     def config(self):
         """The text of uzs-tree.h."""
@@ -257,6 +235,12 @@ class Tree:
             f"{int('zs_lookup_class_index' in calls)}",
             f"#define UZS_K_SHRINKER_POINTER {int(pointer)}",
             f"#define UZS_K_MAP_API {int(self.map_api)}",
+            f"#define UZS_K_FAILS_WITH_0 {int(self.fails_with_0)}",
+            f"#define UZS_K_ADDRESS_SPACE {int(self.address_space)}",
+            "#define UZS_K_ZSPAGE_POOL "
+            f"{int('zspage->pool' in self.source)}",
+            "#define UZS_K_OBJ_ALLOCATED "
+            f"{int(bool(function_body(self.source, 'obj_allocated')))}",
             "#define UZS_K_ASYNC_COUNTS "
             f"{int('COUNTS_FREED' not in self.traits())}",
             f"#define UZS_K_HAVE_DEFERRED {int(self.deferred)}",
@@ -286,6 +270,7 @@ class Tree:
     def write_config(self):
         path = self.path / CONFIG
         text = self.config()
+        (self.path / STUBS).touch()
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
 
@@ -330,6 +315,9 @@ def compile_command(tree, file, extra=()):
             f"-DUZS_K_CHAIN_SIZE={tree.fixed_chain or 8}",
             f"-I{ROOT}/kernel/include", f"-I{tree.path}",
             f"-I{tree.path}/include", f"-I{ROOT}/src", f"-I{ROOT}",
+            f"-I{tree.path}/{STUB_HEADERS}",
+            *(["-include", str(tree.path / STUBS)]
+              if (tree.path / STUBS).exists() else []),
             *extra, str(file)]
 
 
@@ -451,6 +439,14 @@ def print_missing(title, missing, other):
             print(f"    ... and {len(other) - 10} more")
 
 
+def hints(missing):
+    """What can be done about it without changing kernel/include."""
+    return ([f"--include-stub {name}" for name in missing.get("headers", ())]
+            + [f"--define {name}=VALUE" for name in missing.get("names", ())]
+            + [f"--define '{name}(...)=VALUE'"
+               for name in missing.get("functions", ())])
+
+
 def check(tree):
     """Can the file be built? If not, says what it needs and ends."""
     missing, other = what_is_missing(tree, tree.path / SOURCE)
@@ -458,6 +454,9 @@ def check(tree):
         print_missing(f"{SOURCE} needs what kernel/include does not have:"
                       if missing else f"{SOURCE} does not compile:",
                       missing, other)
+        if hints(missing):
+            print("What of this does not matter here can be left out with\n  "
+                  + "\n  ".join(hints(missing)))
         die("the file cannot be built" + (
             "; see kernel/README.md for what to add" if missing else ""))
     source = f'-DUZS_K_SOURCE="{tree.path}/{SOURCE}"'

@@ -347,6 +347,11 @@ void uzs_lab_check_memory(const volatile void *addr, size_t size,
  * object's contents. Does nothing, except in programs that look at plain
  * accesses, where lab/watch.c has it. */
 void uzs_lab_plain(const volatile void *addr, size_t size, bool write);
+/* To be called before a step: what was told is done. */
+void uzs_lab_plain_done(void);
+/* A race with a store that leaves the word as it was is no finding. For code
+ * that is not ours; set before a search. */
+extern bool uzs_lab_rewrites_pass;
 
 /* In place of pthread_join and pthread_self in the library's sources. */
 typedef struct uzs_lab_fiber *uzs_lab_thread;

@@ -396,6 +396,12 @@ __attribute__((weak)) void uzs_lab_plain(const volatile void *addr, size_t size,
 	(void)write;
 }
 
+__attribute__((weak)) void uzs_lab_plain_done(void)
+{
+}
+
+bool uzs_lab_rewrites_pass;
+
 /* ---- os.h ---------------------------------------------------------------- */
 
 size_t uzs_os_page_size(void)

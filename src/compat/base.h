@@ -20,7 +20,12 @@ typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
 
-#define BITS_PER_LONG ((int)(sizeof(long) * CHAR_BIT))
+/* A number, as the kernel's: the preprocessor has no sizeof. */
+#if LONG_MAX == 0x7fffffff
+#define BITS_PER_LONG 32
+#else
+#define BITS_PER_LONG 64
+#endif
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

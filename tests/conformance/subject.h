@@ -58,6 +58,9 @@ enum subject_trait {
 	SUBJECT_NO_SEGMENTS = 1u << 7,
 	/* zspages that the async free work frees stay counted in group 0. */
 	SUBJECT_COUNTS_FREED = 1u << 8,
+	/* zs_malloc() answers 0 for any failure. The subject makes -EINVAL of
+	 * it for a size that no pool stores, else -ENOMEM. */
+	SUBJECT_FAILS_WITH_0 = 1u << 18,
 
 	/* Those of our user profile. */
 

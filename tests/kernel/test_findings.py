@@ -59,7 +59,7 @@ class Differential(unittest.TestCase):
         text.write_text(output)
         self.program.write_text(f"#!/bin/sh\ncat '{text}'\nexit {status}\n")
         self.program.chmod(0o755)
-        tree = types.SimpleNamespace(groups=12, description="X", facts=list)
+        tree = types.SimpleNamespace(groups=12, description="X", lines=list)
         build = types.SimpleNamespace(
             kind="undefined", tree=tree, program=lambda n: self.path / n,
             subject=lambda s, c: f"{s}-{c}.so")

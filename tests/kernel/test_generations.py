@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
 """Every generation of zsmalloc's interface is one that kernel/subject.c builds
 with, without a warning; and tests/kernel/newer_tree.py makes trees of the two
-newest. Needs python3, cc (and clang, if it is there), linux-source-6.12, whose
-files scripts/kernel-test extracts, and xz."""
+newest. Needs python3, cc (and clang, if it is there), and Debian's
+linux-source-6.12, which is fetched if it is not installed."""
 import itertools
 import os
 import shutil
@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 import interfaces  # noqa: E402
+import kernel_debian  # noqa: E402
 import kernel_tree  # noqa: E402
 import newer_tree  # noqa: E402
 
@@ -77,6 +78,29 @@ class Generations(unittest.TestCase):
                     errors, [command for _, command in jobs])):
                 self.assertEqual(text, "", name)
 
+    def test_oldest(self):
+        """As 5.4 to 5.15: no error values, pages of an address space."""
+        tree = self.tree("oldest", interfaces.header(), """
+static const struct address_space_operations ops;
+unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t flags)
+{
+	return 0;
+}
+""")
+        self.assertIn("FAILS_WITH_0", tree.traits())
+        for file in (SUBJECT, ROOT / "kernel/page.c"):
+            for compiler in COMPILERS:
+                command = kernel_tree.compile_command(tree, file, WARNINGS)
+                self.assertEqual(errors([compiler] + command[1:]), "", file)
+        newer = self.tree("newer", interfaces.header(), """
+unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t flags)
+{
+	return size ? 1 : (uintptr_t)ERR_PTR(-ENOMEM);
+}
+""")
+        self.assertNotIn("FAILS_WITH_0", newer.traits())
+        self.assertIn("UZS_K_ADDRESS_SPACE 0\n", newer.config())
+
     def test_a_wrong_argument_is_an_error(self):
         """So that the test above can fail."""
         tree = self.tree("wrong", interfaces.header("length"), "")
@@ -89,7 +113,8 @@ class Generations(unittest.TestCase):
 class NewerTrees(unittest.TestCase):
     def make(self, later):
         base = ROOT / "build/kernel-trees/debian-6.12"
-        kernel_tree.extract_debian("6.12", base)
+        kernel_debian.extract("6.12", base,
+                              kernel_tree.FILES + ["Makefile"])
         made = tempfile.TemporaryDirectory()
         self.addCleanup(made.cleanup)
         newer_tree.make(base, Path(made.name), later)

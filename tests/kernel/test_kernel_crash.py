@@ -111,7 +111,7 @@ class Crash(unittest.TestCase):
     def test_in_the_report(self):
         """With the command that runs it again, which does the same."""
         build = types.SimpleNamespace(kind="")
-        tree = types.SimpleNamespace(description="X", facts=list, groups=12)
+        tree = types.SimpleNamespace(description="X", lines=list, groups=12)
         args = types.SimpleNamespace(sanitize=None)
         steps = []
         with mock.patch.object(kernel_test, "BUILD", self.path), \
@@ -131,7 +131,7 @@ class Crash(unittest.TestCase):
     def test_killed_from_outside(self):
         """A sanitizer would not tell more."""
         build = types.SimpleNamespace(kind="")
-        tree = types.SimpleNamespace(description="X", facts=list, groups=12)
+        tree = types.SimpleNamespace(description="X", lines=list, groups=12)
         args = types.SimpleNamespace(sanitize=None)
         steps = []
         with mock.patch.object(kernel_test, "BUILD", self.path), \

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 import kernel_lab  # noqa: E402
+import kernel_options  # noqa: E402
 import kernel_test  # noqa: E402
 
 ROW = {"scenario": "free-free", "scope": "kernel", "defer": "none", "cpus": 2,
@@ -95,6 +96,33 @@ class Report(unittest.TestCase):
                          "  400  a/b/c/2/1b  data race: two stores to x")
         self.assertNotIn("alone does not", text)
 
+    def rewrite(self, first, second):
+        return (f"a plain {first[0]} by CPU 0 at {first[1]}, after its step at "
+                f"a.c:1, and a {second[0]} by CPU 1 at {second[1]}, after its "
+                "step at b.c:2")
+
+    def test_rewrites(self):
+        """A pair of lines is told once, whoever of the two comes first."""
+        load, store = ("load", "f at z.c:5"), ("store", "g at z.c:9")
+        other = self.rewrite(("load", "h at z.c:7"), store)
+        rows = [{**ROW, "rewrites": [self.rewrite(load, store), other]},
+                {**ROW, "rewrites": [self.rewrite(store, load)]}, ROW]
+        lines = kernel_lab.rewrites_text(rows, "prog").splitlines()
+        self.assertEqual(len(lines), 3)
+        self.assertIn("change nothing", lines[0])
+        self.assertEqual(lines[1], "  free-free, 2 CPUs: "
+                         + self.rewrite(load, store))
+        self.assertEqual(kernel_lab.rewrites_text([ROW], "prog"), "")
+
+    def test_places(self):
+        """Numbers in the program become lines, if it knows them."""
+        with mock.patch.object(kernel_lab.kernel_crash, "places",
+                               lambda file, at: ["f at z.c:5", "m", "g"]
+                               if at == "0x10" else []):
+            self.assertEqual(kernel_lab.with_places(
+                "at (+0x10), and (+0x20)", "prog"),
+                "at f at z.c:5 in g, and (+0x20)")
+
     def test_long_table(self):
         lines = "\n".join(f"line {i}" for i in range(500))
         done = types.SimpleNamespace(stdout=lines)
@@ -127,7 +155,7 @@ class Run(unittest.TestCase):
             for kind in kernel_lab.KINDS:
                 (path / kernel_lab.name(8, kind)).touch()
             tree = types.SimpleNamespace(path=path / "t", description="X",
-                                         facts=lambda: ["y"])
+                                         lines=lambda: ["y"])
             tree.path.mkdir()
             out = io.StringIO()
             with contextlib.redirect_stdout(out), \
@@ -189,7 +217,7 @@ class Options(unittest.TestCase):
         with mock.patch.object(sys, "argv", ["kernel-test", *options]), \
                 contextlib.redirect_stderr(error), \
                 self.assertRaises(SystemExit) as ended:
-            kernel_test.arguments()
+            kernel_options.arguments()
         self.assertEqual(ended.exception.code, 2)
         return error.getvalue()
 

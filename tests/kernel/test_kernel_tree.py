@@ -25,6 +25,7 @@ sys.dont_write_bytecode = True
 
 import interfaces  # noqa: E402
 import kernel_findings  # noqa: E402
+import kernel_options  # noqa: E402
 import kernel_test  # noqa: E402
 import kernel_tree  # noqa: E402
 
@@ -227,6 +228,78 @@ int fn2(void)
                          {"DEFINE_ODD_KEY": "4", "guard": "8"})
         self.assertEqual(missing["names"], {"NO_SUCH_CONSTANT": "9"})
 
+    OLDER = """
+#include <asm/pgtable.h>
+#include <linux/magic.h>
+#include <linux/mount.h>
+#include <linux/pseudo_fs.h>
+#include <linux/migrate.h>
+#include <linux/spinlock.h>
+#include <linux/percpu.h>
+#include <linux/wait.h>
+#include <linux/fs.h>
+struct area { char *buffer; };
+static DEFINE_PER_CPU(struct area, areas);
+static struct vfsmount *mounted;
+static int context(struct fs_context *fc)
+{
+	return init_pseudo(fc, ZSMALLOC_MAGIC) ? 0 : -ENOMEM;
+}
+static struct file_system_type type = {
+	.name = "x", .init_fs_context = context, .kill_sb = kill_anon_super,
+};
+static int move(struct address_space *owner, struct page *to, struct page *from,
+		enum migrate_mode mode)
+{
+	to->units = from->units;
+	__SetPageMovable(to, page_mapping(from));
+	return owner->private_data ? MIGRATEPAGE_SUCCESS : -EAGAIN;
+}
+static const struct address_space_operations ops = { .migratepage = move };
+struct owner {
+	struct inode *inode;
+	struct wait_queue_head queue;
+	atomic_long_t n;
+	struct list_head list;
+};
+static void *use(struct owner *o, unsigned long *word)
+{
+	struct area *area = &get_cpu_var(areas);
+
+	put_cpu_var(areas);
+	mounted = kern_mount(&type);
+	o->inode = alloc_anon_inode(mounted->mnt_sb);
+	o->inode->i_mapping->a_ops = &ops;
+	iput(o->inode);
+	kern_unmount(mounted);
+	init_waitqueue_head(&o->queue);
+	wait_event(o->queue, atomic_long_read(&o->n) == 0);
+	smp_mb();
+	smp_mb__after_atomic();
+	wake_up_all(&o->queue);
+	if (!bit_spin_trylock(0, word))
+		bit_spin_lock(0, word);
+	if (bit_spin_is_locked(0, word))
+		bit_spin_unlock(0, word);
+	return area ? list_last_entry(&o->list, struct owner, list) : NULL;
+}
+"""
+
+    def test_what_older_files_use(self):
+        """5.4 to 6.3."""
+        tree = self.tree(OLD, self.OLDER)
+        self.assertEqual(kernel_tree.what_is_missing(
+            tree, tree.path / kernel_tree.SOURCE), ({}, []))
+
+    def test_numbers_of_the_preprocessor(self):
+        """Files decide by them what an obj word holds."""
+        tree = self.tree(OLD, "#include <linux/bitops.h>\n"
+                              "#include <linux/mm.h>\n"
+                              "#if BITS_PER_LONG - MAX_PHYSMEM_BITS + "
+                              "PAGE_SHIFT != 24\n#error no\n#endif\n")
+        self.assertEqual(kernel_tree.what_is_missing(
+            tree, tree.path / kernel_tree.SOURCE), ({}, []))
+
     def test_nothing(self):
         tree = self.tree(OLD, "#include <linux/slab.h>\n"
                               "static void *p(void)\n{\n"
@@ -427,9 +500,9 @@ class CommandLine(Trees):
             f"work-{self.path.name}*")), [])
 
     def test_lists(self):
-        self.assertEqual(kernel_test.page_shifts(None, "4K,4096,65536"),
+        self.assertEqual(kernel_options.page_shifts(None, "4K,4096,65536"),
                          [12, 16])
-        self.assertEqual(kernel_test.chain_sizes(None, "8,4,08"), [8, 4])
+        self.assertEqual(kernel_options.chain_sizes(None, "8,4,08"), [8, 4])
 
     def test_one_at_a_time(self):
         with mock.patch.object(kernel_test, "BUILD", self.path), \

@@ -6,4 +6,8 @@
 #include <uzs/compat.h>
 #include <linux/types.h>
 
+#define smp_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define smp_mb__before_atomic() smp_mb()
+#define smp_mb__after_atomic() smp_mb()
+
 #endif

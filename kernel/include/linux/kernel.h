@@ -6,6 +6,7 @@
 #include <linux/bug.h>
 #include <linux/const.h>
 #include <linux/err.h>
+#include <linux/list.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/printk.h>

@@ -31,9 +31,9 @@ static inline bool PageMovable(const struct page *page)
 	return (page_flags(uzs_page_of(page)) & PG_movable) != 0;
 }
 
-/* Until 6.16: operations belong to each page. */
-static inline void __SetPageMovable(struct page *p,
-				    const struct movable_operations *owner)
+/* Until 6.16: operations belong to each page. Until 5.19 they are those of an
+ * address space. */
+static inline void __SetPageMovable(struct page *p, const void *owner)
 {
 	VM_BUG_ON(!PageLocked(p));
 	p->mapping = (void *)((unsigned long)owner | UZS_K_MAPPING_MOVABLE);
@@ -45,6 +45,10 @@ static inline void __ClearPageMovable(struct page *p)
 	page_clear(uzs_page_of(p), PG_movable);
 	p->mapping = (void *)UZS_K_MAPPING_MOVABLE;
 }
+
+#define page_mapping(page)                                         \
+	((struct address_space *)((unsigned long)(page)->mapping & \
+				  ~UZS_K_MAPPING_MARKS))
 
 /* Since then: operations belong to each page type. The flag stays until the
  * page is freed. */

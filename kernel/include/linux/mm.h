@@ -5,6 +5,7 @@
 #define UZS_KERNEL_LINUX_MM_H
 
 #include <uzs/compat.h>
+#include <linux/atomic.h>
 #include <linux/gfp.h>
 #include <linux/kernel.h>
 #include <linux/memcontrol.h>

@@ -30,6 +30,7 @@ struct page {
 	union {
 		unsigned int page_type;
 		atomic_t _mapcount;
+		int units; /* until 6.5 */
 	};
 	atomic_t _refcount;
 	unsigned long memcg_data;

@@ -54,6 +54,19 @@ static inline void *uzs_k_per_cpu(void *tmpl, unsigned int slot)
 #define raw_cpu_ptr(ptr) this_cpu_ptr(ptr)
 #define get_cpu_ptr(ptr) per_cpu_ptr((ptr), uzs_k_pin_slot())
 #define put_cpu_ptr(ptr) ((void)(ptr), uzs_k_unpin_slot())
+/* Until 5.17 a variable was one thread's alone while preemption was off. Here
+ * other threads may run on the CPU, so the slot has a lock for that. */
+extern spinlock_t uzs_k_cpu_var_lock[UZS_MAX_CPU_SLOTS];
+#define get_cpu_var(name)                              \
+	(*({                                           \
+		unsigned int slot_ = uzs_k_pin_slot(); \
+                                                       \
+		spin_lock(&uzs_k_cpu_var_lock[slot_]); \
+		per_cpu_ptr(&(name), slot_);           \
+	}))
+#define put_cpu_var(name)                                                 \
+	((void)&(name), spin_unlock(&uzs_k_cpu_var_lock[uzs_k_pin.slot]), \
+	 uzs_k_unpin_slot())
 #define smp_processor_id() ((int)uzs_k_slot())
 #define get_cpu() ((int)uzs_k_pin_slot())
 #define put_cpu() uzs_k_unpin_slot()

@@ -4,6 +4,7 @@
 #define UZS_KERNEL_LINUX_SPINLOCK_H
 
 #include <uzs/compat.h>
+#include <linux/bit_spinlock.h>
 #include <linux/lockdep.h>
 
 #define __acquires(lock)

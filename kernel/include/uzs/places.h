@@ -10,6 +10,7 @@
 #define UZS_KERNEL_PLACES_H
 
 #include <linux/atomic.h>
+#include <linux/bit_spinlock.h>
 #include <linux/bitops.h>
 #include <linux/debugfs.h>
 #include <linux/gfp.h>
@@ -24,6 +25,7 @@
 #include <linux/slab.h>
 #include <linux/types.h>
 #include <linux/vmstat.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 /* For a call that returns a value, and for one that does not. */
@@ -65,6 +67,11 @@
 #define clear_bit(n, word) UZS_K_DO_AT(clear_bit(n, word))
 #define test_and_set_bit(n, word) UZS_K_AT(test_and_set_bit(n, word))
 #define test_and_clear_bit(n, word) UZS_K_AT(test_and_clear_bit(n, word))
+
+#define bit_spin_lock(n, word) UZS_K_DO_AT(bit_spin_lock(n, word))
+#define bit_spin_trylock(n, word) UZS_K_AT(bit_spin_trylock(n, word))
+#define bit_spin_unlock(n, word) UZS_K_DO_AT(bit_spin_unlock(n, word))
+#define wake_up_all(queue) UZS_K_DO_AT(wake_up_all(queue))
 
 /* pages */
 #define page_count(page) UZS_K_AT(page_count(page))
