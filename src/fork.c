@@ -12,7 +12,8 @@
  * Only for the end of a drain callback it waits up to FORK_PATIENCE_NS.
  * Known limits: what an unfinished zs_malloc or zs_free of another thread had
  * in hand without a lock (at most one zspage and one handle word each; of
- * zs_free_many 64) is lost in the child until it destroys the pool.
+ * zs_free_many 64) is lost in the child until it destroys the pool. The ref or
+ * handle that is just freed there may be left pinned.
  */
 #include "check.h"
 #include "class.h"

@@ -55,10 +55,10 @@ unsigned long uzs_free_empty_zspages(struct zs_pool *pool)
 /* When the worker looks after a free, if not before. */
 #define LATER_NS (500 * 1000000u)
 
-/* What was given back in pieces: see profile->split. */
-static bool is_held(const struct zs_pool *pool)
+void uzs_look_at_held_later(struct zs_pool *pool)
 {
-	return pool->profile->is_held && pool->profile->is_held(pool);
+	if (!pool->forked && READ_ONCE(pool->wq.worker) != UZS_WORKER_NEVER)
+		queue_delayed_work(&pool->wq, &pool->look_work, LATER_NS);
 }
 
 /* Calls of a pool in use should not wait for it. So it is done when nothing was freed
@@ -67,11 +67,11 @@ static void look_at_held(struct zs_pool *pool)
 {
 	unsigned long freed = uzs_objs_freed(pool);
 
-	if (!is_held(pool))
+	if (!pool->profile->is_held || !pool->profile->is_held(pool))
 		return;
 	if (freed != pool->looked_at) {
 		pool->looked_at = freed;
-		queue_delayed_work(&pool->wq, &pool->look_work, LATER_NS);
+		uzs_look_at_held_later(pool);
 		return;
 	}
 	mutex_lock(&pool->zone.trim_lock);
@@ -93,8 +93,6 @@ static void give_back_free_pages(struct work_struct *work)
 	 * this. */
 	uzs_count(&pool->give_backs, 1);
 	mutex_unlock(&pool->zone.trim_lock);
-	if (is_held(pool))
-		queue_delayed_work(&pool->wq, &pool->look_work, LATER_NS);
 }
 
 static void async_free_zspage(struct work_struct *work)
@@ -169,8 +167,6 @@ static void settle(struct work_struct *work)
 	/* A child would copy what it shares with its parent. */
 	u64 delay = pool->forked ? 0 : pool->profile->settle(pool);
 
-	if (is_held(pool))
-		queue_delayed_work(&pool->wq, &pool->look_work, LATER_NS);
 	if (delay)
 		queue_delayed_work(&pool->wq, work, delay);
 }

@@ -23,6 +23,8 @@ void uzs_jobs_init(struct zs_pool *pool);
  * none. */
 void uzs_look_for_gaps(struct zs_pool *pool);
 void uzs_look_later(struct zs_pool *pool);
+/* The same for what the OS holds of memory that was given back: profile->split. */
+void uzs_look_at_held_later(struct zs_pool *pool);
 /* Do gaps take more than so many quarters of the bound? Locks: none. */
 bool uzs_has_gaps(const struct zs_pool *pool, unsigned int quarters);
 static inline void uzs_note_freed(struct zs_pool *pool,

@@ -102,6 +102,25 @@ void uzs_take_handed(struct zs_pool *pool, struct size_class *class)
 	uzs_places_drop(pool, &empty);
 }
 
+bool uzs_take_all_handed(struct zs_pool *pool)
+{
+	bool any = false;
+
+	if (likely(!READ_ONCE(pool->user->any_handed)))
+		return false;
+	/* First: what is handed over from now on sets it again. */
+	WRITE_ONCE(pool->user->any_handed, false);
+	for (unsigned int i = 1; i < pool->nr_classes; i++) {
+		if (!READ_ONCE(pool->user->hand[i].first))
+			continue;
+		any = true;
+		spin_lock(&pool->size_class[i]->lock);
+		uzs_take_handed(pool, pool->size_class[i]);
+		spin_unlock(&pool->size_class[i]->lock);
+	}
+	return any;
+}
+
 void uzs_change_moving(struct zs_pool *pool, struct size_class *class, int by)
 {
 	u8 *moving = &pool->user->class[class->index].moving;
@@ -121,6 +140,10 @@ static bool hand_over(struct zs_pool *pool, struct size_class *class, u64 *ref)
 	const u8 *moving = &pool->user->class[class->index].moving;
 	u64 word = READ_ONCE(*ref);
 
+	/* Where misuse is looked for, a word that was freed may still be written
+	 * by its user: the link must not lie there. */
+	if (pool->hardened)
+		return false;
 	/* With the pin the object stays. Acquire: sees what a mover has
 	 * copied. */
 	if (!user_is_moved(pool, class) || word >= REF_MOVING ||
@@ -132,6 +155,7 @@ static bool hand_over(struct zs_pool *pool, struct size_class *class, u64 *ref)
 	if (unlikely(is_followed(pool, hand, ref)))
 		return false;
 	WRITE_ONCE(*ref, 0);
+	WRITE_ONCE(pool->user->any_handed, true);
 	push(hand, ref_address(word));
 	/* Either this sees that the last mover has gone, or that one sees the
 	 * object. */

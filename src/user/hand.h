@@ -41,5 +41,8 @@ void uzs_place_free(struct zs_pool *pool, struct size_class *class, u64 *ref);
 /* Puts back what was handed over. Locks: needs class->lock, with all zspages of the
  * class in their lists. */
 void uzs_take_handed(struct zs_pool *pool, struct size_class *class);
+/* The same for all classes. In the child of a fork nobody else does it. Return: was
+ * there any? */
+bool uzs_take_all_handed(struct zs_pool *pool);
 
 #endif

@@ -56,7 +56,8 @@ static inline u64 ref_word(const void *object, const struct size_class *class)
  * the index of the next free one << 1 where the free objects form a list, else
  * anything. Anything also while a slot keeps it; in hardened pools 0 in both
  * cases. USER_ALLOCATED alone while a call has it in hand: the word that names
- * it is on the call's stack.
+ * it is on the call's stack; or it was handed over to be freed, and its second word
+ * is a link.
  */
 #define USER_HEAD sizeof(u64)
 _Static_assert(USER_HEAD == ZS_REF_DATA_ && offsetof(struct zs_pool, head) == 0,
@@ -171,8 +172,9 @@ struct user_slot {
 /* What each allocation and each free looks at: close together, so that it stays
  * in the CPU's cache. */
 struct user_class {
-	/* How many movers are in the class, so that slots must not be used for
-	 * it; guard: class->lock to write, atomic (acquire, release) */
+	/* How many movers are in the class, and threads that flush it, of each
+	 * slot one at most: slots must not be used for it. guard: class->lock to
+	 * write, atomic (acquire, release, sequentially consistent: hand.h) */
 	u8 moving;
 	u8 keep; /* objects that a slot keeps; const */
 };
@@ -223,6 +225,7 @@ struct user_pool {
 	/* Somebody looks at words that objects name, of all classes. guard: all
 	 * slots' locks to write; atomic (sequentially consistent) */
 	bool looks;
+	bool any_handed; /* something may be handed over; read, written relaxed */
 	/* By class. Last: it has no memory before something is moved. */
 	struct user_hand hand[USER_MAX_CLASSES];
 };

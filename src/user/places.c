@@ -10,7 +10,7 @@
  *  Q1 the lowest place is taken first where they are bits, so a zspage's memory
  *     is filled from its beginning.
  *  Q2 the word that names an object, and its first word, are stored while no
- *     mover can be in the class: see layout.h.
+ *     mover can be in the class, or with a pin: see layout.h, hand.h.
  *  Q3 a zspage is added only where no other of its class has room, whoever adds
  *     zspages at the same time, or with memory for all of it (settle.c). So zspages
  *     have memory for all that compaction could free: freeable_pages <= pages.

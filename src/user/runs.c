@@ -29,6 +29,7 @@
 #include <stdio.h>
 
 #include "compat/os.h"
+#include "jobs.h"
 #include "lock_order.h"
 
 /* The settle job is asked for when so much of a section has been taken. */
@@ -358,10 +359,14 @@ static bool end_huge(struct zs_pool *pool, struct run_section *section)
 /* A piece of huge pages was given back. When a quarter was, in all, what is left is
  * worth to be moved into whole ones: so no more is moved than four times what was
  * given back. Locks: takes runs->lock. */
-static void count_cooled(struct runs *runs, struct run_section *section,
+static void count_cooled(struct zs_pool *pool, struct run_section *section,
 			 size_t bytes)
 {
+	struct runs *runs = &pool->user->runs;
+	bool first;
+
 	spin_lock(&runs->lock);
+	first = !runs->nr_held;
 	if (!section->held)
 		WRITE_ONCE(runs->nr_held, runs->nr_held + 1);
 	section->held = true;
@@ -373,6 +378,8 @@ static void count_cooled(struct runs *runs, struct run_section *section,
 	if (section->nursery)
 		section->cooled = 0; /* it is counted no more */
 	spin_unlock(&runs->lock);
+	if (first)
+		uzs_look_at_held_later(pool);
 }
 
 static bool discard(struct zs_pool *pool, struct run_section *section,
@@ -387,7 +394,7 @@ static bool discard(struct zs_pool *pool, struct run_section *section,
 		return false;
 	if (!uzs_os_discard(from, bytes))
 		return false;
-	count_cooled(&pool->user->runs, section, bytes);
+	count_cooled(pool, section, bytes);
 	return true;
 }
 

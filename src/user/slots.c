@@ -16,7 +16,7 @@
  * Guarantees:
  *  F1 an object is on one stack, and leaves it once.
  *  F2 while moving of the class is not 0, nothing is put on a stack of the class or
- *     taken from it: who sets it takes every slot's lock once afterwards.
+ *     taken from it: a mover takes every slot's lock once after it has set it.
  *  F3 nobody follows the first word of an object on a stack: its word may be in
  *     memory that is gone. Movers empty the stacks first; walks and the check look
  *     at the stacks.

@@ -78,31 +78,25 @@ static void user_init(struct zs_pool *pool, void *state,
 	uzs_slots_init(pool, ended + ALIGN(uzs_hazards_bytes(), LINE));
 }
 
+static bool user_free_kept(struct zs_pool *pool)
+{
+	bool kept = uzs_slots_flush(pool, NULL);
+
+	return uzs_take_all_handed(pool) || kept;
+}
+
 static unsigned long user_destroy(struct zs_pool *pool)
 {
 	unsigned long live = 0;
 
-	uzs_slots_flush(pool, NULL);
-	for (unsigned int i = 1; i < pool->nr_classes; i++) {
-		struct size_class *class = pool->size_class[i];
-
-		/* In the child of a fork the mover is gone. */
-		spin_lock(&class->lock);
-		if (pool->forked)
-			uzs_take_handed(pool, class);
-		spin_unlock(&class->lock);
-		live += class->objs_inuse;
-	}
+	user_free_kept(pool);
+	for (unsigned int i = 1; i < pool->nr_classes; i++)
+		live += pool->size_class[i]->objs_inuse;
 	uzs_runs_destroy(pool);
 	return live;
 }
 
 /* ---- looks --------------------------------------------------------------------- */
-
-static bool user_free_kept(struct zs_pool *pool)
-{
-	return uzs_slots_flush(pool, NULL);
-}
 
 static bool user_is_pinned(const struct compaction *c,
 			   const struct zspage *zspage)

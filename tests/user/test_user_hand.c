@@ -115,7 +115,6 @@ static void frees(struct zs_pool *pool, size_t len)
 		zs_ref_free(pool, &refs[i]);
 		assert_int_equal(refs[i].word, 0);
 	}
-	/* Alignment may have given some another class. */
 	assert_int_equal(count_handed(pool, class), NR / 2);
 	assert_int_equal(class->objs_inuse, NR);
 	mover_go_on(&m);
