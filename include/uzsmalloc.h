@@ -579,7 +579,7 @@ ZS_API const char *zs_profile_name(enum zs_profile profile);
  *        -EINVAL size is 0, or gfp is neither of the two
  *        -ENOSPC size is larger than that: cut it into several objects, or
  *                keep it outside of the pool. From 1 MiB on a mapping of its
- *                own (mmap) wastes 0.4 % at most
+ *                own (mmap) wastes 0.4 % at most (pages of 4 KiB)
  *        -ENOMEM GFP_KERNEL: the OS has no memory or the memory limit is
  *                reached, and nothing of the above is left to do and no other
  *                thread is doing it. Also when a hundred times something was

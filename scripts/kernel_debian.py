@@ -35,6 +35,7 @@ CONFIGURATION = """\
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;
 #clear APT::Architectures;
+#clear APT::Default-Release;
 APT::Architecture "amd64";
 APT::Architectures "amd64";
 APT::Sandbox::User "root";
@@ -63,9 +64,9 @@ def apt_get(version, *arguments):
     LOG.parent.mkdir(parents=True, exist_ok=True)
     with open(LOG, "a") as log:
         done = subprocess.run(
-            ["apt-get", *arguments], cwd=APT, text=True,
-            env={**os.environ, "APT_CONFIG": str(APT / "apt.conf"),
-                 "LC_ALL": "C"},
+            # Read last, after the system's (and $APT_CONFIG's).
+            ["apt-get", "-c", APT / "apt.conf", *arguments], cwd=APT,
+            text=True, env={**os.environ, "LC_ALL": "C"},
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.PIPE)
         log.write(done.stderr)
     if done.returncode:
@@ -89,7 +90,8 @@ def download(version):
     (APT / "status").touch()
     (APT / "apt.conf").write_text(CONFIGURATION.format(apt=APT))
     (APT / "sources.list").write_text(
-        f"deb [arch=amd64 target=Packages signed-by={KEYRING}] "
+        f"deb [arch=amd64 target=Packages allow-insecure=no "
+        f"signed-by={KEYRING}] "
         f"{MIRROR}/{archive} {suite} main\n")
     say(f"fetching linux-source-{version} from Debian's {suite}")
     LOG.unlink(missing_ok=True)

@@ -42,8 +42,8 @@ static void flush_pool(struct zswap_pool *pool)
 	zs_free_deferred_flush(pool->zs);
 }
 
-/* In the user profile a zspage can have pages that hold nothing, which compaction
- * leaves. In the other one they are always pages of the zspage. */
+/* In the user profile compaction leaves free pages to the pool; here they go back to
+ * the system. In the kernel profile compaction frees them itself. */
 static void trim_pool(struct zswap_pool *pool)
 {
 	if (zs_profile(pool->zs) == ZS_PROFILE_USER)

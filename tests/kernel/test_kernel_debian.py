@@ -7,6 +7,7 @@ dpkg-deb, gpg, xz."""
 import contextlib
 import hashlib
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -150,6 +151,23 @@ class Fetching(unittest.TestCase):
         (suite / "Release").write_text(
             text.partition("\n\n")[2].partition("-----BEGIN")[0])
         self.refused("not signed")
+
+    def test_careless_system(self):
+        """The system's configuration allows everything, and does things of its
+        own after an update."""
+        hook = self.path / "hook-ran"
+        careless = self.path / "careless.conf"
+        careless.write_text(
+            'Acquire::AllowInsecureRepositories "true";\n'
+            'APT::Get::AllowUnauthenticated "true";\n'
+            'APT::Default-Release "bookworm";\n'
+            f'APT::Update::Post-Invoke {{ "touch {hook}"; }};\n'
+            f'APT::Update::Post-Invoke-Success {{ "touch {hook}"; }};\n')
+        with mock.patch.dict(os.environ, {"APT_CONFIG": str(careless)}):
+            self.assertEqual(self.extract(), f"{PACKAGE} 7.3.4-1")
+            shutil.rmtree(self.to)
+            self.test_unsigned()
+        self.assertFalse(hook.exists())
 
     def test_another_package(self):
         with open(self.path / "debian/pool/p.deb", "ab") as package:
