@@ -106,10 +106,11 @@ bool uzs_take_all_handed(struct zs_pool *pool)
 {
 	bool any = false;
 
-	if (likely(!READ_ONCE(pool->user->any_handed)))
-		return false;
 	/* First: what is handed over from now on sets it again. */
-	WRITE_ONCE(pool->user->any_handed, false);
+	if (likely(!READ_ONCE(pool->user->any_handed)) ||
+	    !__atomic_exchange_n(&pool->user->any_handed, false,
+				 __ATOMIC_RELAXED))
+		return false;
 	for (unsigned int i = 1; i < pool->nr_classes; i++) {
 		if (!READ_ONCE(pool->user->hand[i].first))
 			continue;
@@ -155,7 +156,8 @@ static bool hand_over(struct zs_pool *pool, struct size_class *class, u64 *ref)
 	if (unlikely(is_followed(pool, hand, ref)))
 		return false;
 	WRITE_ONCE(*ref, 0);
-	WRITE_ONCE(pool->user->any_handed, true);
+	(void)__atomic_exchange_n(&pool->user->any_handed, true,
+				  __ATOMIC_RELAXED);
 	push(hand, ref_address(word));
 	/* Either this sees that the last mover has gone, or that one sees the
 	 * object. */

@@ -225,7 +225,7 @@ struct user_pool {
 	/* Somebody looks at words that objects name, of all classes. guard: all
 	 * slots' locks to write; atomic (sequentially consistent) */
 	bool looks;
-	bool any_handed; /* something may be handed over; read, written relaxed */
+	bool any_handed; /* something may be handed over; atomic, relaxed */
 	/* By class. Last: it has no memory before something is moved. */
 	struct user_hand hand[USER_MAX_CLASSES];
 };
