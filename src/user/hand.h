@@ -20,8 +20,7 @@
 
 #include "user/layout.h"
 
-/* One more, or one less, for whom objects of the class are handed over: a mover, or who
- * frees much for others. Locks: takes class->lock. */
+/* One mover more, or one less, in the class. Locks: takes class->lock. */
 void uzs_change_moving(struct zs_pool *pool, struct size_class *class, int by);
 
 /* The word that an object names. It may be looked at until the next call for the

@@ -172,9 +172,9 @@ struct user_slot {
 /* What each allocation and each free looks at: close together, so that it stays
  * in the CPU's cache. */
 struct user_class {
-	/* How many movers are in the class, and threads that flush it, of each
-	 * slot one at most: slots must not be used for it. guard: class->lock to
-	 * write, atomic (acquire, release, sequentially consistent: hand.h) */
+	/* How many movers are in the class, so that slots must not be used for
+	 * it; guard: class->lock to write, atomic (acquire, release, sequentially
+	 * consistent: hand.h) */
 	u8 moving;
 	u8 keep; /* objects that a slot keeps; const */
 };

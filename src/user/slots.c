@@ -322,12 +322,7 @@ bool uzs_slots_flush(struct zs_pool *pool, struct size_class *class)
 			if (!nr)
 				continue;
 			any = true;
-			if (!class)
-				uzs_change_moving(pool, pool->size_class[i], 1);
 			free_oldest(pool, pool->size_class[i], stack, nr);
-			if (!class)
-				uzs_change_moving(pool, pool->size_class[i],
-						  -1);
 			/* Count when it is free, and before the lock is
 			 * dropped: a thread that waits for it reads this. */
 			uzs_count(&pool->freed_late, nr);

@@ -5,7 +5,8 @@
  * --deep: one preemption more.)
  *
  * Where instruments make it slow (UZS_TEST_SCALE below 100), one preemption
- * less, and with that fewer schedules.
+ * less, and with that fewer schedules. The same for a queue in the user profile: it
+ * is the kernel profile's, which is explored with it in full.
  */
 #include "lab_test.h"
 
@@ -28,7 +29,7 @@ static void explore(const struct lab_config *c)
 	char schedule[LAB_SCHEDULE_TEXT];
 
 	o.preemptions = c->cpus == 2 ? 2 : 1;
-	if (is_scaled())
+	if (is_scaled() || (of_user && c->defer != ZS_DEFER_NONE))
 		o.preemptions--;
 	lab_explore(c, &o, &r);
 	lab_print_schedule(c, &r.schedule, schedule, sizeof(schedule));
