@@ -51,6 +51,7 @@ static void test_stays_dense(void **state)
 	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
 	const size_t nr = 4000;
 	struct zs_pool_info info = ZS_POOL_INFO_INIT;
+	unsigned long before;
 	struct uzram *dev;
 
 	if (sizeof(void *) < 8)
