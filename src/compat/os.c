@@ -175,8 +175,9 @@ bool uzs_os_end_huge(void *addr, size_t size)
 
 void uzs_os_split_huge(void *addr, size_t size)
 {
-	/* To make a piece of a huge page cold, Linux splits it (since 5.4). The
-	 * contents stay. If it refuses, it does so when memory is short. */
+	/* To make a piece of a huge page cold, Linux splits the page (since 5.4).
+	 * The contents stay. If Linux refuses, it splits the page later, when
+	 * memory is short. */
 #ifdef MADV_COLD
 	(void)madvise(addr, size, MADV_COLD);
 #endif

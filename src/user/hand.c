@@ -38,6 +38,7 @@ u64 *uzs_follow(struct zs_pool *pool, const struct size_class *class,
 	unsigned long head = user_head(object);
 	u64 *ref = (u64 *)(head & ~USER_ALLOCATED);
 
+	assert_spin_locked(&class->lock);
 	if (unlikely(!ref))
 		return NULL;
 	/* Who sees another word there knows that the last one is not looked at
@@ -147,7 +148,7 @@ static bool hand_over(struct zs_pool *pool, struct size_class *class, u64 *ref)
 		return false;
 	/* With the pin the object stays. Acquire: sees what a mover has
 	 * copied. */
-	if (!user_is_moved(pool, class) || word >= REF_MOVING ||
+	if (!READ_ONCE(*moving) || word >= REF_MOVING ||
 	    !__atomic_compare_exchange_n(ref, &word, word + REF_PIN, false,
 					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return false;

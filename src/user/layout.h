@@ -230,13 +230,6 @@ struct user_pool {
 	struct user_hand hand[USER_MAX_CLASSES];
 };
 
-/* Is a mover in the class, so that slots are not used for it? */
-static inline bool user_is_moved(const struct zs_pool *pool,
-				 const struct size_class *class)
-{
-	return READ_ONCE(pool->user->class[class->index].moving);
-}
-
 #define for_each_user_slot(slot, user)                                       \
 	for (unsigned int i_ = 0;                                            \
 	     i_ < (user)->slots.slots &&                                     \
