@@ -22,11 +22,11 @@ int main(void)
 	for (int i = 0; i < 10000; i++)
 		if (zs_ref_store(pool, &cache[i].value, text, sizeof(text)))
 			return 1;
+	before = zs_get_total_pages(pool);
 	for (int i = 0; i < 10000; i++)
 		if (i % 10 != 0)
 			zs_ref_free(pool, &cache[i].value);
 
-	before = zs_get_total_pages(pool);
 	zs_compact(pool); /* objects move, refs follow them */
 	zs_trim(pool); /* and their memory goes back to the OS */
 	printf("%lu pages, then %lu\n", before, zs_get_total_pages(pool));

@@ -87,7 +87,8 @@ as_root() {
 }
 
 apt_get() {
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get "$@"
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get \
+		-o Acquire::Retries=3 "$@"
 }
 
 # Installs what the need_ calls found missing.
@@ -105,8 +106,9 @@ install_missing() {
 		sudo -v || die "cannot become root with sudo;" \
 			"to be installed:$uzs_missing"
 	fi
+	# A list that cannot be had matters only if a package is missing then.
 	quietly "apt-get update" "$uzs_root/build/logs/apt-update.log" \
-		apt_get update || exit 1
+		apt_get update || true
 	# shellcheck disable=SC2086 # a list of names
 	quietly "apt-get install" "$uzs_root/build/logs/apt-install.log" \
 		apt_get install -y --no-install-recommends $uzs_missing || exit 1
