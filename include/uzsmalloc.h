@@ -1008,10 +1008,13 @@ struct zs_class_info {
 	unsigned int index; /* of the class that serves this index; larger
 			     * than the index asked for, if several indices
 			     * share one class (are merged) */
-	unsigned int size; /* bytes of an object, its handle word included */
+	unsigned int size; /* bytes of an object, its handle word included
+			    * unless it is huge */
 	unsigned int pages_per_zspage;
 	unsigned int objs_per_zspage;
-	bool huge; /* one object in one page, handle word elsewhere */
+	bool huge; /* the handle word lies elsewhere: one object in one page;
+		    * in the user profile objects of whole pages, or of half
+		    * a page */
 	/* exact, all of the same moment */
 	unsigned long zspages[ZS_NR_FULLNESS_GROUPS]; /* by fullness group:
 			* 0 empty, 1 to 10 "10 %" to "99 %", 11 full */

@@ -49,13 +49,13 @@ void lab_pool_new_search(void)
 	quiet.pool = NULL;
 }
 
-/* In the user profile any class that has zspages can: what slots keep is counted
+/* Where CPUs keep objects any class that has zspages can: what is kept is counted
  * for all of them together. */
 static bool can_have_changed(const struct zs_pool *pool,
 			     const struct size_class *class)
 {
 	return uzs_lab_was_written(class, sizeof(*class)) ||
-	       (pool->user && class->objs_capacity);
+	       ((pool->user || pool->reuse.mem) && class->objs_capacity);
 }
 
 static void find_classes(struct zs_pool *pool)

@@ -8,6 +8,8 @@
 #ifndef UZS_LAB_SCENARIO_H
 #define UZS_LAB_SCENARIO_H
 
+#include <string.h>
+
 #include "body/lab.h"
 #include "compat/workqueue.h"
 #include "scopes.h"
@@ -85,6 +87,20 @@ void lab_free_later(struct lab_world *w, unsigned int slot);
  * object. */
 void lab_write(struct lab_world *w, unsigned int slot, u8 fill);
 void lab_read(struct lab_world *w, unsigned int slot);
+/* The first byte of an object that is not what was written last; o->size: none. */
+static inline u32 lab_wrong_byte(const struct lab_object *o, const u8 *data)
+{
+	u32 i = 0;
+
+	uzs_lab_plain(data, o->size, false); /* tells watch.c */
+	/* Most of the time of a run would go into comparing one by one. */
+	if (o->size && data[0] == o->fill &&
+	    !memcmp(data, data + 1, o->size - 1))
+		return o->size;
+	while (i < o->size && data[i] == o->fill)
+		i++;
+	return i;
+}
 /* Prepares that lab_migrate_pages moves the page in which that object begins.
  * Ours: makes the section of that page the sparsest but one, and a denser one
  * with room. Uses the slots from LAB_FILLERS on. Call it when all else is

@@ -24,14 +24,12 @@ static inline u8 *buffer(struct lab_world *w)
 static inline void compare(const struct lab_object *o, const u8 *data,
 			   const char *when)
 {
-	for (u32 i = 0; i < o->size; i++) {
-		if (data[i] == o->fill)
-			continue;
+	u32 i = lab_wrong_byte(o, data);
+
+	if (i < o->size)
 		uzs_lab_found(LAB_FOUND_LOST_HANDLE,
 			      "byte %u of an object is %#x, not %#x, %s", i,
 			      data[i], o->fill, when);
-		return;
-	}
 }
 
 static inline void store_bytes(struct lab_world *w, unsigned int slot,

@@ -8,7 +8,7 @@
 #include "profile.h"
 
 /* Two in a zspage of three pages; a section has five of these. */
-#define LONG 6136
+#define LONG 6128
 #define NR_LONG 10
 /* Three in a zspage of two pages; a section has seven of these, and a page
  * behind them. */

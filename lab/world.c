@@ -135,21 +135,18 @@ void lab_read(struct lab_world *w, unsigned int slot)
 	struct lab_object *o = &w->object[slot];
 	u8 *buf = buffer(w);
 	const u8 *data = lab_pool_read_begin(w, o->handle, o->size, buf);
+	u32 i;
 
 	if (!data) {
 		uzs_lab_found(LAB_FOUND_LOST_HANDLE, "object %u cannot be read",
 			      slot);
 		return;
 	}
-	for (u32 i = 0; i < o->size; i++) {
-		if (data[i] == o->fill)
-			continue;
+	i = lab_wrong_byte(o, data);
+	if (i < o->size)
 		uzs_lab_found(LAB_FOUND_LOST_HANDLE,
 			      "byte %u of object %u is %#x, not %#x", i, slot,
 			      data[i], o->fill);
-		break;
-	}
-	uzs_lab_plain(data, o->size, false); /* tells watch.c */
 	lab_pool_read_end(w, o->handle, o->size, data);
 }
 

@@ -172,11 +172,14 @@ unsigned long uzs_check_pool(struct zs_pool *pool,
 	unsigned long idle = READ_ONCE(pool->deferred.nr_idle_drains);
 	struct check check = { .pool = pool,
 			       .out = out,
+			       .class = class,
+			       .nr_classes = nr,
+			       .all_classes = !what->class,
 			       .pages = what->other_pages };
 	unsigned long recorded;
 
 	for (unsigned int i = 0; i < nr; i++)
-		if (what->class || uzs_class_is_own(pool, i))
+		if (uzs_checks_class(&check, i))
 			check_class(&check, class[i]);
 	recorded = (unsigned long)READ_ONCE(pool->pages_allocated);
 	if (recorded < check.pages ||

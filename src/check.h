@@ -14,7 +14,8 @@ void uzs_unlock_pool(struct zs_pool *pool);
 struct pool_check {
 	struct size_class *const *class; /* NULL: all of the pool's */
 	unsigned int nr_classes;
-	unsigned long other_pages; /* in zspages of the classes left out */
+	unsigned long other_pages; /* in zspages of the classes left out, of
+				    * which no CPU keeps anything */
 	bool slabs, zone; /* I9 */
 	bool kept; /* I12 */
 	bool as_is; /* I9 of slabs without emptying the magazines */

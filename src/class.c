@@ -46,7 +46,8 @@ static void build_class(const struct class_geometry *g, void *arg)
 	 * object that is larger gets a page to itself. */
 	if (!b->pool->huge_class_size && g->pages != 1 && g->objs != 1)
 		b->pool->huge_class_size =
-			g->size - ((unsigned int)ZS_HANDLE_SIZE - 1);
+			g->size + 1 -
+			(g->huge ? 0 : (unsigned int)ZS_HANDLE_SIZE);
 	b->pool->size_class[g->index] = class;
 	b->next++;
 }

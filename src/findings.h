@@ -13,6 +13,10 @@
 struct check {
 	struct zs_pool *pool;
 	FILE *out;
+	/* those that are looked at */
+	struct size_class *const *class;
+	unsigned int nr_classes;
+	bool all_classes; /* by their index, merged ones too */
 	unsigned long bad;
 	unsigned long pages; /* of all zspages checked */
 	unsigned long unnamed; /* objects in use that no word names */
@@ -21,6 +25,11 @@ struct check {
 	const struct section *known[KNOWN_SECTIONS];
 };
 
+/* Is check->class[i] to be looked at? */
+static inline bool uzs_checks_class(const struct check *check, unsigned int i)
+{
+	return !check->all_classes || check->class[i]->index == i;
+}
 /* Tells and counts a violation: "I5: ...". */
 void uzs_violated(struct check *check, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

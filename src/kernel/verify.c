@@ -202,12 +202,15 @@ void uzs_kernel_check_kept(struct check *check)
 			held++;
 			check_kept_handle(check, STAGED_CLASS, slot->staged[i]);
 		}
-		for (unsigned int i = 0; i < pool->nr_classes; i++) {
+		for (unsigned int c = 0; c < check->nr_classes; c++) {
+			const struct size_class *class = check->class[c];
+			unsigned int i = class->index;
 			const struct reuse_stack *stack = &slot->stacks[i];
 
+			if (!uzs_checks_class(check, c))
+				continue;
 			held += stack->nr;
-			if (stack->nr >
-				    uzs_reuse_room(pool, pool->size_class[i]) ||
+			if (stack->nr > uzs_reuse_room(pool, class) ||
 			    stack->low > stack->nr) {
 				uzs_violated(
 					check,

@@ -23,7 +23,7 @@ static unsigned int count_free(struct check *check,
 	/* A list that contains an entry twice never ends: count the entries. */
 	while (index < zspage->mark && n <= class->objs_per_zspage) {
 		unsigned long head =
-			user_head(user_object(class, zspage, index));
+			user_head(class, user_object(class, zspage, index));
 
 		if (head & USER_ALLOCATED) {
 			uzs_violated(
@@ -54,7 +54,7 @@ static unsigned int count_named(struct check *check,
 
 		if (!user_was_used(class, zspage, i))
 			continue;
-		head = uzs_followed_head(object);
+		head = uzs_followed_head(class, object);
 		if (!(head & USER_ALLOCATED) || user_mark(kept, i))
 			continue;
 		n++;
@@ -130,9 +130,12 @@ static void check_kept(struct check *check)
 
 	for_each_user_slot(slot, pool->user)
 	{
-		for (unsigned int i = 1; i < pool->nr_classes; i++) {
+		for (unsigned int c = 0; c < check->nr_classes; c++) {
+			unsigned int i = check->class[c]->index;
 			const struct user_stack *stack = &slot->stacks[i];
 
+			if (!uzs_checks_class(check, c))
+				continue;
 			kept += stack->nr;
 			if (stack->nr > pool->user->class[i].keep) {
 				uzs_violated(

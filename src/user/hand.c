@@ -22,20 +22,26 @@ static struct user_hand *hand_of(struct zs_pool *pool,
 }
 
 /* AddressSanitizer has objects poisoned. */
-__no_asan unsigned long uzs_followed_head(const char *object)
+__no_asan static unsigned long load_head(const unsigned long *head)
 {
-	return __atomic_load_n((const unsigned long *)object, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(head, __ATOMIC_SEQ_CST);
 }
 
-__no_asan static void store_head(char *object, unsigned long head)
+__no_asan static void store_head(unsigned long *head, unsigned long value)
 {
-	__atomic_store_n((unsigned long *)object, head, __ATOMIC_SEQ_CST);
+	__atomic_store_n(head, value, __ATOMIC_SEQ_CST);
+}
+
+unsigned long uzs_followed_head(const struct size_class *class,
+				const char *object)
+{
+	return load_head(user_head_of(class, object));
 }
 
 u64 *uzs_follow(struct zs_pool *pool, const struct size_class *class,
 		const char *object)
 {
-	unsigned long head = user_head(object);
+	unsigned long head = user_head(class, object);
 	u64 *ref = (u64 *)(head & ~USER_ALLOCATED);
 
 	assert_spin_locked(&class->lock);
@@ -45,7 +51,7 @@ u64 *uzs_follow(struct zs_pool *pool, const struct size_class *class,
 	 * any more. */
 	__atomic_store_n(&hand_of(pool, class)->followed, ref,
 			 __ATOMIC_SEQ_CST);
-	return likely(uzs_followed_head(object) == head) ? ref : NULL;
+	return likely(uzs_followed_head(class, object) == head) ? ref : NULL;
 }
 
 void uzs_follow_all(struct zs_pool *pool, bool on)
@@ -153,7 +159,7 @@ static bool hand_over(struct zs_pool *pool, struct size_class *class, u64 *ref)
 					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return false;
 	/* No mover follows it from now on; but one may be doing so. */
-	store_head(ref_address(word), USER_ALLOCATED);
+	store_head(user_word_head(pool, word), USER_ALLOCATED);
 	if (unlikely(is_followed(pool, hand, ref)))
 		return false;
 	WRITE_ONCE(*ref, 0);

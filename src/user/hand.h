@@ -31,7 +31,8 @@ u64 *uzs_follow(struct zs_pool *pool, const struct size_class *class,
 /* Begins, ends a look at the words of all classes. Locks: needs all slots'. */
 void uzs_follow_all(struct zs_pool *pool, bool on);
 /* In such a look: an object's first word. */
-unsigned long uzs_followed_head(const char *object);
+unsigned long uzs_followed_head(const struct size_class *class,
+				const char *object);
 
 /* Frees what `ref` names; it is of that class. Locks: takes class->lock if that is free,
  * or if no mover is in the class, or one may be looking at the word. */

@@ -58,6 +58,11 @@ static inline u64 ref_word(const void *object, const struct size_class *class)
  * cases. USER_ALLOCATED alone while a call has it in hand: the word that names
  * it is on the call's stack; or it was handed over to be freed, and its second word
  * is a link.
+ *
+ * In huge classes the first word lies apart, in the section's head, and the eight
+ * bytes before the data belong to whatever is in front: so objects of a whole number
+ * of pages fill their zspage. The word names the place eight bytes before the data
+ * here, too, which is called the object.
  */
 #define USER_HEAD sizeof(u64)
 _Static_assert(USER_HEAD == ZS_REF_DATA_ && offsetof(struct zs_pool, head) == 0,
@@ -79,12 +84,13 @@ _Static_assert(USER_HEAD == ZS_REF_DATA_ && offsetof(struct zs_pool, head) == 0,
 		 ? ZS_USER_MAX_SIZE + USER_HEAD               \
 		 : UZS_SECTION_SIZE / 2)
 #define USER_MAX_SIZE (USER_MAX_OBJECT - USER_HEAD)
-/* Sizes up to here are 8 bytes apart, then 16, from USER_FINE on 1/256. */
+/* Sizes up to here are 8 bytes apart, then 16; from USER_FINE on, without the first
+ * word, 1/256. */
 #define USER_TINY 128u
 #define USER_FINE 4096u
 #define USER_FINE_SHIFT 8
 #define USER_OCTAVES 9 /* from USER_FINE to more than USER_MAX_OBJECT */
-#define USER_LOW_SIZES (USER_FINE / 8 + 1)
+#define USER_LOW_SIZES ((USER_FINE + USER_HEAD) / 8 + 1)
 #define USER_HIGH_SIZES (USER_OCTAVES << USER_FINE_SHIFT)
 #define USER_MAX_CLASSES (1u << REF_CLASS_BITS)
 
@@ -110,6 +116,7 @@ struct run_section {
 	u32 stride; /* bytes of a run */
 	u16 length; /* index */
 	u16 nr; /* runs */
+	u16 heads; /* as the length's */
 	/* guard: runs->lock */
 	u16 nr_used; /* runs ever used: those behind were not */
 	u16 nr_free; /* of those used */
@@ -122,12 +129,16 @@ struct run_section {
 		   * are filled whole. guard: runs->lock */
 	struct list_head fresh; /* sections of this length that have runs that
 				 * were never used; guard: runs->lock */
-	struct zspage zspages[];
+	struct zspage zspages[]; /* behind them `heads` first words a run */
 };
 
 struct run_length {
-	unsigned int pages; /* const */
-	bool shared; /* for zspages of several objects; const */
+	/* const */
+	unsigned int pages;
+	unsigned int heads; /* first words of a run that lie in the section's
+			     * head; 0: they lie in the objects */
+	bool shared; /* for zspages of several objects */
+
 	/* Free runs by zspage->list: with memory, and without. Sections with
 	 * runs that were never used. guard: runs->lock */
 	struct list_head warm, cold, fresh;
@@ -177,6 +188,7 @@ struct user_class {
 	 * consistent: hand.h) */
 	u8 moving;
 	u8 keep; /* objects that a slot keeps; const */
+	bool huge; /* as the size_class's; const */
 };
 
 /* What is freed while a mover is in the class; see hand.h. */

@@ -143,16 +143,16 @@ static u64 *begin_move(const struct compaction *c, const char *object)
 /* Moves an object to another place. begin_move has been called. */
 static void end_move(struct compaction *c, u64 *ref, char *to, char *object)
 {
-	size_t bytes = c->class->size - USER_HEAD;
+	size_t bytes = user_data_size(c->class);
 
-	user_set_head(to, user_head(object));
+	user_set_head(c->class, to, user_head(c->class, object));
 	if (UZS_POISONS_OBJECTS) {
 		uzs_unpoison(to + USER_HEAD, bytes);
 		uzs_unpoison(object + USER_HEAD, bytes);
 	}
 	memcpy(to + USER_HEAD, object + USER_HEAD, bytes);
 	if (UZS_POISONS_OBJECTS)
-		uzs_poison(to, c->class->size);
+		user_poison(c->class, to);
 	/* Nobody else writes the word while `moving` is set. Release: who pins it
 	 * then sees the copy. */
 	smp_store_release(ref, ref_word(to, c->class));
@@ -174,10 +174,10 @@ static unsigned int next_objects(const struct size_class *class,
 		if (!user_was_used(class, zspage, *index))
 			continue;
 		objects[n] = user_object(class, zspage, *index);
-		__builtin_prefetch(objects[n++]);
+		__builtin_prefetch(user_head_of(class, objects[n++]));
 	}
 	for (unsigned int i = 0; i < n; i++) {
-		unsigned long head = user_head(objects[i]);
+		unsigned long head = user_head(class, objects[i]);
 
 		if (!(head & USER_ALLOCATED))
 			continue;
@@ -235,13 +235,13 @@ static unsigned int squeeze(struct compaction *c, struct zspage *zspage)
 		char *to, *object;
 		u64 *ref;
 
-		while (end &&
-		       (!user_was_used(class, zspage, end - 1) ||
-			!(user_head(user_object(class, zspage, end - 1)) &
-			  USER_ALLOCATED)))
+		while (end && (!user_was_used(class, zspage, end - 1) ||
+			       !(user_head(class, user_object(class, zspage,
+							      end - 1)) &
+				 USER_ALLOCATED)))
 			end--;
 		while (low < end && user_was_used(class, zspage, low) &&
-		       user_head(user_object(class, zspage, low)) &
+		       user_head(class, user_object(class, zspage, low)) &
 			       USER_ALLOCATED)
 			low++;
 		if (low + 1 >= end)
@@ -251,10 +251,10 @@ static unsigned int squeeze(struct compaction *c, struct zspage *zspage)
 		ref = begin_move(c, object);
 		if (!ref)
 			return end;
-		user_unpoison(to, class->size);
+		user_unpoison(class, to);
 		end_move(c, ref, to, object);
-		user_set_head(object, 0);
-		user_poison(object, class->size);
+		user_set_head(class, object, 0);
+		user_poison(class, object);
 		if (user_has_map(class))
 			zspage->map ^= (u64)1 << low | (u64)1 << (end - 1);
 	}

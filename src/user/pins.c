@@ -43,8 +43,8 @@ bool uzs_pin_conceal_and_drop(struct zs_pool *pool, u64 *ref)
 	word = READ_ONCE(*ref);
 	/* Who pins it now reveals it again. */
 	if (word >= REF_PIN && word < 2 * REF_PIN)
-		uzs_poison(ref_address(word),
-			   uzs_place_room(pool, word) + USER_HEAD);
+		uzs_poison(ref_address(word) + USER_HEAD,
+			   uzs_place_room(pool, word));
 	dropped = user_drop_pin(ref);
 	uzs_unlock_poison(pool);
 	return dropped;

@@ -90,8 +90,8 @@ char *uzs_place_take(struct zs_pool *pool, struct size_class *class,
 	} else if (zspage->freeobj != OBJ_NONE) {
 		index = zspage->freeobj;
 		object = user_object(class, zspage, index);
-		VM_BUG_ON(user_head(object) & USER_ALLOCATED);
-		zspage->freeobj = (user_head(object) >> 1) & OBJ_NONE;
+		VM_BUG_ON(user_head(class, object) & USER_ALLOCATED);
+		zspage->freeobj = (user_head(class, object) >> 1) & OBJ_NONE;
 	} else {
 		index = zspage->mark;
 		VM_BUG_ON(index >= class->objs_per_zspage);
@@ -101,7 +101,7 @@ char *uzs_place_take(struct zs_pool *pool, struct size_class *class,
 		zspage->mark++;
 	}
 	zspage->inuse++;
-	user_unpoison(object, class->size);
+	user_unpoison(class, object);
 	return object;
 }
 
@@ -111,14 +111,15 @@ void uzs_place_put(const struct zs_pool *pool, struct size_class *class,
 	unsigned int index = user_index(class, zspage, object);
 
 	assert_spin_locked(&class->lock);
-	user_poison(object, class->size);
+	user_poison(class, object);
 	if (user_has_map(class)) {
 		VM_BUG_ON(zspage->map >> index & 1);
 		zspage->map |= (u64)1 << index;
 		if (unlikely(pool->hardened)) /* a second free must be seen */
-			user_set_head(object, 0);
+			user_set_head(class, object, 0);
 	} else {
-		user_set_head(object, (unsigned long)zspage->freeobj << 1);
+		user_set_head(class, object,
+			      (unsigned long)zspage->freeobj << 1);
 		zspage->freeobj = index & OBJ_NONE;
 	}
 	zspage->inuse--;
@@ -136,9 +137,9 @@ void uzs_place_end_at(struct zs_pool *pool, struct size_class *class,
 		for (unsigned int i = end; i-- > 0;) {
 			char *object = user_object(class, zspage, i);
 
-			if (user_head(object) & USER_ALLOCATED)
+			if (user_head(class, object) & USER_ALLOCATED)
 				continue;
-			user_set_head(object,
+			user_set_head(class, object,
 				      (unsigned long)zspage->freeobj << 1);
 			zspage->freeobj = i & OBJ_NONE;
 		}
@@ -243,7 +244,7 @@ static bool take_for(struct zs_pool *pool, struct size_class *class,
 		return false;
 	uzs_fix_fullness_group(class, zspage);
 	uzs_add(&class->objs_inuse, 1);
-	user_name(ref, ref_word(object, class), pins);
+	user_name(pool, ref, ref_word(object, class), pins);
 	return true;
 }
 
@@ -265,8 +266,8 @@ unsigned int uzs_places_get(struct zs_pool *pool, struct size_class *class,
 		if (!object)
 			break;
 		if (unlikely(pool->hardened))
-			user_set_head(object, 0);
-		user_poison(object, class->size);
+			user_set_head(class, object, 0);
+		user_poison(class, object);
 		WRITE_ONCE(words[n], ref_word(object, class));
 		n++;
 	}
@@ -319,15 +320,15 @@ static bool take_in_new(struct zs_pool *pool, struct size_class *class,
 	return done;
 }
 
-/* A new zspage for an object of `size` bytes. Return: NULL without memory. */
+/* A new zspage for an object of `size` bytes, its first word included. Return: NULL
+ * without memory. */
 static struct zspage *new_zspage(struct zs_pool *pool,
 				 const struct size_class *class, size_t size,
 				 gfp_t gfp)
 {
 	struct zspage *zspage =
 		uzs_run_get(pool, pool->user->length[class->index], gfp);
-	unsigned int pages = (unsigned int)((size + pool->page_size - 1) >>
-					    pool->page_shift);
+	unsigned int pages;
 
 	if (!zspage)
 		return NULL;
@@ -335,6 +336,7 @@ static struct zspage *new_zspage(struct zs_pool *pool,
 	if (class->objs_per_zspage > 1)
 		return zspage;
 	/* Its one object has just the pages that it needs. */
+	pages = uzs_user_pages(pool, size);
 	uzs_run_cool(pool, zspage, pages);
 	if (uzs_run_warm(pool, zspage, pages))
 		return zspage;
@@ -366,9 +368,9 @@ static bool take_larger(struct zs_pool *pool, const struct size_class *class,
 	struct zspage *zspage;
 	bool done;
 
-	if (class->size >= USER_MAX_OBJECT)
+	if (user_holds(class) >= USER_MAX_OBJECT)
 		return false;
-	larger = user_class(pool, class->size + 1);
+	larger = user_class(pool, user_holds(class) + 1);
 	if (larger->objs_per_zspage == 1 || !spin_trylock(&larger->lock))
 		return false;
 	zspage = uzs_find_zspage(larger);
@@ -415,7 +417,5 @@ bool uzs_place_alloc(struct zs_pool *pool, struct size_class *class, u64 *ref,
 
 size_t uzs_place_single_room(const struct zs_pool *pool, u64 word)
 {
-	return ((size_t)run_zspage(ref_address(word))->warm
-		<< pool->page_shift) -
-	       USER_HEAD;
+	return (size_t)run_zspage(ref_address(word))->warm << pool->page_shift;
 }

@@ -13,49 +13,84 @@ static inline bool user_has_map(const struct size_class *class)
 {
 	return class->objs_per_zspage <= USER_MAP_OBJS;
 }
-/* An object's first word. It is read and written whole: the check of a wrong ref, or a
- * free that does not wait for a mover, may do so at that moment. */
-#if UZS_POISONS_OBJECTS
-#define user_head(object) uzs_read_head((const unsigned long *)(object))
-#define user_set_head(object, head) \
-	uzs_write_head((unsigned long *)(object), (head))
-#define user_release_head user_set_head
-#else
-#define user_head(object) READ_ONCE(*(const unsigned long *)(object))
-#define user_set_head(object, head) \
-	WRITE_ONCE(*(unsigned long *)(object), (unsigned long)(head))
-#define user_release_head(object, head) \
-	smp_store_release((unsigned long *)(object), (unsigned long)(head))
-#endif
-/* An object becomes free. AddressSanitizer has objects poisoned except while they
- * are pinned; the lab, which has poison of its own, while they are free, and
- * never their first word. */
-static inline void user_poison(void *object, size_t size)
-{
-	if (UZS_POISONS_OBJECTS) {
-		uzs_poison(object, size);
-		return;
-	}
-	uzs_unpoison(object, size); /* it may have been free, in another size */
-	uzs_poison((char *)object + USER_HEAD, size - USER_HEAD);
-}
-/* An object is given out. */
-static inline void user_unpoison(void *object, size_t size)
-{
-	if (!UZS_POISONS_OBJECTS)
-		uzs_unpoison(object, size);
-}
 static inline unsigned int user_index(const struct size_class *class,
 				      const struct zspage *zspage,
 				      const char *object)
 {
-	return uzs_divide((u64)(object - run_address(zspage)),
+	return uzs_divide((u64)(object + USER_HEAD - run_address(zspage)),
 			  class->reciprocal);
 }
 static inline char *user_object(const struct size_class *class,
 				const struct zspage *zspage, unsigned int index)
 {
-	return run_address(zspage) + (size_t)index * class->size;
+	return run_address(zspage) + (size_t)index * class->size -
+	       (class->huge ? USER_HEAD : 0);
+}
+/* Bytes of an object's data. */
+static inline size_t user_data_size(const struct size_class *class)
+{
+	return class->size - (class->huge ? 0 : USER_HEAD);
+}
+
+/* Where an object's first word lies. */
+static inline unsigned long *user_head_of(const struct size_class *class,
+					  const char *object)
+{
+	const struct zspage *zspage;
+
+	if (likely(!class->huge))
+		return (unsigned long *)(uintptr_t)object;
+	zspage = run_zspage(object);
+	return run_head(zspage, user_index(class, zspage, object));
+}
+/* The same for the object that a word names: does not look at the class. */
+static __always_inline unsigned long *user_word_head(const struct zs_pool *pool,
+						     u64 word)
+{
+	unsigned int index = ref_class(word);
+
+	return likely(!pool->user->class[index].huge)
+		       ? (unsigned long *)ref_address(word)
+		       : user_head_of(pool->size_class[index],
+				      ref_address(word));
+}
+/* It is read and written whole: the check of a wrong ref, or a free that does not wait
+ * for a mover, may do so at that moment. */
+#if UZS_POISONS_OBJECTS
+#define uzs_load_head uzs_read_head
+#define uzs_store_head uzs_write_head
+#define uzs_release_head uzs_write_head
+#else
+#define uzs_load_head(head) READ_ONCE(*(head))
+#define uzs_store_head(head, value) WRITE_ONCE(*(head), (unsigned long)(value))
+#define uzs_release_head(head, value) \
+	smp_store_release((head), (unsigned long)(value))
+#endif
+#define user_head(class, object) uzs_load_head(user_head_of(class, object))
+#define user_set_head(class, object, head) \
+	uzs_store_head(user_head_of(class, object), head)
+
+/* An object becomes free. AddressSanitizer has objects poisoned except while they
+ * are pinned; the lab, which has poison of its own, while they are free, and
+ * never their first word. */
+static inline void user_poison(const struct size_class *class, char *object)
+{
+	char *place = object + (class->huge ? USER_HEAD : 0);
+
+	if (UZS_POISONS_OBJECTS) {
+		uzs_poison(place, class->size);
+		return;
+	}
+	uzs_unpoison(place, class->size); /* it may have been free, in another
+					   * size */
+	uzs_poison(object + USER_HEAD, user_data_size(class));
+}
+/* An object is given out. */
+static inline void user_unpoison(const struct size_class *class, char *object)
+{
+	if (!UZS_POISONS_OBJECTS)
+		uzs_unpoison(object + (class->huge ? USER_HEAD : 0),
+			     class->size);
 }
 /* Was place `index` ever used? If not, nothing is known of its first word. */
 static inline bool user_was_used(const struct size_class *class,
@@ -129,11 +164,12 @@ void uzs_places_drop(struct zs_pool *pool, struct list_head *empty);
 
 /* Lets `ref` name an object, and (unless it is for a call's hand) the object's first
  * word the ref. pins: a multiple of REF_PIN, perhaps with USER_IN_HAND. */
-static __always_inline void user_name(u64 *ref, u64 word, u64 pins)
+static __always_inline void user_name(const struct zs_pool *pool, u64 *ref,
+				      u64 word, u64 pins)
 {
 	unsigned long owner = pins & USER_IN_HAND ? 0 : (uintptr_t)ref;
 
-	user_set_head(ref_address(word), owner | USER_ALLOCATED);
+	uzs_store_head(user_word_head(pool, word), owner | USER_ALLOCATED);
 	smp_store_release(ref, word | (pins & ~USER_IN_HAND));
 }
 
@@ -144,20 +180,23 @@ bool uzs_place_alloc(struct zs_pool *pool, struct size_class *class, u64 *ref,
 		     size_t size, u64 pins, gfp_t gfp);
 /* `to` names what `from` named. Locks: needs the slot's lock while moving of the class
  * is 0, or class->lock. */
-static inline void user_rename(u64 *to, u64 *from, u64 word)
+static inline void user_rename(const struct zs_pool *pool, u64 *to, u64 *from,
+			       u64 word)
 {
-	user_set_head(ref_address(word), (uintptr_t)to | USER_ALLOCATED);
+	uzs_store_head(user_word_head(pool, word),
+		       (uintptr_t)to | USER_ALLOCATED);
 	smp_store_release(to, word);
 	WRITE_ONCE(*from, 0);
 }
 
 /* `to` names the object that a call has in hand; the pins of `word`, at least one, keep
  * it from movers, so no lock is needed. */
-static inline void user_give(u64 *to, u64 word)
+static inline void user_give(const struct zs_pool *pool, u64 *to, u64 word)
 {
 	WRITE_ONCE(*to, word);
 	/* Release: a mover that follows it sees the pin. */
-	user_release_head(ref_address(word), (uintptr_t)to | USER_ALLOCATED);
+	uzs_release_head(user_word_head(pool, word),
+			 (uintptr_t)to | USER_ALLOCATED);
 }
 
 /* Bytes that the object can hold whose word this is. It must stay: it is read or

@@ -39,17 +39,22 @@ static bool names_own(const struct zs_pool *pool, const u64 *ref, u64 word,
 {
 	const char *object = ref_address(word);
 	const struct run_section *section = run_section(object);
-	size_t offset = (uintptr_t)object & (UZS_SECTION_SIZE - 1);
+	const u64 owner = (uintptr_t)ref | USER_ALLOCATED;
+	const size_t at = class->huge ? 0 : USER_HEAD;
+	u64 offset;
 
 	if (!uzs_zone_keeps(&pool->zone, object) ||
-	    uzs_peek_word(object) != ((uintptr_t)ref | USER_ALLOCATED))
+	    (!class->huge && uzs_peek_word(object) != owner))
 		return false;
 	/* Or is this what an object contains, or another section's memory? */
-	if (section->pool != pool || offset < section->first ||
-	    offset - section->first >= (size_t)section->nr * section->stride ||
-	    run_zspage(object)->class != class->index)
+	if (section->pool != pool)
 		return false;
-	return (offset - section->first) % section->stride % class->size == 0;
+	offset = run_offset(section, object);
+	return offset < (u64)section->nr * section->stride &&
+	       run_zspage(object)->class == class->index &&
+	       offset % section->stride % class->size == at &&
+	       (!class->huge ||
+		uzs_peek_word(user_head_of(class, object)) == owner);
 }
 
 /* Why the ref must not be used; 0 if it may. It does not name nothing. Locks:
@@ -325,13 +330,11 @@ OWN_FRAME size_t zs_ref_room(struct zs_pool *pool, const zs_ref *ref)
 static bool fits(const struct zs_pool *pool, const struct size_class *class,
 		 u64 word, size_t size)
 {
-	size_t pages = (size + pool->page_size - 1) >> pool->page_shift;
-
 	if (ref_class(word) != class->index)
 		return false;
 	return class->objs_per_zspage > 1 ||
-	       uzs_place_room(pool, word) + USER_HEAD ==
-		       pages << pool->page_shift;
+	       uzs_place_room(pool, word) == (size_t)uzs_user_pages(pool, size)
+						     << pool->page_shift;
 }
 
 /* Replaces with a new object that the CPU does not keep. */
@@ -357,7 +360,7 @@ static __attribute__((noinline)) int replace_slow(struct zs_pool *pool,
 	user_reveal(pool, tmp.word);
 	memcpy(ref_address(tmp.word) + USER_HEAD, data, len);
 	uzs_slot_free(pool, &ref->word);
-	user_give(&ref->word, tmp.word);
+	user_give(pool, &ref->word, tmp.word);
 	user_unpin_own(pool, &ref->word, tmp.word);
 	return 0;
 }

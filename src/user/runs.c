@@ -9,9 +9,10 @@
  *
  *   section, 4 MiB, aligned to 4 MiB
  *   +--------+-------------------------+--------+--------+-- ... --+------+
- *   | header | struct zspage [nr]      | run 0  | run 1  |         | rest |
+ *   | header | struct zspage [nr], *   | run 0  | run 1  |         | rest |
  *   +--------+-------------------------+--------+--------+-- ... --+------+
  *                                      |<stride>|
+ *   * first words of the objects, if these are whole pages
  *
  * A run's memory is filled from its beginning, page by page, as its zspage is
  * used for the first time: its first `warm` pages. A run that becomes free keeps
@@ -37,14 +38,14 @@
 
 /* ---- life -------------------------------------------------------------------- */
 
-unsigned int uzs_runs_fit(size_t stride, size_t page, size_t *first)
+unsigned int uzs_runs_fit(size_t stride, unsigned int heads, size_t page,
+			  size_t *first)
 {
+	size_t each = sizeof(struct zspage) + heads * sizeof(unsigned long);
 	size_t nr = UZS_SECTION_SIZE / stride;
 
 	do
-		*first = ALIGN(sizeof(struct run_section) +
-				       nr * sizeof(struct zspage),
-			       page);
+		*first = ALIGN(sizeof(struct run_section) + nr * each, page);
 	while (*first + nr * stride > UZS_SECTION_SIZE && nr--);
 	return (unsigned int)nr;
 }
@@ -52,16 +53,19 @@ unsigned int uzs_runs_fit(size_t stride, size_t page, size_t *first)
 unsigned int uzs_runs_in_section(const struct zs_pool *pool,
 				 unsigned int length)
 {
-	size_t first, pages = pool->user->runs.lengths[length].pages;
+	const struct run_length *l = &pool->user->runs.lengths[length];
+	size_t first;
 
-	return uzs_runs_fit(pages << pool->page_shift, pool->page_size, &first);
+	return uzs_runs_fit((size_t)l->pages << pool->page_shift, l->heads,
+			    pool->page_size, &first);
 }
 
-size_t uzs_runs_least(const struct zs_pool *pool, unsigned int pages)
+size_t uzs_runs_least(const struct zs_pool *pool,
+		      const struct run_length *length)
 {
-	size_t first, stride = (size_t)pages << pool->page_shift;
+	size_t first, stride = (size_t)length->pages << pool->page_shift;
 
-	uzs_runs_fit(stride, pool->page_size, &first);
+	uzs_runs_fit(stride, length->heads, pool->page_size, &first);
 	return first + stride;
 }
 
@@ -93,14 +97,14 @@ void uzs_runs_destroy(struct zs_pool *pool)
 static struct run_section *map_section(struct zs_pool *pool,
 				       unsigned int length, bool huge)
 {
-	size_t stride = (size_t)pool->user->runs.lengths[length].pages
-			<< pool->page_shift;
+	const struct run_length *l = &pool->user->runs.lengths[length];
+	size_t stride = (size_t)l->pages << pool->page_shift;
 	struct zone *zone = &pool->zone;
 	struct run_section *section;
 	size_t first, filled;
 	unsigned int nr;
 
-	nr = uzs_runs_fit(stride, pool->page_size, &first);
+	nr = uzs_runs_fit(stride, l->heads, pool->page_size, &first);
 	filled = huge ? UZS_SECTION_SIZE : first;
 	if (!uzs_zone_charge(zone, filled))
 		return NULL;
@@ -125,6 +129,7 @@ static struct run_section *map_section(struct zs_pool *pool,
 	section->stride = (u32)stride;
 	section->length = (u16)length;
 	section->nr = (u16)nr;
+	section->heads = (u16)l->heads;
 	INIT_LIST_HEAD(&section->fresh);
 	if (UZS_POISONS_OBJECTS)
 		uzs_poison((char *)section + first, UZS_SECTION_SIZE - first);

@@ -11,12 +11,15 @@
 void uzs_runs_init(struct zs_pool *pool);
 /* Unmaps everything. */
 void uzs_runs_destroy(struct zs_pool *pool);
-/* The least memory that one run of `length` pages needs, bytes. */
-size_t uzs_runs_least(const struct zs_pool *pool, unsigned int pages);
+/* The least memory that one run of that length needs, bytes. */
+size_t uzs_runs_least(const struct zs_pool *pool,
+		      const struct run_length *length);
 
-/* How many runs of `stride` bytes a section has, and how many bytes before the
- * first: runs and their zspages fill it. */
-unsigned int uzs_runs_fit(size_t stride, size_t page, size_t *first);
+/* How many runs of `stride` bytes a section has, each with `heads` first words in the
+ * section's head, and how many bytes before the first: runs, and what belongs to
+ * them, fill it. */
+unsigned int uzs_runs_fit(size_t stride, unsigned int heads, size_t page,
+			  size_t *first);
 /* The same for a length of the pool's. */
 unsigned int uzs_runs_in_section(const struct zs_pool *pool,
 				 unsigned int length);
@@ -71,14 +74,20 @@ static inline struct run_section *run_section(const void *address)
 {
 	return (struct run_section *)uzs_section_of(address);
 }
+/* Where an object's data lies in the section: bytes behind the first run's begin. */
+static inline u64 run_offset(const struct run_section *section,
+			     const void *object)
+{
+	return ((uintptr_t)object & (UZS_SECTION_SIZE - 1)) + USER_HEAD -
+	       section->first;
+}
 /* The zspage of an object. */
 static inline struct zspage *run_zspage(const void *object)
 {
 	struct run_section *section = run_section(object);
-	u64 offset =
-		((uintptr_t)object & (UZS_SECTION_SIZE - 1)) - section->first;
 
-	return &section->zspages[uzs_divide(offset, section->reciprocal)];
+	return &section->zspages[uzs_divide(run_offset(section, object),
+					    section->reciprocal)];
 }
 static inline char *run_address(const struct zspage *zspage)
 {
@@ -86,6 +95,15 @@ static inline char *run_address(const struct zspage *zspage)
 
 	return (char *)section + section->first +
 	       (size_t)(zspage - section->zspages) * section->stride;
+}
+/* The first word of object `index` of a zspage of a huge class. */
+static inline unsigned long *run_head(const struct zspage *zspage,
+				      unsigned int index)
+{
+	struct run_section *section = run_section(zspage);
+
+	return (unsigned long *)&section->zspages[section->nr] +
+	       (size_t)(zspage - section->zspages) * section->heads + index;
 }
 
 #endif

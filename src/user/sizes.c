@@ -5,7 +5,9 @@
  * Kernel origin: none. As there, a zspage has the number of pages that wastes
  * least, and sizes with equal zspages share a class. Differs: sizes go beyond a
  * page; larger ones are 1/256 of themselves apart, and smaller ones 8 bytes,
- * where 16 would be much of an object.
+ * where 16 would be much of an object. Sizes of whole
+ * pages, the most frequent of all, would leave a zspage of theirs with a gap of
+ * nearly an object, as each needs a first word: these lie apart.
  * Locks: runs->lock, to change which classes are used. Sleeps: no.
  */
 #include "user/sizes.h"
@@ -19,12 +21,6 @@
  * has no memory. */
 #define LONG_STEPS 8u
 
-static unsigned int pages_of(const struct zs_pool *pool, size_t bytes)
-{
-	return (unsigned int)((bytes + pool->page_size - 1) >>
-			      pool->page_shift);
-}
-
 /* Zspages of several objects have one of so many lengths, the longest. Each length
  * has sections of its own, which are not full; and shorter zspages waste more. */
 #define CHAIN_LENGTHS 7u
@@ -36,32 +32,69 @@ static unsigned int shortest(const struct zs_pool *pool)
 		       : 1;
 }
 
-unsigned int uzs_user_shared_lengths(const struct zs_pool *pool)
-{
-	return pool->chain_size - shortest(pool) + 1;
-}
-
-/* Larger objects have a run each, of a length of their own. */
+/* Without their first word: larger objects have a run each, of a length of their
+ * own. */
 static size_t largest_shared(const struct zs_pool *pool)
 {
 	return min(((size_t)pool->chain_size << pool->page_shift) / 2,
-		   USER_MAX_OBJECT);
+		   (size_t)USER_MAX_SIZE);
+}
+
+/* Pages of a zspage that objects of `size` bytes fill, two at least and the first words
+ * not counted: the fewest. 0 if there is none. These objects are worth sections of
+ * their own. */
+static unsigned int exact_pages(const struct zs_pool *pool, size_t size)
+{
+	if (size % pool->page_size && size * 2 != pool->page_size)
+		return 0;
+	for (unsigned int k = shortest(pool); k <= pool->chain_size; k++) {
+		size_t bytes = (size_t)k << pool->page_shift;
+
+		if (bytes % size == 0 && bytes >= 2 * size)
+			return k;
+	}
+	return 0;
+}
+
+/* First words of a zspage of so many pages: of the smallest objects that it has
+ * exactly; 0 if there are none. */
+static unsigned int most_heads(const struct zs_pool *pool, unsigned int pages)
+{
+	size_t size = pool->page_size / 2;
+
+	for (; size < largest_shared(pool);
+	     size = ALIGN(size + 1, pool->page_size))
+		if (exact_pages(pool, size) == pages)
+			return (unsigned int)(((size_t)pages
+					       << pool->page_shift) /
+					      size);
+	return 0;
 }
 
 unsigned int uzs_user_lengths(const struct zs_pool *pool,
-			      unsigned int pages[USER_LENGTHS])
+			      struct run_length lengths[USER_LENGTHS])
 {
-	unsigned int most = pages_of(pool, USER_MAX_OBJECT), n = 0, last;
+	unsigned int most = uzs_user_pages(pool, USER_MAX_OBJECT), n = 0, last;
 
 	for (unsigned int k = shortest(pool); k <= pool->chain_size; k++)
-		pages[n++] = k;
-	last = pages_of(pool, largest_shared(pool));
-	while (last < most) {
-		unsigned int step = (1u << ilog2(last)) / LONG_STEPS;
-
-		last = min(most, last + max(step, 1u));
-		pages[n++] = last;
+		lengths[n++] =
+			(struct run_length){ .pages = k, .shared = true };
+	for (unsigned int k = shortest(pool); k <= pool->chain_size; k++)
+		if (most_heads(pool, k))
+			lengths[n++] = (struct run_length){
+				.pages = k,
+				.heads = most_heads(pool, k),
+				.shared = true,
+			};
+	last = uzs_user_pages(pool, largest_shared(pool) + USER_HEAD);
+	for (;;) {
+		lengths[n++] = (struct run_length){ .pages = last, .heads = 1 };
+		if (last == most)
+			break;
+		last += max((1u << ilog2(last)) / LONG_STEPS, 1u);
+		last = min(most, last);
 	}
+	VM_BUG_ON(n > USER_LENGTHS);
 	return n;
 }
 
@@ -75,13 +108,13 @@ static unsigned int objs_in(size_t bytes, size_t size)
 /* What a run wastes in its section, bytes. */
 static size_t rest_of(size_t run, size_t page)
 {
-	size_t first, nr = uzs_runs_fit(run, page, &first);
+	size_t first, nr = uzs_runs_fit(run, 0, page, &first);
 
 	return nr ? (UZS_SECTION_SIZE - first - nr * run) / nr : run;
 }
 
-/* Pages of a zspage of objects of that size, the number that wastes least;
- * among equal ones the least. */
+/* Pages of a zspage of objects of that size, two at least: the number that wastes
+ * least; among equal ones the least. */
 static unsigned int best_pages(const struct zs_pool *pool, size_t size)
 {
 	unsigned int best = 0;
@@ -92,7 +125,7 @@ static unsigned int best_pages(const struct zs_pool *pool, size_t size)
 		size_t waste = bytes - objs_in(bytes, size) * size +
 			       rest_of(bytes, pool->page_size);
 
-		if (bytes < size)
+		if (bytes < 2 * size)
 			continue;
 		/* waste / k < best_waste / best */
 		if (!best || waste * best < best_waste * k) {
@@ -103,34 +136,67 @@ static unsigned int best_pages(const struct zs_pool *pool, size_t size)
 	return best;
 }
 
+/* The size that a class may have, if it can hold objects of `size` bytes with and
+ * without their first word apart. */
+static struct class_geometry geometry_of(const struct zs_pool *pool,
+					 size_t size)
+{
+	unsigned int exact = exact_pages(pool, size - USER_HEAD);
+
+	if (exact)
+		return (struct class_geometry){
+			.size = (unsigned int)(size - USER_HEAD),
+			.pages = exact,
+			.huge = true,
+		};
+	return (struct class_geometry){
+		.size = (unsigned int)size,
+		.pages = best_pages(pool, size),
+	};
+}
+
+/* The next smaller size, first word included, on the grid of the tables by size, or
+ * of half a page. */
+static size_t next_size(const struct zs_pool *pool, size_t size)
+{
+	size_t half = pool->page_size / 2 + USER_HEAD, next, step;
+
+	if (size > USER_FINE + USER_HEAD) {
+		next = size - USER_HEAD;
+		step = max((size_t)1 << (ilog2(next - 1) - USER_FINE_SHIFT),
+			   (size_t)16);
+		next = (next - 1) / step * step + USER_HEAD;
+	} else {
+		step = size <= USER_TINY ? 8 : 16;
+		next = (size - 1) / step * step;
+	}
+	return size > half && next < half ? half : next;
+}
+
 /* The sizes that classes may have, largest first: calls fn for each. */
 static void walk_sizes(const struct zs_pool *pool,
-		       void (*fn)(size_t size, unsigned int pages, void *arg),
+		       void (*fn)(struct class_geometry *g, void *arg),
 		       void *arg)
 {
-	unsigned int lengths[USER_LENGTHS];
+	struct run_length lengths[USER_LENGTHS];
 	unsigned int n = uzs_user_lengths(pool, lengths);
-	size_t size = largest_shared(pool);
+	struct class_geometry g;
 
-	while (n > uzs_user_shared_lengths(pool)) {
-		n--;
-		fn((size_t)lengths[n] << pool->page_shift, lengths[n], arg);
-	}
-	while (size > USER_MIN_SIZE) {
-		size_t step = 16;
+	for (; !lengths[n - 1].shared; n--) {
+		unsigned int pages = lengths[n - 1].pages;
 
-		size &= ~(size_t)7;
-		fn(size, best_pages(pool, size), arg);
-		if (size <= USER_TINY)
-			step = 8;
-		else if (size > USER_FINE)
-			step = max((size_t)1 << (ilog2(size - 1) -
-						 USER_FINE_SHIFT),
-				   step);
-		/* Onto the grid of the table by size. */
-		size = (size - 1) / step * step;
+		g = (struct class_geometry){
+			.size = pages << pool->page_shift,
+			.pages = pages,
+			.huge = true,
+		};
+		fn(&g, arg);
 	}
-	fn(USER_MIN_SIZE, best_pages(pool, USER_MIN_SIZE), arg);
+	for (size_t size = next_size(pool, largest_shared(pool) + 1);
+	     size >= USER_MIN_SIZE; size = next_size(pool, size)) {
+		g = geometry_of(pool, size);
+		fn(&g, arg);
+	}
 }
 
 struct size_walk {
@@ -142,28 +208,27 @@ struct size_walk {
 	bool count;
 };
 
-static void visit_size(size_t size, unsigned int pages, void *arg)
+static void visit_size(struct class_geometry *g, void *arg)
 {
 	struct size_walk *walk = arg;
-	size_t bytes = (size_t)pages << walk->pool->page_shift;
-	struct class_geometry g = {
-		.size = (unsigned int)size,
-		.pages = pages,
-		.objs = objs_in(bytes, size),
-	};
 
+	g->objs = objs_in((size_t)g->pages << walk->pool->page_shift, g->size);
+	/* Nearly as large as one that fills its zspage. */
+	if (walk->last.huge && g->objs > 1 &&
+	    g->size + (g->size >> USER_FINE_SHIFT) >= walk->last.size)
+		return;
 	/* (Where a zspage has more places than can be counted, only those that
 	 * are used have memory, so smaller ones save some.) */
-	if (g.pages == walk->last.pages && g.objs == walk->last.objs &&
-	    g.objs != OBJ_NONE)
+	if (g->pages == walk->last.pages && g->objs == walk->last.objs &&
+	    g->objs != OBJ_NONE)
 		return;
-	walk->last = g;
+	walk->last = *g;
 	if (walk->count) {
 		walk->index++;
 		return;
 	}
-	g.index = --walk->index;
-	walk->fn(&g, walk->arg);
+	g->index = --walk->index;
+	walk->fn(g, walk->arg);
 }
 
 /* Classes that are not merged, and class 0, which stands for none. */
@@ -223,15 +288,17 @@ static void choose_classes(const struct zs_pool *pool, unsigned int apart,
 	u16 use = 0;
 
 	for (unsigned int i = pool->nr_classes - 1; i; i--) {
-		u64 size = pool->size_class[i]->size;
+		const struct size_class *class = pool->size_class[i];
 
-		/* Without the next smaller one the gap would be too wide. */
-		if (!last || i == 1 ||
-		    pool->size_class[i - 1]->size * (u64)(1000 + apart) <
+		/* Without the next smaller one the gap would be too wide. And
+		 * what fills its zspage is always used. */
+		if (!last || i == 1 || class->huge ||
+		    user_holds(pool->size_class[i - 1]) * (u64)(1000 + apart) <
 			    last * 1000) {
 			use = (u16)i;
 			/* Objects with a run each have exact pages. */
-			last = size > largest_shared(pool) ? 0 : size;
+			last = class->objs_per_zspage > 1 ? user_holds(class)
+							  : 0;
 		}
 		chosen[i] = use;
 	}
@@ -246,7 +313,7 @@ static void use_classes(struct zs_pool *pool, bool few)
 
 	choose_classes(pool, few ? FEW_APART : 0, chosen);
 	for (size_t i = 0; i < USER_LOW_SIZES; i++) {
-		while (pool->size_class[index]->size < i * 8)
+		while (user_holds(pool->size_class[index]) < i * 8)
 			index++;
 		WRITE_ONCE(user->low[i], chosen[index]);
 	}
@@ -254,12 +321,13 @@ static void use_classes(struct zs_pool *pool, bool few)
 		unsigned int octave =
 			(unsigned int)(i >> USER_FINE_SHIFT) + ilog2(USER_FINE);
 		size_t low = i & ((1u << USER_FINE_SHIFT) - 1);
-		/* the largest size with this place in the table */
+		/* the largest size with this place in the table, without first
+		 * word */
 		size_t size = ((size_t)1 << octave) +
 			      ((low + 1) << (octave - USER_FINE_SHIFT));
 
-		size = min(size, USER_MAX_OBJECT);
-		while (pool->size_class[index]->size < size)
+		size = min(size, (size_t)USER_MAX_SIZE) + USER_HEAD;
+		while (user_holds(pool->size_class[index]) < size)
 			index++;
 		WRITE_ONCE(user->high[i], chosen[index]);
 	}
@@ -279,24 +347,24 @@ void uzs_user_set_classes(struct zs_pool *pool, unsigned long pages)
 void uzs_user_set_tables(struct zs_pool *pool)
 {
 	struct user_pool *user = pool->user;
-	unsigned int lengths[USER_LENGTHS];
-	unsigned int n = uzs_user_lengths(pool, lengths);
+	const struct run_length *lengths = user->runs.lengths;
 
 	use_classes(pool, true);
 	for (unsigned int i = 1; i < pool->nr_classes; i++) {
 		const struct size_class *class = pool->size_class[i];
 		unsigned int most =
 			USER_KEPT_PAGES * pool->page_size / class->size;
-		unsigned int l = class->size <= largest_shared(pool)
-					 ? 0
-					 : uzs_user_shared_lengths(pool);
+		bool shared = class->objs_per_zspage > 1;
+		unsigned int l = 0;
 
-		while (l < n && lengths[l] != class->pages_per_zspage)
+		while (lengths[l].pages != class->pages_per_zspage ||
+		       lengths[l].shared != shared ||
+		       !lengths[l].heads != !class->huge)
 			l++;
 		user->length[i] = (u8)l;
-		user->room[i] = class->objs_per_zspage > 1
-					? class->size - (u32)USER_HEAD
-					: 0;
+		user->class[i].huge = class->huge;
+		user->room[i] = shared ? (u32)(user_holds(class) - USER_HEAD)
+				       : 0;
 		/* To keep one would save nothing: each would be freed when
 		 * the next one is. */
 		user->class[i].keep = (u8)(most < 2 ? 0 : min(USER_KEPT, most));

@@ -26,15 +26,29 @@ static inline void uzs_user_tune(struct zs_pool *pool)
 		     pages < READ_ONCE(pool->user->less_below)))
 		uzs_user_set_classes(pool, pages);
 }
-/* The pages of the run lengths of a geometry: first those of zspages that objects
- * share, then those for one object, which have sections of their own. Return: how
- * many. */
-unsigned int uzs_user_shared_lengths(const struct zs_pool *pool);
+/* The run lengths of a geometry: what is constant of them. First those of zspages that
+ * objects share, then those for one object; all have sections of their own. Return:
+ * how many. */
 unsigned int uzs_user_lengths(const struct zs_pool *pool,
-			      unsigned int pages[USER_LENGTHS]);
+			      struct run_length lengths[USER_LENGTHS]);
 unsigned int uzs_user_class_index(const struct zs_pool *pool, size_t size);
 
-/* Place of a size above USER_FINE in the table: 256 for each octave. */
+/* The largest object of a class, its first word included. */
+static inline size_t user_holds(const struct size_class *class)
+{
+	return class->size + (class->huge ? USER_HEAD : 0);
+}
+/* Pages that an object of `size` bytes has, its first word included, if it has a
+ * zspage of its own. */
+static inline unsigned int uzs_user_pages(const struct zs_pool *pool,
+					  size_t size)
+{
+	return (unsigned int)((size - USER_HEAD + pool->page_size - 1) >>
+			      pool->page_shift);
+}
+
+/* Place in the table of a size without first word, above USER_FINE: 256 for each
+ * octave. */
 static inline size_t user_high(size_t size)
 {
 	unsigned int octave = ilog2(size - 1);
@@ -51,10 +65,10 @@ static inline struct size_class *user_class(const struct zs_pool *pool,
 {
 	const struct user_pool *user = pool->user;
 
-	return pool
-		->size_class[likely(size <= USER_FINE)
-				     ? READ_ONCE(user->low[(size + 7) / 8])
-				     : READ_ONCE(user->high[user_high(size)])];
+	return pool->size_class[likely(size <= USER_FINE + USER_HEAD)
+					? READ_ONCE(user->low[(size + 7) / 8])
+					: READ_ONCE(user->high[user_high(
+						  size - USER_HEAD)])];
 }
 
 #endif

@@ -127,8 +127,8 @@ static __always_inline void push(struct zs_pool *pool, struct user_slot *slot,
 		free_oldest(pool, pool->size_class[index], stack,
 			    (keep + 1) / 2);
 	if (unlikely(pool->hardened)) /* a second free must be seen */
-		user_set_head(ref_address(word), 0);
-	user_poison(ref_address(word), pool->size_class[index]->size);
+		uzs_store_head(user_word_head(pool, word), 0);
+	user_poison(pool->size_class[index], ref_address(word));
 	WRITE_ONCE(stack->words[stack->nr], word & (REF_MOVING - 1));
 	WRITE_ONCE(stack->nr, (u16)(stack->nr + 1));
 }
@@ -159,8 +159,8 @@ static __always_inline u64 pop(struct zs_pool *pool, struct user_slot *slot,
 	if (unlikely(!stack->nr) && !fetch(pool, stack, index))
 		return 0;
 	WRITE_ONCE(stack->nr, (u16)(stack->nr - 1));
-	user_unpoison(ref_address(stack->words[stack->nr]),
-		      pool->size_class[index]->size);
+	user_unpoison(pool->size_class[index],
+		      ref_address(stack->words[stack->nr]));
 	return stack->words[stack->nr];
 }
 
@@ -175,7 +175,7 @@ bool uzs_slot_alloc(struct zs_pool *pool, unsigned int index, u64 *ref,
 	if (is_open(pool, index))
 		word = pop(pool, slot, index);
 	if (word)
-		user_name(ref, word, pins);
+		user_name(pool, ref, word, pins);
 	spin_unlock_polled(&slot->lock);
 	return word != 0;
 }
@@ -271,7 +271,7 @@ bool uzs_slot_replace(struct zs_pool *pool, unsigned int index, u64 *ref,
 	if (likely(word)) {
 		done = try_free(pool, slot, ref);
 		if (likely(done))
-			user_name(ref, word, REF_PIN);
+			user_name(pool, ref, word, REF_PIN);
 		else
 			push(pool, slot, word);
 	}
@@ -290,7 +290,7 @@ void uzs_slot_rename(struct zs_pool *pool, u64 *to, u64 *from)
 		if (is_open(pool, ref_class(word))) {
 			/* Read again: it may have moved. */
 			word = READ_ONCE(*from) & (REF_MOVING - 1);
-			user_rename(to, from, word);
+			user_rename(pool, to, from, word);
 			done = true;
 		}
 		spin_unlock_polled(&slot->lock);
@@ -299,7 +299,7 @@ void uzs_slot_rename(struct zs_pool *pool, u64 *to, u64 *from)
 		return;
 	spin_lock(&class->lock);
 	word = READ_ONCE(*from) & (REF_MOVING - 1);
-	user_rename(to, from, word);
+	user_rename(pool, to, from, word);
 	spin_unlock(&class->lock);
 }
 

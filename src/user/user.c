@@ -39,20 +39,19 @@ static size_t user_state_bytes(const struct zs_pool *pool)
  * sections stay: those of all other lengths may be there. */
 static size_t user_least_bytes(const struct zs_pool *pool)
 {
-	unsigned int lengths[USER_LENGTHS];
+	struct run_length lengths[USER_LENGTHS];
 	unsigned int n = uzs_user_lengths(pool, lengths);
-	size_t bytes = uzs_runs_least(pool, lengths[n - 1]);
+	size_t bytes = uzs_runs_least(pool, &lengths[n - 1]);
 
 	for (unsigned int i = 0; pool->hardened && i < n - 1; i++)
-		bytes += uzs_runs_least(pool, lengths[i]) -
-			 ((size_t)lengths[i] << pool->page_shift);
+		bytes += uzs_runs_least(pool, &lengths[i]) -
+			 ((size_t)lengths[i].pages << pool->page_shift);
 	return bytes;
 }
 
 static void user_init(struct zs_pool *pool, void *state,
 		      const struct zs_pool_options *o)
 {
-	unsigned int lengths[USER_LENGTHS];
 	struct user_pool *user = state;
 	char *ended = (char *)state + ALIGN(sizeof(struct user_pool), LINE);
 
@@ -61,12 +60,7 @@ static void user_init(struct zs_pool *pool, void *state,
 	uzs_hazards_init(&user->hazards, pool, ended);
 	user->names_reads = may_name_reads(pool) && uzs_os_barrier_register();
 	pool->head.slow_reads = !user->names_reads;
-	user->runs.nr_lengths = uzs_user_lengths(pool, lengths);
-	for (unsigned int i = 0; i < user->runs.nr_lengths; i++) {
-		user->runs.lengths[i].pages = lengths[i];
-		user->runs.lengths[i].shared = i <
-					       uzs_user_shared_lengths(pool);
-	}
+	user->runs.nr_lengths = uzs_user_lengths(pool, user->runs.lengths);
 	uzs_user_set_tables(pool);
 	uzs_runs_init(pool);
 	/* Hardened pools unmap no section, so they would have ever more. Of
@@ -118,7 +112,7 @@ static void user_copy_zspage(const struct zs_pool *pool,
 		unsigned long head = 0;
 
 		if (user_was_used(class, zspage, i) && !user_mark(kept, i))
-			head = user_head(user_object(class, zspage, i));
+			head = user_head(class, user_object(class, zspage, i));
 		handles[i] = head & USER_ALLOCATED ? head & ~USER_ALLOCATED : 0;
 		if (user_has_map(class) && zspage->map >> i & 1)
 			*free_list++ = i;
@@ -127,7 +121,7 @@ static void user_copy_zspage(const struct zs_pool *pool,
 		return;
 	for (; n && idx != OBJ_NONE; n--) {
 		*free_list++ = idx;
-		idx = (user_head(user_object(class, zspage, idx)) >> 1) &
+		idx = (user_head(class, user_object(class, zspage, idx)) >> 1) &
 		      OBJ_NONE;
 	}
 	for (idx = zspage->mark; n; n--)

@@ -95,7 +95,9 @@ struct m_class *m_class_for(struct model *m, unsigned int size)
 		while (i < m->nr_classes && m->classes[i].index != index)
 			i++;
 		MUST(m, i < m->nr_classes);
-		MUST(m, m->classes[i].size >= size + sizeof(unsigned long));
+		MUST(m, m->classes[i].size + (m->classes[i].huge ? 1u : 0u) *
+						     sizeof(unsigned long) >=
+				size + sizeof(unsigned long));
 		return &m->classes[i];
 	}
 	while (i < m->nr_classes - 1 &&

@@ -66,7 +66,8 @@ enum subject_trait {
 
 	/* Objects of up to max_size, which is more than a page. */
 	SUBJECT_LARGE_OBJECTS = 1u << 9,
-	/* Size classes up to max_size, none of them merged or huge. */
+	/* Size classes up to max_size, none of them merged; objects of whole pages, and
+	 * of half a page, are huge. */
 	SUBJECT_OWN_CLASSES = 1u << 10,
 	/* Objects lie elsewhere than the kernel's; freed ones keep their
 	 * places, for the next allocation, until drain or compact. */

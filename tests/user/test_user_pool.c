@@ -387,6 +387,8 @@ static void test_classes_are_what_sizes_need(void **state)
 		use_all_classes(pool);
 		for (unsigned int i = 0; i < n; i++) {
 			struct zs_class_info c = class_info_of(pool, i);
+			/* its largest object, first word included */
+			unsigned int holds = c.size + (c.huge ? USER_HEAD : 0);
 
 			/* Index 0 shows the class of index 1. */
 			assert_int_equal(c.index, i ? i : 1);
@@ -398,18 +400,24 @@ static void test_classes_are_what_sizes_need(void **state)
 			assert_int_equal(c.size % 8, 0);
 			assert_int_equal(c.objs_capacity, 0);
 			/* The class of its own size. */
-			assert_int_equal(zs_lookup_class_index(pool, c.size),
+			assert_int_equal(zs_lookup_class_index(pool, holds),
 					 c.index);
 			if (i)
 				assert_int_equal(
-					zs_lookup_class_index(pool, c.size - 7),
+					zs_lookup_class_index(pool, holds - 7),
 					c.index);
 			if (i && i + 1 < n)
 				assert_int_equal(
-					zs_lookup_class_index(pool, c.size + 1),
+					zs_lookup_class_index(pool, holds + 1),
 					c.index + 1);
+			/* Objects of whole pages waste nothing. */
+			if (i && c.size % page == 0 &&
+			    c.size * 2 <= page * info_of(pool).chain_size)
+				assert_true(c.huge);
+			assert_true(!c.huge || (c.objs_per_zspage * c.size ==
+						c.pages_per_zspage * page));
 		}
-		assert_true(last >= ZS_USER_MAX_SIZE + USER_HEAD);
+		assert_true(last >= ZS_USER_MAX_SIZE);
 		assert_int_equal(zs_lookup_class_index(pool, ~0u), n - 1);
 		assert_int_equal(zs_lookup_class_index(pool, 0), 1);
 		{

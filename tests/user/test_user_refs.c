@@ -178,8 +178,9 @@ static double share(struct zs_pool *pool, const zs_ref *ref, size_t size)
 	size_t page = info_of(pool).page_size;
 
 	if (c.objs_per_zspage == 1)
-		return (double)((size + USER_HEAD + page - 1) / page * page);
-	return (double)c.pages_per_zspage * (double)page / c.objs_per_zspage;
+		return (double)((size + page - 1) / page * page + USER_HEAD);
+	return (double)c.pages_per_zspage * (double)page / c.objs_per_zspage +
+	       (c.huge ? USER_HEAD : 0);
 }
 
 static void check_size(struct zs_pool *pool, size_t size, uint64_t key,

@@ -608,7 +608,7 @@ static void test_settling_keeps_the_limit(void **state)
 static void test_settling_ends_without_memory(void **state)
 {
 	unsigned char seen[USER_LENGTHS] = { 0 };
-	unsigned int most = ~0u, n = 0;
+	unsigned int most = ~0u, n = 0, warm = 0;
 	struct zs_pool *pool;
 	struct settle *settle;
 	size_t len = 0;
@@ -632,7 +632,8 @@ static void test_settling_ends_without_memory(void **state)
 		if (nr >= most)
 			continue;
 		most = nr;
-		len = class->size - USER_HEAD;
+		len = pool->user->room[i];
+		warm = (class->size + pool->page_size - 1) / pool->page_size;
 	}
 	refs = calloc(most + 1, sizeof(*refs));
 	assert_non_null(refs);
@@ -642,7 +643,7 @@ static void test_settling_ends_without_memory(void **state)
 	zs_trim(pool);
 	settle->dst = run_zspage(ref_address(refs[most].word));
 	assert_int_equal(settle->dst->inuse, 1);
-	assert_int_equal(settle->dst->warm, 1);
+	assert_int_equal(settle->dst->warm, warm);
 	/* Room for a section, and nothing else. */
 	assert_int_equal(zs_set_memory_limit(pool,
 					     info_of(pool).bytes_resident +
