@@ -8,16 +8,16 @@
 #include "types.h"
 
 #define HALF 2040
+#define QUARTER 1016
 #define PAGE_OBJECT 31
 #define QUEUES (LAB_DEFER(ZS_DEFER_ARRAY) | LAB_DEFER(ZS_DEFER_PERCPU))
 
+/* An object that needs a page. In the user profile the first of four, whose page is of
+ * another section than those of objects 0 to 3. */
 static unsigned long malloc_page(struct lab_world *w)
 {
-	size_t size = w->pool->page_size;
+	size_t size = w->pool->user ? QUARTER : w->pool->page_size;
 
-	/* There an object that fills a page has its first word in it, too. */
-	if (w->pool->user)
-		size -= sizeof(u64);
 	return zs_malloc(w->pool, size, GFP_KERNEL, NUMA_NO_NODE);
 }
 
@@ -36,11 +36,15 @@ static void at_the_limit(struct lab_world *w)
 {
 	struct zone *zone = &w->pool->zone;
 	unsigned long handle = 0;
+	unsigned int first = 4;
 
 	for (unsigned int i = 0; i < 4; i++)
 		lab_alloc(w, i, HALF);
+	/* So that there is a section for them. */
+	if (w->pool->user)
+		w->object[first++].handle = malloc_page(w);
 	set_limit(zone);
-	for (unsigned int i = 4; i < PAGE_OBJECT; i++) {
+	for (unsigned int i = first; i < PAGE_OBJECT; i++) {
 		handle = malloc_page(w);
 		if (zs_is_err(handle))
 			break;

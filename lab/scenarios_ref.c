@@ -567,9 +567,17 @@ static void set_limit(struct lab_world *w)
 	zone->limit = zone->limit_wanted = stat.bytes_resident + zone->charged;
 }
 
+/* Of a class whose zspages lie in the same section as those of a QUARTER, so that
+ * there is one. */
+static void store_eighth(struct lab_world *w)
+{
+	store_bytes(w, 20, 504);
+}
+
 /* A full page, and another one that is kept. */
 static void limit_kept(struct lab_world *w)
 {
+	store_eighth(w);
 	two_kept(w);
 	free_ref(w, 1);
 	store(w, 4);
@@ -588,6 +596,7 @@ const struct lab_scenario lab_scenario_ref_limit_kept = {
 
 static void limit_gaps(struct lab_world *w)
 {
+	store_eighth(w);
 	gaps(w);
 	set_limit(w);
 }
