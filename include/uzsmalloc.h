@@ -333,8 +333,9 @@ enum zs_profile {
  * compaction frees, split huge pages; what is left moves again when a quarter of its
  * 4 MiB was given back.
  * There are none in pools without a worker, with pages of more than 16 KiB, or with
- * ZS_POOL_HARDENED, nor in the child of a fork; nor for objects of more than half
- * a zspage (32 KiB with the default options), or that are pinned all the time. */
+ * ZS_POOL_HARDENED, nor in the child of a fork; nor for objects of
+ * zs_huge_class_size and more (30 KiB with the default options), or that are
+ * pinned all the time. */
 #define ZS_POOL_NO_HUGE_PAGES 0x4u
 
 /* ------------------------------------------------------------------------
@@ -370,7 +371,7 @@ enum zs_profile {
  * Memory: 8 bytes for each handle; 2 KiB for each CPU and 20 KiB for a pool;
  * and the heads (33 KiB each) of sections that had handles in them, which are
  * not unmapped before the pool is destroyed; with ZS_PROFILE_USER those of the
- * sections of objects (4 to 36 KiB), too.
+ * sections of objects (4 to 48 KiB), too.
  * Time, with objects in random order: a read or a write takes a tenth longer,
  * and more where the rest is in the CPU's caches (20 to 80 ns each); replacing
  * objects with zs_free 4 %. zs_free_deferred looks at the handle at once, which
@@ -380,7 +381,9 @@ enum zs_profile {
  * A library that is compiled with AddressSanitizer poisons the memory of
  * objects, with or without this flag. Only the mem_len bytes of an object
  * between begin and its last end are not poisoned. So it reports a pointer that
- * is used after the end, beyond mem_len, or into a freed object.
+ * is used after the end, beyond mem_len, or into a freed object. (Objects of whole
+ * pages lie side by side with ZS_PROFILE_USER: who writes beyond one, into another that
+ * is between begin and end too, is not reported.)
  */
 
 enum zs_misuse_kind {
@@ -459,7 +462,7 @@ struct zs_pool_options {
 	/* What the pool is made for. */
 	enum zs_profile profile;
 	/* How much the gaps between objects may take, in percent of the bytes
-	 * of the objects (first word and rounding included), at most
+	 * of the objects (a first word before them and rounding included), at most
 	 * ZS_MAX_OVERHEAD, which is no bound; 0 is no bound, too, and 2 with
 	 * ZS_PROFILE_USER. If compaction could free more than this, and more
 	 * than 256 KiB, the pool compacts by itself:

@@ -255,12 +255,23 @@ static struct zs_pool *make_pool(const struct uzram_config *config)
 	return zs_create_pool_with("uzram", &options);
 }
 
+/* The size class of an object, in a new pool. */
+static unsigned int class_of(const struct uzram *dev, size_t bytes)
+{
+	return zs_lookup_class_index(
+		dev->pool, (unsigned int)(bytes + sizeof(unsigned long)));
+}
+
 /* Bytes from which on a compressed block takes no less than a raw one. */
 static size_t huge_size(const struct uzram *dev)
 {
-	return uzram_profile(&dev->config) == ZS_PROFILE_KERNEL
-		       ? zs_huge_class_size(dev->pool)
-		       : dev->config.block;
+	size_t bytes = dev->config.block;
+
+	if (uzram_profile(&dev->config) == ZS_PROFILE_KERNEL)
+		return zs_huge_class_size(dev->pool);
+	while (class_of(dev, bytes - 1) == class_of(dev, dev->config.block))
+		bytes--;
+	return bytes;
 }
 
 int uzram_create(const struct uzram_config *config, struct uzram **out,

@@ -92,6 +92,8 @@ unsigned long uzs_user_check_zspage(struct check *check,
 	/* I5 */
 	if (section->pool != pool || !uzs_run_was_used(zspage) ||
 	    section->stride >> pool->page_shift != class->pages_per_zspage ||
+	    (class->huge ? section->heads < class->objs_per_zspage
+			 : section->heads) ||
 	    zspage->class != class->index ||
 	    zspage->warm > class->pages_per_zspage ||
 	    run_zspage(run_address(zspage)) != zspage) {

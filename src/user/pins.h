@@ -32,7 +32,7 @@ static __always_inline bool word_is_open(u64 word)
 	return likely(word && !(word & REF_MOVING) && word < REF_MOST_PINS);
 }
 
-/* Return: the object (its first word); NULL if the word names nothing. */
+/* Return: the object, eight bytes before its data; NULL if the word names nothing. */
 static __always_inline char *user_pin(struct zs_pool *pool, u64 *ref)
 {
 	u64 word = READ_ONCE(*ref);

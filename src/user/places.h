@@ -43,7 +43,8 @@ static inline unsigned long *user_head_of(const struct size_class *class,
 	zspage = run_zspage(object);
 	return run_head(zspage, user_index(class, zspage, object));
 }
-/* The same for the object that a word names: does not look at the class. */
+/* The same for the object that a word names: does not look at the class unless it is
+ * huge. */
 static __always_inline unsigned long *user_word_head(const struct zs_pool *pool,
 						     u64 word)
 {

@@ -43,9 +43,13 @@ unsigned int uzs_runs_fit(size_t stride, unsigned int heads, size_t page,
 {
 	size_t each = sizeof(struct zspage) + heads * sizeof(unsigned long);
 	size_t nr = UZS_SECTION_SIZE / stride;
+	/* Under AddressSanitizer no object begins just behind something that is
+	 * not poisoned. */
+	size_t gap = heads && UZS_POISONS_OBJECTS ? USER_HEAD : 0;
 
 	do
-		*first = ALIGN(sizeof(struct run_section) + nr * each, page);
+		*first = ALIGN(sizeof(struct run_section) + nr * each + gap,
+			       page);
 	while (*first + nr * stride > UZS_SECTION_SIZE && nr--);
 	return (unsigned int)nr;
 }
@@ -131,8 +135,13 @@ static struct run_section *map_section(struct zs_pool *pool,
 	section->nr = (u16)nr;
 	section->heads = (u16)l->heads;
 	INIT_LIST_HEAD(&section->fresh);
-	if (UZS_POISONS_OBJECTS)
-		uzs_poison((char *)section + first, UZS_SECTION_SIZE - first);
+	if (UZS_POISONS_OBJECTS) {
+		char *end = (char *)&section->zspages[nr] +
+			    nr * l->heads * sizeof(unsigned long);
+
+		uzs_poison(end,
+			   (size_t)((char *)section + UZS_SECTION_SIZE - end));
+	}
 	if (zone->keep)
 		uzs_zone_keep(zone, section);
 	return section;

@@ -32,8 +32,8 @@ static unsigned int shortest(const struct zs_pool *pool)
 		       : 1;
 }
 
-/* Without their first word: larger objects have a run each, of a length of their
- * own. */
+/* Without their first word: larger objects, and those of this very size, have a run
+ * each, of a length of their own. */
 static size_t largest_shared(const struct zs_pool *pool)
 {
 	return min(((size_t)pool->chain_size << pool->page_shift) / 2,
@@ -213,9 +213,10 @@ static void visit_size(struct class_geometry *g, void *arg)
 	struct size_walk *walk = arg;
 
 	g->objs = objs_in((size_t)g->pages << walk->pool->page_shift, g->size);
-	/* Nearly as large as one that fills its zspage. */
+	/* It would take no less than one that fills its zspage. */
 	if (walk->last.huge && g->objs > 1 &&
-	    g->size + (g->size >> USER_FINE_SHIFT) >= walk->last.size)
+	    (size_t)g->pages << walk->pool->page_shift >=
+		    (size_t)g->objs * walk->last.size)
 		return;
 	/* (Where a zspage has more places than can be counted, only those that
 	 * are used have memory, so smaller ones save some.) */

@@ -69,6 +69,14 @@ static __always_inline struct user_slot *try_slot(struct zs_pool *pool)
 	return lock_or_null(uzs_this_cpu(&pool->user->slots));
 }
 
+/* Where what belongs to an object begins: in huge classes its data. */
+static __always_inline const char *start_of(const struct zs_pool *pool,
+					    u64 word)
+{
+	return ref_address(word) +
+	       (pool->user->class[ref_class(word)].huge ? USER_HEAD : 0);
+}
+
 /* How much of an object is fetched early. The CPU fetches the rest by itself. */
 #define START 512u
 
@@ -86,7 +94,7 @@ try_slot_to_fill(struct zs_pool *pool, unsigned int index, size_t size)
 
 	if (likely(nr)) {
 		const char *object =
-			ref_address(READ_ONCE(stack->words[nr - 1]));
+			start_of(pool, READ_ONCE(stack->words[nr - 1]));
 
 		for (size_t at = 0; at < min(size, (size_t)START); at += 64)
 			__builtin_prefetch(object + at, 1);
@@ -262,7 +270,7 @@ bool uzs_slot_replace(struct zs_pool *pool, unsigned int index, u64 *ref,
 	u64 word = 0;
 
 	/* Who replaces stores to it again soon. */
-	__builtin_prefetch(ref_address(READ_ONCE(*ref)), 1);
+	__builtin_prefetch(start_of(pool, READ_ONCE(*ref)), 1);
 	slot = try_slot_to_fill(pool, index, size);
 	if (unlikely(!slot))
 		return false;
