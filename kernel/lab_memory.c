@@ -110,6 +110,7 @@ void uzs_k_printk(int level, const char *fmt, ...)
 	uzs_lab_found(LAB_FOUND_INVARIANT, "the kernel's file says: %s", text);
 }
 
+#if !UZS_SIM /* there nothing is put back */
 /* ---- variables ------------------------------------------------------------------ */
 
 /* From lab.ld: the variables of this folder and of the file. */
@@ -135,3 +136,4 @@ void uzs_k_lab_use(struct uzs_k_lab_use *use)
 		(unsigned long)atomic_long_read(&uzs_k_zone_stat[NR_ZSPAGES]);
 	use->heap_bytes = heap.mapped;
 }
+#endif

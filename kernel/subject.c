@@ -8,6 +8,7 @@
  */
 #include "kernel.h"
 #include "lab_kernel.h"
+#include "sim.h"
 
 #include <linux/debugfs.h>
 #include <linux/pagemap.h>
@@ -382,3 +383,19 @@ uzs_kernel_subject(void)
 
 	return &subject;
 }
+
+#if UZS_SIM
+static const char *field(struct subject_pool *pool, const void *addr)
+{
+	return uzs_k_sim_field(pool->zs, addr);
+}
+
+__attribute__((visibility("default"))) const struct uzs_k_sim *
+uzs_kernel_sim(void)
+{
+	static struct uzs_k_sim sim = { .abi = UZS_K_SIM_ABI, .field = field };
+
+	sim.subject = uzs_kernel_subject();
+	return &sim;
+}
+#endif

@@ -31,6 +31,9 @@ static const char usage_text[] =
 	"                     the user profile, by zs_ref\n"
 	"  --defer LIST       none (default), " VARIANT_QUEUES_TEXT "or all;\n"
 	"                     for replace reuse, too; user goes with none only\n"
+	"  --kernel NAME=FILE a kernel's mm/zsmalloc.c, as scripts/kernel-test\n"
+	"                     --simulate builds it, before the scopes; can be\n"
+	"                     repeated\n"
 	"  --work release     frees compressed pages (default)\n"
 	"         free        frees objects of one size, each caller's in a "
 	"class\n"
@@ -172,6 +175,7 @@ enum {
 	OPT_CPUS = UZS_OPT_OWN,
 	OPT_PROCESSES,
 	OPT_SCOPE,
+	OPT_KERNEL,
 	OPT_DEFER,
 	OPT_WORK,
 	OPT_SHARED,
@@ -198,6 +202,7 @@ static const struct option long_options[] = {
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "processes", required_argument, NULL, OPT_PROCESSES },
 	{ "scope", required_argument, NULL, OPT_SCOPE },
+	{ "kernel", required_argument, NULL, OPT_KERNEL },
 	{ "defer", required_argument, NULL, OPT_DEFER },
 	{ "work", required_argument, NULL, OPT_WORK },
 	{ "shared", no_argument, NULL, OPT_SHARED },
@@ -279,6 +284,8 @@ static int parse_option(struct sim_request *r, int option)
 	case OPT_SCOPE:
 		r->user_named = !has_word(optarg, "all");
 		return parse_list(&r->scopes, "--scope", optarg, scope_names);
+	case OPT_KERNEL:
+		return sim_kernel_load(optarg);
 	case OPT_DEFER:
 		r->all_defers = has_word(optarg, "all");
 		return parse_list(&r->defers, "--defer", optarg, defer_names);
@@ -420,7 +427,25 @@ bool sim_args_want(const struct sim_request *r, enum zs_lock_scope scope,
 		   enum zs_defer_mode defer)
 {
 	return has(&r->scopes, scope) && has(&r->defers, defer) &&
-	       (scope != LAB_SCOPE_USER || defer == ZS_DEFER_NONE);
+	       (scope < LAB_SCOPE_USER || defer == ZS_DEFER_NONE);
+}
+
+/* Puts the kernel files before the scopes: the first of all is what others are
+ * compared with. */
+static int add_kernels(struct sim_request *r)
+{
+	struct sim_list ours = r->scopes;
+
+	r->scopes.nr = 0;
+	for (unsigned int i = 0; i < sim_nr_kernels(); i++)
+		r->scopes.value[r->scopes.nr++] = LAB_SCOPE_KERNEL + i;
+	for (unsigned int i = 0; i < ours.nr; i++)
+		if (add(&r->scopes, "--scope", ours.value[i]))
+			return UZS_USAGE;
+	if (sim_nr_kernels() && !has(&r->defers, ZS_DEFER_NONE))
+		return uzs_usage("simulate",
+				 "--kernel: goes with --defer none");
+	return 0;
 }
 
 int sim_args_parse(struct sim_request *r, int argc, char **argv)
@@ -451,7 +476,9 @@ int sim_args_parse(struct sim_request *r, int argc, char **argv)
 		return uzs_usage("simulate", "--csv or --json, not both");
 	if (r->seeded.nr && !r->html)
 		return uzs_usage("simulate", "--seeded is for --html");
-	status = check_work(r);
+	status = add_kernels(r);
+	if (!status)
+		status = check_work(r);
 	if (!status)
 		status = check_defers(r);
 	if (status)

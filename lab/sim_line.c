@@ -51,6 +51,8 @@ struct cpu {
 	u64 walk[MAX_WALKS]; /* for each translation under way: when it ends */
 	u32 next_walk;
 	u64 stored_at; /* all stores are done at that time */
+	const volatile void *stored_addr; /* of the store that is done then */
+	bool stored_moved; /* its line was another CPU's */
 	struct sim_line_stat stat;
 };
 
@@ -67,6 +69,7 @@ static struct {
 	u64 line_ps, gap_ps, near_ps, miss_ps, tlb_ps, bus_ps, atomic_ps,
 		retry_ps, ahead_ps;
 	bool drain, unlock_stores;
+	struct sim_line_wait last;
 } m;
 
 static u64 ps(double ns)
@@ -392,6 +395,7 @@ u64 sim_load(unsigned int cpu, const volatile void *addr, u64 now)
 	bool moved;
 	u64 done = fetch(cpu, number_of(addr), false, false, &moved, now);
 
+	m.last = (struct sim_line_wait){ .moved = moved };
 	account(&m.cpu[cpu], moved, done - now);
 	return done;
 }
@@ -423,7 +427,12 @@ u64 sim_store(unsigned int cpu, const volatile void *addr, u64 now)
 	bool moved;
 	u64 done = fetch(cpu, number_of(addr), true, false, &moved, now);
 
-	c->stored_at = max(c->stored_at, done);
+	m.last = (struct sim_line_wait){ .moved = moved };
+	if (done > c->stored_at) {
+		c->stored_at = done;
+		c->stored_addr = addr;
+		c->stored_moved = moved;
+	}
 	show_spinner(cpu, &m.lines[number_of(addr)]);
 	return done > now ? queue_store(c, done, now) : now;
 }
@@ -434,11 +443,16 @@ u64 sim_atomic(unsigned int cpu, const volatile void *addr, u64 now)
 	bool moved;
 	u64 done;
 
+	m.last = (struct sim_line_wait){ .atomic_ps = m.atomic_ps };
 	if (m.drain && c->stored_at > now) {
+		m.last.drain_ps = c->stored_at - now;
+		m.last.drain_addr = c->stored_addr;
+		m.last.drain_moved = c->stored_moved;
 		c->stat.memory_ps += c->stored_at - now;
 		now = c->stored_at;
 	}
 	done = fetch(cpu, number_of(addr), true, true, &moved, now);
+	m.last.moved = moved;
 	account(c, moved, done - now);
 	c->stat.atomic_ps += m.atomic_ps;
 	return done + m.atomic_ps;
@@ -486,4 +500,9 @@ void sim_set_free_at(const void *lock, u64 now)
 const struct sim_line_stat *sim_line_stat(unsigned int cpu)
 {
 	return &m.cpu[cpu].stat;
+}
+
+const struct sim_line_wait *sim_line_last(void)
+{
+	return &m.last;
 }

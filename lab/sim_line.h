@@ -32,6 +32,15 @@ struct sim_line_stat {
 	u64 moves; /* lines from other CPUs */
 };
 
+/* What the last access waited for. moved: its line was another CPU's. An atomic
+ * access may first have waited for stores before it: the last of these to that
+ * address, whose line may have been another CPU's, too. */
+struct sim_line_wait {
+	u64 drain_ps, atomic_ps;
+	const volatile void *drain_addr;
+	bool moved, drain_moved;
+};
+
 /* Makes a machine with empty caches. `base` to `base + bytes` is its memory.
  * False: no memory for the tables. */
 bool sim_lines_init(const struct sim_costs *costs, unsigned int cpus,
@@ -66,5 +75,6 @@ u64 sim_free_at(const void *lock);
 void sim_set_free_at(const void *lock, u64 now);
 
 const struct sim_line_stat *sim_line_stat(unsigned int cpu);
+const struct sim_line_wait *sim_line_last(void);
 
 #endif
