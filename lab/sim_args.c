@@ -66,8 +66,16 @@ static const char usage_text[] =
 	"  --set NAME=VALUE   one cost of it replaced; can be repeated\n"
 	"  --seed N           of sizes and order (default: 1)\n"
 	"  --csv, --json      instead of a table\n"
+	"  --csv-file FILE    CSV beside it\n"
 	"  --svg FILE         draws time, lock wait and scaling by CPUs\n"
 	"  --html FILE        a report: curves, who holds which lock, bugs found\n"
+	"  --breakdown        where the callers' time goes: waiting for which "
+	"lock or\n"
+	"                     cache line, by field and by line of the source. "
+	"With it\n"
+	"                     --html has the picture too\n"
+	"  --breakdown-csv FILE   the same, of each cell\n"
+	"  --flame FILE       the same drawn, of the cells with most CPUs\n"
 	"  --seeded FILE      for the report: result of uzs lab explore --json; "
 	"can be\n"
 	"                     repeated\n"
@@ -192,9 +200,13 @@ enum {
 	OPT_SEED,
 	OPT_CSV,
 	OPT_JSON,
+	OPT_CSV_FILE,
 	OPT_SVG,
 	OPT_HTML,
 	OPT_SEEDED,
+	OPT_BREAKDOWN,
+	OPT_BREAKDOWN_CSV,
+	OPT_FLAME,
 	OPT_HELP
 };
 
@@ -219,9 +231,13 @@ static const struct option long_options[] = {
 	{ "seed", required_argument, NULL, OPT_SEED },
 	{ "csv", no_argument, NULL, OPT_CSV },
 	{ "json", no_argument, NULL, OPT_JSON },
+	{ "csv-file", required_argument, NULL, OPT_CSV_FILE },
 	{ "svg", required_argument, NULL, OPT_SVG },
 	{ "html", required_argument, NULL, OPT_HTML },
 	{ "seeded", required_argument, NULL, OPT_SEEDED },
+	{ "breakdown", no_argument, NULL, OPT_BREAKDOWN },
+	{ "breakdown-csv", required_argument, NULL, OPT_BREAKDOWN_CSV },
+	{ "flame", required_argument, NULL, OPT_FLAME },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 }
 };
@@ -341,11 +357,25 @@ static int parse_option(struct sim_request *r, int option)
 	case OPT_JSON:
 		r->json = true;
 		return 0;
+	case OPT_CSV_FILE:
+		r->file[SIM_FILE_CSV] = optarg;
+		return 0;
 	case OPT_SVG:
-		r->svg = optarg;
+		r->file[SIM_FILE_SVG] = optarg;
 		return 0;
 	case OPT_HTML:
-		r->html = optarg;
+		r->file[SIM_FILE_HTML] = optarg;
+		return 0;
+	case OPT_BREAKDOWN:
+		r->breakdown = true;
+		return 0;
+	case OPT_BREAKDOWN_CSV:
+		r->file[SIM_FILE_BREAKDOWN] = optarg;
+		r->breakdown = true;
+		return 0;
+	case OPT_FLAME:
+		r->file[SIM_FILE_FLAME] = optarg;
+		r->breakdown = true;
 		return 0;
 	case OPT_SEEDED:
 		if (r->seeded.nr == SIM_MAX_FILES)
@@ -474,7 +504,7 @@ int sim_args_parse(struct sim_request *r, int argc, char **argv)
 		return uzs_usage("simulate", "what is '%s'?", argv[optind]);
 	if (r->csv && r->json)
 		return uzs_usage("simulate", "--csv or --json, not both");
-	if (r->seeded.nr && !r->html)
+	if (r->seeded.nr && !r->file[SIM_FILE_HTML])
 		return uzs_usage("simulate", "--seeded is for --html");
 	status = add_kernels(r);
 	if (!status)

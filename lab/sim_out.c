@@ -18,6 +18,18 @@
 const char *const sim_work_names[] = { "release", "free", "read",
 				       "replace", "hot",  NULL };
 
+const char *sim_variant_name(const struct sim_table *t, unsigned int i)
+{
+	static char name[64];
+	const struct sim_cell *c = &t->cells[i];
+
+	if (c->defer == ZS_DEFER_NONE)
+		return sim_scope_name(c->scope);
+	snprintf(name, sizeof(name), "%s, %s", sim_scope_name(c->scope),
+		 variant_defer_name(c->defer));
+	return name;
+}
+
 double sim_ratio(const struct sim_table *t, unsigned int i)
 {
 	const struct sim_outcome *base = &t->outcomes[i - i % t->variants];
@@ -247,17 +259,14 @@ static void remove_half(const char *path)
 }
 
 int sim_print_to_file(const struct sim_table *t, const char *path,
-		      const struct sim_files *seeded)
+		      void (*print)(const struct sim_table *t, FILE *out))
 {
 	FILE *out = fopen(path, "w");
 	bool bad;
 
 	if (!out)
 		return uzs_fail("%s: %s", path, strerror(errno));
-	if (seeded)
-		sim_print_html(t, seeded, out);
-	else
-		sim_print_svg(t, out);
+	print(t, out);
 	bad = ferror(out);
 	bad |= fclose(out) != 0;
 	if (!bad)

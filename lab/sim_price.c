@@ -272,6 +272,6 @@ void sim_spend(u64 n_ps)
 void sim_shared_count(unsigned long *counter)
 {
 	uzs_lab_access(LAB_ADD, counter, __ATOMIC_RELAXED,
-		       UZS_LAB_PLACE("counter of the caller"));
+		       UZS_LAB_PLACE("callers' counter"));
 	++*counter;
 }

@@ -67,9 +67,12 @@ file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}/costs"
 add_executable(uzs-lab-simulate
 	sim_main.c
 	sim_args.c
+	sim_break.c
+	sim_flame.c
 	sim_out.c
 	sim_svg.c
 	sim_html.c
+	sim_symbols.c
 	sim_tables.c
 	$<TARGET_OBJECTS:uzs_sim>)
 uzs_setup_lab(uzs-lab-simulate ${uzs_sim_defines}

@@ -285,7 +285,10 @@ struct uzs_lab_place {
 #define UZS_LAB_PLACE(text)                                            \
 	({                                                             \
 		static const struct uzs_lab_place uzs_here_ = {        \
-			{ .file = __FILE__, .line = __LINE__ }, (text) \
+			{ .file = __FILE__,                            \
+			  .line = __LINE__,                            \
+			  .function = __func__ },                      \
+			(text)                                         \
 		};                                                     \
 		&uzs_here_;                                            \
 	})

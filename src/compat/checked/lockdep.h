@@ -53,11 +53,13 @@ struct uzs_place {
 	const char *file;
 	int line;
 	bool for_others;
+	const char *function; /* may be NULL */
 };
 #define UZS_HERE                                                               \
 	({                                                                     \
 		static const struct uzs_place here_ = { __FILE__, __LINE__,    \
-							UZS_LOCKS_OF_OTHERS }; \
+							UZS_LOCKS_OF_OTHERS,   \
+							__func__ };            \
 		&here_;                                                        \
 	})
 
@@ -74,7 +76,7 @@ struct uzs_lock_key {
 };
 #define UZS_LOCK_KEY(text)                                             \
 	{                                                              \
-		.name = (text), .init = { __FILE__, __LINE__, false }, \
+		.name = (text), .init = { __FILE__, __LINE__, false, NULL }, \
 	}
 
 /* In every lock. All zeroes: the class is not known, and there is no order. */
