@@ -64,6 +64,9 @@ static const char usage_text[] =
 	"  --costs NAME|FILE  what things cost (default: epyc-2); list: which "
 	"there are\n"
 	"  --set NAME=VALUE   one cost of it replaced; can be repeated\n"
+	"  --bus-slots        no CPU waits for what another one, whose clock is "
+	"ahead,\n"
+	"                     fetches from memory later\n"
 	"  --seed N           of sizes and order (default: 1)\n"
 	"  --csv, --json      instead of a table\n"
 	"  --csv-file FILE    CSV beside it\n"
@@ -198,6 +201,7 @@ enum {
 	OPT_COSTS,
 	OPT_SET,
 	OPT_SEED,
+	OPT_BUS_SLOTS,
 	OPT_CSV,
 	OPT_JSON,
 	OPT_CSV_FILE,
@@ -228,6 +232,7 @@ static const struct option long_options[] = {
 	{ "reserve", required_argument, NULL, OPT_RESERVE },
 	{ "costs", required_argument, NULL, OPT_COSTS },
 	{ "set", required_argument, NULL, OPT_SET },
+	{ "bus-slots", no_argument, NULL, OPT_BUS_SLOTS },
 	{ "seed", required_argument, NULL, OPT_SEED },
 	{ "csv", no_argument, NULL, OPT_CSV },
 	{ "json", no_argument, NULL, OPT_JSON },
@@ -356,6 +361,9 @@ static int parse_option(struct sim_request *r, int option)
 		return 0;
 	case OPT_JSON:
 		r->json = true;
+		return 0;
+	case OPT_BUS_SLOTS:
+		r->cell.bus_slots = true;
 		return 0;
 	case OPT_CSV_FILE:
 		r->file[SIM_FILE_CSV] = optarg;

@@ -21,6 +21,10 @@
 #define NR_STREAMS 32
 #define MAX_MISSES 64
 #define MAX_WALKS 16
+/* Slots of memory's time: how many lines one has, and how many slots are
+ * remembered. */
+#define SLOT_LINES 32u
+#define NR_SLOTS 4096u
 
 struct line {
 	u64 have[2]; /* bits of the CPUs whose cache has it */
@@ -66,6 +70,11 @@ static struct {
 	u32 cache_lines, shared_lines, pages, misses, walks;
 	u32 left; /* lines that left any CPU's cache so far */
 	u64 bus_free;
+	bool bus_slots;
+	struct {
+		u64 number;
+		u32 lines; /* that it has given out */
+	} slot[NR_SLOTS];
 	u64 line_ps, gap_ps, near_ps, miss_ps, tlb_ps, bus_ps, atomic_ps,
 		retry_ps, ahead_ps;
 	bool drain, unlock_stores;
@@ -138,6 +147,12 @@ void sim_lines_clear(void)
 	}
 	m.left = 0;
 	m.bus_free = 0;
+	memset(m.slot, 0, sizeof(m.slot));
+}
+
+void sim_lines_bus_slots(void)
+{
+	m.bus_slots = true;
 }
 
 void sim_lines_settle(void)
@@ -165,6 +180,7 @@ void sim_lines_settle(void)
 		c->stat = (struct sim_line_stat){ 0 };
 	}
 	m.bus_free = 0;
+	memset(m.slot, 0, sizeof(m.slot));
 }
 
 void sim_lines_destroy(void)
@@ -287,14 +303,41 @@ static bool is_foreseen(struct cpu *c, u32 number)
 	return false;
 }
 
+/* Return: when memory begins with the line: in the first slot from then on that
+ * has room. */
+static u64 take_bus_slot(u64 start)
+{
+	u64 length = SLOT_LINES * m.bus_ps;
+
+	for (u64 n = length ? start / length : 0; length; n++) {
+		u64 number = n + 1; /* 0: never used */
+
+		if (m.slot[n % NR_SLOTS].number < number) {
+			m.slot[n % NR_SLOTS].number = number;
+			m.slot[n % NR_SLOTS].lines = 0;
+		}
+		/* One so long ago is forgotten. */
+		if (m.slot[n % NR_SLOTS].number == number &&
+		    m.slot[n % NR_SLOTS].lines++ >= SLOT_LINES)
+			continue;
+		return max(start, n * length);
+	}
+	return start;
+}
+
 static u64 from_memory(struct cpu *c, u64 now)
 {
 	u64 *slot = &c->miss[c->next_miss++ % m.misses];
-	u64 start = max(max(now, *slot), m.bus_free);
+	u64 start = max(now, *slot);
 
-	/* Count from `now`, not from `start`: another CPU may use the bus
-	 * before that. */
-	m.bus_free = max(now, m.bus_free) + m.bus_ps;
+	if (m.bus_slots) {
+		start = take_bus_slot(start);
+	} else {
+		start = max(start, m.bus_free);
+		/* Count from `now`, not from `start`: another CPU may use the
+		 * bus before that. */
+		m.bus_free = max(now, m.bus_free) + m.bus_ps;
+	}
 	*slot = start + m.miss_ps;
 	c->stat.misses++;
 	return *slot;

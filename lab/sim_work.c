@@ -204,6 +204,9 @@ static size_t arena_bytes(void)
 	 * each, if all want one at once. */
 	if (c->work == SIM_REPLACE || c->scope == LAB_SCOPE_USER)
 		more += (size_t)c->cpus * 8 << 20;
+	/* Its caches have zones of their own, with lists for each CPU. */
+	if (sim_is_kernel(c->scope))
+		more += (size_t)c->cpus * 8 << 20;
 	return ((size_t)(mean * 1.1 * n) + more) & ~(((size_t)4 << 20) - 1);
 }
 
@@ -230,6 +233,8 @@ static void open_machine(void)
 			    options.arena_bytes))
 		sim_give_up("no memory for the lines of %zu MiB",
 			    options.arena_bytes >> 20);
+	if (w.cell->bus_slots)
+		sim_lines_bus_slots();
 }
 
 static void check_outcome(void)

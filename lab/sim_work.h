@@ -41,6 +41,7 @@ struct sim_cell {
 	bool random_order; /* of the calls; else in the order of storing */
 	bool apart; /* the callers fill one after the other, not at once */
 	unsigned int reserve_kib; /* of per-CPU buffers' pages */
+	bool bus_slots; /* see sim_lines_bus_slots() */
 	bool parts; /* where the time goes is wanted */
 	bool record; /* spans, from the middle of the run on */
 	u64 seed;

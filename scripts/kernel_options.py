@@ -11,7 +11,7 @@ from bench_common import Parser
 PAGE_SIZES_DEFAULT = "4K,64K"
 PAGE_SIZES = {"4K": 12, "8K": 13, "16K": 14, "32K": 15, "64K": 16}
 SIMULATE_ONLY = ["against", "work", "costs", "cpus", "processes", "objects",
-                 "fill", "sizes", "set", "published", "output"]
+                 "fill", "sizes", "set", "bus_queue", "published", "output"]
 SANITIZERS = ["address", "undefined", "thread"]
 EXAMPLE = """
 example: what does this change do to 6.12's file?
@@ -150,6 +150,9 @@ def add_simulate(parser):
                        help="of the objects, as uzs lab simulate takes it")
     group.add_argument("--set", metavar="NAME=VALUE", action="append",
                        default=[], help="one cost replaced")
+    group.add_argument("--bus-queue", action="store_true",
+                       help="without --bus-slots of uzs lab simulate, as its "
+                       "own figures are")
     group.add_argument("--published", action="store_true",
                        help="as the authors of the 2026 series measured "
                        "class_idx on a Pi and an i7, with their figures")
@@ -162,7 +165,7 @@ def check_simulate(parser, args):
     if not args.simulate:
         for name in SIMULATE_ONLY:
             if getattr(args, name):
-                parser.error(f"--{name}: with --simulate")
+                parser.error(f"--{name.replace('_', '-')}: with --simulate")
         return
     for name in ("lab", "locks", "sanitize", "series", "build_only"):
         if getattr(args, name):

@@ -112,6 +112,8 @@ def options(args, built, work):
     command = [w for name, _, path in built
                for w in ("--kernel", f"{name}={path}")]
     command += ["--scope", OURS, *WORKS[work]]
+    if not args.bus_queue:
+        command.append("--bus-slots")
     command += ["--cpus", args.cpus, "--costs", args.costs]
     for name, value in (("--processes", args.processes),
                         ("--objects", args.objects), ("--fill", args.fill)):
