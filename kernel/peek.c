@@ -416,7 +416,7 @@ bool uzs_k_lab_name(struct zs_pool *pool, uintptr_t addr, char *buf,
 #include "sim_zone.h"
 
 #define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
-#define UZS_K_FIELD(type, name, field)                                         \
+#define UZS_K_FIELD(type, name, field)                                     \
 	{ offsetof(struct type, field), sizeof(((struct type *)0)->field), \
 	  name },
 
@@ -442,13 +442,13 @@ static const struct sim_field desc_fields[] = {
 #include "uzs-fields.h"
 #undef UZS_K_OF_zpdesc
 	/* Of struct page; first come, first named. */
-	UZS_K_FIELD(page, "page->flags", flags)
-	UZS_K_FIELD(page, "page->lru", lru)
-	UZS_K_FIELD(page, "page->mapping", mapping)
-	UZS_K_FIELD(page, "page->index", index)
-	UZS_K_FIELD(page, "page->private", private)
-	UZS_K_FIELD(page, "page->page_type", page_type)
-	UZS_K_FIELD(page, "page->_refcount", _refcount)
+	UZS_K_FIELD(page, "page->flags", flags) UZS_K_FIELD(page, "page->lru",
+							    lru)
+		UZS_K_FIELD(page, "page->mapping",
+			    mapping) UZS_K_FIELD(page, "page->index", index)
+			UZS_K_FIELD(page, "page->private", private) UZS_K_FIELD(
+				page, "page->page_type", page_type)
+				UZS_K_FIELD(page, "page->_refcount", _refcount)
 };
 
 /* The kmalloc()ed class at or below that address; NULL: it is in none. */
@@ -503,11 +503,11 @@ const char *uzs_k_sim_field(struct zs_pool *pool, const void *addr)
 	class = class_at(pool, addr);
 	if (class)
 		return sim_field_at(class_fields, NR_OF(class_fields),
-				    (uintptr_t)addr - (uintptr_t)class,
+				    (uintptr_t)addr - (uintptr_t) class,
 				    "class");
 	if (sim_is_in(addr, uzs_k_zone()->slots.base,
 		      uzs_k_zone()->slots.stride * uzs_k_zone()->slots.slots))
-		return "zone, CPU's list";
+		return "zone CPU list";
 	return NULL;
 }
 #endif

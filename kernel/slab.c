@@ -63,7 +63,7 @@ const char *uzs_k_sim_cache_field(const void *addr, const void **obj,
 		if (sim_is_in(addr, c, sizeof(*c)))
 			return "slab cache";
 		if (sim_is_in(addr, c->cache_memory, uzs_slab_bytes()))
-			return "slab cache, CPU's list";
+			return "slab cache CPU list";
 		if (sim_is_in(addr, c->zone_memory, uzs_zone_bytes()))
 			return "slab cache's zone";
 		if (!sim_in_zone(&c->zone, addr))

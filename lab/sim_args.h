@@ -9,12 +9,14 @@
 #define SIM_MAX_LIST 32
 #define SIM_MAX_SETS 64
 
-enum { SIM_FILE_CSV,
-       SIM_FILE_SVG,
-       SIM_FILE_HTML,
-       SIM_FILE_FLAME,
-       SIM_FILE_BREAKDOWN,
-       SIM_NR_FILES };
+enum {
+	SIM_FILE_CSV,
+	SIM_FILE_SVG,
+	SIM_FILE_HTML,
+	SIM_FILE_FLAME,
+	SIM_FILE_BREAKDOWN,
+	SIM_NR_FILES
+};
 
 struct sim_list {
 	unsigned int value[SIM_MAX_LIST];

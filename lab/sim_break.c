@@ -256,7 +256,8 @@ static void print_by_field(const struct sim_table *t, unsigned int variant,
 	unsigned int nr = find_lines(t, variant, lines, 512);
 	unsigned int shown = min(nr, (unsigned int)MOST_ROWS);
 
-	fprintf(out, "\n%s: ns of a call, by CPUs (processes)\n%-16s %-6s %-24s",
+	fprintf(out,
+		"\n%s: ns of a call, by CPUs (processes)\n%-16s %-6s %-24s",
 		sim_variant_name(t, variant), "in", "what", "of");
 	for (unsigned int i = variant; i < t->nr; i += t->variants) {
 		char head[24];
@@ -284,7 +285,8 @@ static void print_by_place(const struct sim_table *t, unsigned int i, FILE *out)
 	const struct sim_breakdown *b = &t->breakdowns[i];
 	unsigned int shown = 0;
 
-	fprintf(out, "\n%s, %u CPUs, %u processes: by line\n%9s %6s  %-6s %-24s %s\n",
+	fprintf(out,
+		"\n%s, %u CPUs, %u processes: by line\n%9s %6s  %-6s %-24s %s\n",
 		sim_variant_name(t, i), t->cells[i].cpus, t->cells[i].callers,
 		"ns", "%", "what", "of", "where");
 	for (unsigned int r = 0; r < b->nr && shown < MOST_ROWS; r++) {
@@ -293,8 +295,7 @@ static void print_by_place(const struct sim_table *t, unsigned int i, FILE *out)
 		if (!sim_row_counts(row))
 			continue;
 		shown++;
-		fprintf(out, "%9.1f %6.1f  %-6s %-24s ",
-			per_op(t, i, row->ps),
+		fprintf(out, "%9.1f %6.1f  %-6s %-24s ", per_op(t, i, row->ps),
 			100 * (double)row->ps / (double)b->callers_ps,
 			sim_kind_name(row->kind), row->what);
 		if (row->function[0])
@@ -334,7 +335,7 @@ void sim_break_print_csv(const struct sim_table *t, FILE *out)
 		for (unsigned int r = 0; r < b->nr; r++) {
 			const struct sim_row *row = &b->rows[r];
 
-			fprintf(out, "%s,%s,%u,%u,%s,%s,%s,%s,\"%s\",%s,%s,%u",
+			fprintf(out, "%s,%s,%u,%u,%s,%s,%s,%s,%s,%s,%s,%u",
 				t->costs->name, sim_work_names[c->work],
 				c->cpus, c->callers, sim_scope_name(c->scope),
 				variant_defer_name(c->defer),

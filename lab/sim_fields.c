@@ -8,9 +8,9 @@
 #include "types.h"
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
-#define FIELD(type, field, text)                                         \
-	{                                                                \
-		offsetof(struct type, field),                            \
+#define FIELD(type, field, text)                                            \
+	{                                                                   \
+		offsetof(struct type, field),                               \
 			sizeof(((struct type *)0)->field), text "->" #field \
 	}
 
@@ -117,12 +117,12 @@ static const char *in_class(const struct zs_pool *pool, const void *addr)
 
 		if (sim_is_in(addr, class, sizeof(*class)))
 			return sim_field_at(class_fields, NR(class_fields),
-					    (uintptr_t)addr - (uintptr_t)class,
+					    (uintptr_t)addr - (uintptr_t) class,
 					    "class");
 		if (sim_is_in(addr, class->groups, sizeof(*class->groups)))
 			return sim_field_at(group_fields, NR(group_fields),
 					    (uintptr_t)addr -
-						    (uintptr_t)class->groups,
+						    (uintptr_t) class->groups,
 					    "class->groups");
 	}
 	return NULL;
@@ -145,9 +145,9 @@ const char *sim_field_of(struct zs_pool *pool, const void *addr)
 	if (name)
 		return name;
 	if (is_of_cpus(&pool->zone.slots, addr))
-		return "zone, CPU's list";
+		return "zone CPU list";
 	if (is_of_cpus(&pool->handle_cache.magazines, addr) ||
 	    is_of_cpus(&pool->zspage_cache.magazines, addr))
-		return "slab cache, CPU's list";
+		return "slab cache CPU list";
 	return NULL;
 }

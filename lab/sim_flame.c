@@ -18,10 +18,10 @@
 #define LEAST 0.4 /* narrower ones are not drawn */
 
 static const char *const colours[SIM_NR_PARTS] = {
-	[SIM_PART_LOCK] = "#e58b7b", [SIM_PART_LINE] = "#f2b36b",
+	[SIM_PART_LOCK] = "#e58b7b",   [SIM_PART_LINE] = "#f2b36b",
 	[SIM_PART_MEMORY] = "#9cc3e6", [SIM_PART_ATOMIC] = "#f3dc8c",
-	[SIM_PART_WORK] = "#b9d8a8", [SIM_PART_ZONE] = "#cdb9e0",
-	[SIM_PART_CPU] = "#d5d5d5", [SIM_PART_OS] = "#c2c2c2",
+	[SIM_PART_WORK] = "#b9d8a8",   [SIM_PART_ZONE] = "#cdb9e0",
+	[SIM_PART_CPU] = "#d5d5d5",    [SIM_PART_OS] = "#c2c2c2",
 };
 
 struct panel {
@@ -32,7 +32,8 @@ struct panel {
 };
 
 /* What the row is called on that level. */
-static const char *text_of(struct panel *p, const struct sim_row *row, int level)
+static const char *text_of(struct panel *p, const struct sim_row *row,
+			   int level)
 {
 	switch (level) {
 	case 2:
@@ -59,8 +60,8 @@ static bool same_until(const struct sim_row *a, const struct sim_row *b,
 {
 	return a->call == b->call && (level < 2 || a->kind == b->kind) &&
 	       (level < 3 || !strcmp(a->what, b->what)) &&
-	       (level < 4 || (!strcmp(a->function, b->function) &&
-			      a->line == b->line));
+	       (level < 4 ||
+		(!strcmp(a->function, b->function) && a->line == b->line));
 }
 
 static void put_text(const char *text, size_t most, FILE *out)
@@ -124,8 +125,8 @@ static double draw_level(struct panel *p, const struct sim_row *like, double x,
 				ps += b->rows[q].ps;
 		if ((double)ps * p->px_of_ps >= LEAST) {
 			draw_bar(p, x, (double)ps * p->px_of_ps, level,
-				 colours[row->kind],
-				 text_of(p, row, level), ps);
+				 colours[row->kind], text_of(p, row, level),
+				 ps);
 			draw_level(p, row, x, level + 1);
 		}
 		x += (double)ps * p->px_of_ps;

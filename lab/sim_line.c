@@ -150,9 +150,9 @@ void sim_lines_clear(void)
 	memset(m.slot, 0, sizeof(m.slot));
 }
 
-void sim_lines_bus_slots(void)
+void sim_lines_bus_slots(bool slots)
 {
-	m.bus_slots = true;
+	m.bus_slots = slots;
 }
 
 void sim_lines_settle(void)

@@ -45,10 +45,9 @@ struct sim_line_wait {
  * False: no memory for the tables. */
 bool sim_lines_init(const struct sim_costs *costs, unsigned int cpus,
 		    const void *base, size_t bytes);
-/* From here on memory's time is given out in slots: no CPU waits for a line that
- * another one, whose clock is ahead, fetches later. To be called after
- * sim_lines_init. */
-void sim_lines_bus_slots(void);
+/* Is memory's time given out in slots? Then no CPU waits for a line that another
+ * one, whose clock is ahead, fetches later. To be called after sim_lines_init. */
+void sim_lines_bus_slots(bool slots);
 /* Empties all caches and sets the figures to 0. */
 void sim_lines_clear(void);
 /* Time begins at 0 again: nothing is under way any more. What is in which cache

@@ -24,12 +24,12 @@ static void many(uintptr_t addr, size_t size, bool write, uintptr_t pc)
 	void __asan_load##size##_noabort(void *addr);  \
 	void __asan_load##size##_noabort(void *addr)   \
 	{                                              \
-		sim_plain(addr, false, SIM_PC);                \
+		sim_plain(addr, false, SIM_PC);        \
 	}                                              \
 	void __asan_store##size##_noabort(void *addr); \
 	void __asan_store##size##_noabort(void *addr)  \
 	{                                              \
-		sim_plain(addr, true, SIM_PC);                 \
+		sim_plain(addr, true, SIM_PC);         \
 	}
 SIM_ACCESS(1)
 SIM_ACCESS(2)

@@ -164,8 +164,7 @@ void sim_tell_line(struct sim_task *t, const volatile void *addr,
 	if (w->drain_ps) {
 		name = sim_pool_field(w->drain_addr);
 		add(t, w->drain_moved ? SIM_PART_LINE : SIM_PART_MEMORY,
-		    name ? name : "a store before", place, pc,
-		    w->drain_ps);
+		    name ? name : "a store before", place, pc, w->drain_ps);
 	}
 	if (t->told == t->clock)
 		return;

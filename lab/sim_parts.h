@@ -18,14 +18,14 @@ struct sim_task;
 #define SIM_MAX_PARTS 8192u
 
 /* The call that a caller is in. */
-#define SIM_CALLS(X)                            \
-	X(NONE, "caller")                       \
-	X(FREE, "zs_free")                      \
-	X(FREE_LATER, "zs_free_deferred")       \
-	X(MALLOC, "zs_malloc")                  \
-	X(WRITE, "zs_obj_write")                \
-	X(READ, "zs_obj_read")                  \
-	X(REF, "zs_ref")                        \
+#define SIM_CALLS(X)                      \
+	X(NONE, "caller")                 \
+	X(FREE, "zs_free")                \
+	X(FREE_LATER, "zs_free_deferred") \
+	X(MALLOC, "zs_malloc")            \
+	X(WRITE, "zs_obj_write")          \
+	X(READ, "zs_obj_read")            \
+	X(REF, "zs_ref")                  \
 	X(WORKER, "worker")
 enum sim_call {
 #define SIM_CALL_ID(word, text) SIM_CALL_##word,
@@ -34,14 +34,14 @@ enum sim_call {
 		SIM_NR_CALLS
 };
 
-#define SIM_PART_KINDS(X)                                                   \
-	X(LOCK, "lock", "waits for a lock that another CPU has")            \
-	X(LINE, "line", "waits for a cache line that other CPUs wrote to")  \
-	X(MEMORY, "memory", "waits for memory, caches and translations")    \
-	X(ATOMIC, "atomic", "the atomic access itself")                     \
-	X(WORK, "work", "its own work")                                     \
-	X(ZONE, "zone", "the page allocator's work beyond ours")            \
-	X(CPU, "cpu", "waits for a CPU")                                    \
+#define SIM_PART_KINDS(X)                                                  \
+	X(LOCK, "lock", "waits for a lock that another CPU has")           \
+	X(LINE, "line", "waits for a cache line that other CPUs wrote to") \
+	X(MEMORY, "memory", "waits for memory, caches and translations")   \
+	X(ATOMIC, "atomic", "the atomic access itself")                    \
+	X(WORK, "work", "its own work")                                    \
+	X(ZONE, "zone", "the page allocator's work beyond ours")           \
+	X(CPU, "cpu", "waits for a CPU")                                   \
 	X(OS, "os", "sleeping, waking, changing threads")
 enum sim_part_kind {
 #define SIM_PART_ID(word, text, meaning) SIM_PART_##word,

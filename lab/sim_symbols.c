@@ -147,8 +147,8 @@ void sim_symbols_name(struct sim_symbol *symbols, unsigned int nr)
 
 	fflush(NULL);
 	for (unsigned int i = 0; asked && done && i < nr; i++) {
-		const char *of = done[i] ? NULL :
-					   object_of(symbols[i].pc, &offset);
+		const char *of = done[i] ? NULL
+					 : object_of(symbols[i].pc, &offset);
 		unsigned int n = 0;
 
 		if (!of)

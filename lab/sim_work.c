@@ -233,8 +233,7 @@ static void open_machine(void)
 			    options.arena_bytes))
 		sim_give_up("no memory for the lines of %zu MiB",
 			    options.arena_bytes >> 20);
-	if (w.cell->bus_slots)
-		sim_lines_bus_slots();
+	sim_lines_bus_slots(w.cell->bus_slots);
 }
 
 static void check_outcome(void)
