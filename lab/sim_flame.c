@@ -83,6 +83,8 @@ static void draw_bar(struct panel *p, double x, double width, int level,
 {
 	double y = p->y + level * (BAR + 1);
 
+	if (!text[0])
+		return;
 	fprintf(p->out,
 		"<g><title>%.1f ns, %.1f %%: ", (double)ps * p->ns_of_ps,
 		100 * (double)ps / (double)p->b->callers_ps);
