@@ -15,7 +15,7 @@
 #define LEVELS 5
 #define PANEL (LEVELS * (BAR + 1) + 34)
 #define LETTER 6.3 /* how wide it is, about */
-#define LEAST 0.4 /* narrower ones are not drawn */
+#define LEAST 1.0 /* narrower ones are not drawn */
 
 static const char *const colours[SIM_NR_PARTS] = {
 	[SIM_PART_LOCK] = "#e58b7b",   [SIM_PART_LINE] = "#f2b36b",
