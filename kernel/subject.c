@@ -8,7 +8,6 @@
  */
 #include "kernel.h"
 #include "lab_kernel.h"
-#include "sim.h"
 
 #include <linux/debugfs.h>
 #include <linux/pagemap.h>
@@ -17,6 +16,9 @@
 #include <linux/zsmalloc.h>
 
 #include "uzs-tree.h"
+#if UZS_SIM
+#include "lab/sim_subject.h"
+#endif
 
 struct subject_pool {
 	struct zs_pool *zs;

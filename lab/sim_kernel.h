@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "kernel/sim.h"
+#include "sim_subject.h"
 #include "scopes.h"
 
 #define SIM_MAX_KERNELS 8u

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* sim.h - a kernel's file in virtual time: the one symbol of such a shared
+/* sim_subject.h - a kernel's file in virtual time: the one symbol of such a shared
  * object, uzs_kernel_sim(), and what the simulator (lab/sim_pool.c) uses of it.
  * Includes neither the kernel's headers nor ours, because it is read together
  * with both.
  */
-#ifndef UZS_KERNEL_SIM_H
-#define UZS_KERNEL_SIM_H
+#ifndef UZS_LAB_SIM_SUBJECT_H
+#define UZS_LAB_SIM_SUBJECT_H
 
 #include "tests/conformance/subject.h"
 
