@@ -60,6 +60,9 @@ static const char usage_text[] =
 	"  --fill mixed|apart objects were stored by all processes at once "
 	"(default),\n"
 	"                     or by one after the other\n"
+	"  --workers N        release: the processes put what they free into queues "
+	"without\n"
+	"                     limit, and so many workers free it\n"
 	"  --reserve KIB      of pages for full per-CPU buffers (default: 256)\n"
 	"  --costs NAME|FILE  what things cost (default: epyc-2); list: which "
 	"there are\n"
@@ -202,6 +205,7 @@ enum {
 	OPT_SET,
 	OPT_SEED,
 	OPT_BUS_SLOTS,
+	OPT_WORKERS,
 	OPT_CSV,
 	OPT_JSON,
 	OPT_CSV_FILE,
@@ -232,6 +236,7 @@ static const struct option long_options[] = {
 	{ "reserve", required_argument, NULL, OPT_RESERVE },
 	{ "costs", required_argument, NULL, OPT_COSTS },
 	{ "set", required_argument, NULL, OPT_SET },
+	{ "workers", required_argument, NULL, OPT_WORKERS },
 	{ "bus-slots", no_argument, NULL, OPT_BUS_SLOTS },
 	{ "seed", required_argument, NULL, OPT_SEED },
 	{ "csv", no_argument, NULL, OPT_CSV },
@@ -362,6 +367,10 @@ static int parse_option(struct sim_request *r, int option)
 	case OPT_JSON:
 		r->json = true;
 		return 0;
+	case OPT_WORKERS:
+		status = number("workers", 1, 32, &value);
+		r->cell.workers = (unsigned int)value;
+		return status;
 	case OPT_BUS_SLOTS:
 		r->cell.bus_slots = true;
 		return 0;
@@ -403,6 +412,8 @@ static int check_work(struct sim_request *r)
 {
 	enum sim_work work = r->cell.work;
 
+	if (r->cell.workers && work != SIM_RELEASE)
+		return uzs_usage("simulate", "--workers is for --work release");
 	if (r->shared && work != SIM_FREE && work != SIM_READ)
 		return uzs_usage("simulate",
 				 "--shared is for --work free or read");
@@ -454,6 +465,9 @@ static int check_defers(struct sim_request *r)
 				l->value[n++] = l->value[i];
 		l->nr = n;
 	}
+	if (r->cell.workers && (l->nr > 1 || !has(l, ZS_DEFER_NONE)))
+		return uzs_usage("simulate",
+				 "--workers goes with --defer none");
 	if (r->user_named && has(&r->scopes, LAB_SCOPE_USER) &&
 	    !has(l, ZS_DEFER_NONE))
 		return uzs_usage("simulate",

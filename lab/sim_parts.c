@@ -114,7 +114,7 @@ static void add(struct sim_task *t, enum sim_part_kind kind, const char *what,
 	t->told += n_ps;
 	if (!n_ps || t->fiber->last)
 		return;
-	if (t->fiber->daemon)
+	if (!strcmp(t->fiber->name, SIM_WORKER_NAME))
 		k.call = SIM_CALL_WORKER;
 	/* Called from the file under test: that line is what a reader knows. */
 	if (t->fiber->from)

@@ -13,6 +13,8 @@
 #include "sim_line.h"
 #include "sim_parts.h"
 
+/* A fiber of that name is no caller; the library's worker has it, too. */
+#define SIM_WORKER_NAME "worker"
 #define SIM_MAX_LOCKS 24 /* names of locks */
 
 /* Where a fiber's time went. */

@@ -10,6 +10,7 @@
 
 #include "sim_objects.h"
 #include "sim_pool.h"
+#include "sim_workers.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -106,7 +107,10 @@ static void call(unsigned int t, unsigned int i)
 		break;
 	case SIM_RELEASE:
 		around_call(t, (size_t)t * w.cell->objects + i);
-		sim_object_free(t, i);
+		if (w.cell->workers)
+			sim_workers_queue(t, i);
+		else
+			sim_object_free(t, i);
 		after_call();
 		break;
 	default:
@@ -171,6 +175,12 @@ static void run_all(const char *name, void (*fn)(void *arg),
 		if (!uzs_lab_spawn(name, t % w.cell->cpus, fn,
 				   (void *)(uintptr_t)t))
 			sim_give_up("no memory for %u fibers", w.cell->callers);
+	for (unsigned int n = 0; fn == make_calls && n < w.cell->workers; n++)
+		if (!uzs_lab_spawn(SIM_WORKER_NAME,
+				   (w.cell->callers + n) % w.cell->cpus,
+				   sim_worker, (void *)(uintptr_t)n))
+			sim_give_up("no memory for %u workers",
+				    w.cell->workers);
 	if (fn == make_calls) {
 		struct uzs_lab_fiber *last =
 			uzs_lab_spawn("flush", 0, flush, NULL);
@@ -280,6 +290,8 @@ static void measure(void)
 	open_machine();
 	sim_pool_open(w.cell);
 	sim_objects_init(w.cell);
+	if (w.cell->workers)
+		sim_workers_init(w.cell);
 	r->ops = (u64)w.cell->callers * w.cell->objects * w.cell->rounds;
 	if (w.cell->work == SIM_HOT) {
 		run_all("hot", run_hot, &r->run);

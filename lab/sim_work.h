@@ -36,6 +36,7 @@ struct sim_cell {
 	unsigned int warm_up; /* rounds before that, not measured */
 	const u32 *sizes; /* bytes; each equally likely */
 	u32 nr_sizes;
+	unsigned int workers; /* they free, not the callers; 0: none */
 	bool own_class; /* SIM_FREE: each caller has its own class */
 	bool shared; /* SIM_READ: all callers read the first one's */
 	bool random_order; /* of the calls; else in the order of storing */

@@ -37,6 +37,7 @@ add_library(uzs_sim OBJECT EXCLUDE_FROM_ALL
 	sim_sched.c
 	sim_trace.c
 	sim_work.c
+	sim_workers.c
 	../bench/harness.c
 	../bench/sizes.c
 	../tools/json.c

@@ -11,7 +11,7 @@ from bench_common import Parser
 PAGE_SIZES_DEFAULT = "4K,64K"
 PAGE_SIZES = {"4K": 12, "8K": 13, "16K": 14, "32K": 15, "64K": 16}
 SIMULATE_ONLY = ["against", "work", "costs", "cpus", "processes", "objects",
-                 "fill", "sizes", "set", "bus_queue", "published", "output"]
+                 "fill", "workers", "sizes", "set", "bus_queue", "published", "output"]
 SANITIZERS = ["address", "undefined", "thread"]
 EXAMPLE = """
 example: what does this change do to 6.12's file?
@@ -143,6 +143,9 @@ def add_simulate(parser):
     group.add_argument("--processes", metavar="LIST",
                        help="default: one on each CPU")
     group.add_argument("--objects", metavar="N", help="of a process")
+    group.add_argument("--workers", metavar="N",
+                       help="release, exit: processes only queue what they "
+                       "free, and so many workers free it")
     group.add_argument("--fill", choices=["mixed", "apart"],
                        help="stored by all processes at once (default), or by "
                        "one after the other")

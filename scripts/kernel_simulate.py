@@ -114,9 +114,12 @@ def options(args, built, work):
     command += ["--scope", OURS, *WORKS[work]]
     if not args.bus_queue:
         command.append("--bus-slots")
+    if args.workers:
+        command += ["--defer", "none"]
     command += ["--cpus", args.cpus, "--costs", args.costs]
     for name, value in (("--processes", args.processes),
-                        ("--objects", args.objects), ("--fill", args.fill)):
+                        ("--objects", args.objects), ("--fill", args.fill),
+                        ("--workers", args.workers)):
         if value:
             command += [name, value]
     for setting in args.set:
