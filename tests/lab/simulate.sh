@@ -130,6 +130,20 @@ runs_well simulate --work free --shared --cpus 4 --order random
 runs_well simulate --fill apart --cpus 4 --json
 check "JSON has cells" grep -q '"call_ms"' "$work/out"
 
+# Processes that only queue are done sooner, and one worker frees for longer than
+# four.
+for workers in 1 4; do
+	runs_well simulate --cpus 8 --processes 4 --costs radxa-o6 --csv \
+		--scope class-idx --workers $workers
+	eval "call_$workers=$(column call_ns) back_$workers=$(column back_ns)"
+done
+# shellcheck disable=SC2154
+check "one worker, $call_1 and $back_1 ns, and four, $back_4" \
+	compares "$call_1" '<' "$back_4"
+check "four are faster" compares "$back_4" '<' "$back_1"
+fails_with 2 "uzs lab: --workers goes with --defer none*" \
+	simulate --workers 2 --defer array
+
 # Where the time goes adds up to the callers' time, and names fields and lines; to
 # look at it costs no virtual time.
 for what in release read replace; do
