@@ -84,6 +84,8 @@ struct uzs_k_slot_pin *uzs_k_pin_of_fiber(void)
 
 static struct uzs_k_bit_wait bit_waits[UZS_LAB_MAX_FIBERS + 1]; /* as pins */
 
+unsigned int uzs_k_bit_waiters;
+
 struct uzs_k_bit_wait *uzs_k_bit_wait_of_fiber(void)
 {
 	return &bit_waits[uzs_lab_current ? uzs_lab_current->id
