@@ -30,6 +30,15 @@ unsigned long uzs_k_lab_left_empty(struct zs_pool *pool);
 bool uzs_k_lab_name(struct zs_pool *pool, uintptr_t addr, char *buf,
 		    size_t size);
 
+/* For the simulator's shared object (lab/sim_subject.h). peek.c: the name of a field. */
+const char *uzs_k_sim_field(struct zs_pool *pool, const void *addr);
+/* slab.c: what of the caches lies there; NULL: nothing. An object of one ("slab")
+ * begins at *obj. */
+const char *uzs_k_sim_cache_field(const void *addr, const void **obj,
+				  size_t *size);
+/* lab/sim_price.c: an object was freed. */
+void sim_freed(void);
+
 /* lab_memory.c */
 
 /* Call once, before the first pool: the file's variables are then restored with

@@ -84,6 +84,8 @@ struct uzs_k_slot_pin *uzs_k_pin_of_fiber(void)
 
 static struct uzs_k_bit_wait bit_waits[UZS_LAB_MAX_FIBERS + 1]; /* as pins */
 
+unsigned int uzs_k_bit_waiters;
+
 struct uzs_k_bit_wait *uzs_k_bit_wait_of_fiber(void)
 {
 	return &bit_waits[uzs_lab_current ? uzs_lab_current->id
@@ -110,6 +112,7 @@ void uzs_k_printk(int level, const char *fmt, ...)
 	uzs_lab_found(LAB_FOUND_INVARIANT, "the kernel's file says: %s", text);
 }
 
+#if !UZS_SIM /* there nothing is put back */
 /* ---- variables ------------------------------------------------------------------ */
 
 /* From lab.ld: the variables of this folder and of the file. */
@@ -135,3 +138,4 @@ void uzs_k_lab_use(struct uzs_k_lab_use *use)
 		(unsigned long)atomic_long_read(&uzs_k_zone_stat[NR_ZSPAGES]);
 	use->heap_bytes = heap.mapped;
 }
+#endif

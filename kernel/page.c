@@ -31,14 +31,15 @@
  * pages runs out of memory before the machine does. */
 #define UZS_K_TEST_BYTES ((size_t)1 << 30)
 
-static struct zone zone;
+static struct zone own_zone;
+static struct zone *zone = &own_zone;
 static void *zone_memory;
 /* Operations by page type, in trees that have them so, not by page. */
 static const struct movable_operations *type_ops;
 
 struct zone *uzs_k_zone(void)
 {
-	return &zone;
+	return zone;
 }
 
 /* ---- allocation and references ------------------------------------------- */
@@ -56,7 +57,7 @@ static void reset(struct page *page)
 struct page *uzs_k_alloc_page(gfp_t gfp)
 {
 	struct uzs_page *p = uzs_zone_alloc_page(
-		&zone, uzs_k_may(gfp),
+		zone, uzs_k_may(gfp),
 		gfp & __GFP_MOVABLE ? MIGRATE_MOVABLE : MIGRATE_UNMOVABLE);
 	struct page *page;
 
@@ -229,7 +230,7 @@ static bool isolate_held(struct zs_pool *pool, struct page *src)
 	if (!trylock_page(src))
 		return false;
 	done = PageMovable(src) && !PageIsolated(src) &&
-	       (!pool || uzs_k_page_owner(src) == pool) && isolate(&zone, from);
+	       (!pool || uzs_k_page_owner(src) == pool) && isolate(zone, from);
 	if (done)
 		page_set(from, PG_isolated);
 	unlock_page(src);
@@ -247,7 +248,7 @@ static int move_held(struct zs_pool *pool, struct page *src)
 
 	if (!isolate_held(pool, src))
 		return 0;
-	to = uzs_zone_alloc_page(&zone, UZS_MAY_MAP, MIGRATE_MOVABLE);
+	to = uzs_zone_alloc_page(zone, UZS_MAY_MAP, MIGRATE_MOVABLE);
 	lock_page(src);
 	if (to && PageMovable(src)) {
 		lock_page(uzs_page_as_kernel(to));
@@ -257,13 +258,13 @@ static int move_held(struct zs_pool *pool, struct page *src)
 			put_page(uzs_page_as_kernel(to));
 	}
 	if (rc && PageMovable(src))
-		putback(&zone, from);
+		putback(zone, from);
 	page_clear(from, PG_isolated);
 	unlock_page(src);
 	if (!to)
 		return -ENOMEM;
 	if (rc)
-		uzs_zone_free_page(&zone, to);
+		uzs_zone_free_page(zone, to);
 	return !rc;
 }
 
@@ -291,11 +292,11 @@ unsigned long uzs_k_move_pages(struct zs_pool *pool, unsigned long most)
 	unsigned long moved = 0;
 	int rc = 0;
 
-	mutex_lock(&zone.trim_lock);
-	while ((section = uzs_zone_next_section(&zone, section)))
-		for (unsigned int i = zone.first; i < zone.nr_pages; i++) {
+	mutex_lock(&zone->trim_lock);
+	while ((section = uzs_zone_next_section(zone, section)))
+		for (unsigned int i = zone->first; i < zone->nr_pages; i++) {
 			struct page *src = uzs_page_as_kernel(
-				uzs_section_page(&zone, section, i));
+				uzs_section_page(zone, section, i));
 
 			if (moved == most || rc < 0)
 				goto out;
@@ -307,8 +308,8 @@ unsigned long uzs_k_move_pages(struct zs_pool *pool, unsigned long most)
 		}
 out:
 	if (section)
-		uzs_zone_end_walk(&zone, section);
-	mutex_unlock(&zone.trim_lock);
+		uzs_zone_end_walk(zone, section);
+	mutex_unlock(&zone->trim_lock);
 	return moved;
 }
 
@@ -316,10 +317,10 @@ unsigned long uzs_k_compact_zone(void)
 {
 	unsigned long moved;
 
-	mutex_lock(&zone.trim_lock);
-	moved = uzs_zone_compact(&zone);
-	uzs_zone_give_back(&zone, 0, true);
-	mutex_unlock(&zone.trim_lock);
+	mutex_lock(&zone->trim_lock);
+	moved = uzs_zone_compact(zone);
+	uzs_zone_give_back(zone, 0, true);
+	mutex_unlock(&zone->trim_lock);
 	return moved;
 }
 
@@ -338,9 +339,14 @@ bool uzs_k_zone_init(void)
 	zone_memory = uzs_k_zalloc(uzs_zone_bytes());
 	if (!zone_memory)
 		return false;
-	uzs_zone_init(&zone, zone_memory, &options);
-	BUG_ON(zone.first != UZS_K_FIRST_PAGE ||
-	       zone.desc_offset != (ptrdiff_t)UZS_K_DESC_OFFSET);
+#if UZS_SIM /* its cache lines are the simulated machine's */
+	zone = uzs_k_zalloc(sizeof(*zone));
+	if (!zone)
+		return false;
+#endif
+	uzs_zone_init(zone, zone_memory, &options);
+	BUG_ON(zone->first != UZS_K_FIRST_PAGE ||
+	       zone->desc_offset != (ptrdiff_t)UZS_K_DESC_OFFSET);
 	return true;
 }
 
@@ -348,8 +354,8 @@ unsigned long uzs_k_zone_destroy(void)
 {
 	unsigned long out;
 
-	uzs_zone_drain_pcp(&zone);
-	out = uzs_zone_destroy(&zone);
+	uzs_zone_drain_pcp(zone);
+	out = uzs_zone_destroy(zone);
 	uzs_k_free(zone_memory);
 	return out;
 }

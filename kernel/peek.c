@@ -409,3 +409,105 @@ bool uzs_k_lab_name(struct zs_pool *pool, uintptr_t addr, char *buf,
 	return true;
 }
 #endif
+
+#if UZS_SIM
+/* ---- for the simulator ------------------------------------------------------- */
+
+#include "sim_zone.h"
+
+#define NR_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define UZS_K_FIELD(type, name, field)                                     \
+	{ offsetof(struct type, field), sizeof(((struct type *)0)->field), \
+	  name },
+
+/* The fields of the file's structures, from its text (scripts/kernel_tree.py).
+ */
+static const struct sim_field pool_fields[] = {
+#define UZS_K_OF_zs_pool
+#include "uzs-fields.h"
+#undef UZS_K_OF_zs_pool
+};
+static const struct sim_field class_fields[] = {
+#define UZS_K_OF_size_class
+#include "uzs-fields.h"
+#undef UZS_K_OF_size_class
+};
+static const struct sim_field zspage_fields[] = {
+#define UZS_K_OF_zspage
+#include "uzs-fields.h"
+#undef UZS_K_OF_zspage
+};
+static const struct sim_field desc_fields[] = {
+#define UZS_K_OF_zpdesc
+#include "uzs-fields.h"
+#undef UZS_K_OF_zpdesc
+	/* Of struct page; first come, first named. */
+	UZS_K_FIELD(page, "page->flags", flags) UZS_K_FIELD(page, "page->lru",
+							    lru)
+		UZS_K_FIELD(page, "page->mapping",
+			    mapping) UZS_K_FIELD(page, "page->index", index)
+			UZS_K_FIELD(page, "page->private", private) UZS_K_FIELD(
+				page, "page->page_type", page_type)
+				UZS_K_FIELD(page, "page->_refcount", _refcount)
+};
+
+/* The kmalloc()ed class at or below that address; NULL: it is in none. */
+static const struct size_class *class_at(struct zs_pool *pool, const void *addr)
+{
+	for (unsigned int i = 0; i < ZS_SIZE_CLASSES; i++)
+		if (pool->size_class[i] &&
+		    sim_is_in(addr, pool->size_class[i],
+			      sizeof(*pool->size_class[i])))
+			return pool->size_class[i];
+	return NULL;
+}
+
+static const char *in_pages(const void *addr)
+{
+	const struct zone *zone = uzs_k_zone();
+	size_t at = (uintptr_t)addr & (UZS_SECTION_SIZE - 1);
+
+	if (at >> PAGE_SHIFT >= zone->first)
+		return "object";
+	if (at < UZS_SECTION_HEADER)
+		return "zone";
+	return sim_field_at(desc_fields, NR_OF(desc_fields),
+			    (at - (size_t)zone->desc_offset) %
+				    sizeof(struct page),
+			    "page descriptor");
+}
+
+const char *uzs_k_sim_field(struct zs_pool *pool, const void *addr)
+{
+	const struct size_class *class;
+	const void *obj;
+	const char *name;
+	size_t size;
+
+	if (sim_in_zone(uzs_k_zone(), addr))
+		return in_pages(addr);
+	if (sim_is_in(addr, pool, sizeof(*pool)))
+		return sim_field_at(pool_fields, NR_OF(pool_fields),
+				    (uintptr_t)addr - (uintptr_t)pool, "pool");
+	if (sim_is_in(addr, uzs_k_zone(), sizeof(struct zone)))
+		return sim_zone_field(uzs_k_zone(), addr);
+	name = uzs_k_sim_cache_field(addr, &obj, &size);
+	if (name && !strcmp(name, "slab") && size == sizeof(unsigned long))
+		return "handle word";
+	if (name && !strcmp(name, "slab") && size == sizeof(struct zspage))
+		return sim_field_at(zspage_fields, NR_OF(zspage_fields),
+				    (uintptr_t)addr - (uintptr_t)obj,
+				    "zspage's bits");
+	if (name)
+		return name;
+	class = class_at(pool, addr);
+	if (class)
+		return sim_field_at(class_fields, NR_OF(class_fields),
+				    (uintptr_t)addr - (uintptr_t) class,
+				    "class");
+	if (sim_is_in(addr, uzs_k_zone()->slots.base,
+		      uzs_k_zone()->slots.stride * uzs_k_zone()->slots.slots))
+		return "zone CPU list";
+	return NULL;
+}
+#endif

@@ -14,6 +14,11 @@
 #include <linux/slab.h>
 #include <linux/sprintf.h>
 
+#if UZS_SIM
+#include "lab_kernel.h"
+#include "sim_zone.h"
+#endif
+
 /* The alignment of larger pieces, like that of the kernel's kmalloc()
  * caches. */
 #define LINE 64
@@ -25,11 +30,14 @@ struct kmem_cache {
 	void *cache_memory;
 	size_t size; /* bytes, as asked for */
 	char name[32];
+#if UZS_SIM
+	struct kmem_cache *next; /* all that are there */
+#endif
 };
 
 static atomic_long_t lost_slabs;
 
-#if UZS_LAB /* only one thread runs, so no atomics */
+#if UZS_LAB && !UZS_SIM /* only one thread runs, so no atomics */
 long uzs_k_live_objects;
 #define uzs_k_count_object(obj, n) (uzs_k_live_objects += (obj) ? (n) : 0)
 #else
@@ -40,6 +48,52 @@ unsigned long uzs_k_lost_slabs(void)
 {
 	return (unsigned long)atomic_long_xchg(&lost_slabs, 0);
 }
+
+#if UZS_SIM
+static struct kmem_cache *caches;
+
+const char *uzs_k_sim_cache_field(const void *addr, const void **obj,
+				  size_t *size)
+{
+	const size_t in_section = (uintptr_t)addr & (UZS_SECTION_SIZE - 1);
+
+	for (struct kmem_cache *c = caches; c; c = c->next) {
+		if (sim_is_in(addr, &c->zone, sizeof(c->zone)))
+			return "slab cache's zone";
+		if (sim_is_in(addr, c, sizeof(*c)))
+			return "slab cache";
+		if (sim_is_in(addr, c->cache_memory, uzs_slab_bytes()))
+			return "slab cache CPU list";
+		if (sim_is_in(addr, c->zone_memory, uzs_zone_bytes()))
+			return "slab cache's zone";
+		if (!sim_in_zone(&c->zone, addr))
+			continue;
+		if (in_section >> PAGE_SHIFT < c->zone.first)
+			return "slab's descriptor";
+		*size = c->size;
+		*obj = (const char *)addr -
+		       ((uintptr_t)addr & ~PAGE_MASK) % c->cache.size;
+		return "slab";
+	}
+	return NULL;
+}
+
+static void know(struct kmem_cache *cache)
+{
+	cache->next = caches;
+	caches = cache;
+}
+
+/* Only the caches that a simulation begins with matter: none goes before it. */
+static void freed(const struct kmem_cache *cache)
+{
+	if (cache->size == sizeof(unsigned long))
+		sim_freed(); /* a handle: see sim_price.c */
+}
+#else
+#define know(cache) ((void)(cache))
+#define freed(cache) ((void)(cache))
+#endif
 
 struct kmem_cache *uzs_k_cache_create(const char *name, size_t size,
 				      size_t align)
@@ -64,6 +118,7 @@ struct kmem_cache *uzs_k_cache_create(const char *name, size_t size,
 	uzs_slab_init(&cache->cache, &cache->zone,
 		      (unsigned int)round_up(size, align ? align : 8),
 		      cache->cache_memory);
+	know(cache);
 	return cache;
 }
 
@@ -109,6 +164,7 @@ void uzs_k_cache_free(struct kmem_cache *cache, void *obj)
 	VM_BUG_ON(!obj); /* the kernel looks up its slab here */
 	uzs_k_count_object(obj, -1);
 	uzs_slab_free(&cache->cache, obj);
+	freed(cache);
 }
 
 #if !UZS_LAB /* in the lab: lab_memory.c */

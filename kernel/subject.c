@@ -16,6 +16,9 @@
 #include <linux/zsmalloc.h>
 
 #include "uzs-tree.h"
+#if UZS_SIM
+#include "lab/sim_subject.h"
+#endif
 
 struct subject_pool {
 	struct zs_pool *zs;
@@ -382,3 +385,19 @@ uzs_kernel_subject(void)
 
 	return &subject;
 }
+
+#if UZS_SIM
+static const char *field(struct subject_pool *pool, const void *addr)
+{
+	return uzs_k_sim_field(pool->zs, addr);
+}
+
+__attribute__((visibility("default"))) const struct uzs_k_sim *
+uzs_kernel_sim(void)
+{
+	static struct uzs_k_sim sim = { .abi = UZS_K_SIM_ABI, .field = field };
+
+	sim.subject = uzs_kernel_subject();
+	return &sim;
+}
+#endif

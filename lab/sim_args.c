@@ -31,6 +31,9 @@ static const char usage_text[] =
 	"                     the user profile, by zs_ref\n"
 	"  --defer LIST       none (default), " VARIANT_QUEUES_TEXT "or all;\n"
 	"                     for replace reuse, too; user goes with none only\n"
+	"  --kernel NAME=FILE a kernel's mm/zsmalloc.c, as scripts/kernel-test\n"
+	"                     --simulate builds it, before the scopes; can be\n"
+	"                     repeated\n"
 	"  --work release     frees compressed pages (default)\n"
 	"         free        frees objects of one size, each caller's in a "
 	"class\n"
@@ -57,14 +60,28 @@ static const char usage_text[] =
 	"  --fill mixed|apart objects were stored by all processes at once "
 	"(default),\n"
 	"                     or by one after the other\n"
+	"  --workers N        release: the processes put what they free into queues "
+	"without\n"
+	"                     limit, and so many workers free it\n"
 	"  --reserve KIB      of pages for full per-CPU buffers (default: 256)\n"
 	"  --costs NAME|FILE  what things cost (default: epyc-2); list: which "
 	"there are\n"
 	"  --set NAME=VALUE   one cost of it replaced; can be repeated\n"
+	"  --bus-slots        no CPU waits for what another one, whose clock is "
+	"ahead,\n"
+	"                     fetches from memory later\n"
 	"  --seed N           of sizes and order (default: 1)\n"
 	"  --csv, --json      instead of a table\n"
+	"  --csv-file FILE    CSV beside it\n"
 	"  --svg FILE         draws time, lock wait and scaling by CPUs\n"
 	"  --html FILE        a report: curves, who holds which lock, bugs found\n"
+	"  --breakdown        where the callers' time goes: waiting for which "
+	"lock or\n"
+	"                     cache line, by field and by line of the source. "
+	"With it\n"
+	"                     --html has the picture too\n"
+	"  --breakdown-csv FILE   the same, of each cell\n"
+	"  --flame FILE       the same drawn, of the cells with most CPUs\n"
 	"  --seeded FILE      for the report: result of uzs lab explore --json; "
 	"can be\n"
 	"                     repeated\n"
@@ -172,6 +189,7 @@ enum {
 	OPT_CPUS = UZS_OPT_OWN,
 	OPT_PROCESSES,
 	OPT_SCOPE,
+	OPT_KERNEL,
 	OPT_DEFER,
 	OPT_WORK,
 	OPT_SHARED,
@@ -186,11 +204,17 @@ enum {
 	OPT_COSTS,
 	OPT_SET,
 	OPT_SEED,
+	OPT_BUS_SLOTS,
+	OPT_WORKERS,
 	OPT_CSV,
 	OPT_JSON,
+	OPT_CSV_FILE,
 	OPT_SVG,
 	OPT_HTML,
 	OPT_SEEDED,
+	OPT_BREAKDOWN,
+	OPT_BREAKDOWN_CSV,
+	OPT_FLAME,
 	OPT_HELP
 };
 
@@ -198,6 +222,7 @@ static const struct option long_options[] = {
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "processes", required_argument, NULL, OPT_PROCESSES },
 	{ "scope", required_argument, NULL, OPT_SCOPE },
+	{ "kernel", required_argument, NULL, OPT_KERNEL },
 	{ "defer", required_argument, NULL, OPT_DEFER },
 	{ "work", required_argument, NULL, OPT_WORK },
 	{ "shared", no_argument, NULL, OPT_SHARED },
@@ -211,12 +236,18 @@ static const struct option long_options[] = {
 	{ "reserve", required_argument, NULL, OPT_RESERVE },
 	{ "costs", required_argument, NULL, OPT_COSTS },
 	{ "set", required_argument, NULL, OPT_SET },
+	{ "workers", required_argument, NULL, OPT_WORKERS },
+	{ "bus-slots", no_argument, NULL, OPT_BUS_SLOTS },
 	{ "seed", required_argument, NULL, OPT_SEED },
 	{ "csv", no_argument, NULL, OPT_CSV },
 	{ "json", no_argument, NULL, OPT_JSON },
+	{ "csv-file", required_argument, NULL, OPT_CSV_FILE },
 	{ "svg", required_argument, NULL, OPT_SVG },
 	{ "html", required_argument, NULL, OPT_HTML },
 	{ "seeded", required_argument, NULL, OPT_SEEDED },
+	{ "breakdown", no_argument, NULL, OPT_BREAKDOWN },
+	{ "breakdown-csv", required_argument, NULL, OPT_BREAKDOWN_CSV },
+	{ "flame", required_argument, NULL, OPT_FLAME },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 }
 };
@@ -279,6 +310,8 @@ static int parse_option(struct sim_request *r, int option)
 	case OPT_SCOPE:
 		r->user_named = !has_word(optarg, "all");
 		return parse_list(&r->scopes, "--scope", optarg, scope_names);
+	case OPT_KERNEL:
+		return sim_kernel_load(optarg);
 	case OPT_DEFER:
 		r->all_defers = has_word(optarg, "all");
 		return parse_list(&r->defers, "--defer", optarg, defer_names);
@@ -334,11 +367,32 @@ static int parse_option(struct sim_request *r, int option)
 	case OPT_JSON:
 		r->json = true;
 		return 0;
+	case OPT_WORKERS:
+		status = number("workers", 1, 32, &value);
+		r->cell.workers = (unsigned int)value;
+		return status;
+	case OPT_BUS_SLOTS:
+		r->cell.bus_slots = true;
+		return 0;
+	case OPT_CSV_FILE:
+		r->file[SIM_FILE_CSV] = optarg;
+		return 0;
 	case OPT_SVG:
-		r->svg = optarg;
+		r->file[SIM_FILE_SVG] = optarg;
 		return 0;
 	case OPT_HTML:
-		r->html = optarg;
+		r->file[SIM_FILE_HTML] = optarg;
+		return 0;
+	case OPT_BREAKDOWN:
+		r->breakdown = true;
+		return 0;
+	case OPT_BREAKDOWN_CSV:
+		r->file[SIM_FILE_BREAKDOWN] = optarg;
+		r->breakdown = true;
+		return 0;
+	case OPT_FLAME:
+		r->file[SIM_FILE_FLAME] = optarg;
+		r->breakdown = true;
 		return 0;
 	case OPT_SEEDED:
 		if (r->seeded.nr == SIM_MAX_FILES)
@@ -358,6 +412,8 @@ static int check_work(struct sim_request *r)
 {
 	enum sim_work work = r->cell.work;
 
+	if (r->cell.workers && work != SIM_RELEASE)
+		return uzs_usage("simulate", "--workers is for --work release");
 	if (r->shared && work != SIM_FREE && work != SIM_READ)
 		return uzs_usage("simulate",
 				 "--shared is for --work free or read");
@@ -409,6 +465,9 @@ static int check_defers(struct sim_request *r)
 				l->value[n++] = l->value[i];
 		l->nr = n;
 	}
+	if (r->cell.workers && (l->nr > 1 || !has(l, ZS_DEFER_NONE)))
+		return uzs_usage("simulate",
+				 "--workers goes with --defer none");
 	if (r->user_named && has(&r->scopes, LAB_SCOPE_USER) &&
 	    !has(l, ZS_DEFER_NONE))
 		return uzs_usage("simulate",
@@ -420,7 +479,25 @@ bool sim_args_want(const struct sim_request *r, enum zs_lock_scope scope,
 		   enum zs_defer_mode defer)
 {
 	return has(&r->scopes, scope) && has(&r->defers, defer) &&
-	       (scope != LAB_SCOPE_USER || defer == ZS_DEFER_NONE);
+	       (scope < LAB_SCOPE_USER || defer == ZS_DEFER_NONE);
+}
+
+/* Puts the kernel files before the scopes: the first of all is what others are
+ * compared with. */
+static int add_kernels(struct sim_request *r)
+{
+	struct sim_list ours = r->scopes;
+
+	r->scopes.nr = 0;
+	for (unsigned int i = 0; i < sim_nr_kernels(); i++)
+		r->scopes.value[r->scopes.nr++] = LAB_SCOPE_KERNEL + i;
+	for (unsigned int i = 0; i < ours.nr; i++)
+		if (add(&r->scopes, "--scope", ours.value[i]))
+			return UZS_USAGE;
+	if (sim_nr_kernels() && !has(&r->defers, ZS_DEFER_NONE))
+		return uzs_usage("simulate",
+				 "--kernel: goes with --defer none");
+	return 0;
 }
 
 int sim_args_parse(struct sim_request *r, int argc, char **argv)
@@ -449,9 +526,11 @@ int sim_args_parse(struct sim_request *r, int argc, char **argv)
 		return uzs_usage("simulate", "what is '%s'?", argv[optind]);
 	if (r->csv && r->json)
 		return uzs_usage("simulate", "--csv or --json, not both");
-	if (r->seeded.nr && !r->html)
+	if (r->seeded.nr && !r->file[SIM_FILE_HTML])
 		return uzs_usage("simulate", "--seeded is for --html");
-	status = check_work(r);
+	status = add_kernels(r);
+	if (!status)
+		status = check_work(r);
 	if (!status)
 		status = check_defers(r);
 	if (status)

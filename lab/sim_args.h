@@ -9,6 +9,15 @@
 #define SIM_MAX_LIST 32
 #define SIM_MAX_SETS 64
 
+enum {
+	SIM_FILE_CSV,
+	SIM_FILE_SVG,
+	SIM_FILE_HTML,
+	SIM_FILE_FLAME,
+	SIM_FILE_BREAKDOWN,
+	SIM_NR_FILES
+};
+
 struct sim_list {
 	unsigned int value[SIM_MAX_LIST];
 	unsigned int nr;
@@ -23,10 +32,10 @@ struct sim_request {
 	const char *set[SIM_MAX_SETS]; /* applied when the table is known */
 	unsigned int nr_sets;
 	const char *sizes_path;
-	const char *svg, *html;
+	const char *file[SIM_NR_FILES]; /* to write to */
 	struct sim_files seeded;
 	uint64_t size;
-	bool shared, csv, json;
+	bool shared, csv, json, breakdown;
 };
 
 /* Return: 0, or an exit status after a line on stderr. --help and --costs list end

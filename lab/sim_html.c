@@ -308,8 +308,7 @@ static void put_seeded(const struct sim_files *files, FILE *out)
 	}
 }
 
-void sim_print_html(const struct sim_table *t, const struct sim_files *seeded,
-		    FILE *out)
+void sim_print_html(const struct sim_table *t, FILE *out)
 {
 	static const char *const what[] = { [SIM_RELEASE] = "frees",
 					    [SIM_FREE] = "frees",
@@ -344,7 +343,14 @@ void sim_print_html(const struct sim_table *t, const struct sim_files *seeded,
 		put_timeline(&t->timelines[i], out);
 	}
 	fputs("]</script>\n", out);
-	put_seeded(seeded, out);
+	if (t->breakdowns) {
+		fputs("<h2>Where the time of a call goes</h2>\n"
+		      "<div id=\"breakdown\">\n",
+		      out);
+		sim_print_flame(t, out);
+		fputs("</div>\n", out);
+	}
+	put_seeded(t->seeded, out);
 	put_results(t, out);
 	put_costs(t->costs, out);
 	fputs(script, out);

@@ -21,6 +21,10 @@
 #define NR_STREAMS 32
 #define MAX_MISSES 64
 #define MAX_WALKS 16
+/* Slots of memory's time: how many lines one has, and how many slots are
+ * remembered. */
+#define SLOT_LINES 32u
+#define NR_SLOTS 4096u
 
 struct line {
 	u64 have[2]; /* bits of the CPUs whose cache has it */
@@ -51,6 +55,8 @@ struct cpu {
 	u64 walk[MAX_WALKS]; /* for each translation under way: when it ends */
 	u32 next_walk;
 	u64 stored_at; /* all stores are done at that time */
+	const volatile void *stored_addr; /* of the store that is done then */
+	bool stored_moved; /* its line was another CPU's */
 	struct sim_line_stat stat;
 };
 
@@ -64,9 +70,15 @@ static struct {
 	u32 cache_lines, shared_lines, pages, misses, walks;
 	u32 left; /* lines that left any CPU's cache so far */
 	u64 bus_free;
+	bool bus_slots;
+	struct {
+		u64 number;
+		u32 lines; /* that it has given out */
+	} slot[NR_SLOTS];
 	u64 line_ps, gap_ps, near_ps, miss_ps, tlb_ps, bus_ps, atomic_ps,
 		retry_ps, ahead_ps;
 	bool drain, unlock_stores;
+	struct sim_line_wait last;
 } m;
 
 static u64 ps(double ns)
@@ -135,6 +147,12 @@ void sim_lines_clear(void)
 	}
 	m.left = 0;
 	m.bus_free = 0;
+	memset(m.slot, 0, sizeof(m.slot));
+}
+
+void sim_lines_bus_slots(bool slots)
+{
+	m.bus_slots = slots;
 }
 
 void sim_lines_settle(void)
@@ -162,6 +180,7 @@ void sim_lines_settle(void)
 		c->stat = (struct sim_line_stat){ 0 };
 	}
 	m.bus_free = 0;
+	memset(m.slot, 0, sizeof(m.slot));
 }
 
 void sim_lines_destroy(void)
@@ -284,14 +303,41 @@ static bool is_foreseen(struct cpu *c, u32 number)
 	return false;
 }
 
+/* Return: when memory begins with the line: in the first slot from then on that
+ * has room. */
+static u64 take_bus_slot(u64 start)
+{
+	u64 length = SLOT_LINES * m.bus_ps;
+
+	for (u64 n = length ? start / length : 0; length; n++) {
+		u64 number = n + 1; /* 0: never used */
+
+		if (m.slot[n % NR_SLOTS].number < number) {
+			m.slot[n % NR_SLOTS].number = number;
+			m.slot[n % NR_SLOTS].lines = 0;
+		}
+		/* One so long ago is forgotten. */
+		if (m.slot[n % NR_SLOTS].number == number &&
+		    m.slot[n % NR_SLOTS].lines++ >= SLOT_LINES)
+			continue;
+		return max(start, n * length);
+	}
+	return start;
+}
+
 static u64 from_memory(struct cpu *c, u64 now)
 {
 	u64 *slot = &c->miss[c->next_miss++ % m.misses];
-	u64 start = max(max(now, *slot), m.bus_free);
+	u64 start = max(now, *slot);
 
-	/* Count from `now`, not from `start`: another CPU may use the bus
-	 * before that. */
-	m.bus_free = max(now, m.bus_free) + m.bus_ps;
+	if (m.bus_slots) {
+		start = take_bus_slot(start);
+	} else {
+		start = max(start, m.bus_free);
+		/* Count from `now`, not from `start`: another CPU may use the
+		 * bus before that. */
+		m.bus_free = max(now, m.bus_free) + m.bus_ps;
+	}
 	*slot = start + m.miss_ps;
 	c->stat.misses++;
 	return *slot;
@@ -392,6 +438,7 @@ u64 sim_load(unsigned int cpu, const volatile void *addr, u64 now)
 	bool moved;
 	u64 done = fetch(cpu, number_of(addr), false, false, &moved, now);
 
+	m.last = (struct sim_line_wait){ .moved = moved };
 	account(&m.cpu[cpu], moved, done - now);
 	return done;
 }
@@ -423,7 +470,12 @@ u64 sim_store(unsigned int cpu, const volatile void *addr, u64 now)
 	bool moved;
 	u64 done = fetch(cpu, number_of(addr), true, false, &moved, now);
 
-	c->stored_at = max(c->stored_at, done);
+	m.last = (struct sim_line_wait){ .moved = moved };
+	if (done > c->stored_at) {
+		c->stored_at = done;
+		c->stored_addr = addr;
+		c->stored_moved = moved;
+	}
 	show_spinner(cpu, &m.lines[number_of(addr)]);
 	return done > now ? queue_store(c, done, now) : now;
 }
@@ -434,11 +486,16 @@ u64 sim_atomic(unsigned int cpu, const volatile void *addr, u64 now)
 	bool moved;
 	u64 done;
 
+	m.last = (struct sim_line_wait){ .atomic_ps = m.atomic_ps };
 	if (m.drain && c->stored_at > now) {
+		m.last.drain_ps = c->stored_at - now;
+		m.last.drain_addr = c->stored_addr;
+		m.last.drain_moved = c->stored_moved;
 		c->stat.memory_ps += c->stored_at - now;
 		now = c->stored_at;
 	}
 	done = fetch(cpu, number_of(addr), true, true, &moved, now);
+	m.last.moved = moved;
 	account(c, moved, done - now);
 	c->stat.atomic_ps += m.atomic_ps;
 	return done + m.atomic_ps;
@@ -486,4 +543,9 @@ void sim_set_free_at(const void *lock, u64 now)
 const struct sim_line_stat *sim_line_stat(unsigned int cpu)
 {
 	return &m.cpu[cpu].stat;
+}
+
+const struct sim_line_wait *sim_line_last(void)
+{
+	return &m.last;
 }

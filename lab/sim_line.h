@@ -32,10 +32,22 @@ struct sim_line_stat {
 	u64 moves; /* lines from other CPUs */
 };
 
+/* What the last access waited for. moved: its line was another CPU's. An atomic
+ * access may first have waited for stores before it: the last of these to that
+ * address, whose line may have been another CPU's, too. */
+struct sim_line_wait {
+	u64 drain_ps, atomic_ps;
+	const volatile void *drain_addr;
+	bool moved, drain_moved;
+};
+
 /* Makes a machine with empty caches. `base` to `base + bytes` is its memory.
  * False: no memory for the tables. */
 bool sim_lines_init(const struct sim_costs *costs, unsigned int cpus,
 		    const void *base, size_t bytes);
+/* Is memory's time given out in slots? Then no CPU waits for a line that another
+ * one, whose clock is ahead, fetches later. To be called after sim_lines_init. */
+void sim_lines_bus_slots(bool slots);
 /* Empties all caches and sets the figures to 0. */
 void sim_lines_clear(void);
 /* Time begins at 0 again: nothing is under way any more. What is in which cache
@@ -66,5 +78,6 @@ u64 sim_free_at(const void *lock);
 void sim_set_free_at(const void *lock, u64 now);
 
 const struct sim_line_stat *sim_line_stat(unsigned int cpu);
+const struct sim_line_wait *sim_line_last(void);
 
 #endif

@@ -69,7 +69,11 @@ static int make_cells(const struct sim_request *r, struct sim_table *t)
 		calloc((size_t)groups * t->variants, sizeof(*t->outcomes));
 	t->timelines =
 		calloc((size_t)groups * t->variants, sizeof(*t->timelines));
-	if (!t->cells || !t->outcomes || !t->timelines)
+	if (r->breakdown)
+		t->breakdowns = calloc((size_t)groups * t->variants,
+				       sizeof(*t->breakdowns));
+	if (!t->cells || !t->outcomes || !t->timelines ||
+	    (r->breakdown && !t->breakdowns))
 		return uzs_fail("no memory for %u cells", groups * t->variants);
 	for (unsigned int c = 0; c < r->cpus.nr; c++) {
 		if (!r->processes.nr)
@@ -131,6 +135,7 @@ static int simulate(const struct sim_request *r, struct sim_table *t)
 		struct sim_cell *cell = &t->cells[i];
 
 		cell->work_ps = price;
+		cell->parts = t->breakdowns != NULL;
 		status = sim_measure(&r->costs, cell, result);
 		if (status)
 			break;
@@ -143,7 +148,9 @@ static int simulate(const struct sim_request *r, struct sim_table *t)
 			.sync_busy = result->sync_busy,
 			.sync_full = result->sync_full,
 		};
-		if (cell->record)
+		if (t->breakdowns)
+			status = sim_break_keep(&t->breakdowns[i], result);
+		if (cell->record && !status)
 			status = keep_timeline(t, cell, result);
 		done += cell->callers;
 		/* A cell takes long: look at the clock each time. */
@@ -152,8 +159,19 @@ static int simulate(const struct sim_request *r, struct sim_table *t)
 	}
 	uzs_progress_clear();
 	munmap(result, sizeof(*result));
+	if (t->breakdowns && !status)
+		status = sim_break_finish(t->breakdowns, t->nr);
 	return status;
 }
+
+static void (*const printers[SIM_NR_FILES])(const struct sim_table *t,
+					    FILE *out) = {
+	[SIM_FILE_CSV] = sim_print_csv,
+	[SIM_FILE_SVG] = sim_print_svg,
+	[SIM_FILE_HTML] = sim_print_html,
+	[SIM_FILE_FLAME] = sim_print_flame,
+	[SIM_FILE_BREAKDOWN] = sim_break_print_csv,
+};
 
 static int print(const struct sim_request *r, const struct sim_table *t)
 {
@@ -165,10 +183,11 @@ static int print(const struct sim_request *r, const struct sim_table *t)
 		sim_print_json(t, stdout);
 	else
 		sim_print_table(t, stdout);
-	if (r->svg)
-		status = sim_print_to_file(t, r->svg, NULL);
-	if (r->html && !status)
-		status = sim_print_to_file(t, r->html, &r->seeded);
+	if (r->breakdown && !r->csv && !r->json)
+		sim_break_print(t, stdout);
+	for (unsigned int i = 0; i < SIM_NR_FILES && !status; i++)
+		if (r->file[i])
+			status = sim_print_to_file(t, r->file[i], printers[i]);
 	return status;
 }
 
@@ -177,10 +196,9 @@ static int open_files(struct sim_request *r)
 {
 	int status = sim_read_files(&r->seeded);
 
-	if (!status && r->svg)
-		status = sim_try_file(r->svg);
-	if (!status && r->html)
-		status = sim_try_file(r->html);
+	for (unsigned int i = 0; i < SIM_NR_FILES && !status; i++)
+		if (r->file[i])
+			status = sim_try_file(r->file[i]);
 	return status;
 }
 
@@ -203,8 +221,9 @@ int main(int argc, char **argv)
 	set_sizes(&r, &sizes);
 	t.costs = &r.costs;
 	t.sizes_name = sizes.name;
+	t.seeded = &r.seeded;
 	status = make_cells(&r, &t);
-	if (!status && r.html)
+	if (!status && r.file[SIM_FILE_HTML])
 		choose_recorded(&t);
 	if (!status)
 		status = simulate(&r, &t);

@@ -6,7 +6,7 @@
  */
 #include "sim_sched.h"
 
-static void many(uintptr_t addr, size_t size, bool write)
+static void many(uintptr_t addr, size_t size, bool write, uintptr_t pc)
 {
 	uintptr_t line = addr >> SIM_LINE_SHIFT;
 	uintptr_t last = (addr + size - 1) >> SIM_LINE_SHIFT;
@@ -15,7 +15,7 @@ static void many(uintptr_t addr, size_t size, bool write)
 		return;
 	for (; line <= last; line++) {
 		sim_plain((const void *)max(addr, line << SIM_LINE_SHIFT),
-			  write);
+			  write, pc);
 	}
 }
 
@@ -24,12 +24,12 @@ static void many(uintptr_t addr, size_t size, bool write)
 	void __asan_load##size##_noabort(void *addr);  \
 	void __asan_load##size##_noabort(void *addr)   \
 	{                                              \
-		sim_plain(addr, false);                \
+		sim_plain(addr, false, SIM_PC);        \
 	}                                              \
 	void __asan_store##size##_noabort(void *addr); \
 	void __asan_store##size##_noabort(void *addr)  \
 	{                                              \
-		sim_plain(addr, true);                 \
+		sim_plain(addr, true, SIM_PC);         \
 	}
 SIM_ACCESS(1)
 SIM_ACCESS(2)
@@ -40,13 +40,13 @@ SIM_ACCESS(16)
 void __asan_loadN_noabort(void *addr, long size);
 void __asan_loadN_noabort(void *addr, long size)
 {
-	many((uintptr_t)addr, (size_t)size, false);
+	many((uintptr_t)addr, (size_t)size, false, SIM_PC);
 }
 
 void __asan_storeN_noabort(void *addr, long size);
 void __asan_storeN_noabort(void *addr, long size)
 {
-	many((uintptr_t)addr, (size_t)size, true);
+	many((uintptr_t)addr, (size_t)size, true, SIM_PC);
 }
 
 void __asan_handle_no_return(void);
@@ -58,5 +58,5 @@ void __asan_handle_no_return(void)
  * copies and clears. */
 void uzs_lab_plain(const volatile void *addr, size_t size, bool write)
 {
-	sim_bulk(addr, size, write);
+	sim_bulk(addr, size, write, SIM_PC);
 }

@@ -14,6 +14,7 @@
 #include "tools/uzs.h"
 
 #include "sim_objects.h"
+#include "sim_pool.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,6 @@ union record {
 
 static struct {
 	const struct sim_cell *cell;
-	struct zs_pool *pool;
 	char *records; /* a part for each caller */
 	size_t part_bytes; /* of records */
 	char *buffers; /* in the arena; NULL: not needed */
@@ -94,23 +94,17 @@ static char *read_buffer(unsigned int t)
 static void set_own_classes(void)
 {
 	const struct sim_cell *c = o.cell;
-	struct zs_class_info info = ZS_CLASS_INFO_INIT;
 	u32 bytes = c->sizes[0];
-	unsigned int index, last;
+	unsigned int class = sim_pool_class(bytes);
 
-	index = zs_lookup_class_index(o.pool, bytes + sizeof(unsigned long));
-	zs_class_info(o.pool, index, &info);
 	for (unsigned int t = 0; t < c->callers; t++) {
 		for (unsigned int i = 0; i < c->objects; i++)
 			o.bytes[place_of(t, i)] = bytes;
-		last = info.index;
-		while (index && info.index == last)
-			zs_class_info(o.pool, --index, &info);
-		if (info.index == last && t + 1 < c->callers)
+		bytes = sim_pool_smaller(&class);
+		if (!bytes && t + 1 < c->callers)
 			sim_give_up("objects of %u bytes: too few smaller "
 				    "classes for %u callers",
 				    c->sizes[0], c->callers);
-		bytes = info.size - (u32)sizeof(unsigned long);
 	}
 }
 
@@ -133,13 +127,12 @@ static void map_records(void)
 		sim_give_up("the arena is too small");
 }
 
-void sim_objects_init(const struct sim_cell *cell, struct zs_pool *pool)
+void sim_objects_init(const struct sim_cell *cell)
 {
 	size_t n = (size_t)cell->callers * cell->objects;
 	u64 rng = cell->seed;
 
 	o.cell = cell;
-	o.pool = pool;
 	o.bytes = malloc(n * sizeof(*o.bytes));
 	o.order = malloc(n * sizeof(*o.order));
 	o.stamp = calloc(n, sizeof(*o.stamp));
@@ -205,9 +198,12 @@ static void check_contents(const char *data, size_t place)
 
 static void store_ref(union record *r, unsigned int t, size_t place)
 {
-	int err = zs_ref_store(o.pool, &r->ref, next_contents(t, place),
-			       o.bytes[place]);
+	int err;
 
+	sim_call(SIM_CALL_REF);
+	err = zs_ref_store(sim_pool_ours(), &r->ref, next_contents(t, place),
+			   o.bytes[place]);
+	sim_call(SIM_CALL_NONE);
 	if (err)
 		sim_give_up("zs_ref_store of %u bytes: %s", o.bytes[place],
 			    strerror(-err));
@@ -218,10 +214,10 @@ static void store_handle(union record *r, unsigned int t, size_t place)
 {
 	u32 bytes = o.bytes[place];
 
-	r->handle = zs_malloc(o.pool, bytes, GFP_KERNEL, NUMA_NO_NODE);
+	r->handle = sim_pool_malloc(bytes);
 	check_handle(r->handle, bytes);
-	sim_plain(&r->handle, true);
-	if (zs_obj_write(o.pool, r->handle, next_contents(t, place), bytes))
+	sim_plain(&r->handle, true, 0);
+	if (!sim_pool_write(r->handle, next_contents(t, place), bytes))
 		sim_give_up("zs_obj_write of %u bytes fails", bytes);
 }
 
@@ -236,13 +232,12 @@ void sim_object_make(unsigned int t, unsigned int i)
 	} else if (has_contents(o.cell)) {
 		store_handle(r, t, place);
 	} else if (is_user()) {
-		err = zs_ref_alloc(o.pool, &r->ref, o.bytes[place]);
+		err = zs_ref_alloc(sim_pool_ours(), &r->ref, o.bytes[place]);
 		if (err)
 			sim_give_up("zs_ref_alloc of %u bytes: %s",
 				    o.bytes[place], strerror(-err));
 	} else {
-		r->handle = zs_malloc(o.pool, o.bytes[place], GFP_KERNEL,
-				      NUMA_NO_NODE);
+		r->handle = sim_pool_malloc(o.bytes[place]);
 		check_handle(r->handle, o.bytes[place]);
 	}
 }
@@ -254,28 +249,22 @@ void sim_object_read(unsigned int t, unsigned int i)
 	size_t place = place_of(of, object);
 	union record *r = record_of(of, object);
 	u32 bytes = o.bytes[place];
-	char *data;
+	const char *data;
 
 	if (is_user()) {
-		data = zs_ref_begin(o.pool, &r->ref);
+		sim_call(SIM_CALL_REF);
+		data = zs_ref_begin(sim_pool_ours(), &r->ref);
 		check_contents(data, place);
-		sim_bulk(data, bytes, false);
-		zs_ref_end(o.pool, &r->ref);
+		sim_bulk(data, bytes, false, 0);
+		zs_ref_end(sim_pool_ours(), &r->ref);
+		sim_call(SIM_CALL_NONE);
 		return;
 	}
-	sim_plain(&r->handle, false);
-	data = zs_obj_read_begin(o.pool, r->handle, bytes, read_buffer(t));
+	sim_plain(&r->handle, false, 0);
+	data = sim_pool_read_begin(r->handle, bytes, read_buffer(t));
 	check_contents(data, place);
-	sim_bulk(data, bytes, false);
-	zs_obj_read_end(o.pool, r->handle, bytes, data);
-}
-
-static void free_handle(unsigned long handle)
-{
-	if (o.cell->defer == ZS_DEFER_NONE)
-		zs_free(o.pool, handle);
-	else
-		zs_free_deferred(o.pool, handle);
+	sim_bulk(data, bytes, false, 0);
+	sim_pool_read_end(r->handle, bytes, data);
 }
 
 void sim_object_replace(unsigned int t, unsigned int i)
@@ -291,8 +280,8 @@ void sim_object_replace(unsigned int t, unsigned int i)
 		store_ref(r, t, place);
 		return;
 	}
-	sim_plain(&r->handle, false);
-	free_handle(r->handle);
+	sim_plain(&r->handle, false, 0);
+	sim_pool_free(r->handle);
 	store_handle(r, t, place);
 }
 
@@ -300,10 +289,13 @@ void sim_object_free(unsigned int t, unsigned int i)
 {
 	union record *r = record_of(t, nth(t, i));
 
-	if (is_user())
-		zs_ref_free(o.pool, &r->ref);
-	else
-		free_handle(r->handle);
+	if (is_user()) {
+		sim_call(SIM_CALL_REF);
+		zs_ref_free(sim_pool_ours(), &r->ref);
+		sim_call(SIM_CALL_NONE);
+	} else {
+		sim_pool_free(r->handle);
+	}
 }
 
 /* ---- the end ------------------------------------------------------------------- */
@@ -318,5 +310,5 @@ void sim_objects_check_and_free(void)
 				sim_object_read(t, i);
 			sim_object_free(t, i);
 		}
-	zs_free_deferred_flush(o.pool);
+	sim_pool_flush();
 }

@@ -8,16 +8,11 @@
 
 #include "sim_work.h"
 
-/* There will be no result, for that reason: ends the cell's process.
- * (sim_work.c) */
-__attribute__((format(printf, 1, 2), noreturn)) void
-sim_give_up(const char *format, ...);
-
 /* Address space that the callers' records and buffers need in the arena. */
 size_t sim_objects_bytes(const struct sim_cell *cell);
 
 /* Draws the sizes. The machine is open. */
-void sim_objects_init(const struct sim_cell *cell, struct zs_pool *pool);
+void sim_objects_init(const struct sim_cell *cell);
 /* From here on each caller goes through its objects in a random order. */
 void sim_objects_shuffle(void);
 

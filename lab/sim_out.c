@@ -18,6 +18,18 @@
 const char *const sim_work_names[] = { "release", "free", "read",
 				       "replace", "hot",  NULL };
 
+const char *sim_variant_name(const struct sim_table *t, unsigned int i)
+{
+	static char name[64];
+	const struct sim_cell *c = &t->cells[i];
+
+	if (c->defer == ZS_DEFER_NONE)
+		return sim_scope_name(c->scope);
+	snprintf(name, sizeof(name), "%s, %s", sim_scope_name(c->scope),
+		 variant_defer_name(c->defer));
+	return name;
+}
+
 double sim_ratio(const struct sim_table *t, unsigned int i)
 {
 	const struct sim_outcome *base = &t->outcomes[i - i % t->variants];
@@ -65,8 +77,20 @@ static void print_locks(const struct sim_table *t, unsigned int i, FILE *out)
 	}
 }
 
+/* Of the column of scopes: kernel files have longer names. */
+static int scope_width(const struct sim_table *t)
+{
+	size_t width = 9;
+
+	for (unsigned int v = 0; v < t->variants; v++)
+		width = max(width, strlen(sim_scope_name(t->cells[v].scope)));
+	return (int)width;
+}
+
 void sim_print_table(const struct sim_table *t, FILE *out)
 {
+	int width = scope_width(t);
+
 	fprintf(out,
 		"costs %s: %s\n"
 		"calls: until the last caller has made its last call; freed: "
@@ -75,12 +99,12 @@ void sim_print_table(const struct sim_table *t, FILE *out)
 		"of the time of all CPUs.\n"
 		"scaling: calls/us over those of one CPU, divided by the CPUs: "
 		"1 is perfect; -: one CPU\nwas not simulated\n\n"
-		"%-9s %4s %4s %-9s %-6s %10s %6s %10s %9s %7s %7s %7s %7s %8s  "
+		"%-9s %4s %4s %-*s %-6s %10s %6s %10s %9s %7s %7s %7s %7s %8s  "
 		"%s\n",
 		t->costs->name, t->costs->platform, "work", "cpus", "proc",
-		"scope", "defer", "calls ms", "ratio", "freed ms", "calls/us",
-		"scaling", "memory%", "lines%", "locks%", "at once%",
-		"waits for");
+		width, "scope", "defer", "calls ms", "ratio", "freed ms",
+		"calls/us", "scaling", "memory%", "lines%", "locks%",
+		"at once%", "waits for");
 	for (unsigned int i = 0; i < t->nr; i++) {
 		const struct sim_cell *c = &t->cells[i];
 		const struct sim_outcome *o = &t->outcomes[i];
@@ -92,9 +116,9 @@ void sim_print_table(const struct sim_table *t, FILE *out)
 		if (scaling >= 0)
 			snprintf(scales, sizeof(scales), "%.3f", scaling);
 		fprintf(out,
-			"%-9s %4u %4u %-9s %-6s %10.3f %6.2f %10.3f %9.2f %7s "
+			"%-9s %4u %4u %-*s %-6s %10.3f %6.2f %10.3f %9.2f %7s "
 			"%7.1f %7.1f %7.1f %8.1f ",
-			sim_work_names[c->work], c->cpus, c->callers,
+			sim_work_names[c->work], c->cpus, c->callers, width,
 			sim_scope_name(c->scope), variant_defer_name(c->defer),
 			sim_ms(o->call_ps), sim_ratio(t, i), sim_ms(o->back_ps),
 			sim_calls_per_us(t, i), scales,
@@ -247,17 +271,14 @@ static void remove_half(const char *path)
 }
 
 int sim_print_to_file(const struct sim_table *t, const char *path,
-		      const struct sim_files *seeded)
+		      void (*print)(const struct sim_table *t, FILE *out))
 {
 	FILE *out = fopen(path, "w");
 	bool bad;
 
 	if (!out)
 		return uzs_fail("%s: %s", path, strerror(errno));
-	if (seeded)
-		sim_print_html(t, seeded, out);
-	else
-		sim_print_svg(t, out);
+	print(t, out);
 	bad = ferror(out);
 	bad |= fclose(out) != 0;
 	if (!bad)

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "sim_break.h"
 #include "sim_work.h"
 
 /* The part of a cell's result that is kept. */
@@ -21,6 +22,8 @@ struct sim_timeline {
 	char lock[SIM_MAX_LOCKS][28];
 };
 
+struct sim_files;
+
 struct sim_table {
 	const struct sim_costs *costs;
 	const char *sizes_name;
@@ -30,9 +33,13 @@ struct sim_table {
 	unsigned int variants; /* cells of a group; the first is the base */
 	struct sim_timeline *timelines;
 	unsigned int nr_timelines;
+	struct sim_breakdown *breakdowns; /* of each cell; NULL: not asked for */
+	const struct sim_files *seeded; /* for the report */
 };
 
 extern const char *const sim_work_names[];
+/* Of a cell: its scope, and its deferral if it has one. */
+const char *sim_variant_name(const struct sim_table *t, unsigned int i);
 
 static inline double sim_ms(u64 ps)
 {
@@ -64,16 +71,14 @@ struct sim_files {
 /* sim_html.c. Reads results of the explorer (JSON texts). Return: 0, or an exit
  * status after a line on stderr. */
 int sim_read_files(struct sim_files *files);
-/* seeded: results to show, if any. */
-void sim_print_html(const struct sim_table *t, const struct sim_files *seeded,
-		    FILE *out);
+void sim_print_html(const struct sim_table *t, FILE *out);
 
 /* Can the file be written to? Ask before long work. Does not change the file,
  * nor leave a new one. Both return 0, or an exit status after a line on
  * stderr. */
 int sim_try_file(const char *path);
-/* Without seeded: only the drawing. Never leaves half a file. */
+/* Never leaves half a file. */
 int sim_print_to_file(const struct sim_table *t, const char *path,
-		      const struct sim_files *seeded);
+		      void (*print)(const struct sim_table *t, FILE *out));
 
 #endif

@@ -31,37 +31,49 @@ static void os(struct sim_task *t, enum sim_cost_id id)
 {
 	t->clock += p.ps[id];
 	t->time.os_ps += p.ps[id];
+	t->told_os = t->time.os_ps;
+	sim_tell(t, SIM_PART_OS, sim_cost_name(id), t->fiber->step.place, 0);
 }
 
-static void work(struct sim_task *t, u64 n_ps)
+/* what: NULL, or whose work it is; place NULL: see pc. */
+static void work(struct sim_task *t, u64 n_ps, enum sim_part_kind kind,
+		 const char *what, const struct uzs_place *place, uintptr_t pc)
 {
 	t->clock += n_ps;
 	t->time.work_ps += n_ps;
+	sim_tell(t, kind, what, place, pc);
 }
 
-static void atomic(struct sim_task *t, const void *obj)
+static void atomic(struct sim_task *t, const struct uzs_lab_step *step)
 {
-	if (sim_is_memory(obj))
-		t->clock = sim_atomic(t->fiber->cpu, obj, t->clock);
-	else
-		t->clock += p.ps[SIM_atomic];
+	if (sim_is_memory(step->obj)) {
+		t->clock = sim_atomic(t->fiber->cpu, step->obj, t->clock);
+		sim_tell_line(t, step->obj, step->what, step->place, 0);
+		return;
+	}
+	t->clock += p.ps[SIM_atomic];
+	sim_tell(t, SIM_PART_ATOMIC, step->what, step->place, 0);
 }
 
 /* The old value is not used. So where stores are not waited for, this is not
  * waited for either. */
-static void add(struct sim_task *t, const void *obj)
+static void add(struct sim_task *t, const struct uzs_lab_step *step)
 {
-	if (p.drain || !sim_is_memory(obj)) {
-		atomic(t, obj);
+	if (p.drain || !sim_is_memory(step->obj)) {
+		atomic(t, step);
 		return;
 	}
-	t->clock = sim_store(t->fiber->cpu, obj, t->clock) + p.ps[SIM_atomic];
+	t->clock = sim_store(t->fiber->cpu, step->obj, t->clock);
+	sim_tell_line(t, step->obj, step->what, step->place, 0);
+	t->clock += p.ps[SIM_atomic];
+	sim_tell(t, SIM_PART_ATOMIC, step->what, step->place, 0);
 }
 
 static void taken(struct sim_task *t, const struct uzs_lab_step *step)
 {
 	if (sim_trace_taken(t, step))
-		work(t, p.ps[SIM_contended]);
+		work(t, p.ps[SIM_contended], SIM_PART_LOCK, step->what,
+		     step->place, 0);
 	sim_trace_held(t, step);
 }
 
@@ -75,14 +87,16 @@ static void give_back(struct sim_task *t, const struct uzs_lab_step *step)
 	u64 seen;
 
 	if (step->op == LAB_UNLOCK && is_zone_lock(step))
-		work(t, p.ps[SIM_zone_batch]);
+		work(t, p.ps[SIM_zone_batch], SIM_PART_ZONE, "zone",
+		     step->place, 0);
 	if (step->op == LAB_UNLOCK && sim_is_memory(step->obj)) {
 		t->clock =
 			sim_unlock(t->fiber->cpu, step->obj, &seen, t->clock);
+		sim_tell_line(t, step->obj, step->what, step->place, 0);
 	} else {
 		/* A change of a word that others change, too: readers are
 		 * counted, and a page has several flags. */
-		atomic(t, step->obj);
+		atomic(t, step);
 		seen = t->clock;
 	}
 	if (step->op == LAB_UNLOCK || step->op == LAB_WRITE_UNLOCK)
@@ -99,6 +113,7 @@ void sim_granted(void *arg, struct uzs_lab_fiber *fiber)
 
 	(void)arg;
 	p.run->steps++;
+	sim_tell_wait(t);
 	uzs_lab_clock_ns = t->clock / 1000 + 1;
 	switch (step->op) {
 	case LAB_LOCK:
@@ -107,14 +122,14 @@ void sim_granted(void *arg, struct uzs_lab_fiber *fiber)
 	case LAB_LOCK_PAGE:
 	case LAB_PIN:
 		taken(t, step);
-		atomic(t, step->obj);
+		atomic(t, step);
 		break;
 	case LAB_TRYLOCK:
 	case LAB_READ_TRYLOCK:
 	case LAB_WRITE_TRYLOCK:
 	case LAB_TRYLOCK_PAGE:
 	case LAB_PIN_TRYWRITE:
-		atomic(t, step->obj);
+		atomic(t, step);
 		if (step->outcome && step->op != LAB_TRYLOCK_PAGE)
 			taken(t, step);
 		break;
@@ -130,19 +145,22 @@ void sim_granted(void *arg, struct uzs_lab_fiber *fiber)
 	case LAB_CONTENDED:
 		if (sim_is_memory(step->obj))
 			t->clock = sim_load(fiber->cpu, step->obj, t->clock);
+		sim_tell_line(t, step->obj, step->what, step->place, 0);
 		break;
 	case LAB_STORE:
 		if (sim_is_memory(step->obj))
 			t->clock = sim_store(fiber->cpu, step->obj, t->clock);
+		sim_tell_line(t, step->obj, step->what, step->place, 0);
 		break;
 	case LAB_ADD:
-		add(t, step->obj);
+		add(t, step);
 		break;
 	case LAB_RMW:
-		atomic(t, step->obj);
+		atomic(t, step);
 		break;
 	case LAB_CPU:
-		work(t, p.ps[SIM_percpu]);
+		work(t, p.ps[SIM_percpu], SIM_PART_WORK, "which CPU",
+		     step->place, 0);
 		break;
 	case LAB_WAIT:
 		os(t, SIM_sleep);
@@ -170,21 +188,23 @@ void sim_note(void *arg, struct uzs_lab_fiber *fiber,
 
 	(void)arg;
 	if (step->op == LAB_COPY)
-		work(t, step->n * p.ps[SIM_memcpy_kib] / 1024);
+		work(t, step->n * p.ps[SIM_memcpy_kib] / 1024, SIM_PART_WORK,
+		     "copying", fiber->step.place, 0);
 	else if (step->op == LAB_PAGE_FREE)
-		work(t, p.ps[SIM_page_free]);
+		work(t, p.ps[SIM_page_free], SIM_PART_ZONE, "page_free",
+		     fiber->step.place, 0);
 }
 
 /* ---- told by the compiler and the linker: sim_mem.c --------------------------------- */
 
-void sim_plain(const volatile void *addr, bool write)
+void sim_plain(const volatile void *addr, bool write, uintptr_t pc)
 {
 	struct sim_task *t;
 
 	if (!uzs_lab_current)
 		return;
 	t = sim_task_of(uzs_lab_current);
-	work(t, p.work_ps);
+	work(t, p.work_ps, SIM_PART_WORK, NULL, NULL, pc);
 	if (write)
 		p.run->stores++;
 	else
@@ -193,9 +213,10 @@ void sim_plain(const volatile void *addr, bool write)
 		return;
 	t->clock = write ? sim_store(t->fiber->cpu, addr, t->clock)
 			 : sim_load(t->fiber->cpu, addr, t->clock);
+	sim_tell_line(t, addr, NULL, NULL, pc);
 }
 
-void sim_bulk(const volatile void *addr, size_t size, bool write)
+void sim_bulk(const volatile void *addr, size_t size, bool write, uintptr_t pc)
 {
 	uintptr_t line = (uintptr_t)addr >> SIM_LINE_SHIFT;
 	uintptr_t last = ((uintptr_t)addr + size - 1) >> SIM_LINE_SHIFT;
@@ -210,6 +231,7 @@ void sim_bulk(const volatile void *addr, size_t size, bool write)
 
 		t->clock = write ? sim_store(t->fiber->cpu, at, t->clock)
 				 : sim_load(t->fiber->cpu, at, t->clock);
+		sim_tell_line(t, at, NULL, NULL, pc);
 	}
 }
 
@@ -226,7 +248,8 @@ void sim_plain_prefetch(const volatile void *addr, int alone)
 void sim_freed(void)
 {
 	if (uzs_lab_current)
-		work(sim_task_of(uzs_lab_current), p.ps[SIM_free_more]);
+		work(sim_task_of(uzs_lab_current), p.ps[SIM_free_more],
+		     SIM_PART_WORK, "free_more", NULL, 0);
 }
 
 /* The linker makes the library call this one (-Wl,--wrap). */
@@ -243,12 +266,12 @@ void __wrap_uzs_free_handle(struct zs_pool *pool, unsigned long handle)
 
 void sim_spend(u64 n_ps)
 {
-	work(sim_task_of(uzs_lab_current), n_ps);
+	work(sim_task_of(uzs_lab_current), n_ps, SIM_PART_WORK, NULL, NULL, 0);
 }
 
 void sim_shared_count(unsigned long *counter)
 {
 	uzs_lab_access(LAB_ADD, counter, __ATOMIC_RELAXED,
-		       UZS_LAB_PLACE("counter of the caller"));
+		       UZS_LAB_PLACE("callers' counter"));
 	++*counter;
 }

@@ -37,7 +37,7 @@ unsigned int sim_nr_tasks(void)
 
 /* ---- waiting ---------------------------------------------------------------------- */
 
-static bool is_lock(enum uzs_lab_op op)
+bool sim_is_lock(enum uzs_lab_op op)
 {
 	switch (op) {
 	case LAB_LOCK:
@@ -57,7 +57,7 @@ static void park(struct sim_task *t)
 
 	t->where = PARKED;
 	s.parked++;
-	if (!is_lock(step->op)) {
+	if (!sim_is_lock(step->op)) {
 		sim_leave_cpu(t, t->clock);
 		return;
 	}
@@ -130,7 +130,7 @@ static void admit_new(u64 at)
 
 		*t = (struct sim_task){ .fiber = uzs_lab_fiber(s.nr) };
 		t->fiber->user = t;
-		t->clock = t->arrived = at;
+		t->clock = t->arrived = t->told = at;
 		if (uzs_lab_can_run(t->fiber)) {
 			sim_make_ready(t);
 		} else {
@@ -226,7 +226,7 @@ static bool is_next(struct sim_task *t)
 	const struct uzs_lab_step *step = &t->fiber->step;
 	u64 at;
 
-	if (is_lock(step->op)) {
+	if (sim_is_lock(step->op)) {
 		at = sim_free_at(step->obj); /* V2 */
 		if (at > t->clock) {
 			t->waited = true;

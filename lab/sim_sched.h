@@ -11,7 +11,10 @@
 
 #include "body/lab.h"
 #include "sim_line.h"
+#include "sim_parts.h"
 
+/* A fiber of that name is no caller; the library's worker has it, too. */
+#define SIM_WORKER_NAME "worker"
 #define SIM_MAX_LOCKS 24 /* names of locks */
 
 /* Where a fiber's time went. */
@@ -56,11 +59,12 @@ bool sim_run(const struct sim_costs *costs, unsigned int cpus, u64 work_ps,
 
 /* ---- for sim_mem.c --------------------------------------------------------------- */
 
-/* A plain access was made. */
-void sim_plain(const volatile void *addr, bool write);
+/* A plain access was made; pc: behind it, in the code (SIM_PC: of the caller). */
+#define SIM_PC ((uintptr_t)__builtin_return_address(0))
+void sim_plain(const volatile void *addr, bool write, uintptr_t pc);
 /* Bytes were read or written in one go: each of their lines. What the copy itself
  * takes is not in it. Also for the fibers, which look at what they have read. */
-void sim_bulk(const volatile void *addr, size_t size, bool write);
+void sim_bulk(const volatile void *addr, size_t size, bool write, uintptr_t pc);
 /* A prefetch; `alone`: for writing. sim_force.h declares it, too. */
 void sim_plain_prefetch(const volatile void *addr, int alone);
 /* An object has been freed. */
@@ -69,6 +73,8 @@ void sim_freed(void);
 /* ---- for the fibers ------------------------------------------------------------- */
 
 u64 sim_now(void); /* clock of the running fiber */
+/* It is now in that call of the allocator's. */
+void sim_call(enum sim_call call);
 /* Spends time on work of the fiber's own. */
 void sim_spend(u64 ps);
 /* Changes a counter that all fibers share: a step. */

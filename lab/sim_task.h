@@ -5,6 +5,7 @@
 #ifndef UZS_LAB_SIM_TASK_H
 #define UZS_LAB_SIM_TASK_H
 
+#include "sim_parts.h"
 #include "sim_sched.h"
 
 #define SIM_MAX_TASKS UZS_LAB_MAX_FIBERS
@@ -27,6 +28,10 @@ struct sim_task {
 	bool waited; /* for a lock, at this step */
 	bool has_cpu;
 	struct sim_time time;
+	/* For sim_parts.c: how far the clock was told, and of the time how much
+	 * of queue_ps and os_ps; the call that it is in. */
+	u64 told, told_queue, told_os;
+	enum sim_call call;
 };
 
 static inline struct sim_task *sim_task_of(const struct uzs_lab_fiber *fiber)
@@ -57,6 +62,7 @@ unsigned int sim_without_cpu(void);
 
 /* ---- sim_sched.c: who waits for what --------------------------------------------- */
 
+bool sim_is_lock(enum uzs_lab_op op);
 struct sim_task *sim_task(unsigned int i);
 unsigned int sim_nr_tasks(void);
 /* `obj` was given back or changed at that time. Wakes all tasks that wait for

@@ -9,6 +9,8 @@
 #include "tools/uzs.h"
 
 #include "sim_objects.h"
+#include "sim_pool.h"
+#include "sim_workers.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -28,12 +30,11 @@ static struct {
 	const struct sim_costs *costs;
 	const struct sim_cell *cell;
 	struct sim_result *result;
-	struct zs_pool *pool;
 	unsigned long *counter; /* each caller's own counter, in the arena */
 	char *scrap; /* the callers' own memory, in the arena */
 	u64 done[SIM_MAX_CALLERS];
 	u64 made; /* calls so far */
-	struct zs_pool_info before; /* the calls that are measured */
+	struct sim_pool_counts before; /* the calls that are measured */
 } w;
 
 /* Runs in the child. */
@@ -106,7 +107,10 @@ static void call(unsigned int t, unsigned int i)
 		break;
 	case SIM_RELEASE:
 		around_call(t, (size_t)t * w.cell->objects + i);
-		sim_object_free(t, i);
+		if (w.cell->workers)
+			sim_workers_queue(t, i);
+		else
+			sim_object_free(t, i);
 		after_call();
 		break;
 	default:
@@ -143,7 +147,7 @@ static void flush(void *arg)
 {
 	(void)arg;
 	if (w.cell->defer != ZS_DEFER_NONE)
-		zs_free_deferred_flush(w.pool);
+		sim_pool_flush();
 	w.result->back_ps = sim_now();
 }
 
@@ -171,6 +175,12 @@ static void run_all(const char *name, void (*fn)(void *arg),
 		if (!uzs_lab_spawn(name, t % w.cell->cpus, fn,
 				   (void *)(uintptr_t)t))
 			sim_give_up("no memory for %u fibers", w.cell->callers);
+	for (unsigned int n = 0; fn == make_calls && n < w.cell->workers; n++)
+		if (!uzs_lab_spawn(SIM_WORKER_NAME,
+				   (w.cell->callers + n) % w.cell->cpus,
+				   sim_worker, (void *)(uintptr_t)n))
+			sim_give_up("no memory for %u workers",
+				    w.cell->workers);
 	if (fn == make_calls) {
 		struct uzs_lab_fiber *last =
 			uzs_lab_spawn("flush", 0, flush, NULL);
@@ -204,6 +214,9 @@ static size_t arena_bytes(void)
 	 * each, if all want one at once. */
 	if (c->work == SIM_REPLACE || c->scope == LAB_SCOPE_USER)
 		more += (size_t)c->cpus * 8 << 20;
+	/* Its caches have zones of their own, with lists for each CPU. */
+	if (sim_is_kernel(c->scope))
+		more += (size_t)c->cpus * 8 << 20;
 	return ((size_t)(mean * 1.1 * n) + more) & ~(((size_t)4 << 20) - 1);
 }
 
@@ -230,44 +243,20 @@ static void open_machine(void)
 			    options.arena_bytes))
 		sim_give_up("no memory for the lines of %zu MiB",
 			    options.arena_bytes >> 20);
-}
-
-size_t sim_reserve_bytes; /* see sim_force.h */
-
-static void open_pool(void)
-{
-	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
-
-	if (w.cell->scope == LAB_SCOPE_USER)
-		o.profile = ZS_PROFILE_USER;
-	else
-		o.lock_scope = w.cell->scope;
-	o.defer = w.cell->defer;
-	o.retained_bytes = SIZE_MAX;
-	o.flags = ZS_POOL_NO_HUGE_PAGES; /* no table of costs knows them */
-	sim_reserve_bytes = (size_t)w.cell->reserve_kib << 10;
-	w.pool = zs_create_pool_with("sim", &o);
-	if (!w.pool)
-		sim_give_up("cannot create a pool: %s", strerror(errno));
-}
-
-static unsigned long live_objects(struct zs_pool_info *info)
-{
-	if (zs_pool_info(w.pool, info))
-		sim_give_up("the pool tells nothing");
-	return info->objs_inuse;
+	sim_lines_bus_slots(w.cell->bus_slots);
 }
 
 static void check_outcome(void)
 {
-	struct zs_pool_info info = ZS_POOL_INFO_INIT;
 	const struct sim_cell *c = w.cell;
 	struct sim_result *r = w.result;
-	unsigned long live = live_objects(&info), want = 0;
+	struct sim_pool_counts counts;
+	unsigned long want = 0;
 
-	r->queued = info.deferred_queued - w.before.deferred_queued;
-	r->sync_busy = info.deferred_sync_busy - w.before.deferred_sync_busy;
-	r->sync_full = info.deferred_sync_full - w.before.deferred_sync_full;
+	sim_pool_count(&counts);
+	r->queued = counts.queued - w.before.queued;
+	r->sync_busy = counts.sync_busy - w.before.sync_busy;
+	r->sync_full = counts.sync_full - w.before.sync_full;
 	if (!sim_work_frees(c->work))
 		want = (unsigned long)c->callers * c->objects;
 	/* Else the pool may have had to look for memory meanwhile. */
@@ -275,14 +264,14 @@ static void check_outcome(void)
 	    uzs_lab_mapped_bytes() > uzs_lab_options()->arena_bytes / 8 * 7)
 		sim_give_up("the arena of %zu MiB is nearly full",
 			    uzs_lab_options()->arena_bytes >> 20);
-	if (live != want)
-		sim_give_up("%lu objects are live at the end, not %lu", live,
-			    want);
+	if (counts.live != want)
+		sim_give_up("%lu objects are live at the end, not %lu",
+			    counts.live, want);
 	if (want) {
 		sim_objects_check_and_free();
-		live = live_objects(&info);
-		if (live)
-			sim_give_up("%lu objects are left", live);
+		sim_pool_count(&counts);
+		if (counts.live)
+			sim_give_up("%lu objects are left", counts.live);
 		return;
 	}
 	if (c->defer != ZS_DEFER_NONE &&
@@ -298,10 +287,11 @@ static void measure(void)
 	struct sim_result *r = w.result;
 	struct sim_run before;
 
-	w.before = (struct zs_pool_info)ZS_POOL_INFO_INIT;
 	open_machine();
-	open_pool();
-	sim_objects_init(w.cell, w.pool);
+	sim_pool_open(w.cell);
+	sim_objects_init(w.cell);
+	if (w.cell->workers)
+		sim_workers_init(w.cell);
 	r->ops = (u64)w.cell->callers * w.cell->objects * w.cell->rounds;
 	if (w.cell->work == SIM_HOT) {
 		run_all("hot", run_hot, &r->run);
@@ -316,10 +306,16 @@ static void measure(void)
 		run_all("warm up", warm_up, &before);
 		sim_lines_settle();
 	}
-	live_objects(&w.before);
+	sim_pool_count(&w.before);
+	if (w.cell->parts)
+		sim_parts_init(r->parts);
 	run_all("caller", make_calls, &r->run);
-	for (unsigned int t = 0; t < w.cell->callers; t++)
+	for (unsigned int t = 0; t < w.cell->callers; t++) {
 		r->call_ps = max(r->call_ps, w.done[t]);
+		r->callers_ps += w.done[t];
+	}
+	r->nr_parts = sim_nr_parts();
+	sim_parts_init(NULL);
 	r->nr_spans = sim_recorded();
 	check_outcome();
 }

@@ -9,6 +9,7 @@
 #define UZS_LAB_SIM_WORK_H
 
 #include "scopes.h"
+#include "sim_kernel.h"
 #include "sim_sched.h"
 #include "uzsmalloc.h"
 
@@ -26,7 +27,7 @@ enum sim_work {
 
 struct sim_cell {
 	enum sim_work work;
-	enum zs_lock_scope scope; /* or LAB_SCOPE_USER */
+	enum zs_lock_scope scope; /* or LAB_SCOPE_USER, or LAB_SCOPE_KERNEL on */
 	enum zs_defer_mode defer;
 	unsigned int cpus;
 	unsigned int callers; /* processes, threads */
@@ -35,11 +36,14 @@ struct sim_cell {
 	unsigned int warm_up; /* rounds before that, not measured */
 	const u32 *sizes; /* bytes; each equally likely */
 	u32 nr_sizes;
+	unsigned int workers; /* they free, not the callers; 0: none */
 	bool own_class; /* SIM_FREE: each caller has its own class */
 	bool shared; /* SIM_READ: all callers read the first one's */
 	bool random_order; /* of the calls; else in the order of storing */
 	bool apart; /* the callers fill one after the other, not at once */
 	unsigned int reserve_kib; /* of per-CPU buffers' pages */
+	bool bus_slots; /* see sim_lines_bus_slots() */
+	bool parts; /* where the time goes is wanted */
 	bool record; /* spans, from the middle of the run on */
 	u64 seed;
 	u64 work_ps; /* of a plain load or store */
@@ -53,12 +57,17 @@ struct sim_result {
 	struct sim_run run;
 	u64 ops; /* calls of all callers */
 	u64 queued, sync_busy, sync_full; /* deferred calls, by outcome */
+	u64 callers_ps; /* of all callers together, until each one's last call */
+	unsigned int nr_parts;
+	struct sim_part parts[SIM_MAX_PARTS];
 	unsigned int nr_spans;
 	struct sim_span spans[SIM_MAX_SPANS];
 };
 
 static inline const char *sim_scope_name(enum zs_lock_scope scope)
 {
+	if (sim_is_kernel(scope))
+		return sim_kernel_name(scope);
 	return scope == LAB_SCOPE_USER ? variant_profile_name(ZS_PROFILE_USER)
 				       : variant_scope_name(scope);
 }

@@ -18,7 +18,8 @@ endif()
 # As fast as possible in any build, and the same accesses in each.
 set(uzs_sim_defines UZS_MAX_CPU_SLOTS=128u)
 uzs_add_lab_library(uzsmalloc_sim ${uzs_sim_defines})
-target_compile_options(uzsmalloc_sim PRIVATE ${uzs_sim_options} -O2
+# (-g: the places of accesses are named.)
+target_compile_options(uzsmalloc_sim PRIVATE ${uzs_sim_options} -O2 -g
 	"--include=${CMAKE_CURRENT_SOURCE_DIR}/sim_force.h")
 # sim_price.c is told of each object freed.
 target_link_options(uzsmalloc_sim INTERFACE -Wl,--wrap=uzs_free_handle)
@@ -26,13 +27,17 @@ target_link_options(uzsmalloc_sim INTERFACE -Wl,--wrap=uzs_free_handle)
 add_library(uzs_sim OBJECT EXCLUDE_FROM_ALL
 	sim_cost.c
 	sim_cpu.c
+	sim_kernel.c
 	sim_line.c
 	sim_mem.c
 	sim_objects.c
+	sim_parts.c
+	sim_pool.c
 	sim_price.c
 	sim_sched.c
 	sim_trace.c
 	sim_work.c
+	sim_workers.c
 	../bench/harness.c
 	../bench/sizes.c
 	../tools/json.c
@@ -42,6 +47,10 @@ add_library(uzs_sim OBJECT EXCLUDE_FROM_ALL
 	../tools/progress.c)
 uzs_setup_lab(uzs_sim ${uzs_sim_defines})
 target_compile_options(uzs_sim PRIVATE -O2)
+# It knows the library's structures.
+target_sources(uzsmalloc_sim PRIVATE sim_fields.c)
+set_source_files_properties(sim_fields.c PROPERTIES COMPILE_OPTIONS
+	-fno-sanitize=kernel-address)
 
 # Where tables of costs are, as seen from the program: beside it in a build,
 # else where they are installed. The prefix may be another than was asked for
@@ -59,14 +68,20 @@ file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}/costs"
 add_executable(uzs-lab-simulate
 	sim_main.c
 	sim_args.c
+	sim_break.c
+	sim_flame.c
 	sim_out.c
 	sim_svg.c
 	sim_html.c
+	sim_symbols.c
 	sim_tables.c
 	$<TARGET_OBJECTS:uzs_sim>)
 uzs_setup_lab(uzs-lab-simulate ${uzs_sim_defines}
 	"UZS_SIM_COSTS_DIRS=\"costs\",\"${uzs_sim_costs_installed}\"")
-target_link_libraries(uzs-lab-simulate PRIVATE uzsmalloc_sim m)
+target_link_libraries(uzs-lab-simulate PRIVATE
+	uzsmalloc_sim m ${CMAKE_DL_LIBS})
+# For the shared objects of kernel files.
+set_target_properties(uzs-lab-simulate PROPERTIES ENABLE_EXPORTS ON)
 
 # What measures a machine runs natively, on the library as it is.
 if(TARGET uzs_bench_common)

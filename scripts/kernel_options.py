@@ -10,10 +10,14 @@ from bench_common import Parser
 
 PAGE_SIZES_DEFAULT = "4K,64K"
 PAGE_SIZES = {"4K": 12, "8K": 13, "16K": 14, "32K": 15, "64K": 16}
+SIMULATE_ONLY = ["against", "work", "costs", "cpus", "processes", "objects",
+                 "fill", "workers", "sizes", "set", "bus_queue", "published", "output"]
 SANITIZERS = ["address", "undefined", "thread"]
 EXAMPLE = """
 example: what does this change do to 6.12's file?
   scripts/kernel-test --debian 6.12 --patch my.patch --page-size 4096
+example: and what would it bring on 1 to 64 CPUs?
+  scripts/kernel-test --debian 6.12 --patch my.patch --simulate
 """
 
 
@@ -84,6 +88,7 @@ def arguments():
                      help="stop when it is built, and print where it is")
     how.add_argument("--keep", action="store_true",
                      help="keep the copy of the files, and say where")
+    add_simulate(parser)
     args = parser.parse_args()
     if args.debian and args.tree:
         parser.error("--debian and --tree: one of them")
@@ -95,6 +100,7 @@ def arguments():
         parser.error(f"--series {args.series}: no such file or directory")
     if args.lab and (args.sanitize or args.locks):
         parser.error("--lab: without --sanitize and --locks")
+    check_simulate(parser, args)
     if args.deep and not args.lab:
         parser.error("--deep: with --lab")
     if args.tsan_unchanged and args.sanitize != "thread":
@@ -114,6 +120,69 @@ def arguments():
     if not 0 <= args.seed < 1 << 32:
         parser.error(f"--seed {args.seed}: 0 to 4294967295")
     return args
+
+
+def add_simulate(parser):
+    group = parser.add_argument_group(
+        "virtual time (docs/lab-simulation.md)")
+    group.add_argument("--simulate", action="store_true",
+                       help="instead of all tests: what calls take on virtual "
+                       "CPUs, and where the time goes; before and after "
+                       "--patch, --cocci or --against, ours beside it")
+    group.add_argument("--against", metavar="VERSION|DIR|FILE",
+                       help="the file to compare with: of Debian's package, "
+                       "of a tree, or itself")
+    group.add_argument("--work", choices=["release", "churn", "read", "exit"],
+                       help="release: each CPU's process frees its objects "
+                       "(default); churn: frees and stores one after the "
+                       "other; read: looks at them; exit: 8 processes free "
+                       "all they have at once")
+    group.add_argument("--costs", metavar="TABLE",
+                       help="what things cost (default epyc-2)")
+    group.add_argument("--cpus", metavar="LIST", help="default 1..64")
+    group.add_argument("--processes", metavar="LIST",
+                       help="default: one on each CPU")
+    group.add_argument("--objects", metavar="N", help="of a process")
+    group.add_argument("--workers", metavar="N",
+                       help="release, exit: processes only queue what they "
+                       "free, and so many workers free it")
+    group.add_argument("--fill", choices=["mixed", "apart"],
+                       help="stored by all processes at once (default), or by "
+                       "one after the other")
+    group.add_argument("--sizes", metavar="FILE",
+                       help="of the objects, as uzs lab simulate takes it")
+    group.add_argument("--set", metavar="NAME=VALUE", action="append",
+                       default=[], help="one cost replaced")
+    group.add_argument("--bus-queue", action="store_true",
+                       help="without --bus-slots of uzs lab simulate, as its "
+                       "own figures are")
+    group.add_argument("--published", action="store_true",
+                       help="as the authors of the 2026 series measured "
+                       "class_idx on a Pi and an i7, with their figures")
+    group.add_argument("--output", type=Path, metavar="DIR",
+                       help="where table.csv, breakdown.csv, curves.svg, "
+                       "flame.svg and report.html go")
+
+
+def check_simulate(parser, args):
+    if not args.simulate:
+        for name in SIMULATE_ONLY:
+            if getattr(args, name):
+                parser.error(f"--{name.replace('_', '-')}: with --simulate")
+        return
+    for name in ("lab", "locks", "sanitize", "series", "build_only"):
+        if getattr(args, name):
+            parser.error(f"--simulate: without --{name.replace('_', '-')}")
+    if args.against and (args.patch or args.cocci):
+        parser.error("--against: without --patch and --cocci")
+    if args.published and (args.costs or args.cpus or args.processes or
+                           args.objects or args.fill or args.sizes or
+                           args.work or args.output):
+        parser.error("--published: has its own tables, CPUs, processes and "
+                     "objects, and writes no files")
+    args.work = args.work or "release"
+    args.costs = args.costs or "epyc-2"
+    args.cpus = args.cpus or "1..64"
 
 
 def page_shifts(parser, text):

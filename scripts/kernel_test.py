@@ -25,6 +25,7 @@ import kernel_lab
 import kernel_options
 import kernel_patch
 import kernel_series
+import kernel_simulate
 import kernel_tree
 import kernel_vendor
 from bench_common import ROOT, die, run_main, say
@@ -496,6 +497,21 @@ def explore(args, tree):
     return status
 
 
+def simulate(args):
+    def prepare(of):
+        tree = prepare_tree(of)
+        prepare_build(of, tree)
+        return tree
+
+    def make(of, tree, chain, targets):
+        build = Build(of, tree, [(kernel_lab.PAGE_SHIFT, chain)], "")
+        build.make(targets)
+        return build
+
+    return kernel_simulate.simulate(args, prepare, make,
+                                    BUILD / "kernel-simulate")
+
+
 def prepare_build(args, tree):
     """Writes what the build needs of a tree; ends if it cannot be built."""
     tree.write_config()
@@ -516,6 +532,8 @@ def test(args):
             args.chain_sizes = [kernel_lab.CHAIN_SIZE]
         return kernel_series.run(args, lambda row, patches: measure(
             args, row, patches))
+    if args.simulate:
+        return simulate(args)
     tree = prepare_tree(args)
     prepare_build(args, tree)
     if args.lab:

@@ -17,6 +17,7 @@ HEADER = "include/linux/zsmalloc.h"
 OTHERS = ["mm/zpdesc.h", "include/linux/zpool.h"]
 FILES = [SOURCE, HEADER] + OTHERS
 CONFIG = "uzs-tree.h"
+FIELDS = "uzs-fields.h"  # of the structures, for the simulator
 STUBS = "uzs-stubs.h"  # is read before the file
 STUB_HEADERS = "uzs-stubs"  # the folder of empty headers
 
@@ -124,6 +125,30 @@ def padded(values, params):
     extra = [("NUMA_NO_NODE" if re.search(r"\bn(ode|id)\b", p) else "0")
              for p in params[len(values):]]
     return ", ".join(values + extra)
+
+
+def structure_fields(text, structure):
+    """The fields of a structure as [("field", name) or ("line", preprocessor
+    line)]; those of unnamed structures in it too, bit-fields not."""
+    found = re.search(rf"(?ms)^struct {structure} \{{\n(.*?)^\}}", text)
+    fields, inner = [], []
+    for line in re.split(r"\n|(?<=[;{])", found[1] if found else ""):
+        line = line.strip()
+        if line.startswith("#"):
+            fields.append(("line", line))
+        elif re.match(r"(struct|union)\s*\w*\s*\{$", line):
+            inner.append(len(fields))
+        elif line.startswith("}"):
+            start = inner.pop() if inner else len(fields)
+            name = re.match(r"\}\s*(\w+)", line)
+            if name:
+                fields[start:] = [("field", name[1])]
+        elif line.endswith(";") and ":" not in line and "(" not in line:
+            for part in line[:-1].split(","):
+                name = re.search(r"(\w+)\s*(\[.*\])?\s*$", part)
+                if name:
+                    fields.append(("field", name[1]))
+    return fields
 
 
 class Tree:
@@ -267,12 +292,31 @@ class Tree:
             ]
         return "\n".join(lines) + "\n"
 
+    def fields(self):
+        """The text of uzs-fields.h: of each structure a list that kernel/peek.c
+        picks by UZS_K_OF_..."""
+        zpdesc = self.path / "mm/zpdesc.h"
+        zpdesc = without_comments(zpdesc.read_text(errors="replace")) \
+            if zpdesc.exists() else ""
+        lines = ["/* Written by scripts/kernel-test. */"]
+        for structure, name, text in (("zs_pool", "pool", self.source),
+                                      ("size_class", "class", self.source),
+                                      ("zspage", "zspage", self.source),
+                                      ("zpdesc", "zpdesc", zpdesc)):
+            lines.append(f"#ifdef UZS_K_OF_{structure}")
+            for kind, word in structure_fields(text, structure):
+                lines.append(word if kind == "line" else
+                             f'UZS_K_FIELD({structure}, "{name}->{word}", '
+                             f"{word})")
+            lines.append("#endif")
+        return "\n".join(lines) + "\n"
+
     def write_config(self):
-        path = self.path / CONFIG
-        text = self.config()
         (self.path / STUBS).touch()
-        if not path.exists() or path.read_text() != text:
-            path.write_text(text)
+        for name, text in ((CONFIG, self.config()), (FIELDS, self.fields())):
+            path = self.path / name
+            if not path.exists() or path.read_text() != text:
+                path.write_text(text)
 
 
 # ---- what it needs that is not there ----------------------------------------------

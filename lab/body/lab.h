@@ -282,12 +282,15 @@ struct uzs_lab_place {
 	struct uzs_place at; /* first: a struct uzs_place points here */
 	const char *what;
 };
-#define UZS_LAB_PLACE(text)                                            \
-	({                                                             \
-		static const struct uzs_lab_place uzs_here_ = {        \
-			{ .file = __FILE__, .line = __LINE__ }, (text) \
-		};                                                     \
-		&uzs_here_;                                            \
+#define UZS_LAB_PLACE(text)                                     \
+	({                                                      \
+		static const struct uzs_lab_place uzs_here_ = { \
+			{ .file = __FILE__,                     \
+			  .line = __LINE__,                     \
+			  .function = __func__ },               \
+			(text)                                  \
+		};                                              \
+		&uzs_here_;                                     \
 	})
 
 const struct uzs_lab_options *uzs_lab_options(void);

@@ -130,6 +130,51 @@ runs_well simulate --work free --shared --cpus 4 --order random
 runs_well simulate --fill apart --cpus 4 --json
 check "JSON has cells" grep -q '"call_ms"' "$work/out"
 
+# Processes that only queue are done sooner, and one worker frees for longer than
+# four.
+for workers in 1 4; do
+	runs_well simulate --cpus 8 --processes 4 --costs radxa-o6 --csv \
+		--scope class-idx --workers $workers
+	eval "call_$workers=$(column call_ns) back_$workers=$(column back_ns)"
+done
+# shellcheck disable=SC2154
+check "one worker, $call_1 and $back_1 ns, and four, $back_4" \
+	compares "$call_1" '<' "$back_4"
+check "four are faster" compares "$back_4" '<' "$back_1"
+fails_with 2 "uzs lab: --workers goes with --defer none*" \
+	simulate --workers 2 --defer array
+
+# Where the time goes adds up to the callers' time, and names fields and lines; to
+# look at it costs no virtual time.
+for what in release read replace; do
+	few='--objects 128'
+	[ $what != replace ] || few='--objects 100 --warm-up 2 --rounds 2'
+	# shellcheck disable=SC2086 # several options
+	runs_well simulate --work $what $few --cpus 1,4 \
+		--scope held,class-idx,user --csv
+	cp "$work/out" "$work/plain"
+	# shellcheck disable=SC2086
+	runs_well simulate --work $what $few --cpus 1,4 \
+		--scope held,class-idx,user --csv --breakdown \
+		--breakdown-csv "$work/parts.csv" --flame "$work/flame.svg"
+	check "$what: the same times" cmp "$work/plain" "$work/out"
+	equal "$what: cells that do not add up" 0 "$(awk -F, 'NR > 1 {
+		key = $3 "," $5; all[key] = $17; if ($7 != "worker") sum[key] += $13 }
+		END { for (k in all) n += sum[k] < 0.98 * all[k] ||
+			sum[k] > 1.02 * all[k]; print n + 0 }' "$work/parts.csv")"
+	check "$what: six cells" [ 6 -eq "$(awk -F, 'NR > 1 { print $3 $5 }' \
+		"$work/parts.csv" | sort -u | wc -l)" ]
+	check "$what: drawn" grep -q '</svg>' "$work/flame.svg"
+done
+runs_well simulate --cpus 4 --scope held --breakdown
+check "pool->lock's line" grep -q '^zs_free  *line  *pool->lock ' "$work/out"
+check "a line of the source" \
+	grep -q 'pool->lock  *free_held() src/kernel/scope.c:[0-9]' "$work/out"
+fails_with 2 "uzs lab: --kernel: 'nothing' is not NAME=FILE.so*" \
+	simulate --kernel nothing
+fails_with 1 "uzs lab: /nonexistent.so: cannot be loaded: no such file" \
+	simulate --kernel a=/nonexistent.so
+
 # Our own tables, by name; the first that is found counts.
 runs_well simulate --costs list
 for table in "$(dirname "$0")"/../../lab/costs/*.txt; do

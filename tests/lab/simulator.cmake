@@ -4,7 +4,8 @@ foreach(name IN ITEMS sim_line sim_sched)
 	add_executable(test_${name} test_${name}.c $<TARGET_OBJECTS:uzs_sim>)
 	uzs_setup_lab(test_${name} ${uzs_sim_defines})
 	target_link_libraries(test_${name} PRIVATE
-		uzs_lab_test_flags uzsmalloc_sim uzs_dep::cmocka m)
+		uzs_lab_test_flags uzsmalloc_sim uzs_dep::cmocka m
+		${CMAKE_DL_LIBS})
 	add_test(NAME ${name} COMMAND test_${name})
 	set_tests_properties(${name} PROPERTIES
 		TIMEOUT ${uzs_test_timeout}

@@ -269,6 +269,42 @@ static void test_atomic_takes_longer(void **state)
 	open_with(SIM_line_retry, 0);
 }
 
+/* The bus is busy with a line for 2000: a CPU that is behind waits for one that is
+ * ahead, but not if time is given out in slots; then only if many want the same. */
+static void test_bus(void **state)
+{
+	open_with(SIM_bus, 2000);
+	assert_int_equal(load(0, line(1), 900000), 10000);
+	assert_int_equal(load(1, line(2), 0), 912000);
+	sim_lines_clear();
+	sim_lines_bus_slots(true);
+	assert_int_equal(load(0, line(1), 900000), 10000);
+	assert_int_equal(load(1, line(2), 0), 10000);
+	for (int i = 0; i < 40; i++)
+		load(2 + (i & 1), line(3 + i), 0);
+	assert_int_equal(load(1, line(50), 0), 10000 + 2000 * 32);
+	sim_lines_bus_slots(false);
+	open_with(SIM_bus, 0);
+}
+
+/* What an access waited for. */
+static void test_last_wait(void **state)
+{
+	atomic(0, line(1), 0);
+	load(1, line(1), 20000);
+	assert_true(sim_line_last()->moved);
+	load(1, line(2), 40000);
+	assert_false(sim_line_last()->moved);
+	/* the store's line is another CPU's, and the next atomic waits */
+	atomic(0, line(3), 60000);
+	sim_store(1, line(3), 80000000);
+	atomic(1, line(1), 80000);
+	assert_int_equal(sim_line_last()->drain_ps, 1000000);
+	assert_ptr_equal(sim_line_last()->drain_addr, line(3));
+	assert_true(sim_line_last()->drain_moved);
+	assert_int_equal(sim_line_last()->atomic_ps, 1000);
+}
+
 /* Another run: what is where stays, and the old times are no more. */
 static void test_settled_line_stays(void **state)
 {
@@ -309,6 +345,8 @@ int main(void)
 		TEST(test_what_is_used_stays),
 		TEST(test_same_run_costs_the_same),
 		TEST(test_settled_line_stays),
+		TEST(test_bus),
+		TEST(test_last_wait),
 	};
 
 	return cmocka_run_group_tests(tests, open_machine, close_machine);

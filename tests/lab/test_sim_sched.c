@@ -85,16 +85,16 @@ static void test_grace_period_ends_with_last_reader(void **state)
 
 static void copy_some(void *arg)
 {
-	sim_bulk(memory + 100, 0, false);
-	sim_bulk(memory + 100, 400, false); /* lines 1 to 7 */
-	sim_bulk(memory + 127, 2, true); /* lines 1 and 2 */
+	sim_bulk(memory + 100, 0, false, 0);
+	sim_bulk(memory + 100, 400, false, 0); /* lines 1 to 7 */
+	sim_bulk(memory + 127, 2, true, 0); /* lines 1 and 2 */
 }
 
 static void write_one(void *arg)
 {
 	sim_spend(5 * US);
-	sim_bulk(memory + 128, 1, true);
-	sim_bulk(&costs, sizeof(costs), true); /* not of the machine */
+	sim_bulk(memory + 128, 1, true, 0);
+	sim_bulk(&costs, sizeof(costs), true, 0); /* not of the machine */
 }
 
 /* All lines of what is copied come, each once; who writes to one takes it from the

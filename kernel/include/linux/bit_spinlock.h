@@ -2,7 +2,8 @@
 /* linux/bit_spinlock.h - a lock in one bit of a word, as handles have until
  * 5.16. There is no room for a mark that somebody waits, and a wakeup with each
  * unlock would be a system call. So who finds it locked spins, then looks again
- * every tenth of a millisecond. In the lab each unlock wakes. Its order is not
+ * every tenth of a millisecond. In the lab each unlock wakes; in virtual time,
+ * where that costs, only if somebody waits for any bit. Its order is not
  * checked. */
 #ifndef UZS_KERNEL_LINUX_BIT_SPINLOCK_H
 #define UZS_KERNEL_LINUX_BIT_SPINLOCK_H
@@ -27,6 +28,14 @@ struct uzs_k_bit_wait {
 	u32 seen;
 };
 struct uzs_k_bit_wait *uzs_k_bit_wait_of_fiber(void);
+extern unsigned int uzs_k_bit_waiters; /* fibers, now */
+
+static inline void uzs_k_sleep_for_bit(u32 *word, u32 seen)
+{
+	uzs_k_bit_waiters++;
+	uzs_wait_on(word, seen);
+	uzs_k_bit_waiters--;
+}
 
 static inline void uzs_k_wait_for_bit(const struct uzs_place *here)
 {
@@ -35,7 +44,7 @@ static inline void uzs_k_wait_for_bit(const struct uzs_place *here)
 
 	wait->word = NULL;
 	if (word)
-		uzs_wait_on(word, wait->seen);
+		uzs_k_sleep_for_bit(word, wait->seen);
 	uzs_lab_resched(here);
 }
 #undef cond_resched
@@ -66,7 +75,7 @@ static inline void bit_spin_lock(int nr, unsigned long *word)
 #if UZS_LAB
 		seen = READ_ONCE(*half);
 		if (seen >> nr & 1)
-			uzs_wait_on(half, seen);
+			uzs_k_sleep_for_bit(half, seen);
 #else
 		if (spins < UZS_K_BIT_SPINS) {
 			cpu_relax();
@@ -83,7 +92,10 @@ static inline void bit_spin_unlock(int nr, unsigned long *word)
 	VM_BUG_ON(!bit_spin_is_locked(nr, word));
 	/* (clear_bit orders nothing.) */
 	test_and_clear_bit((unsigned int)nr, word);
-#if UZS_LAB
+#if UZS_SIM
+	if (uzs_k_bit_waiters)
+		uzs_wake_all((u32 *)word);
+#elif UZS_LAB
 	uzs_wake_all((u32 *)word);
 #endif
 }

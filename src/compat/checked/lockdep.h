@@ -53,12 +53,14 @@ struct uzs_place {
 	const char *file;
 	int line;
 	bool for_others;
+	const char *function; /* may be NULL */
 };
-#define UZS_HERE                                                               \
-	({                                                                     \
-		static const struct uzs_place here_ = { __FILE__, __LINE__,    \
-							UZS_LOCKS_OF_OTHERS }; \
-		&here_;                                                        \
+#define UZS_HERE                                                             \
+	({                                                                   \
+		static const struct uzs_place here_ = { __FILE__, __LINE__,  \
+							UZS_LOCKS_OF_OTHERS, \
+							__func__ };          \
+		&here_;                                                      \
 	})
 
 #define UZS_LOCK_SUBCLASSES 4
@@ -72,9 +74,9 @@ struct uzs_lock_key {
 	struct uzs_place init;
 	struct uzs_lock_class *class[UZS_LOCK_SUBCLASSES]; /* set once, atomic */
 };
-#define UZS_LOCK_KEY(text)                                             \
-	{                                                              \
-		.name = (text), .init = { __FILE__, __LINE__, false }, \
+#define UZS_LOCK_KEY(text)                                                   \
+	{                                                                    \
+		.name = (text), .init = { __FILE__, __LINE__, false, NULL }, \
 	}
 
 /* In every lock. All zeroes: the class is not known, and there is no order. */
