@@ -86,7 +86,7 @@ void uzs_k_put_last(struct page *page)
 	/* Where operations go by type, the page has its type until now. */
 	VM_BUG_ON(!type_ops && ~page->page_type);
 	page_clear(uzs_page_of(page), PG_movable | UZS_K_OWNER_PRIV_1);
-	uzs_zone_free_page(page_zone(page), uzs_page_of(page));
+	uzs_zone_free_page(&zone, uzs_page_of(page));
 }
 
 void uzs_k_free_page(struct page *page)
