@@ -319,7 +319,10 @@ static void run_out(enum subject_lack lack, long nth)
 		[SUBJECT_NO_SLAB] = UZS_FAULT_SLAB,
 	};
 
-	uzs_fault_set_from(kinds[lack], nth);
+	if (lack == SUBJECT_NO_DEBUGFS)
+		uzs_k_debugfs_run_out(nth);
+	else
+		uzs_fault_set_from(kinds[lack], nth);
 }
 #endif
 
