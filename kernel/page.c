@@ -60,6 +60,8 @@ struct page *uzs_k_alloc_page(gfp_t gfp)
 		gfp & __GFP_MOVABLE ? MIGRATE_MOVABLE : MIGRATE_UNMOVABLE);
 	struct page *page;
 
+	/* Who asks for that promises that the page can move. */
+	VM_BUG_ON(!IS_ENABLED(CONFIG_COMPACTION) && gfp & __GFP_MOVABLE);
 	if (!p)
 		return NULL;
 	page = uzs_page_as_kernel(p);
@@ -84,7 +86,7 @@ void uzs_k_put_last(struct page *page)
 		  !((unsigned long)page->mapping & UZS_K_MAPPING_MARKS));
 	VM_BUG_ON(page->uzs_flags & PG_locked); /* no other thread has it */
 	/* Where operations go by type, the page has its type until now. */
-	VM_BUG_ON(!type_ops && ~page->page_type);
+	VM_BUG_ON(!UZS_K_OPS_BY_TYPE && ~page->page_type);
 	page_clear(uzs_page_of(page), PG_movable | UZS_K_OWNER_PRIV_1);
 	uzs_zone_free_page(&zone, uzs_page_of(page));
 }

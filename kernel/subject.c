@@ -228,6 +228,7 @@ static unsigned long shrink_scan(struct subject_pool *pool,
 }
 
 static unsigned long move_pages(struct subject_pool *pool, unsigned long most)
+#ifdef CONFIG_COMPACTION
 {
 	return uzs_k_move_pages(pool->zs, most);
 }
@@ -250,6 +251,7 @@ static void release_page(struct subject_pool *pool, void *page)
 	put_page(page);
 }
 
+#endif
 static unsigned long trim(struct subject_pool *pool)
 {
 	(void)pool;
@@ -371,7 +373,9 @@ uzs_kernel_subject(void)
 		.huge_class_size = huge_class_size,
 		.lookup_class_index = lookup_class_index,
 		.class_count = class_count,
+#ifdef CONFIG_COMPACTION
 		.class_info = class_info,
+#endif
 		.for_each_zspage = for_each_zspage,
 		.print_classes = print_classes,
 		.check = check,
@@ -383,5 +387,7 @@ uzs_kernel_subject(void)
 #endif
 	};
 
+#ifdef CONFIG_COMPACTION
 	return &subject;
 }
+#endif
