@@ -238,17 +238,13 @@ static bool isolate_held(struct zs_pool *pool, struct page *src)
 	return done;
 }
 
-/* Moves one page to a new one, as the kernel does: it is isolated under its
- * lock, and the lock is dropped meanwhile, so its zspage may be freed then. The
- * caller has a reference to `src`. pool NULL: of any pool. Return: 1 if it
- * moved, 0 if not, -ENOMEM. */
-static int move_held(struct zs_pool *pool, struct page *src)
+/* Moves an isolated page to a new one, or puts it back. The caller has a
+ * reference to `src`. Return: 1 if it moved, 0 if not, -ENOMEM. */
+static int move_isolated(struct page *src)
 {
 	struct uzs_page *from = uzs_page_of(src), *to;
 	int rc = -ENOMEM;
 
-	if (!isolate_held(pool, src))
-		return 0;
 	to = uzs_zone_alloc_page(&zone, UZS_MAY_MAP, MIGRATE_MOVABLE);
 	lock_page(src);
 	if (to && PageMovable(src)) {
@@ -269,6 +265,15 @@ static int move_held(struct zs_pool *pool, struct page *src)
 	return !rc;
 }
 
+/* Moves one page to a new one, as the kernel does: it is isolated under its
+ * lock, and the lock is dropped meanwhile, so its zspage may be freed then. The
+ * caller has a reference to `src`. pool NULL: of any pool. Return: 1 if it
+ * moved, 0 if not, -ENOMEM. */
+static int move_held(struct zs_pool *pool, struct page *src)
+{
+	return isolate_held(pool, src) ? move_isolated(src) : 0;
+}
+
 bool uzs_k_move_page(struct page *page)
 {
 	bool moved;
@@ -284,6 +289,21 @@ bool uzs_k_move_page(struct page *page)
 bool uzs_k_lab_move_page(void *page)
 {
 	return uzs_k_move_page(page);
+}
+
+bool uzs_k_lab_isolate_page(void *page)
+{
+	get_page(page);
+	if (isolate_held(NULL, page))
+		return true;
+	put_page(page);
+	return false;
+}
+
+void uzs_k_lab_move_isolated(void *page)
+{
+	move_isolated(page);
+	put_page(page);
 }
 #endif
 

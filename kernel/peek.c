@@ -384,7 +384,8 @@ unsigned long uzs_k_lab_left_empty(struct zs_pool *pool)
 	return 0; /* none is freed later */
 #endif
 	for (unsigned int i = 0; i < ZS_SIZE_CLASSES; i++)
-		n += !list_empty(&pool->size_class[i]->fullness_list[0]);
+		n += pool->size_class[i]->index == i &&
+		     !list_empty(&pool->size_class[i]->fullness_list[0]);
 	return n;
 }
 
@@ -403,11 +404,11 @@ bool uzs_k_lab_name(struct zs_pool *pool, uintptr_t addr, char *buf,
 
 	if (!name)
 		name = NAME_FIELD(addr, pool, stats);
-	if (!name)
 #ifdef CONFIG_COMPACTION
+	if (!name)
 		name = NAME_FIELD(addr, pool, free_work);
-	if (name)
 #endif
+	if (name)
 		snprintf(buf, size, "pool->%s", name);
 	else if (is_in(addr, pool, sizeof(*pool)))
 		snprintf(buf, size, "pool, byte %zu",

@@ -60,7 +60,8 @@ static unsigned long destroy(struct subject_pool *pool)
 {
 	unsigned long left;
 
-	zs_destroy_pool(pool->zs);
+	if (pool->zs)
+		zs_destroy_pool(pool->zs);
 	left = uzs_k_leave(&pool->env);
 	uzs_k_free(pool);
 	return left;
@@ -227,8 +228,8 @@ static unsigned long shrink_scan(struct subject_pool *pool,
 	return uzs_k_shrink_scan(uzs_k_pool_shrinker(pool->zs), nr_pages);
 }
 
-static unsigned long move_pages(struct subject_pool *pool, unsigned long most)
 #ifdef CONFIG_COMPACTION
+static unsigned long move_pages(struct subject_pool *pool, unsigned long most)
 {
 	return uzs_k_move_pages(pool->zs, most);
 }
@@ -250,8 +251,8 @@ static void release_page(struct subject_pool *pool, void *page)
 	unlock_page(page);
 	put_page(page);
 }
-
 #endif
+
 static unsigned long trim(struct subject_pool *pool)
 {
 	(void)pool;
@@ -333,6 +334,12 @@ struct zs_pool *uzs_k_lab_pool(struct subject_pool *pool)
 {
 	return pool->zs;
 }
+
+void uzs_k_lab_destroy_pool(struct subject_pool *pool)
+{
+	zs_destroy_pool(pool->zs);
+	pool->zs = NULL;
+}
 #endif
 
 __attribute__((visibility("default"))) const struct subject *
@@ -366,28 +373,28 @@ uzs_kernel_subject(void)
 		.compact = compact,
 		.shrink_count = shrink_count,
 		.shrink_scan = shrink_scan,
+#ifdef CONFIG_COMPACTION
 		.move_pages = move_pages,
+#endif
 		.drain = drain,
 		.total_pages = total_pages,
 		.pages_compacted = pages_compacted,
 		.huge_class_size = huge_class_size,
 		.lookup_class_index = lookup_class_index,
 		.class_count = class_count,
-#ifdef CONFIG_COMPACTION
 		.class_info = class_info,
-#endif
 		.for_each_zspage = for_each_zspage,
 		.print_classes = print_classes,
 		.check = check,
 		.trim = trim,
+#ifdef CONFIG_COMPACTION
 		.hold_page = hold_page,
 		.release_page = release_page,
+#endif
 #ifdef UZS_TESTING
 		.run_out = run_out,
 #endif
 	};
 
-#ifdef CONFIG_COMPACTION
 	return &subject;
 }
-#endif
