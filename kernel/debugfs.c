@@ -30,6 +30,23 @@ static __attribute__((constructor)) void name_lock(void)
 	mutex_init(&tree_lock);
 }
 
+static long last_entry = -1; /* that can be made: how many more; -1: all */
+
+void uzs_k_debugfs_run_out(long nth)
+{
+	last_entry = nth - 1;
+}
+
+/* Only a test runs out, alone. */
+static bool have_run_out(void)
+{
+	if (last_entry > 0)
+		last_entry--;
+	else if (last_entry == 0)
+		return true;
+	return false;
+}
+
 struct dentry *uzs_k_debugfs_add(const char *name, struct dentry *parent,
 				 void *data, const struct file_operations *ops)
 {
@@ -37,6 +54,8 @@ struct dentry *uzs_k_debugfs_add(const char *name, struct dentry *parent,
 
 	if (IS_ERR(parent))
 		return parent;
+	if (have_run_out())
+		return ERR_PTR(-ENOMEM);
 	d = uzs_k_zalloc(sizeof(*d));
 	if (!d)
 		return ERR_PTR(-ENOMEM);

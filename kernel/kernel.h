@@ -52,6 +52,9 @@ void uzs_k_work_freed(const void *ptr, size_t size);
 /* Entries made with that pool; id 0: all. They then belong to no pool, and with
  * id 0 are removed. */
 unsigned long uzs_k_debugfs_left(unsigned long id);
+/* The nth entry from now on (from 1) cannot be made, nor any after it; 0: all
+ * can. */
+void uzs_k_debugfs_run_out(long nth);
 /* Number of registered drivers; forgets them. */
 unsigned long uzs_k_zpool_drivers_left(void);
 /* Mounts and inodes; forgets them. */

@@ -16,11 +16,17 @@ struct zs_pool;
 
 /* subject.c */
 struct zs_pool *uzs_k_lab_pool(struct subject_pool *pool);
+/* The pool alone, while others still use the machine; destroy() does the rest. */
+void uzs_k_lab_destroy_pool(struct subject_pool *pool);
 
 /* page.c */
 struct zone *uzs_k_zone(void);
 /* Page descriptors have the same addresses on both sides. */
 bool uzs_k_lab_move_page(void *page);
+/* The same in two parts: a page of a zspage is isolated, if it can move; then it
+ * moves or is put back, whatever has become of its zspage. */
+bool uzs_k_lab_isolate_page(void *page);
+void uzs_k_lab_move_isolated(void *page);
 
 /* peek.c */
 void *uzs_k_lab_page(unsigned long handle);

@@ -134,8 +134,10 @@ void uzs_k_lab_use(struct uzs_k_lab_use *use)
 {
 	use->pieces = heap.pieces;
 	use->objects = (unsigned long)uzs_k_live_objects;
-	use->nr_zspages =
-		(unsigned long)atomic_long_read(&uzs_k_zone_stat[NR_ZSPAGES]);
+	use->nr_zspages = 0;
+	for (int z = 0; z < UZS_K_ZONES; z++)
+		use->nr_zspages += (unsigned long)atomic_long_read(
+			&uzs_k_zone_stat[NR_ZSPAGES][z]);
 	use->heap_bytes = heap.mapped;
 }
 #endif

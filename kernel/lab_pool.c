@@ -207,6 +207,11 @@ void lab_print_classes(void)
 		fclose(out);
 }
 
+void lab_destroy_pool(void)
+{
+	uzs_k_lab_destroy_pool(pool);
+}
+
 void lab_destroy(void)
 {
 	unsigned long left = subject->destroy(pool);
@@ -235,6 +240,18 @@ void lab_migrate_pages(struct lab_world *w)
 void lab_migrate_second(struct lab_world *w)
 {
 	uzs_k_lab_move_page((void *)w->word[LAB_MOVES_TOO]);
+}
+
+void lab_isolate(struct lab_world *w)
+{
+	if (!uzs_k_lab_isolate_page((void *)w->word[LAB_MOVES]))
+		w->word[LAB_MOVES] = 0;
+}
+
+void lab_migrate_isolated(struct lab_world *w)
+{
+	if (w->word[LAB_MOVES])
+		uzs_k_lab_move_isolated((void *)w->word[LAB_MOVES]);
 }
 
 /* ---- checks ------------------------------------------------------------------- */

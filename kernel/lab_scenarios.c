@@ -154,6 +154,49 @@ static const struct lab_scenario free_destroy = {
 	.flags = LAB_DESTROYS,
 };
 
+static void one_half(struct lab_world *w)
+{
+	lab_alloc(w, 0, HALF);
+	lab_make_sparse(w, 0);
+}
+
+static void free_and_destroy(struct lab_world *w)
+{
+	lab_free(w, 0);
+	lab_destroy_pool();
+}
+
+static const struct lab_scenario migrate_destroy = {
+	.name = "migrate-destroy",
+	.summary = "the last object goes, and the pool, while a page moves",
+	.setup = one_half,
+	.cpu = { free_and_destroy, lab_migrate_pages, NULL },
+	.after = destroy,
+	.flags = LAB_DESTROYS,
+};
+
+static void isolated_and_free(struct lab_world *w)
+{
+	one_half(w);
+	lab_isolate(w);
+	lab_free(w, 0);
+}
+
+static void destroy_pool(struct lab_world *w)
+{
+	(void)w;
+	lab_destroy_pool();
+}
+
+static const struct lab_scenario isolated_destroy = {
+	.name = "isolated-destroy",
+	.summary = "the pool goes while a page of it is isolated",
+	.setup = isolated_and_free,
+	.cpu = { destroy_pool, lab_migrate_isolated, NULL },
+	.after = destroy,
+	.flags = LAB_DESTROYS,
+};
+
 /* Without those of zs_trim: here it would only move pages, which others do. */
 #define ENTRY(name) &lab_scenario_##name,
 const struct lab_scenario *const lab_scenarios[] = {
@@ -176,5 +219,7 @@ const struct lab_scenario *const lab_scenarios[] = {
 	&lab_scenario_async_migrate,
 	&free_classes,
 	&free_destroy,
+	&migrate_destroy,
+	&isolated_destroy,
 	NULL
 };

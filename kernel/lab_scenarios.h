@@ -12,8 +12,14 @@
 #define LAB_MOVES 6
 #define LAB_MOVES_TOO 7
 void lab_migrate_second(struct lab_world *w);
+/* The two halves of lab_migrate_pages: the page is isolated; then it moves. */
+void lab_isolate(struct lab_world *w);
+void lab_migrate_isolated(struct lab_world *w);
 /* Prints the file `classes` of debugfs. */
 void lab_print_classes(void);
+/* Destroys the pool, while other CPUs may still move its pages; lab_destroy() is
+ * then called after. */
+void lab_destroy_pool(void);
 void lab_destroy(void);
 
 #endif

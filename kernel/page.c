@@ -61,6 +61,8 @@ struct page *uzs_k_alloc_page(gfp_t gfp)
 		gfp & __GFP_MOVABLE ? MIGRATE_MOVABLE : MIGRATE_UNMOVABLE);
 	struct page *page;
 
+	/* Who asks for that promises that the page can move. */
+	VM_BUG_ON(!IS_ENABLED(CONFIG_COMPACTION) && gfp & __GFP_MOVABLE);
 	if (!p)
 		return NULL;
 	page = uzs_page_as_kernel(p);
@@ -85,9 +87,9 @@ void uzs_k_put_last(struct page *page)
 		  !((unsigned long)page->mapping & UZS_K_MAPPING_MARKS));
 	VM_BUG_ON(page->uzs_flags & PG_locked); /* no other thread has it */
 	/* Where operations go by type, the page has its type until now. */
-	VM_BUG_ON(!type_ops && ~page->page_type);
+	VM_BUG_ON(!UZS_K_OPS_BY_TYPE && ~page->page_type);
 	page_clear(uzs_page_of(page), PG_movable | UZS_K_OWNER_PRIV_1);
-	uzs_zone_free_page(page_zone(page), uzs_page_of(page));
+	uzs_zone_free_page(zone, uzs_page_of(page));
 }
 
 void uzs_k_free_page(struct page *page)
@@ -237,17 +239,13 @@ static bool isolate_held(struct zs_pool *pool, struct page *src)
 	return done;
 }
 
-/* Moves one page to a new one, as the kernel does: it is isolated under its
- * lock, and the lock is dropped meanwhile, so its zspage may be freed then. The
- * caller has a reference to `src`. pool NULL: of any pool. Return: 1 if it
- * moved, 0 if not, -ENOMEM. */
-static int move_held(struct zs_pool *pool, struct page *src)
+/* Moves an isolated page to a new one, or puts it back. The caller has a
+ * reference to `src`. Return: 1 if it moved, 0 if not, -ENOMEM. */
+static int move_isolated(struct page *src)
 {
 	struct uzs_page *from = uzs_page_of(src), *to;
 	int rc = -ENOMEM;
 
-	if (!isolate_held(pool, src))
-		return 0;
 	to = uzs_zone_alloc_page(zone, UZS_MAY_MAP, MIGRATE_MOVABLE);
 	lock_page(src);
 	if (to && PageMovable(src)) {
@@ -268,6 +266,15 @@ static int move_held(struct zs_pool *pool, struct page *src)
 	return !rc;
 }
 
+/* Moves one page to a new one, as the kernel does: it is isolated under its
+ * lock, and the lock is dropped meanwhile, so its zspage may be freed then. The
+ * caller has a reference to `src`. pool NULL: of any pool. Return: 1 if it
+ * moved, 0 if not, -ENOMEM. */
+static int move_held(struct zs_pool *pool, struct page *src)
+{
+	return isolate_held(pool, src) ? move_isolated(src) : 0;
+}
+
 bool uzs_k_move_page(struct page *page)
 {
 	bool moved;
@@ -283,6 +290,21 @@ bool uzs_k_move_page(struct page *page)
 bool uzs_k_lab_move_page(void *page)
 {
 	return uzs_k_move_page(page);
+}
+
+bool uzs_k_lab_isolate_page(void *page)
+{
+	get_page(page);
+	if (isolate_held(NULL, page))
+		return true;
+	put_page(page);
+	return false;
+}
+
+void uzs_k_lab_move_isolated(void *page)
+{
+	move_isolated(page);
+	put_page(page);
 }
 #endif
 

@@ -243,9 +243,9 @@ static void check_zspage(struct check *c, struct zs_pool *pool,
 		if (get_zspage(d) != zspage)
 			complain(c, "class %u: page of another zspage",
 				 class->index);
-		if (!PageMovable(PAGE_OF(d)))
-			complain(c, "class %u: page is not movable",
-				 class->index);
+		if (PageMovable(PAGE_OF(d)) != IS_ENABLED(CONFIG_COMPACTION))
+			complain(c, "class %u: page is%s movable", class->index,
+				 IS_ENABLED(CONFIG_COMPACTION) ? " not" : "");
 		if (PageLocked(PAGE_OF(d)) || PageIsolated(PAGE_OF(d)))
 			complain(c, "class %u: page is locked or isolated",
 				 class->index);
@@ -256,7 +256,9 @@ static void check_zspage(struct check *c, struct zs_pool *pool,
 	if (pages != (unsigned int)class->pages_per_zspage)
 		complain(c, "class %u: zspage of %u pages", class->index,
 			 pages);
-	if (uzs_k_page_owner(PAGE_OF(FIRST(zspage))) != pool ||
+	/* Without compaction a page of an address space has none. */
+	if (((UZS_K_ZSPAGE_POOL || IS_ENABLED(CONFIG_COMPACTION)) &&
+	     uzs_k_page_owner(PAGE_OF(FIRST(zspage))) != pool) ||
 	    zspage->class != class->index)
 		complain(c, "class %u: zspage of another pool or class",
 			 class->index);
@@ -375,10 +377,15 @@ unsigned long uzs_k_lab_left_empty(struct zs_pool *pool)
 {
 	unsigned long n = 0;
 
+#ifdef CONFIG_COMPACTION
 	if (work_pending(&pool->free_work))
 		return 0;
+#else
+	return 0; /* none is freed later */
+#endif
 	for (unsigned int i = 0; i < ZS_SIZE_CLASSES; i++)
-		n += !list_empty(&pool->size_class[i]->fullness_list[0]);
+		n += pool->size_class[i]->index == i &&
+		     !list_empty(&pool->size_class[i]->fullness_list[0]);
 	return n;
 }
 
@@ -397,8 +404,10 @@ bool uzs_k_lab_name(struct zs_pool *pool, uintptr_t addr, char *buf,
 
 	if (!name)
 		name = NAME_FIELD(addr, pool, stats);
+#ifdef CONFIG_COMPACTION
 	if (!name)
 		name = NAME_FIELD(addr, pool, free_work);
+#endif
 	if (name)
 		snprintf(buf, size, "pool->%s", name);
 	else if (is_in(addr, pool, sizeof(*pool)))

@@ -63,7 +63,8 @@ static unsigned long destroy(struct subject_pool *pool)
 {
 	unsigned long left;
 
-	zs_destroy_pool(pool->zs);
+	if (pool->zs)
+		zs_destroy_pool(pool->zs);
 	left = uzs_k_leave(&pool->env);
 	uzs_k_free(pool);
 	return left;
@@ -230,6 +231,7 @@ static unsigned long shrink_scan(struct subject_pool *pool,
 	return uzs_k_shrink_scan(uzs_k_pool_shrinker(pool->zs), nr_pages);
 }
 
+#ifdef CONFIG_COMPACTION
 static unsigned long move_pages(struct subject_pool *pool, unsigned long most)
 {
 	return uzs_k_move_pages(pool->zs, most);
@@ -252,6 +254,7 @@ static void release_page(struct subject_pool *pool, void *page)
 	unlock_page(page);
 	put_page(page);
 }
+#endif
 
 static unsigned long trim(struct subject_pool *pool)
 {
@@ -322,7 +325,10 @@ static void run_out(enum subject_lack lack, long nth)
 		[SUBJECT_NO_SLAB] = UZS_FAULT_SLAB,
 	};
 
-	uzs_fault_set_from(kinds[lack], nth);
+	if (lack == SUBJECT_NO_DEBUGFS)
+		uzs_k_debugfs_run_out(nth);
+	else
+		uzs_fault_set_from(kinds[lack], nth);
 }
 #endif
 
@@ -330,6 +336,12 @@ static void run_out(enum subject_lack lack, long nth)
 struct zs_pool *uzs_k_lab_pool(struct subject_pool *pool)
 {
 	return pool->zs;
+}
+
+void uzs_k_lab_destroy_pool(struct subject_pool *pool)
+{
+	zs_destroy_pool(pool->zs);
+	pool->zs = NULL;
 }
 #endif
 
@@ -364,7 +376,9 @@ uzs_kernel_subject(void)
 		.compact = compact,
 		.shrink_count = shrink_count,
 		.shrink_scan = shrink_scan,
+#ifdef CONFIG_COMPACTION
 		.move_pages = move_pages,
+#endif
 		.drain = drain,
 		.total_pages = total_pages,
 		.pages_compacted = pages_compacted,
@@ -376,8 +390,10 @@ uzs_kernel_subject(void)
 		.print_classes = print_classes,
 		.check = check,
 		.trim = trim,
+#ifdef CONFIG_COMPACTION
 		.hold_page = hold_page,
 		.release_page = release_page,
+#endif
 #ifdef UZS_TESTING
 		.run_out = run_out,
 #endif

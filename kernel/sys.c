@@ -68,7 +68,8 @@ __thread struct uzs_k_slot_pin uzs_k_pin;
 unsigned int uzs_k_slots;
 spinlock_t uzs_k_cpu_var_lock[UZS_MAX_CPU_SLOTS];
 char *uzs_k_percpu[UZS_MAX_CPU_SLOTS];
-atomic_long_t uzs_k_zone_stat[UZS_NR_ZONE_STATS];
+char uzs_k_zones[UZS_K_ZONES];
+atomic_long_t uzs_k_zone_stat[UZS_NR_ZONE_STATS][UZS_K_ZONES];
 
 static size_t percpu_bytes(void)
 {
@@ -306,10 +307,21 @@ static unsigned long states_left(void)
 	return left;
 }
 
+static unsigned long counters_left(void)
+{
+	unsigned long left = 0;
+
+	for (int i = 0; i < UZS_NR_ZONE_STATS; i++)
+		for (int z = 0; z < UZS_K_ZONES; z++)
+			left += atomic_long_xchg(&uzs_k_zone_stat[i][z], 0) !=
+				0;
+	return left;
+}
+
 /* Return: how much is left behind. */
 static unsigned long machine_down(void)
 {
-	unsigned long left;
+	unsigned long left, counters;
 
 	lockstat_write();
 	uzs_k_module_exit();
@@ -321,10 +333,11 @@ static unsigned long machine_down(void)
 	left += left_behind(states_left(), "states of CPU hotplug");
 	left += left_behind(uzs_k_zone_destroy(), "pages");
 	percpu_exit();
-	for (int i = 0; i < UZS_NR_ZONE_STATS; i++)
-		if (atomic_long_xchg(&uzs_k_zone_stat[i], 0) && !left)
-			left = 1;
-	return left;
+	counters = counters_left();
+	/* Pages that are left are counted, too. */
+	return left ? left
+		    : left_behind(counters,
+				  "zones with a counter that is not 0");
 }
 
 bool uzs_k_enter(struct uzs_k_env *env, bool worker)

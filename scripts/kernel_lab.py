@@ -20,12 +20,12 @@ MOST_LINES = 60  # of a table that is printed
 # The two programs: steps only, and plain loads and stores, too.
 KINDS = {"": "", "plain-": ", plain loads and stores too"}
 # Functions whose plain accesses are not looked at: the shrinker's estimate,
-# which reads statistics without a lock, and those who read, of a word, what
-# never changes, while other bits of it do or it is written anew as it was
-# (kernel/README.md, "What was found").
+# which reads statistics without a lock; those who read, of a word, what never
+# changes, while other bits of it do or it is written anew as it was; and a flag
+# that barriers order (kernel/README.md, "What was found").
 UNWATCHED = ["zs_shrinker_count", "zs_can_compact", "class_stat_read",
              "zs_stat_get", "get_zspage", "get_zspage_mapping",
-             "zspage_class", "ZsHugePage"]
+             "zspage_class", "ZsHugePage", "zs_pool_dec_isolated"]
 UNWATCHED_FILE = "uzs-plain.h"
 
 

@@ -56,6 +56,8 @@ def arguments():
     what.add_argument("--include-stub", metavar="HEADER", action="append",
                       default=[], help="an empty header, for one that the "
                       "file includes and kernel/include does not have")
+    what.add_argument("--no-compaction", action="store_true",
+                      help="without CONFIG_COMPACTION: pages do not move")
     how = parser.add_argument_group("how it is tested")
     how.add_argument("--page-size", metavar="LIST",
                      default=PAGE_SIZES_DEFAULT,

@@ -96,6 +96,7 @@ def prepare_tree(args, series=()):
     if args.sanitize == "thread" and not args.tsan_unchanged:
         split = kernel_tree.split_bit_fields(copy)
     tree = Tree(copy, label, description.replace('"', ""))
+    tree.compaction = not args.no_compaction
     tree.split = split
     return tree
 

@@ -159,6 +159,7 @@ class Tree:
         self.label = label
         self.description = description
         self.told = []  # what was made up or defined, kernel_vendor.py
+        self.compaction = True  # CONFIG_COMPACTION
         self.calls = prototypes((path / HEADER).read_text(errors="replace"))
         self.source = without_comments(
             (path / SOURCE).read_text(errors="replace"))
@@ -228,7 +229,8 @@ class Tree:
                                       f"{len(args)} arguments"),
             "chain size " + (f"{self.fixed_chain}, fixed" if self.fixed_chain
                              else "configured"),
-        ] + (["deferred free"] if self.deferred else [])
+        ] + (["deferred free"] if self.deferred else []) + (
+            [] if self.compaction else ["without CONFIG_COMPACTION"])
 
     def lines(self):
         """The head of a report."""
@@ -252,6 +254,7 @@ class Tree:
             "/* Written by scripts/kernel-test. */",
             f'#define UZS_K_NAME "kernel-{self.label}"',
             f'#define UZS_K_DESCRIPTION "{SOURCE} of {self.description}"',
+            f"#define UZS_K_COMPACTION {int(self.compaction)}",
             f"#define UZS_K_GROUPS {self.groups}",
             f"#define UZS_K_STAT_ALLOCATED {allocated}",
             f"#define UZS_K_STAT_INUSE {inuse}",
@@ -262,6 +265,7 @@ class Tree:
             f"#define UZS_K_MAP_API {int(self.map_api)}",
             f"#define UZS_K_FAILS_WITH_0 {int(self.fails_with_0)}",
             f"#define UZS_K_ADDRESS_SPACE {int(self.address_space)}",
+            f"#define UZS_K_OPS_BY_TYPE {int(self.has('set_movable_ops'))}",
             "#define UZS_K_ZSPAGE_POOL "
             f"{int('zspage->pool' in self.source)}",
             "#define UZS_K_OBJ_ALLOCATED "

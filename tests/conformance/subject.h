@@ -92,6 +92,7 @@ enum subject_lack {
 	SUBJECT_NO_MEMORY, /* from the OS: mappings, kmalloc */
 	SUBJECT_NO_PAGE,
 	SUBJECT_NO_SLAB, /* an object of a slab cache */
+	SUBJECT_NO_DEBUGFS, /* an entry in debugfs; ours makes none */
 };
 
 /* A pool of the subject's. Opaque. */

@@ -155,7 +155,8 @@ static void subject_run_out(enum subject_lack lack, long nth)
 		[SUBJECT_NO_SLAB] = UZS_FAULT_SLAB,
 	};
 
-	uzs_fault_set_from(kinds[lack], nth);
+	if (lack != SUBJECT_NO_DEBUGFS)
+		uzs_fault_set_from(kinds[lack], nth);
 }
 #define RUN_OUT subject_run_out
 #else

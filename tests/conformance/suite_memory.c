@@ -238,11 +238,35 @@ static void test_no_memory_for_a_pool(void **state)
 	suite_end(suite_pool(false));
 }
 
+/* A pool without its file in debugfs, or without its directory, is as good as
+ * any. */
+static void test_no_debugfs(void **state)
+{
+	size_t size = suite.page_size / 2;
+
+	if (!suite.s->run_out)
+		skip_for(LACKS_RUN_OUT);
+	for (long nth = 1; nth <= 3; nth++) {
+		struct subject_pool *pool;
+		unsigned long handle;
+
+		suite.s->run_out(SUBJECT_NO_DEBUGFS, nth);
+		pool = suite_pool(false);
+		suite.s->run_out(SUBJECT_NO_DEBUGFS, 0);
+		handle = suite_malloc(pool, size);
+		suite_fill(pool, handle, size, 1);
+		assert_true(suite_holds(pool, handle, size, 1));
+		suite_free(pool, handle);
+		suite_end(pool);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_no_memory_for_an_object),
 	cmocka_unit_test(test_no_page_to_move_to),
 	cmocka_unit_test(test_shrinker_is_asked),
 	cmocka_unit_test(test_no_memory_for_a_pool),
+	cmocka_unit_test(test_no_debugfs),
 };
 
 const struct suite_part suite_memory = { "no memory", tests,

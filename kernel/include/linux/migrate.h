@@ -32,7 +32,8 @@ static inline bool PageMovable(const struct page *page)
 }
 
 /* Until 6.16: operations belong to each page. Until 5.19 they are those of an
- * address space. */
+ * address space. Without compaction there are none. */
+#ifdef CONFIG_COMPACTION
 static inline void __SetPageMovable(struct page *p, const void *owner)
 {
 	VM_BUG_ON(!PageLocked(p));
@@ -45,6 +46,17 @@ static inline void __ClearPageMovable(struct page *p)
 	page_clear(uzs_page_of(p), PG_movable);
 	p->mapping = (void *)UZS_K_MAPPING_MOVABLE;
 }
+#else
+static inline void __SetPageMovable(struct page *p, const void *owner)
+{
+	(void)p;
+	(void)owner;
+}
+static inline void __ClearPageMovable(struct page *p)
+{
+	(void)p;
+}
+#endif
 
 #define page_mapping(page)                                         \
 	((struct address_space *)((unsigned long)(page)->mapping & \

@@ -12,7 +12,6 @@
 #include <linux/mmdebug.h>
 #include <linux/page_ref.h>
 #include <linux/sizes.h>
-#include <linux/vmstat.h>
 
 #define PAGE_SHIFT UZS_K_PAGE_SHIFT
 #define PAGE_SIZE (1ul << PAGE_SHIFT)
@@ -57,10 +56,23 @@ static inline struct page *pfn_to_page(unsigned long pfn)
 {
 	return virt_to_page((void *)(pfn << PAGE_SHIFT));
 }
+/* In builds that test the kernel file sees two zones: a page is in one or the
+ * other by the parity of its number, so that about every other migration goes
+ * from one to the other, however far. The file only compares them. */
+#define UZS_K_ZONES (UZS_DEBUG ? 2 : 1)
+extern char uzs_k_zones[UZS_K_ZONES];
+static inline unsigned int uzs_k_zone_index(const struct page *p)
+{
+	return UZS_K_ZONES == 1
+		       ? 0
+		       : (unsigned int)__builtin_parityl(page_to_pfn(p));
+}
 static inline struct zone *page_zone(const struct page *p)
 {
-	return uzs_section_of(p)->zone;
+	return (struct zone *)&uzs_k_zones[uzs_k_zone_index(p)];
 }
+/* The counters of zones, which need page_zone()'s. */
+#include <linux/vmstat.h>
 #define page_to_nid(page) ((void)(page), 0)
 
 #define page_folio(page) ((struct folio *)(page))

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* uzs/config.h - the configuration of the file: zsmalloc with all options. Page
- * size and chain size are given at compile time.
+/* uzs/config.h - the configuration of the file: zsmalloc with all options, but
+ * for compaction if kernel-test is told so. Page size and chain size are given
+ * at compile time.
  */
 #ifndef UZS_KERNEL_CONFIG_H
 #define UZS_KERNEL_CONFIG_H
 
+/* Written before the build; not there yet when it is looked whether the file
+ * can be built. */
+#if __has_include("uzs-tree.h")
+#include "uzs-tree.h"
+#else
+#define UZS_K_COMPACTION 1
+#endif
+#if UZS_K_COMPACTION
 #define CONFIG_COMPACTION 1
 #define CONFIG_MIGRATION 1
+#endif
 #define CONFIG_ZSMALLOC_STAT 1
 #define CONFIG_MMU 1
 #define CONFIG_64BIT 1
