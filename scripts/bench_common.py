@@ -193,11 +193,29 @@ def write_csv(path, rows):
         writer.writerows(rows)
 
 
-def out_directory(out, quick, facts):
-    """Where results go: what was asked for, or a place named by day and CPU.
+def check_cpus(parser, cpus):
+    """--cpus N: not more than there are."""
+    here = len(os.sched_getaffinity(0))
+    if cpus < 2:
+        parser.error(f"--cpus {cpus}: at least 2")
+    if cpus > here:
+        parser.error(f"--cpus {cpus}: this process may use {here}")
+
+
+def thread_counts(cpus):
+    """1, 2, 4 and so on, up to the CPUs there are."""
+    counts = [1 << i for i in range(cpus.bit_length()) if 1 << i < cpus]
+    return counts + [cpus]
+
+
+def out_directory(out, quick, facts, cpus=2):
+    """Where results go: what was asked for, or a place named by day and CPU,
+    and by how many CPUs, if these are more than two.
     """
     if out:
         return Path(out)
     cpu = re.sub(r"[^a-z0-9]+", "-", dict(facts)["CPU"].lower()).strip("-")
-    name = dict(facts)["date"] + "-" + cpu + ("-quick" if quick else "")
+    name = (dict(facts)["date"] + "-" + cpu
+            + (f"-{cpus}-cpus" if cpus > 2 else "")
+            + ("-quick" if quick else ""))
     return ROOT / "bench/results" / name
