@@ -114,9 +114,9 @@ struct run_section {
 	u64 reciprocal; /* of stride */
 	u32 first; /* bytes to the first run */
 	u32 stride; /* bytes of a run */
+	u32 heads; /* as the length's */
 	u16 length; /* index */
 	u16 nr; /* runs */
-	u16 heads; /* as the length's */
 	/* guard: runs->lock */
 	u16 nr_used; /* runs ever used: those behind were not */
 	u16 nr_free; /* of those used */

@@ -133,7 +133,7 @@ static struct run_section *map_section(struct zs_pool *pool,
 	section->stride = (u32)stride;
 	section->length = (u16)length;
 	section->nr = (u16)nr;
-	section->heads = (u16)l->heads;
+	section->heads = l->heads;
 	INIT_LIST_HEAD(&section->fresh);
 	if (UZS_POISONS_OBJECTS) {
 		char *end = (char *)&section->zspages[nr] +
