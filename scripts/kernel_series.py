@@ -65,6 +65,17 @@ def locks_cells(text, objects):
                       in sorted(taken.items())), under)
 
 
+def own_locks(text, objects):
+    """The same of ours, of the locks that the file has, too."""
+    taken = {}
+    for name, number in re.findall(
+            r"(?m)^(class->lock|pool->lock)[^\s(]* \(src/[^)]*\)"
+            r"(?: +[a-z]+)? +(\d+)", text):
+        taken[name] = taken.get(name, 0) + int(number)
+    return ", ".join(f"{name} {number / objects:.2f}"
+                     for name, number in sorted(taken.items()))
+
+
 def churn_numbers(text):
     """(objects, ns for each) of what uzs-kernel-stress --churn says; None if
     it says nothing."""

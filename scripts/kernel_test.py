@@ -301,6 +301,28 @@ def differential(steps, build, geometries, args, traces):
     return cells
 
 
+def own_locks(steps, build, geometry, lines, text):
+    """The same two threads with ours, whose class index lies in the obj word as
+    in 7.3: lines that set the takings for each object side by side."""
+    numbers = kernel_series.churn_numbers(text)
+    build.make(["uzs_subject_own"])
+    out = BUILD / "logs/kernel-test-locks-own.txt"
+    out.unlink(missing_ok=True)
+    _, own = run(
+        steps, "two threads in the checked body, ours", build,
+        [build.program("kernel/uzs-kernel-stress"), "--churn",
+         build.path / "tests/conformance/subject_own.so"],
+        {"UZS_LOCKSTAT": str(out),
+         "UZS_SUBJECT": f"class-idx,{1 << geometry[0]},{geometry[1]}"})
+    own_numbers = kernel_series.churn_numbers(own)
+    if not (numbers and own_numbers and out.exists()):
+        return []
+    theirs, _ = kernel_series.locks_cells("\n".join(lines), numbers[0])
+    ours = kernel_series.own_locks(out.read_text(), own_numbers[0])
+    return ["taken for each object that was allocated and freed:",
+            f"  the file         {theirs}", f"  ours, class-idx  {ours}"]
+
+
 def lock_statistics(steps, args, tree, geometries):
     """Returns the text of the statistics, and what the two threads said."""
     build = Build(args, tree, geometries[:1], "checked")
@@ -317,6 +339,7 @@ def lock_statistics(steps, args, tree, geometries):
         # without the histograms
         lines = [line for line in out.read_text().splitlines()
                  if not line.startswith("  ")]
+        lines += own_locks(steps, build, geometries[0], lines, text)
         return "\n".join(lines + [f"with histograms: {out}"]), text
     step.good = False
     step.note = step.note or "no lock statistics"
