@@ -22,6 +22,8 @@
 
 struct subject_pool {
 	struct zs_pool *zs;
+	unsigned long compacted; /* pages that zs_compact() told of so far, where
+				  * it tells of all; atomic */
 	struct uzs_k_env env;
 };
 
@@ -217,7 +219,19 @@ static void read_sg_end(struct subject_pool *pool, unsigned long handle)
 
 static unsigned long compact(struct subject_pool *pool)
 {
-	return zs_compact(pool->zs);
+	unsigned long freed = zs_compact(pool->zs), told;
+
+	if (!UZS_K_COMPACT_TELLS_ALL)
+		return freed;
+	/* With threads a call may tell of another one's, which then tells of
+	 * none. */
+	told = READ_ONCE(pool->compacted);
+	while (freed > told)
+		if (__atomic_compare_exchange_n(&pool->compacted, &told, freed,
+						true, __ATOMIC_RELAXED,
+						__ATOMIC_RELAXED))
+			return freed - told;
+	return 0;
 }
 
 static unsigned long shrink_count(struct subject_pool *pool)
@@ -228,7 +242,13 @@ static unsigned long shrink_count(struct subject_pool *pool)
 static unsigned long shrink_scan(struct subject_pool *pool,
 				 unsigned long nr_pages)
 {
-	return uzs_k_shrink_scan(uzs_k_pool_shrinker(pool->zs), nr_pages);
+	unsigned long freed =
+		uzs_k_shrink_scan(uzs_k_pool_shrinker(pool->zs), nr_pages);
+
+	/* These are told. */
+	if (UZS_K_COMPACT_TELLS_ALL && freed != SHRINK_STOP)
+		__atomic_fetch_add(&pool->compacted, freed, __ATOMIC_RELAXED);
+	return freed;
 }
 
 #ifdef CONFIG_COMPACTION

@@ -272,6 +272,11 @@ class Tree:
             f"{int(bool(function_body(self.source, 'obj_allocated')))}",
             "#define UZS_K_ASYNC_COUNTS "
             f"{int('COUNTS_FREED' not in self.traits())}",
+            # Before the fix of 2021 zs_compact() answers what was freed by
+            # all of its calls.
+            "#define UZS_K_COMPACT_TELLS_ALL " + str(int(bool(re.search(
+                r"return pool->stats\.pages_compacted;",
+                function_body(self.source, "zs_compact"))))),
             f"#define UZS_K_HAVE_DEFERRED {int(self.deferred)}",
             f"#define UZS_K_HAVE_SEGMENTS {int(self.segments)}",
             f"#define UZS_K_TRAITS ({traits})",
