@@ -5,8 +5,10 @@
  * --deep: one preemption more.)
  *
  * Where instruments make it slow (UZS_TEST_SCALE below 100), one preemption
- * less, and with that fewer schedules. The same for a queue in the user profile: it
- * is the kernel profile's, which is explored with it in full.
+ * less, and with that fewer schedules. The same, for time, for a queue in the user
+ * profile, which is the kernel profile's, explored with it in full; and for
+ * `unlocked`, whose free differs from class-idx only in how it finds the class.
+ * (uzs lab explore has them in full.)
  */
 #include "lab_test.h"
 
@@ -29,7 +31,8 @@ static void explore(const struct lab_config *c)
 	char schedule[LAB_SCHEDULE_TEXT];
 
 	o.preemptions = c->cpus == 2 ? 2 : 1;
-	if (is_scaled() || (of_user && c->defer != ZS_DEFER_NONE))
+	if (is_scaled() || (of_user && c->defer != ZS_DEFER_NONE) ||
+	    c->scope == ZS_SCOPE_UNLOCKED)
 		o.preemptions--;
 	lab_explore(c, &o, &r);
 	lab_print_schedule(c, &r.schedule, schedule, sizeof(schedule));
