@@ -9,7 +9,7 @@
 
 #include "sizes.h"
 
-enum bench_mode { MODE_SPEED, MODE_MEMORY, MODE_WAIT };
+enum bench_mode { MODE_SPEED, MODE_MEMORY, MODE_WAIT, MODE_PAIR };
 enum bench_output { OUTPUT_TABLE, OUTPUT_CSV, OUTPUT_JSON };
 
 struct subject;
@@ -48,7 +48,9 @@ struct options {
 	bool no_worker;
 	bool no_huge;
 	bool hardened;
-	unsigned int rest_ms; /* speed: quiet before what is timed; 0: none */
+	unsigned int slices; /* pair: of each operation */
+	unsigned int
+		rest_ms; /* speed, pair: quiet before what is timed; 0: none */
 	struct sizes sizes;
 	uint64_t bytes; /* of objects to store */
 	uint64_t seed;

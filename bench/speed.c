@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* speed.c - times each operation on a working set of objects.
  *
- * Callers: uzs-bench.c, versus.c.   Calls: work.c, target.c, harness.c,
+ * Callers: uzs-bench.c, versus.c, pair.c.   Calls: work.c, target.c, harness.c,
  * report.c.
  * Guarantees: T1 a timed loop runs alone: what it needs was prepared before.
  * T2 `malloc` and `fill` begin in a process that has not used the allocator.
@@ -60,6 +60,11 @@ static const struct {
 const char *op_name(enum bench_op op)
 {
 	return ops[op].name;
+}
+
+void (*speed_job(enum bench_op op))(void *arg, unsigned int thread)
+{
+	return ops[op].job;
 }
 
 static void free_part(struct work *work, unsigned int percent)

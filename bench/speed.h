@@ -24,6 +24,9 @@ struct result {
  * shared memory. */
 void speed_run(const struct options *opt, struct result *results);
 
+/* The timed loop; NULL for compact, which is no job of the team. */
+void (*speed_job(enum bench_op op))(void *arg, unsigned int thread);
+
 /* amount / operations. */
 double speed_per_op(const struct result *result, uint64_t amount);
 

@@ -3,22 +3,15 @@
  * not in a hot loop; see target.h.
  *
  * Callers: work.c, speed.c, memory.c, uzs-bench.c.   Calls: harness.c, the
- * public API, and by dlsym what the known allocators offer to give memory
- * back: the program is linked with none of them.
+ * public API, tools/allocator.c.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* RTLD_DEFAULT */
-#endif
 #include "target.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 
 #include "harness.h"
+#include "tools/allocator.h"
 #include "tools/variants.h"
-
-/* jemalloc's name for "all arenas" as an arena number. */
-#define JEMALLOC_PURGE_ALL "arena.4096.purge"
 
 const char *const scope_names[] = { "default",
 				    VARIANT_SCOPES(VARIANT_NAME) NULL };
@@ -27,90 +20,37 @@ const char *const defer_names[] = { "off", VARIANT_DEFERS(VARIANT_NAME) NULL };
 const char *const profile_names[] = { "default",
 				      VARIANT_PROFILES(VARIANT_NAME) NULL };
 
-typedef int (*mallctl_fn)(const char *name, void *old, size_t *old_len,
-			  void *new_value, size_t new_len);
-
-/* POSIX guarantees that a pointer from dlsym can be made a function pointer,
- * C does not: hence the copy. */
-static bool find_function(const char *name, void *function, size_t size)
-{
-	void *symbol = dlsym(RTLD_DEFAULT, name);
-
-	memcpy(function, &symbol, size);
-	return symbol;
-}
-
-#define FIND(name, function) find_function(name, &(function), sizeof(function))
-
 void target_identify(const struct options *opt,
 		     struct target_identity *identity)
 {
-	const char *(*tc_version)(int *major, int *minor, const char **patch);
-	const char *(*glibc_version)(void);
-	int (*mi_version)(void);
-	mallctl_fn mallctl;
-	const char *text = "";
-	size_t len = sizeof(text);
+	struct uzs_allocator allocator;
 	const char *name;
 
-	if (!opt->use_malloc) {
-		name = opt->refs			 ? "zs-refs"
-		       : opt->profile == ZS_PROFILE_USER ? "zs-user"
-							 : "zs";
-		text = zs_version();
-	} else if (FIND("mallctl", mallctl)) {
-		name = "jemalloc";
-		if (mallctl("version", &text, &len, NULL, 0))
-			text = "";
-	} else if (FIND("mi_version", mi_version)) {
-		int version = mi_version();
-
-		name = "mimalloc";
-		snprintf(identity->name, sizeof(identity->name), "%s", name);
-		snprintf(identity->version, sizeof(identity->version),
-			 "%d.%d.%d", version / 100, version / 10 % 10,
-			 version % 10);
+	if (opt->use_malloc) {
+		uzs_allocator_identify(&allocator);
+		snprintf(identity->name, sizeof(identity->name), "%s",
+			 allocator.name);
+		snprintf(identity->version, sizeof(identity->version), "%s",
+			 allocator.version);
 		return;
-	} else if (FIND("tc_version", tc_version)) {
-		name = "tcmalloc";
-		text = tc_version(NULL, NULL, NULL);
-	} else if (FIND("gnu_get_libc_version", glibc_version)) {
-		name = "glibc";
-		text = glibc_version();
-	} else {
-		name = "malloc";
 	}
+	name = opt->refs			 ? "zs-refs"
+	       : opt->profile == ZS_PROFILE_USER ? "zs-user"
+						 : "zs";
 	snprintf(identity->name, sizeof(identity->name), "%s", name);
-	snprintf(identity->version, sizeof(identity->version), "%s", text);
+	snprintf(identity->version, sizeof(identity->version), "%s",
+		 zs_version());
 }
 
 void target_release_thread(void)
 {
-	void (*mi_collect)(bool force);
-	mallctl_fn mallctl;
-
-	if (FIND("mallctl", mallctl))
-		mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
-	else if (FIND("mi_collect", mi_collect))
-		mi_collect(true);
+	uzs_allocator_release_thread();
 }
 
 void target_release_process(void)
 {
-	void (*release)(void);
-	int (*trim)(size_t pad);
-	mallctl_fn mallctl;
-
-	if (FIND("mallctl", mallctl)) {
-		if (mallctl(JEMALLOC_PURGE_ALL, NULL, NULL, NULL, 0))
-			die("jemalloc refuses " JEMALLOC_PURGE_ALL);
-	} else if (dlsym(RTLD_DEFAULT, "mi_collect")) {
-		/* each thread has done it */
-	} else if (FIND("MallocExtension_ReleaseFreeMemory", release)) {
-		release();
-	} else if (FIND("malloc_trim", trim)) {
-		trim(0);
-	}
+	if (!uzs_allocator_release_process())
+		die("the allocator refuses to give memory back");
 }
 
 static void open_subject(struct target *target, const struct options *opt)

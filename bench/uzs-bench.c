@@ -2,7 +2,8 @@
 /* uzs-bench - what a pool costs, in time and in memory, and what malloc costs
  * for the same work.
  *
- * Reads the command line; measuring is in speed.c, memory.c and wait.c.
+ * Reads the command line; measuring is in speed.c, memory.c, wait.c,
+ * pair.c and versus.c.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -23,11 +24,12 @@
 #include "work.h"
 
 #define MAX_SIZE ((uint64_t)1 << 30)
+#define MAX_SLICES 100000
 
 const char program_name[] = "uzs-bench";
 
 static const char usage_text[] =
-	"Usage: uzs-bench [speed|memory|wait] [OPTION]...\n"
+	"Usage: uzs-bench [speed|memory|wait|pair] [OPTION]...\n"
 	"Measures a zsmalloc pool, or malloc doing the same work, or a kernel's\n"
 	"own mm/zsmalloc.c beside ours.\n"
 	"\n"
@@ -35,6 +37,8 @@ static const char usage_text[] =
 	"  memory  resident memory for each byte stored\n"
 	"  wait    how long single replacements take, beside one who compacts\n"
 	"          too, and how long nothing takes\n"
+	"  pair    two allocators in one process, slice by slice in turn: their\n"
+	"          ratio, also where a machine is shared and never quiet\n"
 	"\n"
 	"  --allocator NAME       what is measured: zs (the default); refs,\n"
 	"                         a pool of the user profile whose objects are\n"
@@ -54,7 +58,7 @@ static const char usage_text[] =
 	"  --verify               check every object after every step; slow\n"
 	"  --csv, --json          every run, for programs\n"
 	"  --help, --version\n"
-	"speed only:\n"
+	"speed and pair only:\n"
 	"  --ops LIST             of these, with commas (default: all, in this\n"
 	"                         order):\n"
 	"      malloc       allocate, in a fresh process; nothing is written\n"
@@ -72,6 +76,12 @@ static const char usage_text[] =
 	"  --rest MS              before what is timed, wait until the process has\n"
 	"                         been quiet so long: an allocator may work in the\n"
 	"                         background after it was filled (default: 0)\n"
+	"pair only:\n"
+	"  --against NAME         by turns with it: malloc, or a pool without\n"
+	"                         options but --page-size, which is for both:\n"
+	"                         zs, user (by handles) or refs (default: malloc)\n"
+	"  --slices N             of each operation (default: 100); pair has no\n"
+	"                         malloc, malloc-warm and compact\n"
 	"memory only:\n"
 	"  --free LIST            parts to free, in % (default: 50,75,90)\n"
 	"  --churn N              replacements for each live object when a part\n"
@@ -117,6 +127,8 @@ static const char usage_text[] =
 	"  uzs-bench --ops replace\n"
 	"and with a pool of the user profile and refs:\n"
 	"  uzs-bench --allocator refs --ops replace\n"
+	"and what it costs that a pool looks for misuse:\n"
+	"  uzs-bench pair --allocator refs --hardened --against refs\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage.\n";
 
 static void add_op(void *arg, const char *name)
@@ -160,6 +172,7 @@ enum {
 	OPT_NO_WORKER,
 	OPT_NO_HUGE,
 	OPT_REST,
+	OPT_SLICES,
 	OPT_HARDENED,
 	OPT_SUBJECT,
 	OPT_AGAINST
@@ -184,6 +197,7 @@ static const struct option long_options[] = {
 	{ "no-worker", no_argument, NULL, OPT_NO_WORKER },
 	{ "no-huge", no_argument, NULL, OPT_NO_HUGE },
 	{ "rest", required_argument, NULL, OPT_REST },
+	{ "slices", required_argument, NULL, OPT_SLICES },
 	{ "hardened", no_argument, NULL, OPT_HARDENED },
 	{ "subject", required_argument, NULL, OPT_SUBJECT },
 	{ "against", required_argument, NULL, OPT_AGAINST },
@@ -196,7 +210,7 @@ struct given {
 	bool mode, bytes, reps, ops, max_overhead;
 	const char *sizes;
 	/* an option's name */
-	const char *speed_only, *memory_only, *wait_only;
+	const char *timed_only, *memory_only, *wait_only, *pair_only;
 	const char *pool_only, *zs_only, *scope;
 	bool kernel; /* --allocator kernel */
 	const char *subject, *against, *kernel_only;
@@ -231,7 +245,7 @@ static void parse_option(struct options *opt, struct given *given, int option,
 		opt->nr_ops = 0;
 		parse_list("--ops", arg, MAX_OPS, add_op, opt);
 		given->ops = true;
-		given->speed_only = "--ops";
+		given->timed_only = "--ops";
 		break;
 	case OPT_FREE:
 		opt->nr_free = 0;
@@ -291,7 +305,12 @@ static void parse_option(struct options *opt, struct given *given, int option,
 	case OPT_REST:
 		opt->rest_ms =
 			(unsigned int)parse_number("--rest", arg, 0, 10000);
-		given->speed_only = "--rest";
+		given->timed_only = "--rest";
+		break;
+	case OPT_SLICES:
+		opt->slices = (unsigned int)parse_number("--slices", arg, 1,
+							 MAX_SLICES);
+		given->pair_only = "--slices";
 		break;
 	case OPT_HARDENED:
 		opt->hardened = true;
@@ -303,7 +322,6 @@ static void parse_option(struct options *opt, struct given *given, int option,
 		break;
 	case OPT_AGAINST:
 		given->against = arg;
-		given->kernel_only = "--against";
 		break;
 	default:
 		cli_option(option, arg, usage_text, opt);
@@ -319,13 +337,15 @@ static void parse_mode(struct options *opt, struct given *given,
 		       const char *arg)
 {
 	if (given->mode)
-		usage_error("one of speed, memory and wait at a time");
+		usage_error("one of speed, memory, wait and pair at a time");
 	if (!strcmp(arg, "memory"))
 		opt->mode = MODE_MEMORY;
 	else if (!strcmp(arg, "wait"))
 		opt->mode = MODE_WAIT;
+	else if (!strcmp(arg, "pair"))
+		opt->mode = MODE_PAIR;
 	else if (strcmp(arg, "speed"))
-		usage_error("%s: neither speed, memory nor wait", arg);
+		usage_error("%s: neither speed, memory, wait nor pair", arg);
 	given->mode = true;
 }
 
@@ -343,6 +363,7 @@ static void set_defaults(struct options *opt, const struct given *given)
 		[MODE_SPEED] = { (uint64_t)256 << 20, 5 },
 		[MODE_MEMORY] = { (uint64_t)512 << 20, 1 },
 		[MODE_WAIT] = { (uint64_t)64 << 20, 1 },
+		[MODE_PAIR] = { (uint64_t)256 << 20, 5 },
 	};
 	unsigned int i;
 
@@ -362,6 +383,8 @@ static void set_defaults(struct options *opt, const struct given *given)
 		if (default_ops[i] == OP_COMPACT && opt->use_malloc)
 			continue;
 		if (default_ops[i] == OP_PEEK && given->kernel)
+			continue;
+		if (opt->mode == MODE_PAIR && !pair_takes(default_ops[i]))
 			continue;
 		opt->ops[opt->nr_ops++] = default_ops[i];
 	}
@@ -404,14 +427,26 @@ static void find_subjects(struct options *opt, const struct given *given)
 				    opt->subjects[i]->name);
 }
 
+static const char *const mode_names[] = {
+	[MODE_SPEED] = "speed",
+	[MODE_MEMORY] = "memory",
+	[MODE_WAIT] = "wait",
+	[MODE_PAIR] = "pair",
+};
+
 static void check_options(const struct options *opt, const struct given *given)
 {
 	unsigned int i;
 
 	if (opt->mode != MODE_MEMORY && given->memory_only)
 		usage_error("%s: only with memory", given->memory_only);
-	if (opt->mode != MODE_SPEED && given->speed_only)
-		usage_error("%s: only with speed", given->speed_only);
+	if (opt->mode != MODE_SPEED && opt->mode != MODE_PAIR &&
+	    given->timed_only)
+		usage_error("%s: only with speed and pair", given->timed_only);
+	if (opt->mode != MODE_PAIR && given->pair_only)
+		usage_error("%s: only with pair", given->pair_only);
+	if (opt->mode != MODE_PAIR && !given->kernel && given->against)
+		usage_error("--against: only with pair and --allocator kernel");
 	if (opt->mode != MODE_WAIT && given->wait_only)
 		usage_error("%s: only with wait", given->wait_only);
 	if ((opt->use_malloc || given->kernel) && given->pool_only)
@@ -426,7 +461,7 @@ static void check_options(const struct options *opt, const struct given *given)
 			    given->kernel_only);
 	if (given->kernel && opt->mode != MODE_SPEED)
 		usage_error("%s: not with --allocator kernel",
-			    opt->mode == MODE_MEMORY ? "memory" : "wait");
+			    mode_names[opt->mode]);
 	for (i = 0; given->kernel && i < opt->nr_ops; i++) {
 		if (opt->ops[i] == OP_PEEK || opt->ops[i] == OP_PEEK_ONE)
 			usage_error("peek: not with --allocator kernel");
@@ -434,6 +469,10 @@ static void check_options(const struct options *opt, const struct given *given)
 	for (i = 0; opt->use_malloc && i < opt->nr_ops; i++) {
 		if (opt->ops[i] == OP_COMPACT)
 			usage_error("malloc cannot compact");
+	}
+	for (i = 0; opt->mode == MODE_PAIR && i < opt->nr_ops; i++) {
+		if (!pair_takes(opt->ops[i]))
+			usage_error("%s: not with pair", op_name(opt->ops[i]));
 	}
 	if (opt->mode == MODE_MEMORY && !opt->nr_free && !opt->churn)
 		usage_error("neither --free nor --churn: nothing to do");
@@ -482,6 +521,9 @@ static void check_amount(const struct options *opt)
 	if (slots < opt->threads * 100)
 		die("--bytes: %zu objects are too few, each thread needs 100",
 		    slots);
+	if (opt->mode == MODE_PAIR && slots / opt->threads < opt->slices)
+		die("--slices %u: more than the %zu objects of a thread",
+		    opt->slices, slots / opt->threads);
 	if (!opt->use_malloc && opt->sizes.max > max)
 		die("sizes %s: an object of %u bytes is larger than %s%zu%s",
 		    opt->sizes.name, (unsigned int)opt->sizes.max,
@@ -500,11 +542,13 @@ int main(int argc, char **argv)
 		.page_size = 4096,
 		.profile = ZS_PROFILE_KERNEL,
 		.seconds = 2,
+		.slices = 100,
 		.free_percent = { 50, 75, 90 },
 		.nr_free = 3,
 		.churn = 4,
 		.churn_freed = 50,
 	};
+	struct options against;
 	struct target_identity identity;
 	struct given given = { 0 };
 	int option;
@@ -520,12 +564,24 @@ int main(int argc, char **argv)
 	}
 	if (optind < argc)
 		usage_error("%s: not understood", argv[optind]);
+	against = opt;
+	if (opt.mode == MODE_PAIR && !given.kernel &&
+	    !pair_against(&against, given.against ? given.against : "malloc"))
+		usage_error("--against %s: neither malloc, zs, user nor refs",
+			    given.against);
+	set_defaults(&against, &given);
 	set_defaults(&opt, &given);
 	check_options(&opt, &given);
 	if (given.kernel)
 		find_subjects(&opt, &given);
 	find_sizes(&opt.sizes, given.sizes);
 	check_amount(&opt);
+	if (opt.mode == MODE_PAIR) {
+		against.sizes = opt.sizes;
+		check_amount(&against);
+		measure_pair(&opt, &against);
+		return 0;
+	}
 	if (given.kernel) {
 		measure_versus(&opt);
 		return 0;

@@ -1,28 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* wait.c - how long single replacements take: alone, beside a thread that only
  * computes, and beside one that compacts the pool without pause. And how long
- * nothing takes: a machine that is shared stops now and then.
+ * nothing takes that is as long as a replacement: a machine that is shared stops
+ * now and then, and a longer call meets more of that.
  *
- * Callers: uzs-bench.c.   Calls: work.c, target.c, harness.c, report.c.
+ * Callers: uzs-bench.c.   Calls: work.c, target.c, harness.c, report.c,
+ * times.c.
  * Guarantees: T1 every phase begins in a fresh process, with the same objects,
  * half of which were freed at random. T2 the clock is read around the
  * replacement alone. T3 a call in which the scheduler took the CPU away from
  * the thread is counted apart: it waited for another program. (A call is not
  * counted apart when it slept by itself, for a lock, say.)
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* RUSAGE_THREAD */
-#endif
 #include "modes.h"
 
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "harness.h"
 #include "report.h"
+#include "times.h"
 #include "work.h"
 
 #define FREE_PERCENT 50
@@ -30,10 +29,6 @@
  * than SLOW_NS are followed by a look. */
 #define LOOK_EVERY 64u
 #define SLOW_NS 5000u
-/* Times are counted in steps of 1/32 of their power of two. */
-#define STEP_SHIFT 5
-#define STEPS (1u << STEP_SHIFT)
-#define NR_BUCKETS ((64u - STEP_SHIFT + 1) * STEPS)
 
 enum phase { PHASE_EMPTY, PHASE_ALONE, PHASE_BUSY, PHASE_COMPACT, PHASE_NR };
 
@@ -42,13 +37,6 @@ static const char *const phase_names[] = {
 	[PHASE_ALONE] = "alone",
 	[PHASE_BUSY] = "busy",
 	[PHASE_COMPACT] = "compact",
-};
-
-/* Calls of one thread. */
-struct times {
-	uint64_t buckets[NR_BUCKETS];
-	uint64_t nr, sum_ns, max_ns;
-	uint64_t preempted, preempted_max_ns;
 };
 
 struct wait_figure {
@@ -61,72 +49,22 @@ struct wait_figure {
 struct wait_run {
 	const struct options *opt;
 	enum phase phase;
+	uint64_t empty_ns; /* how long nothing takes */
 	struct wait_figure *figure; /* shared memory */
 	struct work *work;
 	struct times *times; /* by thread */
 	bool stop; /* atomic */
 };
 
-static unsigned int bucket_of(uint64_t ns)
+/* Return: when it was done. */
+static uint64_t do_nothing(uint64_t start, uint64_t ns)
 {
-	unsigned int octave;
+	uint64_t now;
 
-	if (ns < STEPS)
-		return (unsigned int)ns;
-	octave = 63 - (unsigned int)__builtin_clzll(ns);
-	return (octave - STEP_SHIFT + 1) * STEPS +
-	       (unsigned int)((ns >> (octave - STEP_SHIFT)) & (STEPS - 1));
-}
-
-/* The longest time that the bucket counts. */
-static uint64_t bucket_ns(unsigned int bucket)
-{
-	unsigned int shift;
-
-	if (bucket < 2 * STEPS)
-		return bucket;
-	shift = bucket / STEPS - 1;
-	return ((uint64_t)(STEPS + bucket % STEPS + 1) << shift) - 1;
-}
-
-static uint64_t quantile_ns(const struct times *times, double part)
-{
-	uint64_t want = (uint64_t)(part * (double)times->nr), seen = 0;
-
-	for (unsigned int i = 0; i < NR_BUCKETS; i++) {
-		seen += times->buckets[i];
-		if (seen > want)
-			return bucket_ns(i) < times->max_ns ? bucket_ns(i)
-							    : times->max_ns;
-	}
-	return times->max_ns;
-}
-
-/* How often the scheduler took the CPU away from this thread. */
-static uint64_t preemptions(void)
-{
-#ifdef RUSAGE_THREAD
-	struct rusage usage;
-
-	if (!getrusage(RUSAGE_THREAD, &usage))
-		return (uint64_t)usage.ru_nivcsw;
-#endif
-	return 0;
-}
-
-static void note(struct times *times, uint64_t ns, bool preempted)
-{
-	if (preempted) {
-		times->preempted++;
-		if (ns > times->preempted_max_ns)
-			times->preempted_max_ns = ns;
-		return;
-	}
-	times->buckets[bucket_of(ns)]++;
-	times->nr++;
-	times->sum_ns += ns;
-	if (ns > times->max_ns)
-		times->max_ns = ns;
+	do {
+		now = now_ns();
+	} while (now - start < ns);
+	return now;
 }
 
 static void job_wait(void *arg, unsigned int thread)
@@ -137,7 +75,8 @@ static void job_wait(void *arg, unsigned int thread)
 	const struct share *share = &work->shares[thread];
 	size_t first = share->begin + share->freed;
 	uint32_t live = (uint32_t)(share->end - first);
-	uint64_t rng = run->opt->seed + thread, seen = preemptions(), now;
+	uint64_t rng = run->opt->seed + thread, now;
+	uint64_t seen = times_stops().preempted;
 	uint64_t end = now_ns() + (uint64_t)(run->opt->seconds * 1e9);
 	unsigned int calls = 0;
 
@@ -146,13 +85,16 @@ static void job_wait(void *arg, unsigned int thread)
 		uint32_t bytes = sizes->values[random_below(&rng, sizes->nr)];
 		uint64_t start = now_ns(), before = seen;
 
-		if (run->phase != PHASE_EMPTY)
+		if (run->phase == PHASE_EMPTY) {
+			now = do_nothing(start, run->empty_ns);
+		} else {
 			work_replace(work, at, bytes);
-		now = now_ns();
+			now = now_ns();
+		}
 		if (now - start > SLOW_NS || ++calls % LOOK_EVERY == 0)
-			seen = preemptions();
-		note(&run->times[thread], now - start,
-		     now - start > SLOW_NS && seen != before);
+			seen = times_stops().preempted;
+		times_note(&run->times[thread], now - start,
+			   now - start > SLOW_NS && seen != before);
 	} while (now < end);
 }
 
@@ -180,28 +122,17 @@ static void sum_up(struct wait_run *run)
 	struct wait_figure *figure = run->figure;
 	struct times *sum = &run->times[0];
 
-	for (unsigned int t = 1; t < run->opt->threads; t++) {
-		const struct times *own = &run->times[t];
-
-		for (unsigned int i = 0; i < NR_BUCKETS; i++)
-			sum->buckets[i] += own->buckets[i];
-		sum->nr += own->nr;
-		sum->sum_ns += own->sum_ns;
-		sum->preempted += own->preempted;
-		if (own->max_ns > sum->max_ns)
-			sum->max_ns = own->max_ns;
-		if (own->preempted_max_ns > sum->preempted_max_ns)
-			sum->preempted_max_ns = own->preempted_max_ns;
-	}
+	for (unsigned int t = 1; t < run->opt->threads; t++)
+		times_add(sum, &run->times[t]);
 	figure->ops = sum->nr + sum->preempted;
 	figure->mean_ns = sum->nr ? (double)sum->sum_ns / (double)sum->nr : 0;
 	figure->max_ns = sum->max_ns;
 	figure->preempted = sum->preempted;
 	figure->preempted_max_ns = sum->preempted_max_ns;
-	figure->p50_ns = quantile_ns(sum, 0.5);
-	figure->p99_ns = quantile_ns(sum, 0.99);
-	figure->p999_ns = quantile_ns(sum, 0.999);
-	figure->p9999_ns = quantile_ns(sum, 0.9999);
+	figure->p50_ns = times_quantile_ns(sum, 0.5);
+	figure->p99_ns = times_quantile_ns(sum, 0.99);
+	figure->p999_ns = times_quantile_ns(sum, 0.999);
+	figure->p9999_ns = times_quantile_ns(sum, 0.9999);
 }
 
 static void run_phase(void *arg)
@@ -221,12 +152,12 @@ static void run_phase(void *arg)
 	team_run(work->team, job_free, work);
 	if (work->target.pool)
 		target_info(&work->target, &before);
-	if (run->phase > PHASE_ALONE &&
+	if (run->phase != PHASE_ALONE &&
 	    pthread_create(&beside, NULL, run_beside, run))
 		die("cannot start a thread");
 	team_run(work->team, job_wait, run);
 	__atomic_store_n(&run->stop, true, __ATOMIC_RELAXED);
-	if (run->phase > PHASE_ALONE)
+	if (run->phase != PHASE_ALONE)
 		pthread_join(beside, NULL);
 	sum_up(run);
 	if (work->target.pool) {
@@ -244,6 +175,15 @@ static void run_phase(void *arg)
 static unsigned int nr_phases(const struct options *opt)
 {
 	return opt->use_malloc ? PHASE_COMPACT : PHASE_NR;
+}
+
+/* Alone is first: it says how long nothing has to take. */
+static enum phase nth_phase(unsigned int n)
+{
+	static const enum phase order[] = { PHASE_ALONE, PHASE_EMPTY,
+					    PHASE_BUSY, PHASE_COMPACT };
+
+	return order[n];
 }
 
 static void print_row(const struct options *opt,
@@ -314,9 +254,12 @@ void measure_wait(const struct options *opt,
 		harness_alloc_shared(nr * sizeof(*figures));
 
 	for (unsigned int i = 0; i < nr; i++) {
+		struct wait_figure *round = &figures[i - i % phases];
+		enum phase phase = nth_phase(i % phases);
 		struct wait_run run = { .opt = opt,
-					.phase = i % phases,
-					.figure = &figures[i] };
+					.phase = phase,
+					.empty_ns = round[PHASE_ALONE].p50_ns,
+					.figure = &round[phase] };
 
 		progress("wait, phase", i, nr);
 		run_in_child(run_phase, &run);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* work.c - the working set and the timed loops; see work.h.
  *
- * Callers: speed.c, memory.c.   Calls: target.h, harness.c.
+ * Callers: speed.c, memory.c, pair.c.   Calls: target.h, harness.c.
  * Guarantees: W1 a job touches no memory that was not touched before, except
  * the allocator's. W2 with the same options the same calls are made with the
  * same sizes and bytes in the same order on every allocator.

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
-# Header, both libraries, CMake package, pkg-config file, licenses. All of it
+# Headers, both libraries, CMake package, pkg-config file, licenses. All of it
 # works from wherever the prefix is moved to.
+#
+# Components: uzsmalloc_runtime (the shared library), uzsmalloc_development,
+# uzsmalloc_tools (uzs), uzsmalloc_uzram (the plugin and uzramctl).
 include(CMakePackageConfigHelpers)
 
 set(uzs_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/uzsmalloc")
@@ -8,19 +11,25 @@ set(uzs_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/uzsmalloc")
 install(TARGETS uzsmalloc_static uzsmalloc_shared
 	EXPORT uzsmalloc-targets
 	RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}"
+		COMPONENT uzsmalloc_runtime
 	LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+		COMPONENT uzsmalloc_runtime
+		NAMELINK_COMPONENT uzsmalloc_development
 	ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+		COMPONENT uzsmalloc_development
 	INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(FILES "${PROJECT_SOURCE_DIR}/include/uzsmalloc.h"
-	DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+	"${PROJECT_SOURCE_DIR}/include/uzsmalloc.hpp"
+	DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+	COMPONENT uzsmalloc_development)
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE"
-	DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+	DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT uzsmalloc_license)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/LICENSES"
-	DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+	DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT uzsmalloc_license)
 
 install(EXPORT uzsmalloc-targets
 	NAMESPACE uzsmalloc::
-	DESTINATION "${uzs_cmake_dir}")
+	DESTINATION "${uzs_cmake_dir}" COMPONENT uzsmalloc_development)
 configure_package_config_file(
 	"${PROJECT_SOURCE_DIR}/cmake/uzsmalloc-config.cmake.in"
 	"${PROJECT_BINARY_DIR}/uzsmalloc-config.cmake"
@@ -32,7 +41,7 @@ write_basic_package_version_file(
 install(FILES
 	"${PROJECT_BINARY_DIR}/uzsmalloc-config.cmake"
 	"${PROJECT_BINARY_DIR}/uzsmalloc-config-version.cmake"
-	DESTINATION "${uzs_cmake_dir}")
+	DESTINATION "${uzs_cmake_dir}" COMPONENT uzsmalloc_development)
 
 # uzs_install_programs(TARGET...): they find the shared library, if they were
 # linked with it, wherever the prefix is.
@@ -43,7 +52,8 @@ function(uzs_install_programs)
 		set_target_properties(${ARGN} PROPERTIES
 			INSTALL_RPATH "$ORIGIN/${uzs_lib_from_bin}")
 	endif()
-	install(TARGETS ${ARGN} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+	install(TARGETS ${ARGN} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}"
+		COMPONENT uzsmalloc_tools)
 endfunction()
 
 # pkg-config: the prefix is where the .pc file lies, unless the directories
@@ -71,4 +81,5 @@ endforeach()
 configure_file("${PROJECT_SOURCE_DIR}/cmake/uzsmalloc.pc.in"
 	"${PROJECT_BINARY_DIR}/uzsmalloc.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/uzsmalloc.pc"
-	DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+	DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig"
+	COMPONENT uzsmalloc_development)

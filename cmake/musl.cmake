@@ -3,6 +3,7 @@
 # C++, and finds no headers and libraries but musl's own: those of the machine
 # are for its C library.
 set(CMAKE_C_COMPILER musl-gcc)
+set(UZS_NO_CXX ON)
 execute_process(COMMAND "${CMAKE_C_COMPILER}" -dumpmachine
 	OUTPUT_VARIABLE uzs_machine ERROR_QUIET OUTPUT_STRIP_TRAILING_WHITESPACE)
 string(REGEX REPLACE "-gnu.*$" "-musl" uzs_musl "${uzs_machine}")

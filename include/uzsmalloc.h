@@ -64,7 +64,8 @@
  *   zs_obj_write and zs_obj_write            no: may store a mix of both
  *   zs_free and read or zs_obj_write         no: use after free
  *   zs_free and zs_free                      no: double free
- *   (zs_free_deferred and zs_free_many count as zs_free, zs_obj_room as read)
+ *   (zs_free_deferred and zs_free_many count as zs_free, zs_obj_room and
+ *     zs_obj_place as read)
  *   any of them and zs_compact, zs_trim,
  *     zs_shrink_scan, page migration         yes
  *   zs_for_each_live and zs_free             yes, see there
@@ -123,13 +124,14 @@
  * the library on any pool, unless its own description forbids it. A callback
  * must return. If it is left by longjmp, a C++ exception, pthread_exit or
  * cancellation:
- *   zs_for_each_live    ends with it; the section that it was in stays mapped
- *                       until the pool is destroyed
- *   zs_for_each_zspage  ends with it; its copy of the class is leaked
- *   drain               never counts as ended: later drains, flushes, zs_drain
- *                       and zs_destroy_pool wait for ever
- *   push                leaves the buffer of its CPU locked: flushes and fork
- *                       wait for ever
+ *   zs_for_each_live     ends with it; the section that it was in stays mapped
+ *                        until the pool is destroyed
+ *   zs_for_each_section  the same; and its copy of the section is leaked
+ *   zs_for_each_zspage   ends with it; its copy of the class is leaked
+ *   drain                never counts as ended: later drains, flushes, zs_drain
+ *                        and zs_destroy_pool wait for ever
+ *   push                 leaves the buffer of its CPU locked: flushes and fork
+ *                        wait for ever
  *
  * THE WORKER, AND LOADING
  * There is no global state, no constructor, no atexit handler, no
@@ -209,13 +211,26 @@ typedef unsigned int gfp_t;
 
 /* Is a value that zs_malloc returned an error? True for -4095..-1 as
  * unsigned long. Handle 0 is not an error value; zs_malloc never returns it. */
-static inline bool zs_is_err(unsigned long handle)
+ZS_API bool zs_is_err(unsigned long handle);
+
+/* Which error: a negative errno, or 0 when the value is none. */
+ZS_API int zs_err(unsigned long handle);
+
+/* Every call is a function of the library, for other languages and for pointers to
+ * functions. Where the compiler can, programs have these two, zs_ref_begin,
+ * zs_ref_end and zs_ref_load inline. */
+
+#ifdef __GNUC__
+/* Inlined, and never made a function of the program's. */
+#define ZS_INLINE_ \
+	extern __inline__ __attribute__((__gnu_inline__, __always_inline__))
+
+ZS_INLINE_ bool zs_is_err(unsigned long handle)
 {
 	return handle >= -4095UL;
 }
 
-/* Which error: a negative errno, or 0 when the value is none. */
-static inline int zs_err(unsigned long handle)
+ZS_INLINE_ int zs_err(unsigned long handle)
 {
 #ifdef __cplusplus
 	return zs_is_err(handle) ? -static_cast<int>(0UL - handle) : 0;
@@ -223,9 +238,10 @@ static inline int zs_err(unsigned long handle)
 	return zs_is_err(handle) ? -(int)(0UL - handle) : 0;
 #endif
 }
+#endif
 
 /* ------------------------------------------------------------------------
- * Life of a pool
+ * Kinds of pools
  */
 
 /* Which locks zs_free takes, and for how long: the variants of the 2026 patch
@@ -332,10 +348,9 @@ enum zs_profile {
  * /sys/kernel/mm/transparent_hugepage/enabled. zs_trim, and giving back what
  * compaction frees, split huge pages; what is left moves again when a quarter of its
  * 4 MiB was given back.
- * There are none in pools without a worker, with pages of more than 16 KiB, or with
- * ZS_POOL_HARDENED, nor in the child of a fork; nor for objects of
- * zs_huge_class_size and more (30 KiB with the default options), or that are
- * pinned all the time. */
+ * There are none in pools without a worker or with pages of more than 16 KiB, nor in
+ * the child of a fork; nor for objects of zs_huge_class_size and more (30 KiB with
+ * the default options), or that are pinned all the time. */
 #define ZS_POOL_NO_HUGE_PAGES 0x4u
 
 /* ------------------------------------------------------------------------
@@ -364,6 +379,8 @@ enum zs_profile {
  *     memory behind the end of an object
  *   - two ends at the very same moment for one begin: the second may end
  *     another thread's read
+ *   - a free of what a zs_ref names while another thread just begins to read
+ *     it, with nothing in the program that orders the two
  *
  * In the child of a fork, reads that began before the fork are not reported:
  * neither when the object is freed, nor when the pool is destroyed.
@@ -372,11 +389,15 @@ enum zs_profile {
  * and the heads (33 KiB each) of sections that had handles in them, which are
  * not unmapped before the pool is destroyed; with ZS_PROFILE_USER those of the
  * sections of objects (4 to 48 KiB), too.
- * Time, with objects in random order: a read or a write takes a tenth longer,
- * and more where the rest is in the CPU's caches (20 to 80 ns each); replacing
- * objects with zs_free 4 %. zs_free_deferred looks at the handle at once, which
- * it does not do in other pools. Replacing objects with it takes a quarter to a
- * third longer with ZS_DEFER_ARRAY and _PERCPU, a tenth or two with _REUSE.
+ * Time, with objects in random order (uzs-bench pair, one thread): with handles
+ * in ZS_PROFILE_KERNEL, reads, writes and replacing objects with zs_free take
+ * 0.91 to 1.03 times as long as in other pools (20 to 80 ns more each where all
+ * is in the CPU's caches). By refs in ZS_PROFILE_USER, reads take 1.3, writes and
+ * replacing 1.4 times, a free 2.8 times as long: the check fetches the
+ * object, which a free would not touch. zs_free_deferred looks at the handle at
+ * once, which it does not do in other pools. Replacing objects with it takes a
+ * quarter to a third longer with ZS_DEFER_ARRAY and _PERCPU, a tenth or two with
+ * _REUSE.
  *
  * A library that is compiled with AddressSanitizer poisons the memory of
  * objects, with or without this flag. Only the mem_len bytes of an object
@@ -411,6 +432,10 @@ struct zs_misuse {
 	const char *text; /* `what` in words */
 };
 
+/* ------------------------------------------------------------------------
+ * Life of a pool
+ */
+
 /* Largest max_overhead_percent: no bound. */
 #define ZS_MAX_OVERHEAD 10000u
 
@@ -423,9 +448,11 @@ struct zs_pool_options {
 	 * are 0. */
 	size_t struct_size;
 	/* Bytes in a page: 4096, 8192, 16384, 32768 or 65536; 0 is 4096. Also
-	 * the largest object. Independent of the OS's page size. With
-	 * ZS_PROFILE_USER it is not the largest object, and at least the OS's
-	 * page size is used. */
+	 * the largest object. Independent of the OS's page size; but memory
+	 * goes back to the OS in whole pages of it. Where those are larger,
+	 * free pages beside used ones stay: bytes_free may stay above
+	 * retained_bytes, and above 0 after zs_trim. With ZS_PROFILE_USER it is
+	 * not the largest object, and at least the OS's page size is used. */
 	unsigned int page_size;
 	/* Most pages in a zspage, 4 to 16; 0 is 8, with ZS_PROFILE_USER 16.
 	 * With more pages less is wasted in full zspages, but more in partly
@@ -801,7 +828,13 @@ ZS_API bool zs_defer_push(struct zs_pool *pool, unsigned long value);
  *        write there) or local_copy. NULL, and there is nothing to end, when
  *        handle is 0 or an error value, when mem_len is out of range, or when
  *        a copy is needed and local_copy is NULL.
- * Lifetime of the pointer: until zs_obj_read_end.
+ *        With ZS_PROFILE_USER always into the pool, aligned to 8; and who alone
+ *        uses the handle may write there.
+ * Lifetime of the pointer: until zs_obj_read_end. With ZS_PROFILE_USER the end may be
+ *        left out: the object then stays in its place until it is freed or replaced,
+ *        or the pool destroyed, which is allowed when nobody uses the pointer any
+ *        more. (Not with ZS_POOL_HARDENED, which tells it as misuse. The same holds
+ *        for zs_ref_begin.)
  * Kernel: same as of v6.15 and later, but there it never returns NULL. */
 ZS_API void *zs_obj_read_begin(struct zs_pool *pool, unsigned long handle,
 			       size_t mem_len, void *local_copy);
@@ -1069,6 +1102,8 @@ struct zs_zspage_info {
 	const unsigned long *handles;
 	/* the free list from its head, object indices; objs - inuse entries */
 	const unsigned int *free_list;
+	/* the page frame numbers of its pages, in order; pages entries */
+	const unsigned long *pfns;
 };
 
 /* Calls @callback for every zspage of one class, by group from 0 to 11 and
@@ -1084,6 +1119,73 @@ ZS_API int zs_for_each_zspage(struct zs_pool *pool, unsigned int index,
 			      int (*callback)(const struct zs_zspage_info *info,
 					      void *arg),
 			      void *arg);
+
+/* Where an object lies at one moment, for studying. Set struct_size
+ * (ZS_OBJ_PLACE_INIT) before the call: no more than that many bytes are
+ * written. */
+#define ZS_PLACE_PAGES 16
+struct zs_obj_place {
+	size_t struct_size;
+	/* what the handle word holds: the obj, which is
+	 *   PFN << pfn_shift | class index << class_shift | index in the zspage
+	 * (no class index if class_shift is 0; then the other two). With
+	 * ZS_PROFILE_USER it is
+	 *   class index << class_shift | address / 8
+	 * and pfn_shift is 0. */
+	unsigned long word;
+	unsigned int pfn_shift;
+	unsigned int class_shift;
+	unsigned int class_index;
+	unsigned int index; /* in its zspage; it begins class size * index bytes
+			     * from the beginning of that */
+	unsigned int pages; /* of its zspage */
+	/* the page frame numbers of its zspage: address of the page / page
+	 * size. Of a zspage with more pages (with ZS_PROFILE_USER only) the
+	 * first; the others follow one by one */
+	unsigned long pfns[ZS_PLACE_PAGES];
+};
+#define ZS_OBJ_PLACE_INIT                                      \
+	{                                                      \
+		sizeof(struct zs_obj_place), 0, 0, 0, 0, 0, 0, \
+		{                                              \
+			0                                      \
+		}                                              \
+	}
+
+/* @handle: a live object. Where nobody moves objects or pages meanwhile, the
+ * place is right until the next call that does.
+ * Context: any thread.
+ * Return: 0; -EINVAL for a handle that is 0, an error value, or told as misuse,
+ *        and when struct_size is less than that of the first version. */
+ZS_API int zs_obj_place(struct zs_pool *pool, unsigned long handle,
+			struct zs_obj_place *place);
+
+/* What a page of a section is used for. */
+enum zs_page_use {
+	ZS_PAGE_HEAD = 0, /* the section's own descriptors */
+	ZS_PAGE_ZSPAGE = 1, /* a page of a zspage */
+	ZS_PAGE_SLAB = 2, /* handle words, or zspage structures */
+	ZS_PAGE_WARM = 3, /* free, and has memory of the OS */
+	ZS_PAGE_COLD = 4 /* free, without memory: given back, or never used */
+};
+
+/* A section as zs_for_each_section shows it: a copy, made at one moment. */
+struct zs_section_info {
+	unsigned long pfn; /* page frame number of its first page */
+	unsigned int pages; /* of the pool's page size */
+	const unsigned char *use; /* enum zs_page_use; pages entries */
+};
+
+/* Calls @callback for every section, in no fixed order, until it returns
+ * non-zero. A page that another thread just moves or gives back is shown as
+ * ZS_PAGE_ZSPAGE. With ZS_PROFILE_USER zspages lie in other sections, which
+ * are not shown.
+ * Context: as zs_for_each_live. Waits for one step of a thread that trims.
+ * Return: 0; what the callback returned; -ENOMEM. */
+ZS_API int zs_for_each_section(
+	struct zs_pool *pool,
+	int (*callback)(const struct zs_section_info *info, void *arg),
+	void *arg);
 
 /* Checks every invariant of the pool, and prints a line for each violation on
  * @out (NULL: only counts). Takes time in proportion to the pool's size; other
@@ -1168,7 +1270,7 @@ struct zs_row_ {
 struct zs_pool_head_ {
 	uintptr_t slow_reads; /* not 0: begin and load need the calls */
 	/* Bytes of an object's data, by class; 0: the calls are wanted. Set
-	 * only in pools where slow_reads can be 0. */
+	 * in pools of the user profile. */
 	const uint32_t *room;
 };
 
@@ -1180,10 +1282,6 @@ ZS_API int zs_ref_load_call_(struct zs_pool *pool, const zs_ref *ref, void *buf,
 			     size_t len);
 
 #ifdef __GNUC__
-
-/* Inlined, and never made a function of the program's. */
-#define ZS_INLINE_ \
-	extern __inline__ __attribute__((__gnu_inline__, __always_inline__))
 
 #ifdef __cplusplus
 #define ZS_CAST_(type, value) (reinterpret_cast<type>(value))
@@ -1278,10 +1376,11 @@ ZS_INLINE_ int zs_is_(const uintptr_t *place, uintptr_t value)
 
 /* Begins a read in the usual case: nobody moves objects, and the thread has a row.
  * The word is not written. Few instructions: while the object is fetched, the CPU
- * goes on with those that follow, as far as it has room. Return: the word
- * that names the object; 0: not done. */
+ * goes on with those that follow, as far as it has room. at_rest: what slow_reads is
+ * while nobody moves. Return: the word that names the object; 0: not done. */
 ZS_INLINE_ uint64_t zs_read_try_(struct zs_pool *pool, uintptr_t thread,
-				 unsigned int log_rows, const zs_ref *ref)
+				 unsigned int log_rows, uintptr_t at_rest,
+				 const zs_ref *ref)
 {
 	struct zs_row_ *row = zs_home_row_(pool, thread, log_rows);
 	uint64_t word;
@@ -1297,7 +1396,7 @@ ZS_INLINE_ uint64_t zs_read_try_(struct zs_pool *pool, uintptr_t thread,
 	__asm__ volatile("" ::: "memory");
 	/* Acquire: if no mover is at work now, what the last one did is to be
 	 * seen. */
-	if (__builtin_expect(zs_is_(&zs_head_(pool)->slow_reads, 0), 1)) {
+	if (__builtin_expect(zs_is_(&zs_head_(pool)->slow_reads, at_rest), 1)) {
 		word = __atomic_load_n(&ref->word, __ATOMIC_ACQUIRE);
 		if (__builtin_expect(word != 0, 1))
 			return word;
@@ -1333,7 +1432,7 @@ ZS_INLINE_ int zs_load_try_(struct zs_pool *pool, uintptr_t thread,
 	/* No object is so large. Else compilers warn of a copy that never comes. */
 	if (__builtin_constant_p(len) && len > ZS_USER_MAX_SIZE)
 		return 0;
-	word = zs_read_try_(pool, thread, log_rows, ref);
+	word = zs_read_try_(pool, thread, log_rows, 0, ref);
 	if (__builtin_expect(!word, 0))
 		return 0;
 	/* Not where len or the room is 0. */
@@ -1350,7 +1449,7 @@ ZS_INLINE_ int zs_load_try_(struct zs_pool *pool, uintptr_t thread,
 
 ZS_INLINE_ void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref)
 {
-	uint64_t word = zs_read_try_(pool, ZS_THREAD_, ZS_LOG_ROWS_, ref);
+	uint64_t word = zs_read_try_(pool, ZS_THREAD_, ZS_LOG_ROWS_, 0, ref);
 
 	return __builtin_expect(word != 0, 1) ? zs_data_(word)
 					      : zs_ref_begin_call_(pool, ref);

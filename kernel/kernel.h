@@ -13,6 +13,8 @@
 
 #include "tests/conformance/subject.h"
 
+struct zs_pool;
+
 /* ---- sys.c --------------------------------------------------------------- */
 
 /* A pool's environment. */
@@ -38,6 +40,7 @@ unsigned long uzs_k_entering_id(void);
  * hotplug. */
 unsigned long uzs_k_leave(struct uzs_k_env *env);
 
+/* As kswapd asks; when a zone has nothing left they are asked otherwise. */
 struct shrinker;
 unsigned long uzs_k_shrink_count(struct shrinker *shrinker);
 unsigned long uzs_k_shrink_scan(struct shrinker *shrinker, unsigned long nr);
@@ -57,6 +60,17 @@ unsigned long uzs_k_debugfs_left(unsigned long id);
 void uzs_k_debugfs_run_out(long nth);
 /* Number of registered drivers; forgets them. */
 unsigned long uzs_k_zpool_drivers_left(void);
+/* Who has a pool made through the file's driver: what is called for each object
+ * that zpool's shrink() wants gone (6.2 to 6.4). */
+struct zpool {
+	int (*evict)(unsigned long handle, void *arg);
+	void *arg;
+};
+/* Return: NULL: no memory. */
+struct zs_pool *uzs_k_zpool_create(const char *name, struct zpool *its);
+/* Return: what the driver's shrink() does. */
+int uzs_k_zpool_shrink(struct zs_pool *pool, unsigned int nr,
+		       unsigned int *given_back);
 /* Mounts and inodes; forgets them. */
 unsigned long uzs_k_fs_left(void);
 
@@ -66,12 +80,11 @@ bool uzs_k_zone_init(void);
 /* Return: pages that are not given back. */
 unsigned long uzs_k_zone_destroy(void);
 struct zone *uzs_k_zone(void);
-/* Moves pages of zspages of that pool, each to another one. Return: pages
- * moved. */
-struct zs_pool;
 /* Moves that page, of any pool, to another one, as memory compaction does. No
  * section may be given back meanwhile. Return: did it move? */
 bool uzs_k_move_page(struct page *page);
+/* Moves pages of zspages of that pool, each to another one. Return: pages
+ * moved. */
 unsigned long uzs_k_move_pages(struct zs_pool *pool, unsigned long most);
 /* Moves pages so that sections become empty, and gives free memory back to
  * the OS. Return: pages moved. */

@@ -196,6 +196,15 @@ unsigned long lab_shrink_count(struct lab_world *w)
 	return subject->shrink_count(pool);
 }
 
+void lab_reclaim(struct lab_world *w,
+		 int (*evict)(unsigned long handle, void *arg))
+{
+	unsigned int given_back;
+
+	subject->set_evict(pool, evict, w);
+	subject->reclaim(pool, 1, &given_back);
+}
+
 void lab_print_classes(void)
 {
 	static char text[64 << 10];

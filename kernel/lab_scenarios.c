@@ -5,6 +5,7 @@
 #include "kernel/lab_scenarios.h"
 
 #include "lab/scenarios.h"
+#include "uzs-tree.h"
 
 /* Two objects in a zspage of one page; four in one of three pages. */
 #define HALF 2040
@@ -221,5 +222,8 @@ const struct lab_scenario *const lab_scenarios[] = {
 	&free_destroy,
 	&migrate_destroy,
 	&isolated_destroy,
-	NULL
+#if UZS_K_EVICTS
+	LAB_RECLAIM_SCENARIOS(ENTRY)
+#endif
+		NULL
 };

@@ -22,4 +22,21 @@ void lab_print_classes(void);
 void lab_destroy_pool(void);
 void lab_destroy(void);
 
+/* Gives one zspage back; evict() is called for each of its objects, with w. */
+void lab_reclaim(struct lab_world *w,
+		 int (*evict)(unsigned long handle, void *arg));
+
+/* Those of a file with that (lab_reclaim.c). */
+#define LAB_RECLAIM_SCENARIOS(X) \
+	X(reclaim_free)          \
+	X(reclaim_malloc)        \
+	X(reclaim_read)          \
+	X(reclaim_migrate)       \
+	X(reclaim_reclaim)       \
+	X(reclaim_compact)       \
+	X(reclaim_async)
+#define LAB_RECLAIM_SCENARIO(name) \
+	extern const struct lab_scenario lab_scenario_##name;
+LAB_RECLAIM_SCENARIOS(LAB_RECLAIM_SCENARIO)
+
 #endif

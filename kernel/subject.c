@@ -24,6 +24,9 @@ struct subject_pool {
 	struct zs_pool *zs;
 	unsigned long compacted; /* pages that zs_compact() told of so far, where
 				  * it tells of all; atomic */
+#if UZS_K_EVICTS
+	struct zpool zpool;
+#endif
 	struct uzs_k_env env;
 };
 
@@ -45,7 +48,11 @@ static struct subject_pool *create(unsigned int page_size,
 		errno = ENOMEM;
 		return NULL;
 	}
+#if UZS_K_EVICTS
+	pool->zs = uzs_k_zpool_create("subject", &pool->zpool);
+#else
 	pool->zs = UZS_K_CREATE("subject");
+#endif
 	uzs_k_entered();
 	if (!pool->zs) {
 		unsigned long left = uzs_k_leave(&pool->env);
@@ -276,6 +283,21 @@ static void release_page(struct subject_pool *pool, void *page)
 }
 #endif
 
+#if UZS_K_EVICTS
+static void set_evict(struct subject_pool *pool,
+		      int (*evict)(unsigned long handle, void *arg), void *arg)
+{
+	pool->zpool.evict = evict;
+	pool->zpool.arg = arg;
+}
+
+static int reclaim(struct subject_pool *pool, unsigned int nr,
+		   unsigned int *given_back)
+{
+	return uzs_k_zpool_shrink(pool->zs, nr, given_back);
+}
+#endif
+
 static unsigned long trim(struct subject_pool *pool)
 {
 	(void)pool;
@@ -413,6 +435,10 @@ uzs_kernel_subject(void)
 #ifdef CONFIG_COMPACTION
 		.hold_page = hold_page,
 		.release_page = release_page,
+#endif
+#if UZS_K_EVICTS
+		.set_evict = set_evict,
+		.reclaim = reclaim,
 #endif
 #ifdef UZS_TESTING
 		.run_out = run_out,

@@ -143,14 +143,16 @@ void uzs_k_cpuhp_remove(enum cpuhp_state state)
 
 /* ---- shrinkers ----------------------------------------------------------- */
 
-unsigned long uzs_k_shrink_count(struct shrinker *shrinker)
+_Thread_local bool uzs_k_kswapd;
+
+static unsigned long shrink_count(struct shrinker *shrinker)
 {
 	struct shrink_control how = { .gfp_mask = GFP_KERNEL };
 
 	return shrinker->count_objects(shrinker, &how);
 }
 
-unsigned long uzs_k_shrink_scan(struct shrinker *shrinker, unsigned long nr)
+static unsigned long shrink_scan(struct shrinker *shrinker, unsigned long nr)
 {
 	struct shrink_control how = {
 		.gfp_mask = GFP_KERNEL,
@@ -160,14 +162,43 @@ unsigned long uzs_k_shrink_scan(struct shrinker *shrinker, unsigned long nr)
 	return shrinker->scan_objects(shrinker, &how);
 }
 
+static void as_kswapd(bool is)
+{
+#if UZS_LAB /* a fiber is no thread, and keeps no such thing */
+	(void)is;
+#else
+	uzs_k_kswapd = is;
+#endif
+}
+
+unsigned long uzs_k_shrink_count(struct shrinker *shrinker)
+{
+	unsigned long pages;
+
+	as_kswapd(true);
+	pages = shrink_count(shrinker);
+	as_kswapd(false);
+	return pages;
+}
+
+unsigned long uzs_k_shrink_scan(struct shrinker *shrinker, unsigned long nr)
+{
+	unsigned long freed;
+
+	as_kswapd(true);
+	freed = shrink_scan(shrinker, nr);
+	as_kswapd(false);
+	return freed;
+}
+
 static unsigned long count(struct uzs_shrinker *uzs)
 {
-	return uzs_k_shrink_count(container_of(uzs, struct shrinker, uzs));
+	return shrink_count(container_of(uzs, struct shrinker, uzs));
 }
 
 static unsigned long scan(struct uzs_shrinker *uzs, unsigned long nr)
 {
-	return uzs_k_shrink_scan(container_of(uzs, struct shrinker, uzs), nr);
+	return shrink_scan(container_of(uzs, struct shrinker, uzs), nr);
 }
 
 struct shrinker *uzs_k_shrinker_alloc(unsigned int flags)

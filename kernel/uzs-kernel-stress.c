@@ -13,14 +13,11 @@
 #include <time.h>
 #include <errno.h>
 #include <getopt.h>
-#include <pthread.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "activity.h"
-#include "tests/conformance/subject_load.h"
+#include "stress.h"
 
 #define WORKERS 3
 #define THREADS (WORKERS + 2) /* workers and the two other threads */
@@ -31,42 +28,7 @@
 #define BATCH 2000
 #define ROUNDS 40
 
-static const struct subject *subject;
-static struct subject_pool *pool;
-static bool stop; /* atomic */
-static unsigned long failures; /* atomic */
 static struct activity activities[THREADS];
-
-static void fail(const char *what)
-{
-	const struct activity *a = activity_self();
-
-	if (a)
-		fprintf(stderr,
-			"uzs-kernel-stress: %s (%s, seed %ld, step %lu: %s, object %u of %u bytes)\n",
-			what, a->name, a->seed, a->step, a->doing, a->object,
-			a->size);
-	else
-		fprintf(stderr, "uzs-kernel-stress: %s\n", what);
-	__atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);
-}
-
-static bool stopped(void)
-{
-	return __atomic_load_n(&stop, __ATOMIC_RELAXED) ||
-	       __atomic_load_n(&failures, __ATOMIC_RELAXED);
-}
-
-static uint32_t next_random(uint32_t *state)
-{
-	*state = *state * 1664525u + 1013904223u;
-	return *state >> 8;
-}
-
-static bool is_error(unsigned long handle)
-{
-	return handle >= (unsigned long)-4095; /* a negative errno */
-}
 
 /* ---- workers -------------------------------------------------------------- */
 
@@ -91,7 +53,7 @@ static void read_object(struct worker *w, unsigned int k)
 	struct subject_segment at[2];
 	unsigned int nr, len = 0;
 
-	if (!subject->read_sg_begin || next_random(&w->state) % 2) {
+	if (!subject->read_sg_begin || stress_random(&w->state) % 2) {
 		activity_do(w->activity, "read", k, w->size[k]);
 		subject->read(pool, w->handle[k], w->buf, w->size[k]);
 		return;
@@ -100,7 +62,7 @@ static void read_object(struct worker *w, unsigned int k)
 	nr = subject->read_sg_begin(pool, w->handle[k], at, w->size[k]);
 	for (unsigned int i = 0; i < nr; i++) {
 		if (at[i].len > w->size[k] - len) {
-			fail("segments are longer than their object");
+			stress_fail("segments are longer than their object");
 			break;
 		}
 		memcpy(w->buf + len, at[i].data, at[i].len);
@@ -108,7 +70,7 @@ static void read_object(struct worker *w, unsigned int k)
 	}
 	subject->read_sg_end(pool, w->handle[k]);
 	if (len != w->size[k])
-		fail("segments are shorter than their object");
+		stress_fail("segments are shorter than their object");
 }
 
 static void verify(struct worker *w, unsigned int k)
@@ -118,30 +80,31 @@ static void verify(struct worker *w, unsigned int k)
 	read_object(w, k);
 	for (unsigned int i = 0; i < w->size[k]; i++)
 		if (w->buf[i] != want) {
-			fail("an object has other data than was written");
+			stress_fail(
+				"an object has other data than was written");
 			return;
 		}
 }
 
 static void step(struct worker *w)
 {
-	unsigned int k = next_random(&w->state) % SLOTS;
+	unsigned int k = stress_random(&w->state) % SLOTS;
 
 	if (w->handle[k]) {
 		verify(w, k);
-		if (next_random(&w->state) % 2) {
+		if (stress_random(&w->state) % 2) {
 			activity_do(w->activity, "free", k, w->size[k]);
 			subject->free(pool, w->handle[k]);
 			w->handle[k] = 0;
 		}
 		return;
 	}
-	w->size[k] = 1 + next_random(&w->state) % subject->page_size;
+	w->size[k] = 1 + stress_random(&w->state) % subject->page_size;
 	activity_do(w->activity, "malloc", k, w->size[k]);
 	w->handle[k] = subject->malloc(pool, w->size[k]);
-	if (is_error(w->handle[k])) {
+	if (stress_is_error(w->handle[k])) {
 		w->handle[k] = 0;
-		fail("out of memory");
+		stress_fail("out of memory");
 		return;
 	}
 	memset(w->buf, fill(k, w->size[k]), w->size[k]);
@@ -149,22 +112,13 @@ static void step(struct worker *w)
 	subject->write(pool, w->handle[k], w->buf, w->size[k]);
 }
 
-/* UZS_TEST_SCALE: percent of the work to do. */
-static long scaled(long n)
-{
-	const char *text = getenv("UZS_TEST_SCALE");
-	long percent = text ? strtol(text, NULL, 10) : 100;
-
-	return percent > 0 && percent < 100 ? n * percent / 100 : n;
-}
-
 static void *work(void *arg)
 {
 	struct worker *w = arg;
-	long steps = scaled(STEPS) / (long)(subject->page_size / 4096);
+	long steps = stress_scaled(STEPS) / (long)(subject->page_size / 4096);
 
 	activity_enter(w->activity);
-	for (long i = 0; i < steps && !stopped(); i++)
+	for (long i = 0; i < steps && !stress_stopped(); i++)
 		step(w);
 	for (unsigned int k = 0; k < SLOTS; k++) {
 		activity_do(w->activity, "free, at the end", k, w->size[k]);
@@ -183,15 +137,16 @@ static void *empty(void *arg)
 	unsigned int sizes[] = { subject->page_size, subject->page_size / 2 };
 
 	activity_enter(w->activity);
-	for (long i = scaled(EMPTYINGS); i > 0 && !stopped(); i--) {
-		unsigned int size = sizes[next_random(&w->state) % 2];
+	for (long i = stress_scaled(EMPTYINGS); i > 0 && !stress_stopped();
+	     i--) {
+		unsigned int size = sizes[stress_random(&w->state) % 2];
 		unsigned long handle;
 
 		activity_do(w->activity, "malloc, when emptying zspages", 0,
 			    size);
 		handle = subject->malloc(pool, size);
-		if (is_error(handle)) {
-			fail("out of memory");
+		if (stress_is_error(handle)) {
+			stress_fail("out of memory");
 			break;
 		}
 		activity_do(w->activity, "free, when emptying zspages", 0,
@@ -210,7 +165,7 @@ static void *migrate(void *arg)
 	unsigned long *moved = arg;
 
 	activity_enter(activity);
-	while (!stopped()) {
+	while (!stress_stopped()) {
 		activity_do(activity, "migrates pages", 0, 0);
 		if (subject->move_pages)
 			*moved += subject->move_pages(pool, 1000);
@@ -227,7 +182,7 @@ static void *reclaim(void *arg)
 	FILE *null = fopen("/dev/null", "w");
 
 	activity_enter(activity);
-	while (null && !stopped()) {
+	while (null && !stress_stopped()) {
 		activity_do(activity, "compacts", 0, 0);
 		*freed += subject->compact(pool);
 		activity_do(activity, "shrinks", 0, 0);
@@ -241,14 +196,6 @@ static void *reclaim(void *arg)
 	return NULL;
 }
 
-static bool start(pthread_t *thread, void *(*fn)(void *), void *arg)
-{
-	if (!pthread_create(thread, NULL, fn, arg))
-		return true;
-	fail("no thread");
-	exit(1);
-}
-
 static struct worker workers[WORKERS];
 
 static void run_workers(void *(*fn)(void *))
@@ -256,7 +203,7 @@ static void run_workers(void *(*fn)(void *))
 	pthread_t threads[WORKERS];
 
 	for (unsigned int i = 0; i < WORKERS; i++)
-		start(&threads[i], fn, &workers[i]);
+		stress_start(&threads[i], fn, &workers[i]);
 	for (unsigned int i = 0; i < WORKERS; i++)
 		pthread_join(threads[i], NULL);
 }
@@ -280,22 +227,22 @@ static void stress(uint32_t seed)
 		activities[i].seed = workers[i].state;
 		workers[i].buf = malloc(subject->page_size);
 		if (!workers[i].buf) {
-			fail("out of memory");
+			stress_fail("out of memory");
 			return;
 		}
 	}
 	run_workers(empty);
-	start(&migrator, migrate, &moved);
-	start(&reclaimer, reclaim, &freed);
+	stress_start(&migrator, migrate, &moved);
+	stress_start(&reclaimer, reclaim, &freed);
 	run_workers(work);
 	for (unsigned int i = 0; i < WORKERS; i++)
 		free(workers[i].buf);
-	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	stress_stop();
 	pthread_join(migrator, NULL);
 	pthread_join(reclaimer, NULL);
 	printf("%lu pages migrated, %lu freed by compaction\n", moved, freed);
-	if (!moved && subject->move_pages && !failures)
-		fail("no page was ever migrated");
+	if (!moved && subject->move_pages && !stress_failed())
+		stress_fail("no page was ever migrated");
 }
 
 /* ---- churn ------------------------------------------------------------------ */
@@ -308,14 +255,14 @@ static void *churn_some(void *arg)
 
 	(void)arg;
 	if (!handles)
-		fail("out of memory");
-	for (int round = 0; round < ROUNDS && !stopped(); round++) {
+		stress_fail("out of memory");
+	for (int round = 0; round < ROUNDS && !stress_stopped(); round++) {
 		for (int i = 0; i < BATCH; i++) {
 			handles[i] = subject->malloc(
 				pool,
-				1 + next_random(&state) % subject->page_size);
-			if (is_error(handles[i]))
-				fail("out of memory");
+				1 + stress_random(&state) % subject->page_size);
+			if (stress_is_error(handles[i]))
+				stress_fail("out of memory");
 		}
 		for (int i = 0; i < BATCH; i++)
 			subject->free(pool, handles[i]);
@@ -332,7 +279,7 @@ static void churn(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &a);
 	for (unsigned int i = 0; i < CHURNERS; i++)
-		start(&threads[i], churn_some, NULL);
+		stress_start(&threads[i], churn_some, NULL);
 	for (unsigned int i = 0; i < CHURNERS; i++)
 		pthread_join(threads[i], NULL);
 	clock_gettime(CLOCK_MONOTONIC, &b);
@@ -367,7 +314,8 @@ static void check_statistics(const char *path)
 		return;
 	/* A pipe or terminal has no size. */
 	if (stat(path, &st) || (S_ISREG(st.st_mode) && !st.st_size))
-		fail("no lock statistics: the subject is not built with compat's checked body (UZS_CHECKED)");
+		stress_fail(
+			"no lock statistics: the subject is not built with compat's checked body (UZS_CHECKED)");
 }
 
 /* ---- command line ----------------------------------------------------------- */
@@ -380,22 +328,6 @@ static const char help[] =
 	"them runs when is the machine's choice. A fatal signal tells what each did.\n"
 	"Example: uzs-kernel-stress build/kernel/kernel/kernel-4096-8.so\n";
 
-static bool parse_seed(const char *text, uint32_t *seed)
-{
-	char *end;
-	unsigned long n;
-
-	errno = 0;
-	n = strtoul(text, &end, 10);
-	if (errno || *end || end == text || *text == '-' || n > UINT32_MAX) {
-		fprintf(stderr, "uzs-kernel-stress: --seed %s: 0 to %u\n", text,
-			UINT32_MAX);
-		return false;
-	}
-	*seed = (uint32_t)n;
-	return true;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -404,7 +336,6 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
-	char error[SUBJECT_ERROR_BYTES];
 	const char *statistics = getenv("UZS_KERNEL_LOCKSTAT");
 	bool churns = false;
 	uint32_t seed = 1;
@@ -416,7 +347,7 @@ int main(int argc, char **argv)
 			continue;
 		}
 		if (opt == 's') {
-			if (!parse_seed(optarg, &seed))
+			if (!stress_parse_seed(optarg, &seed))
 				return 2;
 			continue;
 		}
@@ -427,31 +358,15 @@ int main(int argc, char **argv)
 		fputs(help, stderr);
 		return 2;
 	}
-	subject = subject_load(argv[optind], error);
-	if (!subject) {
-		fprintf(stderr, "uzs-kernel-stress: %s\n", error);
+	if (!prepare_statistics(statistics) || !stress_begin(argv[optind]))
 		return 1;
-	}
-	if (!prepare_statistics(statistics))
-		return 1;
-	pool = subject->create(subject->page_size, subject->chain_size, true);
-	if (!pool) {
-		perror("uzs-kernel-stress: create");
-		return 1;
-	}
 	if (churns)
 		churn();
 	else
 		stress(seed);
-	if (failures)
+	if (stress_failed())
 		return 1; /* other threads may have objects left */
-	subject->drain(pool);
-	if (subject->check(pool, stdout))
-		fail("the pool is not sound");
-	if (subject->destroy(pool))
-		fail("the pool left something behind");
+	stress_end();
 	check_statistics(statistics);
-	if (fflush(stdout) || ferror(stdout))
-		fail("cannot write the output");
-	return failures ? 1 : 0;
+	return stress_failed() ? 1 : 0;
 }

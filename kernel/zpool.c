@@ -2,10 +2,11 @@
 /* zpool.c - owns the list of zpool drivers, which trees with zpool (until 6.17)
  * register.
  *
- * Kernel origin: mm/zpool.c; differs: drivers are only kept; no pools are made
- * through them.
+ * Kernel origin: mm/zpool.c; differs: there is one driver at most, the file's
+ * own. Pools are made through it only where they can be shrunk (6.2 to 6.4).
  */
 #include "kernel.h"
+#include "uzs-tree.h"
 
 #include <pthread.h>
 
@@ -52,6 +53,38 @@ unsigned long uzs_k_zpool_drivers_left(void)
 	pthread_mutex_unlock(&lock);
 	return left;
 }
+
+#if UZS_K_EVICTS
+static struct zpool_driver *driver(void)
+{
+	struct zpool_driver *d;
+
+	pthread_mutex_lock(&lock);
+	d = list_first_entry_or_null(&drivers, struct zpool_driver, list);
+	pthread_mutex_unlock(&lock);
+	BUG_ON(!d);
+	return d;
+}
+
+static int evict(struct zpool *its, unsigned long handle)
+{
+	BUG_ON(!its->evict);
+	return its->evict(handle, its->arg);
+}
+
+struct zs_pool *uzs_k_zpool_create(const char *name, struct zpool *its)
+{
+	static const struct zpool_ops ops = { .evict = evict };
+
+	return driver()->create(name, GFP_KERNEL, &ops, its);
+}
+
+int uzs_k_zpool_shrink(struct zs_pool *pool, unsigned int nr,
+		       unsigned int *given_back)
+{
+	return driver()->shrink(pool, nr, given_back);
+}
+#endif
 #else
 unsigned long uzs_k_zpool_drivers_left(void)
 {

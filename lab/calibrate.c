@@ -35,6 +35,7 @@ static const char usage_text[] =
 	"\n"
 	"  --output FILE   instead of standard output\n"
 	"  --rounds N      1 to 100, the best is taken (default: 7)\n"
+	"  --help, --version\n"
 	"\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage.\n"
 	"\n"
@@ -220,6 +221,7 @@ int main(int argc, char **argv)
 		{ "output", required_argument, NULL, 'o' },
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 }
 	};
 	const char *path = NULL;
@@ -241,6 +243,9 @@ int main(int argc, char **argv)
 			break;
 		case 'h':
 			fputs(usage_text, stdout);
+			return uzs_flush_output();
+		case 'V':
+			uzs_print_version("uzs lab calibrate");
 			return uzs_flush_output();
 		default:
 			return UZS_USAGE;

@@ -11,13 +11,14 @@
 #include "tools/json.h"
 
 #define PROGRAM_TEXT 8192 /* a path, in quotes */
-#define AGAIN_TEXT (LAB_SCHEDULE_TEXT + PROGRAM_TEXT + 64)
+#define AGAIN_TEXT (LAB_SCHEDULE_TEXT + PROGRAM_TEXT + 256)
 
 struct outcome {
 	struct lab_plan *plan;
 	struct uzs_json json;
 	unsigned int row; /* the row being run */
 	unsigned int findings, incomplete;
+	u64 left_out; /* schedules */
 	u64 runs, steps, looks;
 	double seconds;
 	struct uzs_progress progress;
@@ -45,6 +46,7 @@ static void print_again(const struct lab_plan *p, const struct lab_config *c,
 {
 	const struct lab_explore_options usual = LAB_EXPLORE_DEFAULT;
 	char schedule[LAB_SCHEDULE_TEXT], program[PROGRAM_TEXT], steps[32] = "";
+	char weaken[192] = "";
 
 	if (p->options.max_steps != usual.max_steps)
 		snprintf(steps, sizeof(steps), "--max-steps %u ",
@@ -55,8 +57,13 @@ static void print_again(const struct lab_plan *p, const struct lab_config *c,
 		uzs_shell_word(lab_program(), program, sizeof(program));
 	else
 		snprintf(program, sizeof(program), "%s", lab_program());
-	snprintf(text, size, "%s replay %s%s%s", program,
-		 p->options.between ? "" : "--check end ", steps, schedule);
+	if (p->weaken.file[0])
+		snprintf(weaken, sizeof(weaken), "--weaken %s:%d=%s ",
+			 p->weaken.file, p->weaken.line,
+			 p->weaken.relaxed ? "relaxed" : "acq-rel");
+	snprintf(text, size, "%s replay %s%s%s%s", program,
+		 p->options.between ? "" : "--check end ", steps, weaken,
+		 schedule);
 }
 
 static void print_json_row(struct outcome *out, const struct lab_row *row,
@@ -72,6 +79,9 @@ static void print_json_row(struct outcome *out, const struct lab_row *row,
 	uzs_json_string(json, "defer", lab_defer_name(c->defer));
 	uzs_json_uint(json, "cpus", c->cpus);
 	uzs_json_uint(json, "preemptions", row->preemptions);
+	uzs_json_string(json, "memory", lab_memory_name(c->memory));
+	if (c->memory != LAB_MEMORY_SC)
+		uzs_json_uint(json, "stale", out->plan->options.stale);
 	uzs_json_uint(json, "schedules", r->runs);
 	uzs_json_uint(json, "cut_short", r->pruned);
 	uzs_json_uint(json, "states", r->states);
@@ -79,6 +89,8 @@ static void print_json_row(struct outcome *out, const struct lab_row *row,
 	uzs_json_uint(json, "steps", r->steps);
 	uzs_json_uint(json, "longest", r->longest);
 	uzs_json_real(json, "cpu_seconds", r->seconds);
+	if (c->memory != LAB_MEMORY_SC)
+		uzs_json_uint(json, "stale_left_out", r->left_out);
 	uzs_json_bool(json, "complete", r->complete);
 	uzs_json_string(json, "found", uzs_lab_finding_name(r->finding));
 	if (r->finding != LAB_FOUND_NOTHING) {
@@ -163,6 +175,7 @@ static void do_row(struct outcome *out, const struct lab_row *row)
 	out->steps += r.steps;
 	out->looks += r.looks;
 	out->seconds += r.seconds;
+	out->left_out += r.left_out;
 	out->findings += r.finding != LAB_FOUND_NOTHING;
 	out->incomplete += r.finding == LAB_FOUND_NOTHING && !r.complete;
 	uzs_progress_clear();
@@ -173,6 +186,11 @@ static void do_row(struct outcome *out, const struct lab_row *row)
 	print_row(row, &r);
 	for (unsigned int i = 0; i < lab_rewrites.nr; i++)
 		printf("  changes nothing: %s\n", lab_rewrites.text[i]);
+	if (r.left_out)
+		printf("  a stale choice was left out in %llu schedules: more than "
+		       "%d newer stores, or %d\n  sequentially consistent events\n",
+		       (unsigned long long)r.left_out, LAB_MAX_OLDER,
+		       LAB_MAX_SC);
 	if (r.finding != LAB_FOUND_NOTHING)
 		print_finding(p, &row->config, &r);
 	fflush(stdout);
@@ -205,12 +223,17 @@ static int exit_status(const struct outcome *out)
 				"the row that it was at",
 				text);
 	}
+	if (p->weaken.file[0] && !lab_weak_weakened())
+		return uzs_fail("--weaken: no access at %s:%d is stronger in "
+				"any of these runs",
+				p->weaken.file, p->weaken.line);
 	if (out->incomplete && !p->bound_ok && !p->options.random)
-		return uzs_fail("%u of %u rows were not explored to the end%s",
-				out->incomplete, p->nr_rows,
-				p->options.max_runs ||
-						p->options.max_seconds > 0
-					? " (--bound-ok: that is no failure)"
+		return uzs_fail(
+			"%u of %u rows were not explored to the end%s",
+			out->incomplete, p->nr_rows,
+			p->options.max_runs || p->options.max_seconds > 0
+				? " (--bound-ok: that is no failure)"
+			: out->left_out ? ": stale choices were left out"
 					: ": their runs have too many choices");
 	return out->findings ? UZS_FAILED : 0;
 }
@@ -222,6 +245,7 @@ static int do_plan(struct lab_plan *p)
 
 	if (status)
 		return status;
+	lab_weak_weaken(&p->weaken);
 	signal(SIGINT, on_interrupt);
 	signal(SIGTERM, on_interrupt);
 	uzs_progress_start(&out.progress, out.label, 0);

@@ -12,18 +12,21 @@ static void print_help(void)
 	       "\n"
 	       "Runs one schedule, exactly as it was found, and prints its "
 	       "steps. SCHEDULE is\n"
-	       "what a finding says: SCENARIO/SCOPE/DEFER/CPUS/STEPS. Works "
-	       "under gdb too.\n"
+	       "what a finding says: SCENARIO/SCOPE/DEFER/CPUS/STEPS, with the "
+	       "order of memory\n"
+	       "before STEPS if it is not sc. Works under gdb too.\n"
 	       "\n"
 	       "  --all         also steps on what one CPU alone touches\n"
 	       "  --no-table    only what is found\n"
 	       "  --check WHEN  the consistency check: step (default) or end\n"
+	       "  --weaken W    as it was found with: FILE:LINE=relaxed or "
+	       "=acq-rel\n"
 	       "  --max-steps N more steps are a livelock (default 5000)\n"
 	       "  --json        the same as JSON\n"
 	       "\n"
 	       "Exit status: 0 nothing is found, 1 something is, or a place of the "
-	       "schedule does\n"
-	       "not fit the run.\n"
+	       "schedule\n"
+	       "does not fit the run.\n"
 	       "\n"
 	       "Example: %s replay free-free/%s/none/2/-\n",
 	       lab_program(), lab_program(), lab_scope_name(ZS_SCOPE_HELD));
@@ -38,6 +41,13 @@ static void print_json_step(struct uzs_json *json, const struct lab_trace *t,
 	uzs_json_uint(json, "step", n);
 	uzs_json_string(json, "on", t->name[s->fiber]);
 	uzs_json_string(json, "does", s->words);
+	if (s->step.op == LAB_LOAD || s->step.op == LAB_STORE ||
+	    s->step.op == LAB_RMW) {
+		uzs_json_bool(json, "acquires", s->step.acquire);
+		uzs_json_bool(json, "releases", s->step.release);
+	}
+	if (s->stale[0])
+		uzs_json_string(json, "stale", s->stale);
 	if (s->step.place->line) {
 		uzs_json_string(json, "file", s->step.place->file);
 		uzs_json_uint(json, "line", (uint64_t)s->step.place->line);
@@ -84,6 +94,7 @@ int lab_cmd_replay(int argc, char **argv)
 		OPT_NO_TABLE,
 		OPT_CHECK,
 		OPT_STEPS,
+		OPT_WEAKEN,
 		OPT_JSON,
 		OPT_HELP
 	};
@@ -92,6 +103,7 @@ int lab_cmd_replay(int argc, char **argv)
 		{ "no-table", no_argument, NULL, OPT_NO_TABLE },
 		{ "check", required_argument, NULL, OPT_CHECK },
 		{ "max-steps", required_argument, NULL, OPT_STEPS },
+		{ "weaken", required_argument, NULL, OPT_WEAKEN },
 		{ "json", no_argument, NULL, OPT_JSON },
 		{ "help", no_argument, NULL, OPT_HELP },
 		{ NULL, 0, NULL, 0 },
@@ -102,6 +114,7 @@ int lab_cmd_replay(int argc, char **argv)
 	struct lab_trace trace = { 0 };
 	struct lab_schedule schedule;
 	struct lab_config config;
+	struct lab_weaken weaken;
 	struct lab_result result;
 	const char *error;
 	int option, status;
@@ -126,6 +139,15 @@ int lab_cmd_replay(int argc, char **argv)
 						  1, 1000000, &max_steps);
 			if (status)
 				return status;
+			break;
+		case OPT_WEAKEN:
+			if (!lab_parse_weaken(optarg, &weaken))
+				return uzs_usage("replay",
+						 "--weaken: '%s' is not "
+						 "FILE:LINE=relaxed or "
+						 "FILE:LINE=acq-rel",
+						 optarg);
+			lab_weak_weaken(&weaken);
 			break;
 		case OPT_JSON:
 			json = true;
@@ -160,6 +182,8 @@ int lab_cmd_replay(int argc, char **argv)
 				"first is %u%c",
 				argv[optind], result.unused, schedule.nr,
 				result.first_unused.step,
-				'a' + (int)result.first_unused.fiber);
+				result.first_unused.older
+					? 's'
+					: 'a' + (int)result.first_unused.fiber);
 	return result.finding == LAB_FOUND_NOTHING ? 0 : UZS_FAILED;
 }

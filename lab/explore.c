@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* explore.c - the search: chooses the fiber that goes on at each step of each
- * run. Owns the path that is being tried.
+ * run. Owns the run that is under way. (path.c: what is tried; seen.c: the states
+ * that were; follow.c: a schedule that is followed in place of that.)
  *
  * Depth first. A *node* is a step at which there is a choice:
  *   - the fiber that runs is at a step whose order matters (order.h), and
@@ -20,6 +21,10 @@
  * Qadeer, "Partial-order reduction for context-bounded state exploration",
  * 2007). Unlike sleep sets this loses nothing under a bound of preemptions.
  *
+ * Where memory is not sc, a load or store with more than one choice (weak.h) is
+ * a node, too: a stale choice costs one of those that a run may have. A state
+ * counts as seen if it was reached with at least as many left of both.
+ *
  * Bounds are tried from 0 up, so that a finding needs few preemptions. The
  * search learns during its runs for which objects the order matters. When it
  * finds a new one, the search with this bound starts again.
@@ -36,44 +41,26 @@
 #include <string.h>
 #include <time.h>
 
+#include "follow.h"
 #include "order.h"
+#include "path.h"
 #include "pct.h"
 #include "pool.h"
 #include "seen.h"
 
-#define MAX_NODES 4096
 #define NOBODY 7 /* stands for "no fiber runs" */
-
-struct node {
-	u8 current; /* fiber that ran, or NOBODY */
-	u8 enabled; /* fibers that can run, as bits */
-	u8 tried; /* fibers as bits, `chosen` included */
-	u8 chosen;
-	u8 left; /* preemptions left, before the choice */
-	bool is_free; /* a switch is no preemption */
-};
 
 static struct {
 	const struct lab_config *config;
 	const struct lab_explore_options *options;
 	struct lab_result *result;
 
-	/* the search */
-	struct node path[MAX_NODES];
-	u32 nr_nodes; /* nodes of the path, which the next run repeats */
-	u32 at; /* the next node of this run */
-	u8 bound; /* most preemptions */
-
 	/* this run */
 	u32 step; /* number of the next step */
 	bool pruned;
-	bool too_deep;
 	struct lab_schedule schedule; /* where this run left the default */
 	bool cut; /* it left it more often than that holds */
-	const struct lab_schedule *replay; /* NULL: search */
-	u32 next_deviation;
-	bool used[LAB_MAX_DEVIATIONS]; /* [i]: was deviation i of the replay
-					* applied? */
+	unsigned int stale_drawn; /* stale choices of a random run */
 	struct lab_trace *trace;
 } ex;
 
@@ -92,9 +79,9 @@ static u8 enabled_fibers(void)
 	return enabled;
 }
 
-static u8 first_of(u8 fibers)
+static u8 first_of(u16 choices)
 {
-	return (u8)__builtin_ctz(fibers);
+	return (u8)__builtin_ctz(choices);
 }
 
 /* The fiber that goes on if nothing else is chosen. */
@@ -112,7 +99,7 @@ static void note_choice(u8 current, u8 enabled, u8 chosen)
 	if (chosen == default_choice(current, enabled))
 		return;
 	if (s->nr < LAB_MAX_DEVIATIONS)
-		s->at[s->nr++] = (struct lab_deviation){ ex.step, chosen };
+		s->at[s->nr++] = (struct lab_deviation){ ex.step, chosen, 0 };
 	else
 		ex.cut = true;
 }
@@ -121,77 +108,112 @@ static void note_choice(u8 current, u8 enabled, u8 chosen)
  * tried later. */
 static u8 new_node(u8 current, u8 enabled, bool is_free)
 {
-	const struct node *last = ex.at ? &ex.path[ex.at - 1] : NULL;
-	struct node *n = &ex.path[ex.at];
+	u64 state = lab_order_state() + lab_weak_times();
+	u8 chosen = default_choice(current, enabled), left, stale;
 
-	if (ex.at == MAX_NODES) {
-		ex.too_deep = true;
-		return default_choice(current, enabled);
-	}
-	n->left = ex.bound;
-	if (last)
-		n->left = (u8)(last->left - (!last->is_free &&
-					     last->chosen != last->current));
 	if (ex.options->verify &&
-	    !lab_seen_same_memory(lab_order_state(), uzs_lab_memory_print()))
+	    !lab_seen_same_memory(state,
+				  uzs_lab_memory_print() + lab_weak_print()))
 		uzs_lab_found(LAB_FOUND_RACE,
 			      "another order of the same steps has left other "
 			      "memory: plain accesses that nothing orders");
+	lab_path_left(&left, &stale);
 	if (ex.options->reduce &&
-	    lab_seen_visit(lab_order_state(), is_free ? NOBODY : current,
-			   n->left)) {
+	    lab_seen_visit(state, is_free ? NOBODY : current, left, stale)) {
 		ex.pruned = true;
 		return NOBODY;
 	}
-	n->current = current;
-	n->enabled = enabled;
-	n->is_free = is_free;
-	n->chosen = default_choice(current, enabled);
-	n->tried = (u8)(1u << n->chosen);
-	ex.nr_nodes = ++ex.at;
-	return n->chosen;
+	lab_path_add(current, enabled, chosen, is_free);
+	return chosen;
 }
 
 static u8 choose_by_search(u8 current, u8 enabled, bool is_free)
 {
-	if (ex.at < ex.nr_nodes)
-		return ex.path[ex.at++].chosen;
+	if (lab_path_repeats())
+		return lab_path_repeat();
 	return new_node(current, enabled, is_free);
-}
-
-static u8 choose_by_replay(u8 current, u8 enabled)
-{
-	const struct lab_schedule *s = ex.replay;
-	u8 choice = default_choice(current, enabled);
-
-	while (ex.next_deviation < s->nr &&
-	       s->at[ex.next_deviation].step < ex.step)
-		ex.next_deviation++;
-	if (ex.next_deviation < s->nr &&
-	    s->at[ex.next_deviation].step == ex.step) {
-		u32 fiber = s->at[ex.next_deviation].fiber;
-
-		if (fiber < NOBODY && (enabled & (1u << fiber))) {
-			choice = (u8)fiber;
-			ex.used[ex.next_deviation] = true;
-		}
-	}
-	return choice;
 }
 
 /* Is a fiber that could go on at a place where another may run instead? */
 static bool is_choice(const struct uzs_lab_fiber *current)
 {
 	return ex.options->every_step || current->step.op == LAB_RESCHED ||
+	       current->step.op == LAB_FENCE ||
 	       lab_order_matters(&current->step);
 }
+
+/* ---- stale choices --------------------------------------------------------------- */
+
+static bool may_be_stale(void)
+{
+	u8 left, stale;
+
+	if (lab_follows())
+		return lab_follow_may_be_stale();
+	if (ex.options->random)
+		return ex.stale_drawn < ex.options->stale;
+	lab_path_left(&left, &stale);
+	return stale > 0;
+}
+
+static u32 stale_by_search(u32 mask)
+{
+	if (lab_path_repeats())
+		return lab_path_repeat();
+	lab_path_add_stale((u16)mask);
+	return 0;
+}
+
+static u32 choose_store(u32 mask)
+{
+	struct lab_schedule *s = &ex.schedule;
+	u32 older;
+
+	if (lab_follows())
+		older = lab_follow_store(ex.step - 1, mask);
+	else if (ex.options->random)
+		older = lab_pct_choose_store(mask);
+	else
+		older = stale_by_search(mask);
+	if (!older)
+		return 0;
+	ex.stale_drawn++;
+	if (s->nr < LAB_MAX_DEVIATIONS)
+		s->at[s->nr++] =
+			(struct lab_deviation){ ex.step - 1, 0, older };
+	else
+		ex.cut = true;
+	lab_order_chose(uzs_lab_current->id, older);
+	return older;
+}
+
+static bool wants_stale_text(void)
+{
+	return ex.trace && ex.trace->nr;
+}
+
+static void tell_stale(const char *text)
+{
+	struct lab_trace *t = ex.trace;
+
+	if (text)
+		snprintf(t->step[t->nr - 1].stale, sizeof(t->step[0].stale),
+			 "%s", text);
+}
+
+static const struct lab_weak_search stale_search = {
+	.may_choose = may_be_stale,
+	.choose = choose_store,
+	.wants_text = wants_stale_text,
+	.tell = tell_stale,
+};
 
 static void look_between(void)
 {
 	struct lab_result *r = ex.result;
-	bool searches = !ex.replay && !ex.options->random;
+	bool searches = !lab_follows() && !ex.options->random;
 
-	if (searches && ex.at < ex.nr_nodes)
+	if (searches && lab_path_repeats())
 		return;
 	r->looks += lab_check_between(ex.config, lab_order_state(),
 				      searches && !ex.options->reduce);
@@ -207,15 +229,17 @@ static struct uzs_lab_fiber *pick(void *arg, struct uzs_lab_fiber *current)
 	if (ex.options->between)
 		look_between();
 	/* The most frequent case first. */
-	if (runs && !ex.replay && !ex.options->random && !is_choice(current))
+	if (runs && !lab_follows() && !ex.options->random &&
+	    !is_choice(current))
 		return current;
 	enabled = enabled_fibers();
 	if (!enabled)
 		return uzs_lab_stuck();
 	cur = runs ? (u8)current->id : NOBODY;
 	is_free = !runs || current->step.op == LAB_RESCHED;
-	if (ex.replay)
-		chosen = choose_by_replay(cur, enabled);
+	if (lab_follows())
+		chosen = lab_follow_fiber(ex.step, enabled,
+					  default_choice(cur, enabled));
 	else if (ex.options->random)
 		chosen = lab_pct_choose(ex.step, enabled);
 	else if (enabled & (enabled - 1))
@@ -235,8 +259,8 @@ static void granted(void *arg, struct uzs_lab_fiber *f)
 	(void)arg;
 	ex.step++;
 	if (t && t->nr < t->room)
-		t->step[t->nr++] =
-			(struct lab_trace_step){ f->id, f->step, f->from, "" };
+		t->step[t->nr++] = (struct lab_trace_step){ f->id, f->step,
+							    f->from, "", "" };
 	if (ex.step > ex.options->max_steps)
 		uzs_lab_found(LAB_FOUND_LIVELOCK,
 			      "more than %u steps; %s is at %s:%d",
@@ -248,6 +272,8 @@ static void granted(void *arg, struct uzs_lab_fiber *f)
 			      "and all",
 			      LAB_FIBERS);
 	lab_order_step(f);
+	if (uzs_lab_memory)
+		lab_weak_step(f, ex.step - 1);
 }
 
 static void note(void *arg, struct uzs_lab_fiber *f,
@@ -256,6 +282,8 @@ static void note(void *arg, struct uzs_lab_fiber *f,
 	(void)arg;
 	uzs_lab_plain_done();
 	lab_order_note(f, step);
+	if (uzs_lab_memory)
+		lab_weak_note(f, step);
 }
 
 static const struct uzs_lab_scheduler scheduler = {
@@ -270,37 +298,25 @@ static void run_once(void)
 {
 	struct lab_result *r = ex.result;
 
-	ex.at = 0;
 	ex.step = 0;
 	ex.pruned = false;
 	ex.schedule.nr = 0;
 	ex.cut = false;
-	ex.next_deviation = 0;
-	memset(ex.used, 0, sizeof(ex.used));
+	if (lab_follows())
+		lab_follow_begin_run();
+	else
+		lab_path_begin_run();
 	lab_rewind(ex.config);
 	lab_order_begin();
+	if (uzs_lab_memory)
+		lab_weak_begin();
+	ex.stale_drawn = 0;
 	uzs_lab_run(&scheduler);
 	if (!ex.pruned && uzs_lab_finding() == LAB_FOUND_NOTHING)
 		lab_check_end(ex.config);
 	r->steps += ex.step;
 	r->longest = max(r->longest, ex.step);
-}
-
-/* The next path in depth-first order. False: there is none. */
-static bool next_path(void)
-{
-	while (ex.nr_nodes > 0) {
-		struct node *n = &ex.path[ex.nr_nodes - 1];
-		u8 others = (u8)(n->enabled & ~n->tried);
-
-		if (others && (n->is_free || n->left > 0)) {
-			n->chosen = first_of(others);
-			n->tried |= (u8)(1u << n->chosen);
-			return true;
-		}
-		ex.nr_nodes--;
-	}
-	return false;
+	r->left_out += uzs_lab_memory && lab_weak_left_out();
 }
 
 /* CPU time, so that other programs on the machine do not count. */
@@ -344,10 +360,11 @@ static bool search(u8 bound, double began)
 {
 	struct lab_result *r = ex.result;
 
-	ex.bound = bound;
 again:
 	lab_seen_forget();
-	ex.nr_nodes = 0;
+	lab_path_forget(bound, ex.config->memory == LAB_MEMORY_SC
+				       ? 0
+				       : (u8)ex.options->stale);
 	do {
 		run_once();
 		r->runs++;
@@ -362,8 +379,8 @@ again:
 			r->restarts++;
 			goto again;
 		}
-	} while (next_path());
-	return !ex.too_deep;
+	} while (lab_path_next());
+	return !lab_path_too_deep();
 }
 
 static bool search_randomly(double began)
@@ -392,7 +409,7 @@ static bool search_randomly(double began)
  * states were checked. */
 static void run_schedule(const struct lab_schedule *s)
 {
-	ex.replay = s;
+	lab_follow(s);
 	lab_pool_new_search();
 	run_once();
 }
@@ -451,9 +468,9 @@ static bool begin(const struct lab_config *c,
 	ex.config = c;
 	ex.options = o;
 	ex.result = r;
-	ex.replay = NULL;
-	ex.too_deep = false;
+	lab_follow(NULL);
 	lab_order_forget();
+	lab_weak_use(c->memory, &stale_search);
 	uzs_lab_clear_finding();
 	if (lab_begin(c, again))
 		return true;
@@ -482,19 +499,11 @@ void lab_explore(const struct lab_config *c,
 		complete = search(b, began);
 	r->states = lab_seen_states();
 	r->conflicts = lab_order_conflicts();
-	r->complete = complete && r->finding == LAB_FOUND_NOTHING;
+	r->complete = complete && !r->left_out &&
+		      r->finding == LAB_FOUND_NOTHING;
 	r->seconds = now_seconds() - began;
 	if (r->finding != LAB_FOUND_NOTHING && r->runs)
 		shrink();
-}
-
-static void note_unused(const struct lab_schedule *s, struct lab_result *r)
-{
-	for (unsigned int i = s->nr; i-- > 0;)
-		if (!ex.used[i]) {
-			r->unused++;
-			r->first_unused = s->at[i];
-		}
 }
 
 void lab_replay(const struct lab_config *c, const struct lab_schedule *s,
@@ -517,7 +526,7 @@ void lab_replay(const struct lab_config *c, const struct lab_schedule *s,
 	ex.trace = NULL;
 	r->runs = 1;
 	keep_finding();
-	note_unused(s, r);
+	lab_follow_note_unused(r);
 	if (!trace)
 		return;
 	lab_name_steps(c, trace);

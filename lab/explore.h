@@ -5,15 +5,19 @@
 #define UZS_LAB_EXPLORE_H
 
 #include "scenario.h"
+#include "weak.h"
 
 #define LAB_MAX_DEVIATIONS 64
 
 /* A schedule lists where it deviates from the default. The default is: the
- * fiber that runs goes on; when it cannot, the first that can. A deviation: at
- * step `step` of the run `fiber` goes on instead. */
+ * fiber that runs goes on; when it cannot, the first that can; an access reads
+ * the last store of its word, or becomes it. A deviation: at step `step` of the
+ * run `fiber` goes on instead; or, if `older` is not 0, the step's access reads,
+ * or is placed behind, a store with so many newer ones (weak.h). */
 struct lab_deviation {
 	u32 step;
 	u32 fiber;
+	u32 older;
 };
 
 struct lab_schedule {
@@ -22,8 +26,12 @@ struct lab_schedule {
 };
 
 /* The text of a schedule and its configuration:
- * SCENARIO/SCOPE/DEFER/CPUS/17b.23a or, without deviations, .../- */
-#define LAB_SCHEDULE_TEXT 512
+ * SCENARIO/SCOPE/DEFER/CPUS/17b.23a or, without deviations, .../-; where memory
+ * is not sc, SCENARIO/SCOPE/DEFER/CPUS/c11/17b.23s1 (step 23 is stale by 1) */
+#define LAB_DEVIATION_TEXT 14 /* .4294967295s15 */
+#define LAB_PART_TEXT 64 /* a name in it, with the slash */
+#define LAB_SCHEDULE_TEXT \
+	(5 * LAB_PART_TEXT + LAB_MAX_DEVIATIONS * LAB_DEVIATION_TEXT)
 void lab_print_schedule(const struct lab_config *c,
 			const struct lab_schedule *s, char *text, size_t size);
 /* False: *error says what is wrong. */
@@ -32,6 +40,7 @@ bool lab_parse_schedule(const char *text, struct lab_config *c,
 
 struct lab_explore_options {
 	unsigned int preemptions; /* at most; tried from 0 up */
+	unsigned int stale; /* stale choices in a run, at most; with sc: none */
 	bool at_once; /* try all at once, not from 0 up */
 	bool reduce; /* leave out equivalent orders */
 	bool verify; /* check that equal fingerprints mean equal memory */
@@ -50,10 +59,10 @@ struct lab_explore_options {
 	bool (*go_on)(void *arg, u64 runs);
 	void *arg;
 };
-#define LAB_EXPLORE_DEFAULT                                             \
-	{                                                               \
-		.preemptions = 2, .reduce = true, .between = true,      \
-		.max_steps = 5000, .depth = 3, .seed = 1, .runs = 10000 \
+#define LAB_EXPLORE_DEFAULT                                                    \
+	{                                                                      \
+		.preemptions = 2, .stale = 1, .reduce = true, .between = true, \
+		.max_steps = 5000, .depth = 3, .seed = 1, .runs = 10000        \
 	}
 
 struct lab_result {
@@ -66,7 +75,9 @@ struct lab_result {
 	u32 conflicts; /* objects at which an order can matter */
 	u32 restarts; /* because a new one of these objects was found */
 	double seconds; /* of CPU time */
-	bool complete; /* no bound but that of preemptions was reached */
+	u64 left_out; /* runs with a stale choice that was not offered: weak.h */
+	bool complete; /* no bounds but those of preemptions and of stale choices
+			* were reached */
 	/* the finding, after shrinking */
 	enum uzs_lab_finding finding;
 	char text[2048];
@@ -101,6 +112,7 @@ struct lab_trace_step {
 	struct uzs_lab_step step;
 	const struct uzs_place *from; /* uzs_lab_from; NULL: none */
 	char words[48]; /* what the step does, to which object */
+	char stale[LAB_STALE_TEXT]; /* which store it read, if not the last */
 };
 struct lab_trace {
 	u32 nr, room;

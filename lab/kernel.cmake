@@ -15,6 +15,7 @@ set(uzs_lab_sources ${uzs_lab_own_sources})
 # like are compiled anew.
 set(uzs_kernel_dir "${PROJECT_SOURCE_DIR}/kernel")
 add_library(uzs_lab_kernel_scenarios OBJECT EXCLUDE_FROM_ALL
+	"${uzs_kernel_dir}/lab_reclaim.c"
 	"${uzs_kernel_dir}/lab_scenarios.c"
 	scenarios_free.c
 	scenarios_move.c)
@@ -22,6 +23,8 @@ uzs_setup_lab(uzs_lab_kernel_scenarios ${uzs_lab_small}
 	UZS_PAGE_OWNER_BYTES=32)
 target_compile_options(uzs_lab_kernel_scenarios PRIVATE
 	"--include=${uzs_lab_force}")
+target_include_directories(uzs_lab_kernel_scenarios PRIVATE
+	"${UZS_KERNEL_TREE}") # uzs-tree.h
 
 add_library(uzs_lab_kernel_explorer OBJECT EXCLUDE_FROM_ALL
 	${uzs_lab_search}

@@ -14,7 +14,7 @@ static const struct command {
 	{ "list", lab_cmd_list, "the scenarios" },
 	{ "run", lab_cmd_run, "explore one scenario" },
 	{ "explore", lab_cmd_explore,
-	  "explore the quick scenarios, or all, with every lock scope and deferral" },
+	  "explore the quick scenarios, or all of them" },
 	{ "replay", lab_cmd_replay,
 	  "run one schedule again, and show it as a table" },
 };
@@ -45,13 +45,14 @@ static void print_help(void)
 	printf("\n"
 	       "  %s COMMAND --help   options of a command, with an "
 	       "example\n"
+	       "  %s --version        the version\n"
 	       "\n"
 	       "Exit status: 0 done and nothing found, 1 failed or found "
 	       "something, 2 wrong\n"
 	       "usage.\n"
 	       "\n"
 	       "Example: %s run free-migrate --cpus 2\n",
-	       program, program);
+	       program, program, program);
 }
 
 int lab_open(void)
@@ -131,6 +132,8 @@ int main(int argc, char **argv)
 		status = uzs_usage("", "no command given");
 	} else if (!strcmp(name, "--help") || !strcmp(name, "-h")) {
 		print_help();
+	} else if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
+		uzs_print_version(lab_program());
 	} else {
 		status = uzs_usage("", "unknown command '%s'", name);
 	}

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* order.c - owns what is known of the objects that steps touch.
- *
- * An object is identified by its address: memory has the same addresses in each
- * run. The table is a hash with open addressing. It never shrinks, and a new
- * scenario empties it.
+/* order.c - owns what is known of the objects that steps touch, by number
+ * (numbers.h). A new scenario forgets it.
  */
 #include "order.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "numbers.h"
+#include "weak.h"
+
 struct clock {
 	u32 at[LAB_FIBERS + 1];
 };
 
 struct object {
-	const void *addr; /* NULL: an unused entry */
 	u32 run; /* the fields below `of this run` belong to it */
 	/* of all runs: which fibers did it, as bits */
 	u8 looked, added, changed;
@@ -32,15 +31,15 @@ struct object {
 };
 
 static struct {
-	struct object *table;
-	size_t room; /* a power of two */
-	size_t used;
+	struct object *objects; /* by number (numbers.h) */
+	u32 nr, room;
 	u32 run;
 	bool news; /* a conflict that is not frozen yet */
 	unsigned int conflicts;
 	u64 print[LAB_FIBERS + 1]; /* fingerprint of each fiber */
 	struct clock clock[LAB_FIBERS + 1];
 	struct clock unmapped; /* all that happened before an unmap */
+	u64 unmaps; /* fingerprints of the unmaps */
 	u64 state;
 } order;
 
@@ -53,61 +52,36 @@ static u64 mix(u64 a, u64 b)
 	return h ^ (h >> 32);
 }
 
-static size_t place_of(const void *addr)
+static void grow(u32 number)
 {
-	return (size_t)(((uintptr_t)addr * 0x9e3779b97f4a7c15u) >> 20) &
-	       (order.room - 1);
-}
-
-static void grow(void)
-{
-	size_t old_room = order.room;
-	struct object *old = order.table;
-
-	order.room = old_room ? 2 * old_room : 1024;
-	order.table = calloc(order.room, sizeof(*order.table));
-	if (!order.table)
+	order.room = max(2 * order.room, max(number + 1, 1024u));
+	order.objects =
+		realloc(order.objects, order.room * sizeof(*order.objects));
+	if (!order.objects)
 		abort();
-	for (size_t i = 0; i < old_room; i++) {
-		size_t at;
-
-		if (!old[i].addr)
-			continue;
-		at = place_of(old[i].addr);
-		while (order.table[at].addr)
-			at = (at + 1) & (order.room - 1);
-		order.table[at] = old[i];
-	}
-	free(old);
 }
 
 static struct object *find(const void *addr)
 {
-	size_t at = place_of(addr);
+	u32 number = lab_number_if_any(addr);
 
-	while (order.table[at].addr != addr) {
-		if (!order.table[at].addr)
-			return NULL;
-		at = (at + 1) & (order.room - 1);
-	}
-	return &order.table[at];
+	return number < order.nr ? &order.objects[number] : NULL;
 }
 
 static struct object *get(const void *addr)
 {
+	u32 number = lab_number_of(addr);
 	struct object *o;
-	size_t at;
 
-	if (2 * (order.used + 1) > order.room)
-		grow();
-	at = place_of(addr);
-	while (order.table[at].addr && order.table[at].addr != addr)
-		at = (at + 1) & (order.room - 1);
-	o = &order.table[at];
-	if (!o->addr) {
-		o->addr = addr;
-		order.used++;
+	if (number >= order.room)
+		grow(number);
+	/* weak.c may have numbered more. */
+	if (number >= order.nr) {
+		memset(&order.objects[order.nr], 0,
+		       (number + 1 - order.nr) * sizeof(*order.objects));
+		order.nr = number + 1;
 	}
+	o = &order.objects[number];
 	if (o->run != order.run) {
 		o->run = order.run;
 		o->change = o->adds = o->looks = 0;
@@ -121,10 +95,10 @@ void lab_order_forget(void)
 {
 	u32 run = order.run;
 
-	free(order.table);
+	free(order.objects);
 	memset(&order, 0, sizeof(order));
 	order.run = run; /* watch.c remembers this number */
-	grow();
+	lab_numbers_forget();
 }
 
 void lab_order_begin(void)
@@ -132,6 +106,7 @@ void lab_order_begin(void)
 	order.run++;
 	order.state = 0;
 	memset(&order.unmapped, 0, sizeof(order.unmapped));
+	order.unmaps = 0;
 	for (unsigned int i = 0; i <= LAB_FIBERS; i++) {
 		order.print[i] = i + 1;
 		order.state += mix(i, order.print[i]);
@@ -147,11 +122,15 @@ u32 lab_order_run(void)
 
 u32 lab_order_clock(unsigned int fiber)
 {
+	if (uzs_lab_memory)
+		return lab_weak_clock(fiber);
 	return order.clock[fiber].at[fiber];
 }
 
 bool lab_order_after(unsigned int fiber, unsigned int other, u32 clock)
 {
+	if (uzs_lab_memory)
+		return lab_weak_after(fiber, other, clock);
 	return order.clock[fiber].at[other] >= clock;
 }
 
@@ -208,10 +187,10 @@ bool lab_order_freeze(void)
 	if (!news)
 		return false;
 	order.conflicts = 0;
-	for (size_t i = 0; i < order.room; i++) {
-		struct object *o = &order.table[i];
+	for (u32 i = 0; i < order.nr; i++) {
+		struct object *o = &order.objects[i];
 
-		o->conflict = o->addr && is_conflict(o);
+		o->conflict = is_conflict(o);
 		order.conflicts += o->conflict;
 	}
 	return true;
@@ -256,6 +235,21 @@ static void set_print(unsigned int id, u64 print)
 	order.state += mix(id, print);
 }
 
+void lab_order_chose(unsigned int fiber, u32 choice)
+{
+	unsigned int id = min(fiber, (unsigned int)LAB_FIBERS);
+
+	set_print(id, mix(order.print[id], choice));
+}
+
+void lab_order_everyone(void)
+{
+	u64 state = order.state;
+
+	for (unsigned int i = 0; i <= LAB_FIBERS; i++)
+		set_print(i, mix(order.print[i], state));
+}
+
 /* Called right after an unlock. This is no step on the lock, but the plain
  * accesses that follow happen here. They can conflict with what others do with
  * the lock held, and with what they do right after giving it back. So its place
@@ -280,7 +274,8 @@ static void check_race(struct object *o, const struct uzs_lab_fiber *f,
 
 	if (s->op == LAB_RMW)
 		o->store_seen |= (u8)(1u << id);
-	if (s->op != LAB_STORE)
+	/* With a model of memory order, what comes of it is seen. */
+	if (s->op != LAB_STORE || uzs_lab_memory)
 		return;
 	if (o->store_fiber && o->store_fiber != id + 1 &&
 	    !(o->store_seen & (1u << id)) &&
@@ -308,6 +303,14 @@ static void begin_child(unsigned int id)
 	order.clock[id].at[id]++;
 }
 
+void lab_order_see_all(const struct uzs_lab_fiber *f)
+{
+	unsigned int id = min(f->id, (unsigned int)LAB_FIBERS);
+
+	for (unsigned int i = 0; i <= LAB_FIBERS; i++)
+		join(&order.clock[id], &order.clock[i]);
+}
+
 /* The last fiber comes after everything before. A fiber that waits for another
  * one's end comes after that end. */
 static void come_after(const struct uzs_lab_fiber *f, unsigned int id)
@@ -318,8 +321,7 @@ static void come_after(const struct uzs_lab_fiber *f, unsigned int id)
 		join(&order.clock[id],
 		     &order.clock[min(ended->id, (unsigned int)LAB_FIBERS)]);
 	else if (f->last)
-		for (unsigned int i = 0; i <= LAB_FIBERS; i++)
-			join(&order.clock[id], &order.clock[i]);
+		lab_order_see_all(f);
 }
 
 void lab_order_step(const struct uzs_lab_fiber *f)
@@ -368,8 +370,12 @@ void lab_order_note(const struct uzs_lab_fiber *f,
 
 	if (note->op == LAB_MAP) {
 		join(&order.clock[id], &order.unmapped);
+		/* What it has seen says what it may read. */
+		if (uzs_lab_memory)
+			set_print(id, mix(order.print[id], order.unmaps));
 	} else if (note->op == LAB_UNMAP) {
 		join(&order.unmapped, &order.clock[id]);
 		order.clock[id].at[id]++;
+		order.unmaps += mix(order.print[id], LAB_UNMAP);
 	}
 }

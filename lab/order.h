@@ -34,6 +34,12 @@ void lab_order_note(const struct uzs_lab_fiber *f,
 u32 lab_order_run(void);
 u32 lab_order_clock(unsigned int fiber);
 bool lab_order_after(unsigned int fiber, unsigned int other, u32 clock);
+/* The fiber goes on alone, as in the child of a fork: after all that others did. */
+void lab_order_see_all(const struct uzs_lab_fiber *f);
+/* The fiber's step was not all: it made that choice (weak.h). */
+void lab_order_chose(unsigned int fiber, u32 choice);
+/* A step of all fibers. */
+void lab_order_everyone(void);
 /* The state's fingerprint; and that of the last step of this run that changed
  * an object, for example a lock. Equal ones have the same history. 0: none. */
 u64 lab_order_state(void);

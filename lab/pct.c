@@ -51,6 +51,19 @@ static u8 highest(u8 enabled)
 	return best;
 }
 
+u32 lab_pct_choose_store(u32 mask)
+{
+	unsigned int nr = (unsigned int)__builtin_popcount(mask);
+	u64 draw = random_u64() >> 16;
+	unsigned int skip = (unsigned int)(draw / 4 % nr);
+
+	if (draw % 4)
+		return 0;
+	while (skip--)
+		mask &= mask - 1;
+	return (u32)__builtin_ctz(mask);
+}
+
 u8 lab_pct_choose(u32 step, u8 enabled)
 {
 	for (unsigned int i = 0; i + 1 < pct.depth; i++)

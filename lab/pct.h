@@ -21,5 +21,7 @@ void lab_pct_draw(u32 steps);
 /* Which of the fibers that can run does that step? `enabled` has their bits, at
  * least one. */
 u8 lab_pct_choose(u32 step, u8 enabled);
+/* Which of the stores with these bits (bit 0 is set)? Mostly the last, 0. */
+u32 lab_pct_choose_store(u32 mask);
 
 #endif

@@ -28,6 +28,14 @@ static void print_help(const char *command)
 	       "  --preemptions N  0 to 3, or more (default: 2 with 2 CPUs, 1 "
 	       "with 3)\n"
 	       "%s"
+	       "  --memory M       order of memory: sc (default), tso, c11%s\n"
+	       "  --stale N        with these: loads of a store that is not the "
+	       "last, and\n"
+	       "                   stores behind one, in a run, at most (default "
+	       "1)\n"
+	       "  --weaken W       with these: FILE:LINE=relaxed or =acq-rel: "
+	       "accesses\n"
+	       "                   there count as ordered by no more\n"
 	       "  --check WHEN     the consistency check: step (default), "
 	       "between any two\n"
 	       "                   steps where its locks are free, or end, "
@@ -60,7 +68,8 @@ static void print_help(const char *command)
 		     "                   given again, as --skip\n"
 		     "  --skip PATTERN   not those\n"
 		     "  --from ROW       from that one on: an interrupted run "
-		     "says where it was\n");
+		     "says where it was\n",
+	       lab_is_ours() ? "" : ", lkmm-ish");
 	printf("  --max-runs N     of each row; then it is not complete\n"
 	       "  --seconds N      of CPU time, of each row; the same\n"
 	       "  --bound-ok       a row that is not complete is no failure\n"
@@ -76,8 +85,8 @@ static void print_help(const char *command)
 	       "  --json           rows as JSON\n"
 	       "\n"
 	       "Exit status: 0 nothing is found, in any order within the "
-	       "bounds; 1 something is,\n"
-	       "or not all orders were tried; 2 wrong usage.\n"
+	       "bounds; 1 something\n"
+	       "is, or not all orders were tried; 2 wrong usage.\n"
 	       "\n"
 	       "Example: %s %s\n",
 	       lab_program(),
@@ -126,6 +135,16 @@ int lab_parse_check(const char *command, const char *text, bool *between)
 	return 0;
 }
 
+static int parse_memory(struct lab_plan *p, const char *text)
+{
+	if (!lab_parse_memory(text, &p->memory) ||
+	    (p->memory == LAB_MEMORY_LKMM && lab_is_ours()))
+		return uzs_usage(p->command,
+				 "--memory: '%s' is none of sc, tso, c11%s",
+				 text, lab_is_ours() ? "" : ", lkmm-ish");
+	return 0;
+}
+
 static int add_pattern(struct lab_plan *p, struct lab_patterns *patterns,
 		       const char *text)
 {
@@ -141,6 +160,9 @@ enum {
 	OPT_DEFER,
 	OPT_CPUS,
 	OPT_PREEMPTIONS,
+	OPT_MEMORY,
+	OPT_STALE,
+	OPT_WEAKEN,
 	OPT_DEEP,
 	OPT_ONLY,
 	OPT_SKIP,
@@ -168,6 +190,9 @@ static const struct option long_options[] = {
 	{ "defer", required_argument, NULL, OPT_DEFER },
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "preemptions", required_argument, NULL, OPT_PREEMPTIONS },
+	{ "memory", required_argument, NULL, OPT_MEMORY },
+	{ "stale", required_argument, NULL, OPT_STALE },
+	{ "weaken", required_argument, NULL, OPT_WEAKEN },
 	{ "deep", no_argument, NULL, OPT_DEEP },
 	{ "only", required_argument, NULL, OPT_ONLY },
 	{ "skip", required_argument, NULL, OPT_SKIP },
@@ -199,6 +224,7 @@ static int take_number(struct lab_plan *p, int option, const char *text)
 	} numbers[] = {
 		{ OPT_CPUS, "cpus", 2, LAB_MAX_CPUS },
 		{ OPT_PREEMPTIONS, "preemptions", 0, 100 },
+		{ OPT_STALE, "stale", 0, 100 },
 		{ OPT_MAX_RUNS, "max-runs", 1, UINT64_MAX },
 		{ OPT_SECONDS, "seconds", 1, 1000000 },
 		{ OPT_MAX_STEPS, "max-steps", 1, 1000000 },
@@ -218,6 +244,8 @@ static int take_number(struct lab_plan *p, int option, const char *text)
 		p->cpus = (unsigned int)value;
 	else if (option == OPT_PREEMPTIONS)
 		p->preemptions = (int)value;
+	else if (option == OPT_STALE)
+		p->options.stale = (unsigned int)value;
 	else if (option == OPT_MAX_RUNS)
 		p->options.max_runs = value;
 	else if (option == OPT_SECONDS)
@@ -272,6 +300,11 @@ static int check_search(const struct lab_plan *p, unsigned int given)
 		if (!p->options.random && given & OPT_BIT(random[i]))
 			return uzs_usage(p->command, "--%s is for --random",
 					 option_name(random[i]));
+	for (int option = OPT_STALE; option <= OPT_WEAKEN; option++)
+		if (p->memory == LAB_MEMORY_SC && given & OPT_BIT(option))
+			return uzs_usage(p->command,
+					 "--%s is for a --memory other than sc",
+					 option_name(option));
 	for (size_t i = 0; i < NR(all); i++)
 		if (p->options.random && given & OPT_BIT(all[i]))
 			return uzs_usage(p->command, "--%s is not for --random",
@@ -295,6 +328,17 @@ static int read_options(struct lab_plan *p, int argc, char **argv)
 			break;
 		case OPT_DEFER:
 			status = parse_defers(p, optarg);
+			break;
+		case OPT_MEMORY:
+			status = parse_memory(p, optarg);
+			break;
+		case OPT_WEAKEN:
+			if (!lab_parse_weaken(optarg, &p->weaken))
+				status = uzs_usage(p->command,
+						   "--weaken: '%s' is not "
+						   "FILE:LINE=relaxed or "
+						   "FILE:LINE=acq-rel",
+						   optarg);
 			break;
 		case OPT_DEEP:
 		case OPT_ONLY:
@@ -394,6 +438,7 @@ static void add_scenario(struct lab_plan *p, const struct lab_scenario *s)
 					.defer =
 						(enum zs_defer_mode)(defer + 1),
 					.cpus = cpus,
+					.memory = p->memory,
 				};
 
 				if (p->scope[scope] && p->defer[defer] &&
@@ -421,7 +466,8 @@ static int check_patterns(const struct lab_plan *p, const char *option,
 
 static bool any_scope_fits(const struct lab_plan *p)
 {
-	struct lab_config c = { p->scenario, ZS_SCOPE_HELD, ZS_DEFER_NONE, 2 };
+	struct lab_config c = { p->scenario, ZS_SCOPE_HELD, ZS_DEFER_NONE, 2,
+				p->memory };
 
 	for (int i = 0; i < LAB_NR_SCOPES * VARIANT_NR_DEFERS; i++) {
 		c.scope = (enum zs_lock_scope)(i / VARIANT_NR_DEFERS + 1);
@@ -450,7 +496,7 @@ static int no_rows(const struct lab_plan *p)
 		enum zs_defer_mode defer = (enum zs_defer_mode)(i + 1);
 		const struct lab_config c = {
 			s, s->flags & LAB_USER ? LAB_SCOPE_USER : ZS_SCOPE_HELD,
-			defer, 2
+			defer, 2, p->memory
 		};
 
 		if (lab_config_fits(&c))

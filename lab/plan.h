@@ -30,6 +30,8 @@ struct lab_plan {
 	unsigned int cpus; /* 0: both */
 	bool deep;
 	int preemptions; /* -1: 2 preemptions with 2 CPUs, 1 with 3 */
+	enum lab_memory memory;
+	struct lab_weaken weaken;
 	struct lab_patterns only, skip;
 	const char *from; /* text of the first row to do; NULL: the first of
 			   * all */

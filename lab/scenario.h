@@ -13,6 +13,7 @@
 #include "body/lab.h"
 #include "compat/workqueue.h"
 #include "scopes.h"
+#include "weak.h"
 #include "uzsmalloc.h"
 
 #define LAB_MAX_CPUS 3
@@ -67,6 +68,8 @@ struct lab_scenario {
 /* Which profiles it is meant for: both, or user alone; else the kernel's. */
 #define LAB_ALL_PROFILES 8u
 #define LAB_USER 16u
+/* It touches words alone: its own check is all there is at the end. */
+#define LAB_BARE 32u
 #define LAB_DEFER(mode) (1u << (mode))
 
 /* Ends with NULL. */
@@ -129,6 +132,7 @@ struct lab_config {
 	enum zs_lock_scope scope;
 	enum zs_defer_mode defer;
 	unsigned int cpus; /* 2 or 3 */
+	enum lab_memory memory; /* 0: sc */
 };
 
 /* NULL: the allocator under test does not have it. */

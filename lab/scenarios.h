@@ -9,6 +9,9 @@
 #define LAB_FREE_SCENARIOS(X) \
 	X(free_free) X(free_free_chain) X(free_malloc) X(malloc_malloc) \
 	X(malloc_count) X(rcu_free)
+#define LAB_LOCK_SCENARIOS(X) \
+	X(lock_add) X(lock_spin) X(lock_try) X(lock_polled) X(lock_write) \
+	X(lock_read) X(lock_shared) X(lock_pin) X(lock_pinned) X(lock_bit)
 #define LAB_LOOK_SCENARIOS(X) \
 	X(free_stat) X(free_check) X(malloc_check) X(free_walk)
 #define LAB_MOVE_SCENARIOS(X) \
@@ -36,7 +39,7 @@
 	X(ref_slot) X(ref_free_free) X(ref_store_store) \
 	X(ref_big_trim) X(ref_big_unmap) X(ref_big_check) \
 	X(ref_limit_kept) X(ref_limit_compact) X(ref_limit_trim) \
-	X(ref_destroy) X(ref_fork) X(ref_fork_child)
+	X(ref_destroy) X(ref_fork) X(ref_fork_free) X(ref_fork_child)
 #define LAB_SETTLE_SCENARIOS(X) \
 	X(settle_read) X(settle_write) X(settle_free) X(settle_empty) \
 	X(settle_store) X(settle_over) X(settle_move) X(settle_compact) \
@@ -45,6 +48,7 @@
 /* clang-format on */
 
 #define LAB_DECLARE(name) extern const struct lab_scenario lab_scenario_##name;
+LAB_LOCK_SCENARIOS(LAB_DECLARE)
 LAB_FREE_SCENARIOS(LAB_DECLARE)
 LAB_LOOK_SCENARIOS(LAB_DECLARE)
 LAB_MOVE_SCENARIOS(LAB_DECLARE)

@@ -6,6 +6,7 @@
 #include "scenarios_ref.h"
 
 #include "profile.h"
+#include "user/hazard.h"
 
 /* Two objects, or four, in a zspage of one page. */
 #define HALF 2040
@@ -152,9 +153,13 @@ static void give_rows(struct lab_world *w)
 {
 	for (unsigned int cpu = 0; cpu < 2; cpu++) {
 		uintptr_t id = uzs_lab_thread_id_of(cpu);
-		struct zs_row_ *row = zs_home_row_(w->pool, id, UZS_LOG_ROWS);
 
-		row->owner = row->ender = row->names[0] = id;
+#if UINTPTR_MAX > UINT32_MAX /* else there is no user profile */
+		uzs_hazard_give_row(&w->pool->user->hazards, id);
+#else
+		(void)w;
+		(void)id;
+#endif
 	}
 }
 
@@ -685,6 +690,15 @@ const struct lab_scenario lab_scenario_ref_fork = {
 	.summary = "the parent's side of a fork beside a compaction",
 	.setup = two_kept,
 	.cpu = { fork_in_parent, lab_compact, free_0 },
+	.defers = ONLY_REFS,
+	.flags = LAB_USER,
+};
+
+const struct lab_scenario lab_scenario_ref_fork_free = {
+	.name = "ref-fork-free",
+	.summary = "the parent's side of a fork beside a free and a store",
+	.setup = two_kept,
+	.cpu = { fork_in_parent, free_0, store_11 },
 	.defers = ONLY_REFS,
 	.flags = LAB_USER,
 };

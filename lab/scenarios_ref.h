@@ -8,6 +8,7 @@
 #ifndef UZS_LAB_SCENARIOS_REF_H
 #define UZS_LAB_SCENARIOS_REF_H
 
+#include "order.h"
 #include "scenarios.h"
 
 #include "user/layout.h"
@@ -150,6 +151,9 @@ static inline void end_all_others(void)
 		if (f != uzs_lab_current && !f->last)
 			f->state = LAB_DONE;
 	}
+	lab_order_see_all(uzs_lab_current);
+	if (uzs_lab_memory)
+		uzs_lab_memory->see_all();
 }
 
 #endif

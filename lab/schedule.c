@@ -11,14 +11,22 @@
 void lab_print_schedule(const struct lab_config *c,
 			const struct lab_schedule *s, char *text, size_t size)
 {
-	int len = snprintf(text, size, "%s/%s/%s/%u/%s", c->scenario->name,
+	bool sc = c->memory == LAB_MEMORY_SC;
+	int len = snprintf(text, size, "%s/%s/%s/%u/%s%s%s", c->scenario->name,
 			   lab_scope_name(c->scope), lab_defer_name(c->defer),
-			   c->cpus, s->nr ? "" : "-");
+			   c->cpus, sc ? "" : lab_memory_name(c->memory),
+			   sc ? "" : "/", s->nr ? "" : "-");
 
-	for (unsigned int i = 0; i < s->nr && len < (int)size; i++)
+	for (unsigned int i = 0; i < s->nr && len < (int)size; i++) {
+		const struct lab_deviation *d = &s->at[i];
+
 		len += snprintf(text + len, size - (size_t)len, "%s%u%c",
-				i ? "." : "", s->at[i].step,
-				'a' + (int)s->at[i].fiber);
+				i ? "." : "", d->step,
+				d->older ? 's' : 'a' + (int)d->fiber);
+		if (d->older && len < (int)size)
+			len += snprintf(text + len, size - (size_t)len, "%u",
+					d->older);
+	}
 }
 
 /* Copies the part of *text up to the next slash, and moves *text behind
@@ -39,11 +47,26 @@ static bool next_part(const char **text, char *part, size_t size)
 #define STRING_OF(x) #x
 #define STRING(x) STRING_OF(x)
 
+/* How many newer stores there are, behind the letter s. */
+static bool parse_older(const char **text, struct lab_deviation *d)
+{
+	char *end;
+	unsigned long older = strtoul(*text, &end, 10);
+
+	if (!isdigit((unsigned char)**text) || !older || older > LAB_MAX_OLDER)
+		return false;
+	d->fiber = 0;
+	d->older = (u32)older;
+	*text = end;
+	return true;
+}
+
 /* NULL, or what is wrong. */
 static const char *parse_deviations(const char *text, struct lab_schedule *s)
 {
 	static const char form[] = "the steps are not numbers with letters a "
-				   "to g, and dots between";
+				   "to g, or with s and a number, and dots "
+				   "between";
 
 	s->nr = 0;
 	if (!strcmp(text, "-"))
@@ -56,7 +79,7 @@ static const char *parse_deviations(const char *text, struct lab_schedule *s)
 			return form;
 		errno = 0;
 		step = strtoull(text, &end, 10);
-		if (*end < 'a' || *end > 'g')
+		if ((*end < 'a' || *end > 'g') && *end != 's')
 			return form;
 		if (errno || step > UINT32_MAX)
 			return "the number of a step is larger than that of "
@@ -64,9 +87,12 @@ static const char *parse_deviations(const char *text, struct lab_schedule *s)
 		if (s->nr == LAB_MAX_DEVIATIONS)
 			return "there are more than " STRING(
 				LAB_MAX_DEVIATIONS) " steps";
-		s->at[s->nr++] =
-			(struct lab_deviation){ (u32)step, (u32)(*end - 'a') };
+		s->at[s->nr] = (struct lab_deviation){ (u32)step,
+						       (u32)(*end - 'a'), 0 };
 		text = end + 1;
+		if (*end == 's' && !parse_older(&text, &s->at[s->nr]))
+			return form;
+		s->nr++;
 		if (!*text)
 			return NULL;
 		if (*text++ != '.')
@@ -77,7 +103,7 @@ static const char *parse_deviations(const char *text, struct lab_schedule *s)
 bool lab_parse_schedule(const char *text, struct lab_config *c,
 			struct lab_schedule *s, const char **error)
 {
-	char part[64];
+	char part[LAB_PART_TEXT];
 
 	*error = "it is not SCENARIO/SCOPE/DEFER/CPUS/STEPS";
 	if (!next_part(&text, part, sizeof(part)))
@@ -102,6 +128,14 @@ bool lab_parse_schedule(const char *text, struct lab_config *c,
 	if (!next_part(&text, part, sizeof(part)))
 		return false;
 	c->cpus = part[1] ? 0 : (unsigned int)(part[0] - '0');
+	c->memory = LAB_MEMORY_SC;
+	if (strchr(text, '/')) {
+		if (!next_part(&text, part, sizeof(part)) ||
+		    !lab_parse_memory(part, &c->memory)) {
+			*error = "there is no such memory order";
+			return false;
+		}
+	}
 	if (!lab_config_fits(c)) {
 		*error = "the scenario does not go with that deferral or that "
 			 "number of CPUs";
@@ -186,6 +220,9 @@ static void print_row(const struct lab_trace *t, u32 n, FILE *out)
 			f == s->fiber ? s->words : "");
 	print_place(s, out);
 	fputc('\n', out);
+	if (s->stale[0])
+		fprintf(out, "      %*s^ %s\n", (int)s->fiber * (COLUMN + 1),
+			"", s->stale);
 }
 
 void lab_print_table(const struct lab_trace *t, bool all, FILE *out)

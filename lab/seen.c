@@ -26,6 +26,7 @@ static struct {
 	size_t room; /* a power of two */
 	size_t nr;
 	struct memory *memory; /* NULL: not asked for */
+	u8 most_stale; /* stale choices that were left anywhere */
 } seen;
 
 void lab_seen_forget(void)
@@ -35,6 +36,7 @@ void lab_seen_forget(void)
 	if (seen.table)
 		memset(seen.table, 0, seen.room * sizeof(*seen.table));
 	seen.nr = 0;
+	seen.most_stale = 0;
 }
 
 size_t lab_seen_states(void)
@@ -67,13 +69,36 @@ static void grow(void)
 	seen.room = room;
 }
 
-bool lab_seen_visit(u64 state, u8 current, u8 left)
+/* With other numbers of stale choices left, it is another state. */
+static u64 with_stale(u64 state, u8 stale)
+{
+	state += stale * 0x9e3779b97f4a7c15u;
+	return state ? state : 1;
+}
+
+/* Was it visited with more stale choices left? */
+static bool seen_with_more(u64 state, u8 current, u8 left, u8 stale)
+{
+	for (u8 more = (u8)(stale + 1); more <= seen.most_stale; more++) {
+		u64 key = with_stale(state, more);
+		const struct seen *s = place_of(seen.table, seen.room, key);
+
+		if (s->state && s->left[current] > left)
+			return true;
+	}
+	return false;
+}
+
+bool lab_seen_visit(u64 state, u8 current, u8 left, u8 stale)
 {
 	struct seen *s;
 
 	if (2 * (seen.nr + 1) > seen.room)
 		grow();
-	state = state ? state : 1;
+	seen.most_stale = max(seen.most_stale, stale);
+	if (seen_with_more(state, current, left, stale))
+		return true;
+	state = with_stale(state, stale);
 	s = place_of(seen.table, seen.room, state);
 	if (!s->state) {
 		s->state = state;

@@ -60,9 +60,8 @@ static const char usage_text[] =
 	"  --fill mixed|apart objects were stored by all processes at once "
 	"(default),\n"
 	"                     or by one after the other\n"
-	"  --workers N        release: the processes put what they free into queues "
-	"without\n"
-	"                     limit, and so many workers free it\n"
+	"  --workers N        release: the processes put what they free into queues\n"
+	"                     without limit, and so many workers free it\n"
 	"  --reserve KIB      of pages for full per-CPU buffers (default: 256)\n"
 	"  --costs NAME|FILE  what things cost (default: epyc-2); list: which "
 	"there are\n"
@@ -85,6 +84,7 @@ static const char usage_text[] =
 	"  --seeded FILE      for the report: result of uzs lab explore --json; "
 	"can be\n"
 	"                     repeated\n"
+	"  --help, --version\n"
 	"\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage.\n"
 	"\n"
@@ -215,7 +215,8 @@ enum {
 	OPT_BREAKDOWN,
 	OPT_BREAKDOWN_CSV,
 	OPT_FLAME,
-	OPT_HELP
+	OPT_HELP,
+	OPT_VERSION
 };
 
 static const struct option long_options[] = {
@@ -249,6 +250,7 @@ static const struct option long_options[] = {
 	{ "breakdown-csv", required_argument, NULL, OPT_BREAKDOWN_CSV },
 	{ "flame", required_argument, NULL, OPT_FLAME },
 	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 }
 };
 
@@ -516,6 +518,10 @@ int sim_args_parse(struct sim_request *r, int argc, char **argv)
 	       -1) {
 		if (option == OPT_HELP) {
 			fputs(usage_text, stdout);
+			exit(uzs_flush_output());
+		}
+		if (option == OPT_VERSION) {
+			uzs_print_version("uzs lab simulate");
 			exit(uzs_flush_output());
 		}
 		status = parse_option(r, option);

@@ -14,28 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report_assets.h"
 #include "tools/json.h"
 #include "tools/variants.h"
-
-static const char head[] =
-	"<!DOCTYPE html>\n"
-	"<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-	"<title>uzsmalloc on simulated CPUs</title>\n"
-	"<style>\n"
-	"body{font:14px/1.45 sans-serif;color:#222;background:#fff;"
-	"max-width:1200px;margin:1.5em auto;padding:0 1em}\n"
-	"h1{font-size:1.5em}h2{font-size:1.2em;margin-top:2em}\n"
-	"table{border-collapse:collapse;font-size:13px}\n"
-	"th,td{padding:.2em .7em;border-bottom:1px solid #ddd;"
-	"text-align:right;vertical-align:top}\n"
-	"th{border-bottom:2px solid #555}\n"
-	"td.t,th.t{text-align:left}\n"
-	"td code{font-size:12px;word-break:break-all}\n"
-	"#lanes text{font-size:11px}#key span{margin-right:1.2em}\n"
-	"#key i{display:inline-block;width:1em;height:.8em;"
-	"margin-right:.4em}\n"
-	"button{margin-right:.4em}button.on{font-weight:bold}\n"
-	"</style></head><body>\n";
 
 static void put_text(const char *text, FILE *out)
 {
@@ -158,75 +139,6 @@ static void put_timeline(const struct sim_timeline *line, FILE *out)
 	fputs("]}", out);
 }
 
-static const char script[] =
-	"<script>\n"
-	"'use strict';\n"
-	"const $=id=>document.getElementById(id);\n"
-	"const NS='http://www.w3.org/2000/svg';\n"
-	"const el=(name,attrs,parent,text)=>{const e=document.createElementNS("
-	"NS,name);for(const k in attrs)e.setAttribute(k,attrs[k]);"
-	"if(text)e.textContent=text;if(parent)parent.append(e);return e};\n"
-	"const palette=['#c0392b','#1f6fb2','#2e8b57','#b8860b','#7d3c98',"
-	"'#16a085','#a04000','#5d6d7e','#d35fb7','#34495e'];\n"
-	"const lines=JSON.parse($('timelines').textContent);\n"
-	"let span=0,which=0;\n"
-	"function lockColour(l,name){if(/class/.test(name))return palette[0];"
-	"if(/pool/.test(name))return palette[1];"
-	"if(/zone/.test(name))return palette[2];"
-	"return palette[3+l%7]}\n"
-	"function draw(){\n"
-	" const t=lines[which],svg=$('lanes');svg.replaceChildren();\n"
-	" const all=t.spans.reduce((m,s)=>Math.max(m,s[1]),1);\n"
-	" const show=all/Math.pow(4,span),h=22,w=1040;\n"
-	" svg.setAttribute('viewBox',`0 0 1160 ${t.cpus*h+30}`);\n"
-	" for(let c=0;c<t.cpus;c++){el('text',{x:0,y:c*h+15},svg,'CPU '+c);\n"
-	"  el('rect',{x:60,y:c*h+2,width:w,height:h-4,fill:'#f2f2f2'},svg)}\n"
-	" const used=new Map();\n"
-	" for(const [b,e,l,wait,c] of t.spans){if(b>show||c>=t.cpus)continue;\n"
-	"  const name=t.locks[l]||'?',f=lockColour(l,name);\n"
-	"  if(!/^page/.test(name))used.set(name,f);\n"
-	"  const r=el('rect',{x:60+b/show*w,y:c*h+(wait?9:3),"
-	"width:Math.max((Math.min(e,show)-b)/show*w,.4),height:wait?4:h-6,"
-	"fill:f,opacity:wait?.45:.9,'class':wait?'wait':'hold'},svg);\n"
-	"  el('title',{},r,`${name}: ${wait?'waits':'has it'} "
-	"${(e-b).toFixed(0)} ns`)}\n"
-	" for(let i=0;i<=5;i++)el('text',{x:60+i*w/5,y:t.cpus*h+16,"
-	"'text-anchor':'middle'},svg,(show*i/5/1000).toFixed(2)+' µs');\n"
-	" $('key').replaceChildren();\n"
-	" for(const [n,f] of used){const s=document.createElement('span'),"
-	"i=document.createElement('i');i.style.background=f;s.append(i,n);"
-	"$('key').append(s)}\n"
-	" [...$('choice').children].forEach((b,i)=>b.className=i==which?'on':'');"
-	"\n}\n"
-	"if(lines.length){lines.forEach((t,i)=>{const b=document.createElement("
-	"'button');b.textContent=t.name;b.onclick=()=>{which=i;draw()};"
-	"$('choice').append(b)});\n"
-	" $('in').onclick=()=>{span=Math.min(span+1,5);draw()};\n"
-	" $('out').onclick=()=>{span=Math.max(span-1,0);draw()};\n"
-	" span=2;draw()}\n"
-	"else $('timeline').textContent='No cell of at most 12 CPUs was "
-	"simulated.';\n"
-	"const rows=[];\n"
-	"for(const file of document.querySelectorAll('.seeded-data')){\n"
-	" let found=JSON.parse(file.textContent);\n"
-	" if(!Array.isArray(found))found=found.results||found.variants||[found];"
-	"\n"
-	" for(const r of found)rows.push({variant:file.dataset.name,...r})}\n"
-	"if(rows.length){\n"
-	" const names=['variant','scenario','scope','defer','cpus',"
-	"'preemptions','schedules','found','found_at','found_steps',"
-	"'schedule'].filter(n=>rows.some(r=>r[n]!==undefined));\n"
-	" const t=document.createElement('table');t.id='seeded-table';\n"
-	" const h=t.createTHead().insertRow();for(const n of names){const c="
-	"document.createElement('th');c.textContent=n.replace('_',' ');"
-	"c.className='t';h.append(c)}\n"
-	" const b=t.createTBody();for(const r of rows){const tr=b.insertRow();"
-	"for(const n of names){const c=tr.insertCell();c.className='t';"
-	"c.textContent=r[n]===undefined?'':r[n]}}\n"
-	" $('seeded').append(t)}\n"
-	"document.body.dataset.ready='yes';\n"
-	"</script>\n";
-
 /* The whole file, terminated by 0; NULL after a message. */
 static char *read_file(const char *path)
 {
@@ -308,6 +220,28 @@ static void put_seeded(const struct sim_files *files, FILE *out)
 	}
 }
 
+/* What the curves' words and colours mean. */
+static void put_key(const struct sim_table *t, FILE *out)
+{
+	fputs("<p>The colour is the variant of zs_free (its lock scope), the "
+	      "dashes are how it frees later. Where curves lie on one another, the "
+	      "values are the same, and only the last is seen; the table "
+	      "<a href=\"#results\">below</a> has them all.</p>\n"
+	      "<ul><li><b>Until the last call returns</b>: what a call took, "
+	      "with all CPUs at work; less is better.</li>\n"
+	      "<li><b>Speed</b>: the time of ",
+	      out);
+	put_text(sim_variant_name(t, 0), out);
+	fputs(" divided by this one's; 2 is twice as fast.</li>\n"
+	      "<li><b>Waiting for locks and their lines</b>: how much of the "
+	      "CPUs' time goes into waiting for a lock that another CPU has, or "
+	      "for a cache line that another CPU wrote.</li>\n"
+	      "<li><b>Scaling</b> (where one CPU was simulated, too): calls in a "
+	      "microsecond over those of one CPU, divided by the CPUs.</li>"
+	      "</ul>\n",
+	      out);
+}
+
 void sim_print_html(const struct sim_table *t, FILE *out)
 {
 	static const char *const what[] = { [SIM_RELEASE] = "frees",
@@ -315,7 +249,13 @@ void sim_print_html(const struct sim_table *t, FILE *out)
 					    [SIM_READ] = "reads",
 					    [SIM_REPLACE] = "replaces" };
 
-	fputs(head, out);
+	fputs("<!DOCTYPE html>\n<html lang=\"en\"><head>"
+	      "<meta charset=\"utf-8\">\n"
+	      "<title>uzsmalloc on simulated CPUs</title>\n<style>\n",
+	      out);
+	fputs(uzs_report_page_css, out);
+	fputs(uzs_report_report_css, out);
+	fputs("</style></head><body>\n", out);
 	fprintf(out, "<h1>On simulated CPUs: %s</h1>\n<p>",
 		sim_work_names[t->cells[0].work]);
 	put_text(t->costs->platform, out);
@@ -328,13 +268,19 @@ void sim_print_html(const struct sim_table *t, FILE *out)
 		"<h2>By CPUs</h2>\n<div id=\"curves\">\n",
 		what[t->cells[0].work], t->cells[0].objects, t->sizes_name);
 	sim_print_svg(t, out);
+	put_key(t, out);
 	fputs("</div>\n<h2>Who has which lock</h2>\n<div id=\"timeline\">"
-	      "<p>From the middle of the run on. High: has the lock; low and "
-	      "pale: waits for it.</p>"
-	      "<p id=\"choice\"></p><p><button id=\"in\">nearer</button>"
+	      "<p>From the middle of the run on, a row for each CPU. A high bar: "
+	      "the CPU has the lock; a low, pale one below: it waits for it. A "
+	      "lock that is taken while another is held is drawn over that, "
+	      "less high, so both are seen. Point at a bar for its name and how long it "
+	      "took.</p>"
+	      "<p id=\"choice\"></p><p><button id=\"in\">nearer</button> "
 	      "<button id=\"out\">further</button></p>"
-	      "<svg id=\"lanes\" xmlns=\"http://www.w3.org/2000/svg\"></svg>"
-	      "<p id=\"key\"></p></div>\n"
+	      "<svg id=\"lanes\" xmlns=\"http://www.w3.org/2000/svg\" "
+	      "role=\"img\" aria-label=\"Which CPU has which lock, over "
+	      "time\"></svg>"
+	      "<dl id=\"key\"></dl></div>\n"
 	      "<script type=\"application/json\" id=\"timelines\">[",
 	      out);
 	for (unsigned int i = 0; i < t->nr_timelines; i++) {
@@ -353,6 +299,9 @@ void sim_print_html(const struct sim_table *t, FILE *out)
 	put_seeded(t->seeded, out);
 	put_results(t, out);
 	put_costs(t->costs, out);
-	fputs(script, out);
+	fputs("<script>\n'use strict';\n", out);
+	fputs(uzs_report_page_js, out);
+	fputs(uzs_report_report_js, out);
+	fputs("</script>\n", out);
 	fputs("</body></html>\n", out);
 }

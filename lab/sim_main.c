@@ -198,7 +198,7 @@ static int open_files(struct sim_request *r)
 
 	for (unsigned int i = 0; i < SIM_NR_FILES && !status; i++)
 		if (r->file[i])
-			status = sim_try_file(r->file[i]);
+			status = uzs_try_file(r->file[i]);
 	return status;
 }
 

@@ -6,11 +6,7 @@
 
 #include "sim_out.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "tools/json.h"
 #include "tools/variants.h"
@@ -242,48 +238,23 @@ void sim_print_json(const struct sim_table *t, FILE *out)
 	putc('\n', out);
 }
 
-int sim_try_file(const char *path)
-{
-	struct stat st;
-	int fd;
+struct to_print {
+	const struct sim_table *t;
+	void (*print)(const struct sim_table *t, FILE *out);
+};
 
-	if (!stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-		return 0; /* do not try a pipe or device: opening it has
-			   * effects */
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (fd >= 0)
-		unlink(path);
-	else if (errno == EEXIST)
-		fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return uzs_fail("%s: %s", path, strerror(errno));
-	close(fd);
+static int print_it(const void *arg, FILE *out)
+{
+	const struct to_print *what = arg;
+
+	what->print(what->t, out);
 	return 0;
-}
-
-/* Removes half a report, which a reader could take for a whole one. */
-static void remove_half(const char *path)
-{
-	struct stat st;
-
-	if (!lstat(path, &st) && S_ISREG(st.st_mode))
-		unlink(path);
 }
 
 int sim_print_to_file(const struct sim_table *t, const char *path,
 		      void (*print)(const struct sim_table *t, FILE *out))
 {
-	FILE *out = fopen(path, "w");
-	bool bad;
+	struct to_print what = { t, print };
 
-	if (!out)
-		return uzs_fail("%s: %s", path, strerror(errno));
-	print(t, out);
-	bad = ferror(out);
-	bad |= fclose(out) != 0;
-	if (!bad)
-		return 0;
-	uzs_fail("%s: cannot be written: %s", path, strerror(errno));
-	remove_half(path);
-	return UZS_FAILED;
+	return uzs_write_file(path, print_it, &what);
 }

@@ -73,11 +73,8 @@ struct sim_files {
 int sim_read_files(struct sim_files *files);
 void sim_print_html(const struct sim_table *t, FILE *out);
 
-/* Can the file be written to? Ask before long work. Does not change the file,
- * nor leave a new one. Both return 0, or an exit status after a line on
+/* Never leaves half a file. Return: 0, or an exit status after a line on
  * stderr. */
-int sim_try_file(const char *path);
-/* Never leaves half a file. */
 int sim_print_to_file(const struct sim_table *t, const char *path,
 		      void (*print)(const struct sim_table *t, FILE *out));
 

@@ -28,8 +28,7 @@ static const struct {
 } charts[NR_CHARTS] = {
 	[CHART_TIME] = { "Until the last call returns", "ns for each call", 70,
 			 true },
-	[CHART_RATIO] = { "How often as fast as the first", "times", 460,
-			  false },
+	[CHART_RATIO] = { "Speed", "times the first variant's", 460, false },
 	[CHART_WAIT] = { "Waiting for locks and their lines",
 			 "% of the CPUs' time", 850, false },
 	[CHART_SCALING] = { "Scaling", "of perfect, which is 1", 1240, false },
@@ -136,7 +135,8 @@ static void tick_y(const struct axes *a, double y, FILE *out)
 	if (at < PLOT_Y - 1 || at > PLOT_Y + PLOT_H + 1)
 		return;
 	fprintf(out,
-		"<path d=\"M%.1f %.1fh%.0f\" stroke=\"#ddd\"/>"
+		"<path class=\"grid\" d=\"M%.1f %.1fh%.0f\" "
+		"stroke=\"#ddd\"/>"
 		"<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n",
 		x, at, PLOT_W, x - 6, at + 4, y);
 }
@@ -179,7 +179,7 @@ static void draw_axes(const struct sim_table *t, const struct axes *a,
 			plot_x(a, cpus), PLOT_Y + PLOT_H + 18, cpus);
 	}
 	fprintf(out,
-		"<path d=\"M%.0f %.0fv%.0fh%.0f\" fill=\"none\" "
+		"<path class=\"axis\" d=\"M%.0f %.0fv%.0fh%.0f\" fill=\"none\" "
 		"stroke=\"#333\"/>"
 		"<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"middle\">%s</text>"
 		"\n",
@@ -193,8 +193,10 @@ static void draw_series(const struct sim_table *t, const struct axes *a,
 {
 	const struct sim_cell *c = &t->cells[variant];
 
-	fprintf(out, "<g class=\"series\" stroke=\"%s\" fill=\"%s\"><path d=\"",
-		colour(c->scope), colour(c->scope));
+	fprintf(out,
+		"<g class=\"series scope-%d\" stroke=\"%s\" fill=\"%s\">"
+		"<path d=\"",
+		(int)c->scope, colour(c->scope), colour(c->scope));
 	for (unsigned int i = variant; i < t->nr; i += t->variants)
 		fprintf(out, "%c%.1f %.1f", i == variant ? 'M' : 'L',
 			plot_x(a, x_of(t, i)),
@@ -222,11 +224,13 @@ static void draw_legend(const struct sim_table *t, FILE *out)
 		const struct sim_cell *c = &t->cells[v];
 
 		fprintf(out,
-			"<path d=\"M%.0f %.0fh34\" stroke=\"%s\" "
+			"<path class=\"scope-%d\" d=\"M%.0f %.0fh34\" "
+			"stroke=\"%s\" "
 			"stroke-width=\"2\" stroke-dasharray=\"%s\"/>"
 			"<text x=\"%.0f\" y=\"%.0f\">%s, %s</text>\n",
-			x, y - 4, colour(c->scope), dashes(c->defer), x + 42, y,
-			sim_scope_name(c->scope), variant_defer_name(c->defer));
+			(int)c->scope, x, y - 4, colour(c->scope),
+			dashes(c->defer), x + 42, y, sim_scope_name(c->scope),
+			variant_defer_name(c->defer));
 		x += 200;
 		if (v % 5 == 4) {
 			x = 70;
@@ -235,8 +239,50 @@ static void draw_legend(const struct sim_table *t, FILE *out)
 	}
 }
 
+static double bar_row(const struct sim_table *t)
+{
+	return fmin(26, PLOT_H / t->nr);
+}
+
+/* With one count of CPUs there is no curve: a bar for each variant, with its value. */
+static void draw_bars(const struct sim_table *t, enum chart chart, FILE *out)
+{
+	double x = charts[chart].x, most = 0, row;
+
+	for (unsigned int i = 0; i < t->nr; i++)
+		most = fmax(most, value_of(t, chart, i));
+	row = bar_row(t);
+	fprintf(out,
+		"<text x=\"%.0f\" y=\"%.0f\" font-weight=\"bold\">%s</text>"
+		"<text x=\"%.0f\" y=\"%.0f\">%s</text>\n",
+		x, PLOT_Y - 32, charts[chart].title, x, PLOT_Y - 14,
+		charts[chart].unit);
+	for (unsigned int i = 0; i < t->nr; i++) {
+		const struct sim_cell *c = &t->cells[i];
+		double value = value_of(t, chart, i);
+		double width = most > 0 ? value / most * (PLOT_W - 175) : 0;
+		double y = PLOT_Y + i * row;
+
+		fprintf(out,
+			"<g class=\"series scope-%d\" stroke=\"%s\" "
+			"fill=\"%s\">"
+			"<rect class=\"bar\" x=\"%.1f\" y=\"%.1f\" "
+			"width=\"%.1f\" height=\"%.1f\" "
+			"fill-opacity=\"0.35\" stroke-dasharray=\"%s\"/></g>"
+			"<text x=\"%.1f\" y=\"%.1f\">%s, %s</text>"
+			"<text x=\"%.1f\" y=\"%.1f\">%.3g</text>\n",
+			(int)c->scope, colour(c->scope), colour(c->scope),
+			x + 122, y, fmax(width, 1), row - 6, dashes(c->defer),
+			x, y + row / 2 + 1, sim_scope_name(c->scope),
+			variant_defer_name(c->defer), x + 128 + width,
+			y + row / 2 + 1, value);
+	}
+}
+
 void sim_print_svg(const struct sim_table *t, FILE *out)
 {
+	bool one = x_of(t, 0) == x_of(t, t->nr - 1);
+	int height = one ? (int)(PLOT_Y + t->nr * bar_row(t)) + 10 : HEIGHT;
 	bool scales = sim_scaling(t, 0) >= 0;
 	int width = scales ? WIDTH_OF_ALL : WIDTH;
 
@@ -245,19 +291,25 @@ void sim_print_svg(const struct sim_table *t, FILE *out)
 		"viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" "
 		"font-size=\"12\" fill=\"#222\">\n"
 		"<title>%s, %s by CPUs, simulated</title>\n"
-		"<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>\n",
-		width, HEIGHT, t->costs->name, sim_work_names[t->cells[0].work],
-		width, HEIGHT);
+		"<rect class=\"ground\" width=\"%d\" height=\"%d\" "
+		"fill=\"#fff\"/>\n",
+		width, height, t->costs->name, sim_work_names[t->cells[0].work],
+		width, height);
 	for (int chart = 0; chart < (scales ? NR_CHARTS : CHART_SCALING);
 	     chart++) {
 		struct axes a = axes_of(t, (enum chart)chart);
 
 		fprintf(out, "<g class=\"chart\">\n");
-		draw_axes(t, &a, out);
-		for (unsigned int v = 0; v < t->variants; v++)
-			draw_series(t, &a, v, out);
+		if (one) {
+			draw_bars(t, (enum chart)chart, out);
+		} else {
+			draw_axes(t, &a, out);
+			for (unsigned int v = 0; v < t->variants; v++)
+				draw_series(t, &a, v, out);
+		}
 		fputs("</g>\n", out);
 	}
-	draw_legend(t, out);
+	if (!one)
+		draw_legend(t, out);
 	fputs("</svg>\n", out);
 }

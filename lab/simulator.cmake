@@ -43,6 +43,7 @@ add_library(uzs_sim OBJECT EXCLUDE_FROM_ALL
 	../tools/json.c
 	../tools/message.c
 	../tools/options.c
+	../tools/outfile.c
 	../tools/process.c
 	../tools/progress.c)
 uzs_setup_lab(uzs_sim ${uzs_sim_defines})
@@ -76,6 +77,10 @@ add_executable(uzs-lab-simulate
 	sim_symbols.c
 	sim_tables.c
 	$<TARGET_OBJECTS:uzs_sim>)
+include(UzsEmbed)
+uzs_embed(uzs-lab-simulate report_assets.h uzs_report
+	../tools/page/page.css ../tools/page/page.js
+	page/report.css page/report.js)
 uzs_setup_lab(uzs-lab-simulate ${uzs_sim_defines}
 	"UZS_SIM_COSTS_DIRS=\"costs\",\"${uzs_sim_costs_installed}\"")
 target_link_libraries(uzs-lab-simulate PRIVATE
@@ -111,5 +116,6 @@ set_target_properties(${uzs_sim_programs} PROPERTIES
 if(UZS_INSTALL)
 	uzs_install_programs(${uzs_sim_programs})
 	install(DIRECTORY costs
-		DESTINATION "${CMAKE_INSTALL_DATADIR}/uzsmalloc")
+		DESTINATION "${CMAKE_INSTALL_DATADIR}/uzsmalloc"
+		COMPONENT uzsmalloc_tools)
 endif()

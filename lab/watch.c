@@ -22,6 +22,7 @@
 #include "explore.h"
 #include "order.h"
 #include "watch.h"
+#include "weak.h"
 
 #define WORD 4 /* bytes of a word: the unit that is watched */
 #define PLACES (1u << 17)
@@ -30,6 +31,7 @@
 struct access {
 	u32 clock; /* 0: never */
 	u8 by; /* fiber */
+	u8 bytes; /* of the word, as bits */
 	const void *at; /* lab_plain_at */
 	const struct uzs_place *after; /* the fiber's last step */
 };
@@ -177,6 +179,17 @@ void uzs_lab_plain_done(void)
 	settle();
 }
 
+/* The bytes of the word at `word` that are from `addr` on, as bits. */
+static u8 bytes_of(uintptr_t word, uintptr_t addr, size_t size)
+{
+	u8 bytes = 0;
+
+	for (unsigned int i = 0; i < WORD; i++)
+		if (word + i - addr < size)
+			bytes |= (u8)(1u << i);
+	return bytes;
+}
+
 static void look(const struct access *access, uintptr_t addr, bool write)
 {
 	struct word *w = word_at(addr);
@@ -210,6 +223,62 @@ void uzs_lab_plain(const volatile void *addr, size_t size, bool write)
 	access.clock = lab_order_clock(access.by);
 	access.at = lab_plain_at;
 	access.after = place_of(me);
-	for (; word < end; word += WORD)
+	for (; word < end; word += WORD) {
+		access.bytes = bytes_of(word, (uintptr_t)addr, size);
 		look(&access, word, write);
+	}
+	if (!uzs_lab_memory)
+		return;
+	lab_weak_plain(addr, size, write);
+	if (write)
+		uzs_lab_memory->forget(addr, size);
+}
+
+/* The word, if a plain access was there in this run. */
+static const struct word *find_word(uintptr_t addr)
+{
+	u32 run = lab_order_run();
+	size_t at = (addr / WORD * 0x9e3779b1u) >> 7 & (PLACES - 1);
+
+	for (size_t tries = 0; tries < PLACES; tries++) {
+		const struct word *w = &words[at];
+
+		if (w->run != run)
+			return NULL;
+		if (w->addr == addr)
+			return w;
+		at = (at + 1) & (PLACES - 1);
+	}
+	return NULL;
+}
+
+/* An atomic access: does anything order it with the plain ones there? */
+void lab_watch_atomic(const volatile void *addr, size_t size, bool write)
+{
+	const struct uzs_lab_fiber *me = uzs_lab_current;
+	uintptr_t at = (uintptr_t)addr & ~(uintptr_t)(WORD - 1);
+	unsigned int id = min(me->id, (unsigned int)LAB_FIBERS);
+	char text[200];
+
+	for (; at < (uintptr_t)addr + size; at += WORD) {
+		const struct word *w = find_word(at);
+		u8 bytes = bytes_of(at, (uintptr_t)addr, size);
+		const struct access *other = NULL;
+
+		if (w && w->changed.bytes & bytes && unordered(&w->changed, id))
+			other = &w->changed;
+		for (unsigned int i = 0; w && write && i <= LAB_FIBERS; i++)
+			if (w->read[i].bytes & bytes &&
+			    unordered(&w->read[i], id))
+				other = &w->read[i];
+		if (!other)
+			continue;
+		describe(other, text, sizeof(text));
+		uzs_lab_found(LAB_FOUND_RACE,
+			      "nothing orders an atomic %s of %#lx by %s, at "
+			      "%s:%d, and a plain %s by %s",
+			      write ? "store" : "load", (unsigned long)at,
+			      me->name, place_of(me)->file, place_of(me)->line,
+			      other == &w->changed ? "store" : "load", text);
+	}
 }

@@ -271,6 +271,8 @@ static void check_all(void *arg)
 	}
 	if (c->scenario->check)
 		c->scenario->check(world);
+	if (c->scenario->flags & LAB_BARE)
+		return;
 	lab_pool_check(world);
 	check_objects(world);
 }

@@ -67,13 +67,13 @@ class Parser(argparse.ArgumentParser):
         (file or sys.stdout).write(self.format_help())
 
 
-def find_program(program, path, preset="release"):
+def find_program(program, path, preset="release", folder="bench"):
     """The program at path, or, without one, built."""
     if path:
         if not os.access(path, os.X_OK):
             die(f"{path}: no such program", 2)
         return Path(path).resolve()
-    built = ROOT / "build" / preset / "bench" / program
+    built = ROOT / "build" / preset / folder / program
     say(f"building {program} ({preset})")
     for command in (["cmake", "--preset", preset],
                     ["cmake", "--build", "--preset", preset,

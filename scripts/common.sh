@@ -60,7 +60,14 @@ need_tool_libraries() {
 	need_header zlib.h zlib1g-dev
 }
 
+# With all of its library, which python3-minimal has not.
+need_python() {
+	python3 -c 'import html, statistics' >/dev/null 2>&1 ||
+		uzs_missing="$uzs_missing python3"
+}
+
 need_test_libraries() {
+	need_python
 	need_command c++ g++
 	need_command pkg-config pkg-config
 	need_header cmocka.h libcmocka-dev
@@ -68,7 +75,10 @@ need_test_libraries() {
 
 # What the programs in examples/ are built with, and tested by.
 need_example_programs() {
+	need_header rocksdb/c.h librocksdb-dev
+	need_command db_bench rocksdb-tools
 	need_header lzo/lzo1x.h liblzo2-dev
+	need_header sodium.h libsodium-dev
 	need_header nbdkit-plugin.h nbdkit-plugin-dev
 	need_command nbdkit nbdkit
 	need_command nbdcopy libnbd-bin
@@ -87,9 +97,11 @@ as_root() {
 	fi
 }
 
+# One at a time: other steps of .ci/run may ask for packages, too.
 apt_get() {
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get \
-		-o Acquire::Retries=3 "$@"
+	mkdir -p "$uzs_root/build"
+	as_root flock "$uzs_root/build/apt.lock" env DEBIAN_FRONTEND=noninteractive apt-get \
+		-o Acquire::Retries=3 -o DPkg::Lock::Timeout=600 "$@"
 }
 
 # Installs what the need_ calls found missing.
@@ -108,10 +120,10 @@ install_missing() {
 			"to be installed:$uzs_missing"
 	fi
 	# A list that cannot be had matters only if a package is missing then.
-	quietly "apt-get update" "$uzs_root/build/logs/apt-update.log" \
+	quietly "apt-get update" "$uzs_root/build/logs/apt-update-$$.log" \
 		apt_get update || true
 	# shellcheck disable=SC2086 # a list of names
-	quietly "apt-get install" "$uzs_root/build/logs/apt-install.log" \
+	quietly "apt-get install" "$uzs_root/build/logs/apt-install-$$.log" \
 		apt_get install -y --no-install-recommends $uzs_missing || exit 1
 	uzs_missing=
 }

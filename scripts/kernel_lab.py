@@ -26,6 +26,9 @@ KINDS = {"": "", "plain-": ", plain loads and stores too"}
 UNWATCHED = ["zs_shrinker_count", "zs_can_compact", "class_stat_read",
              "zs_stat_get", "get_zspage", "get_zspage_mapping",
              "zspage_class", "ZsHugePage", "zs_pool_dec_isolated"]
+# Where zpool shrinks pools: reclaim asks, with the locks of its pages alone, which
+# objects there are, while zs_free() writes the word that says it.
+UNWATCHED_EVICTS = ["obj_tagged"]
 UNWATCHED_FILE = "uzs-plain.h"
 
 
@@ -35,7 +38,7 @@ def write_unwatched(tree):
     lines = ["struct page; struct shrink_control; struct shrinker;",
              "struct size_class; struct zpdesc; struct zs_pool; struct zspage;",
              "enum fullness_group;"]
-    for name in UNWATCHED:
+    for name in UNWATCHED + (UNWATCHED_EVICTS if tree.evicts else []):
         head = re.search(r"(?m)^(static [^;{}()]*\b" + name +
                          r"\([^;{}()]*\))\s*\{", tree.source)
         if head:
@@ -67,13 +70,15 @@ def chain_sizes(args, tree):
     return [CHAIN_SIZE]
 
 
-def explore(args, build, chain, kind, execute, log):
-    """All rows, as the program tells them."""
-    command = [program(build, chain, kind), "explore", "--json"]
-    if args.deep:
-        command += ["--deep", "--seconds", str(DEEP_SECONDS), "--bound-ok"]
-    say(f"exploring, chain {chain}{KINDS[kind]} ...")
-    status = execute(command, log, LIMIT_DEEP if args.deep else LIMIT)
+def scenarios(path, deep):
+    """Names of those to explore."""
+    listed = json.loads(subprocess.run([path, "list", "--json"], check=True,
+                                       stdout=subprocess.PIPE).stdout)
+    return [s["name"] for s in listed if s["quick"] or deep]
+
+
+def rows_of(log, status):
+    """What the program told of one scenario."""
     text = log.read_text(errors="replace")
     try:
         return json.loads(text[:text.rindex("]") + 1])
@@ -81,6 +86,28 @@ def explore(args, build, chain, kind, execute, log):
         print("\n".join(text.splitlines()[-25:]))
         die("the lab " + ("did not come to an end" if status is None else
                           f"ended with {status}") + f"; its output: {log}")
+
+
+def explore(args, build, chain, kind, execute_all, log):
+    """All rows, as the program tells them; scenarios side by side."""
+    path = program(build, chain, kind)
+    command = [path, "explore", "--json"]
+    if args.deep:
+        command += ["--deep", "--seconds", str(DEEP_SECONDS), "--bound-ok"]
+    if args.memory not in (None, "sc"):
+        command += ["--memory", args.memory, "--preemptions",
+                    "2" if args.deep else "1"]
+    say(f"exploring, chain {chain}{KINDS[kind]} ...")
+    logs = {name: log.with_suffix(f".{name}.log")
+            for name in scenarios(path, args.deep)}
+    statuses = execute_all([(command + ["--only", f"{name}/*"], logs[name])
+                            for name in logs],
+                           LIMIT_DEEP if args.deep else LIMIT)
+    rows = []
+    for name, status in zip(logs, statuses):
+        rows += rows_of(logs[name], status)
+        logs[name].unlink()
+    return rows
 
 
 def keep_program(build, chain, kind, tree):
@@ -191,16 +218,17 @@ def verdict(status, rows):
     return "passed: no order of steps within these bounds goes wrong"
 
 
-def run(args, tree, build, chains, execute, logs):
+def run(args, tree, build, chains, execute_all, logs):
     """Explores, and prints a report. Returns the exit status and whether the
     copy of the file is still wanted."""
     status, keep, done = 0, False, []
-    print(f"kernel-test: {tree.description}, in the lab")
+    memory = "" if args.memory in (None, "sc") else f", memory {args.memory}"
+    print(f"kernel-test: {tree.description}, in the lab{memory}")
     print("\n".join("  " + line for line in tree.lines()))
     for chain in chains:
         for kind, what in KINDS.items():
             build.make([name(chain, kind)])
-            rows = explore(args, build, chain, kind, execute,
+            rows = explore(args, build, chain, kind, execute_all,
                            logs / f"kernel-test-lab-{kind}{chain}.log")
             done += rows
             print(f"\npages of {1 << PAGE_SHIFT} bytes, chain size {chain}"

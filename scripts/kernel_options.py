@@ -26,8 +26,8 @@ def arguments():
         prog="kernel-test", epilog=EXAMPLE, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Builds a kernel tree's own mm/zsmalloc.c in userspace, "
-        "for each page size and chain size, runs the conformance suite and "
-        "the differential against ours on it, and prints a report. Ends with "
+        "for each page size and\nchain size, runs the conformance suite and "
+        "the differential against ours on it,\nand prints a report. Ends with "
         "1 if anything failed.")
     what = parser.add_argument_group("the file")
     what.add_argument("--debian", metavar="VERSION",
@@ -86,6 +86,9 @@ def arguments():
     how.add_argument("--deep", action="store_true",
                      help="with --lab: one preemption more, up to 20 seconds "
                      "for each row")
+    how.add_argument("--memory", choices=["sc", "tso", "c11", "lkmm-ish"],
+                     help="with --lab: the order of memory, sc by default; "
+                     "each row with one preemption less")
     how.add_argument("--build-only", action="store_true",
                      help="stop when it is built, and print where it is")
     how.add_argument("--keep", action="store_true",
@@ -105,6 +108,8 @@ def arguments():
     check_simulate(parser, args)
     if args.deep and not args.lab:
         parser.error("--deep: with --lab")
+    if args.memory and not args.lab:
+        parser.error("--memory: with --lab")
     if args.tsan_unchanged and args.sanitize != "thread":
         parser.error("--tsan-unchanged: with --sanitize thread")
     if args.build_only and args.locks:

@@ -27,6 +27,7 @@ class Row:
         self.cells = {}
         self.failed = False
         self.notes = []  # how to see it again
+        self.told = []  # stubs that were made, kernel_vendor.py
 
 
 def tests_cell(steps):
@@ -103,6 +104,19 @@ def table(rows):
     return "\n".join(lines)
 
 
+def stubs(rows):
+    """What was made up for the file, and from which patch on."""
+    known, lines = set(), []
+    for n, row in enumerate(rows):
+        for text in row.told:
+            # A patch moves lines.
+            name = re.sub(r" \(line \d+\)$", "", text)
+            if name not in known:
+                known.add(name)
+                lines.append(f"{n}: {text}")
+    return "\n".join(lines)
+
+
 def verdict(rows, patches):
     bad = [n for n, row in enumerate(rows) if row.failed]
     if not bad:
@@ -138,6 +152,8 @@ def run(args, measure):
             row.cells["tests"] = "does not apply or build"
             break
     print(f"\n{table(rows)}\n\n{LEGEND}")
+    if stubs(rows):
+        print(f"\n{stubs(rows)}")
     for n, row in enumerate(rows):
         for note in row.notes:
             print(f"\n{n}: {note}")

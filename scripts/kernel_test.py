@@ -10,9 +10,7 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True  # nothing is left in the tree
@@ -30,6 +28,8 @@ import kernel_tree
 import kernel_vendor
 from bench_common import ROOT, die, run_main, say
 from kernel_options import SANITIZERS
+from kernel_run import (JOBS, end_on_signals, execute, execute_all,
+                        run_children)
 from kernel_tree import Tree
 
 BUILD = ROOT / "build"
@@ -37,6 +37,8 @@ BUILD = ROOT / "build"
 LIMIT = 300
 LIMIT_PER_MILLION_OPS = 60
 LIMIT_SANITIZED = 4  # times as much
+PROGRAMS = ["uzs-conformance", "uzs-compare", "uzs-kernel-stress",
+            "uzs-kernel-evict"]
 
 
 # ---- the tree -----------------------------------------------------------------
@@ -103,25 +105,6 @@ def prepare_tree(args, series=()):
 
 # ---- building -----------------------------------------------------------------
 
-def execute(command, log, limit=None, env=None):
-    """Returns the exit status, None if there was none after limit seconds.
-    Whatever ends the wait, a signal too, all that was started ends."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with open(log, "w") as out:
-        child = subprocess.Popen([str(c) for c in command], env=env,
-                                 stdin=subprocess.DEVNULL, stdout=out,
-                                 stderr=subprocess.STDOUT,
-                                 start_new_session=True)
-        try:
-            return child.wait(limit)
-        except subprocess.TimeoutExpired:
-            return None
-        finally:
-            if child.returncode is None:
-                os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
-
-
 def quietly(what, log, command):
     say(f"{what} ...")
     if execute(command, log):
@@ -147,6 +130,8 @@ class Build:
             "-DUZS_BUILD_TESTS=ON",
         ]
         name = self.path.name
+        if not (self.path / "CMakeCache.txt").exists():
+            options += ["-G", "Ninja"]  # builds targets side by side
         quietly(f"configuring {name}", BUILD / f"logs/{name}-configure.log",
                 ["cmake", "-S", ROOT, "-B", self.path] + options)
         self.targets = [self.name(s, c) for s, c in geometries]
@@ -158,7 +143,7 @@ class Build:
         name = self.path.name
         quietly(f"building {name}", BUILD / f"logs/{name}-build.log",
                 ["cmake", "--build", self.path, "-j",
-                 str(os.cpu_count() or 2), "--target", *targets])
+                 str(JOBS), "--target", *targets])
 
     def subject(self, shift, chain):
         return self.path / "kernel" / f"{self.name(shift, chain)}.so"
@@ -174,6 +159,8 @@ def suppressions(build):
         names.append("tsan-mapping.supp")
     if build.tree.has("bit_spin_lock"):
         names.append("tsan-pin.supp")
+    if build.tree.evicts:
+        names.append("tsan-reclaim.supp")
     path = build.path / "kernel-tsan.supp"
     path.write_text("".join((ROOT / "kernel" / n).read_text() for n in names))
     return path
@@ -226,38 +213,45 @@ def time_limit(build, ops="0"):
     return limit * (LIMIT_SANITIZED if build.kind in SANITIZERS else 1)
 
 
-def run(steps, name, build, command, env=None, limit=None):
-    log = BUILD / "logs" / (
-        "kernel-test-" + re.sub(r"[^a-z0-9]+", "-", name) + ".log")
-    step = Step(name, log)
-    steps.append(step)
-    say(f"{name} ...")
-    began = time.monotonic()
+def run_all(steps, build, named, env=None, limit=None):
+    """Steps as (name, command), side by side. Returns (step, text) of each."""
     variables = environment(build)
     variables.update(env or {})
     limit = limit or time_limit(build)
-    step.repeat = kernel_crash.repeat(command, variables)
-    step.variables = variables
-    status = execute(command, log, limit, {**os.environ, **variables})
-    step.seconds = time.monotonic() - began
-    step.good = status == 0
-    if status is None:
-        step.note = f"no end after {limit} s: a deadlock?"
-    elif status < 0:
-        step.crashed = True
-        step.note = f"killed by signal {-status}"
-        step.killed = -status == signal.SIGKILL
-        if step.killed:
-            step.note += ", perhaps for want of memory"
-    return step, log.read_text(errors="replace")
+    done, jobs = [], []
+    for name, command in named:
+        say(f"{name} ...")
+        step = Step(name, BUILD / "logs" / (
+            "kernel-test-" + re.sub(r"[^a-z0-9]+", "-", name) + ".log"))
+        step.repeat = kernel_crash.repeat(command, variables)
+        step.variables = variables
+        done.append(step)
+        jobs.append((command, step.log, {**os.environ, **variables}))
+    for step, child in zip(done, run_children(jobs, limit)):
+        status, step.seconds = child.status, child.seconds
+        step.good = status == 0
+        if status is None:
+            step.note = f"no end after {limit} s: a deadlock?"
+        elif status < 0:
+            step.crashed = True
+            step.note = f"killed by signal {-status}"
+            step.killed = -status == signal.SIGKILL
+            if step.killed:
+                step.note += ", perhaps for want of memory"
+    steps += done
+    return [(step, step.log.read_text(errors="replace")) for step in done]
+
+
+def run(steps, name, build, command, env=None, limit=None):
+    return run_all(steps, build, [(name, command)], env, limit)[0]
 
 
 def conformance(steps, build, geometries):
-    for shift, chain in geometries:
-        step, text = run(
-            steps, f"conformance, {1 << shift} byte pages, chain {chain}",
-            build, [build.program("tests/conformance/uzs-conformance"), "--subject",
-                    build.subject(shift, chain)])
+    """Most of its tests have one thread."""
+    for step, text in run_all(steps, build, [
+            (f"conformance, {1 << shift} byte pages, chain {chain}",
+             [build.program("tests/conformance/uzs-conformance"), "--subject",
+              build.subject(shift, chain)]) for shift, chain in geometries]):
         summary = re.findall(r"(?m)^\d+ tests?\b.*$", text)
         if summary and not step.note:
             step.note = summary[-1]
@@ -274,11 +268,24 @@ def stress(steps, build, geometries, args, where=""):
             step.note = text.splitlines()[0]
 
 
+def evict(steps, build, geometries, args):
+    """Reclaim through zpool, where the file has it."""
+    if not build.tree.evicts:
+        return
+    for shift, chain in geometries:
+        step, text = run(
+            steps, f"reclaim, {1 << shift} byte pages, chain {chain}", build,
+            [build.program("kernel/uzs-kernel-evict"), "--seed",
+             str(args.seed), build.subject(shift, chain)])
+        if step.good and text:
+            step.note = text.splitlines()[0]
+
+
 def differential(steps, build, geometries, args, traces):
     if build.tree.groups != 12:
         return []  # the report says so
     command = [build.program("tests/conformance/uzs-compare"), "--csv", "--ops", args.ops,
-               "--seed", str(args.seed), "--jobs", str(os.cpu_count() or 2),
+               "--seed", str(args.seed), "--jobs", str(JOBS),
                "--move-pages", "2000", "--output", traces]
     for shift, chain in geometries:
         command += ["--subject", build.subject(shift, chain)]
@@ -367,7 +374,7 @@ def lab_rows(args, tree, build, chain):
     rows = []
     for kind in kernel_lab.KINDS:
         build.make([kernel_lab.name(chain, kind)])
-        rows += kernel_lab.explore(args, build, chain, kind, execute,
+        rows += kernel_lab.explore(args, build, chain, kind, execute_all,
                                    BUILD / f"logs/kernel-test-lab-{kind}{chain}.log")
         found = [r for r in rows if r["found"] != "nothing"]
         if found:
@@ -380,18 +387,19 @@ def measure(args, row, patches):
     """One row of --series."""
     args.copy = None
     tree = prepare_tree(args, patches)
+    row.told = tree.told
     prepare_build(args, tree)
     geometry = (args.page_shifts[0], args.chain_sizes[0])
     steps = []
     if (kernel_lab.PAGE_SHIFT, geometry[1]) == geometry:
         kernel_lab.write_unwatched(tree)
     build = Build(args, tree, [geometry], "")
-    build.make(build.targets + ["uzs-conformance", "uzs-compare",
-                                "uzs-kernel-stress"])
+    build.make(build.targets + PROGRAMS)
     traces = BUILD / "kernel-traces"
     traces.mkdir(parents=True, exist_ok=True)
     conformance(steps, build, [geometry])
     stress(steps, build, [geometry], args)
+    evict(steps, build, [geometry], args)
     differential(steps, build, [geometry], args, traces)
     row.cells["ns"] = kernel_series.time_cell(
         churn_times(steps, build, geometry))
@@ -480,14 +488,6 @@ def only_one():
     return lock
 
 
-def end_on_signals():
-    """With an exception, so that what was started ends and what was made is
-    removed."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
-            signal.signal(number, lambda n, _: sys.exit(128 + n))
-
-
 def main():
     args = kernel_options.arguments()
     args.copy = None
@@ -515,7 +515,7 @@ def explore(args, tree):
         for target in kernel_lab.targets(chains):
             print(build.program("lab/" + target))
         return 0
-    status, wanted = kernel_lab.run(args, tree, build, chains, execute,
+    status, wanted = kernel_lab.run(args, tree, build, chains, execute_all,
                                     BUILD / "logs")
     args.keep = args.keep or wanted
     return status
@@ -575,13 +575,13 @@ def test(args):
         for name in programs:
             print(build.program(f"tests/conformance/{name}"))
     else:
-        build.make(build.targets + ["uzs-conformance", "uzs-compare",
-                                    "uzs-kernel-stress"])
+        build.make(build.targets + PROGRAMS)
         traces = BUILD / "kernel-traces"
         traces.mkdir(parents=True, exist_ok=True)
         steps = []
         conformance(steps, build, geometries)
         stress(steps, build, geometries, args)
+        evict(steps, build, geometries, args)
         cells = differential(steps, build, geometries, args, traces)
         locks = ""
         if args.locks:

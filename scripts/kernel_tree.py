@@ -185,6 +185,9 @@ class Tree:
         self.deferred = {"zs_free_deferred",
                          "zs_free_deferred_flush"} <= self.calls.keys()
 
+        # 6.2 to 6.4: zpool's shrink().
+        self.evicts = self.has("zs_zpool_shrink")
+
         # Until 5.16 it has no error values.
         body = function_body(self.source, "zs_malloc")
         self.fails_with_0 = bool(body) and "ERR" not in body
@@ -230,6 +233,7 @@ class Tree:
             "chain size " + (f"{self.fixed_chain}, fixed" if self.fixed_chain
                              else "configured"),
         ] + (["deferred free"] if self.deferred else []) + (
+            ["zpool shrinks pools"] if self.evicts else []) + (
             [] if self.compaction else ["without CONFIG_COMPACTION"])
 
     def lines(self):
@@ -277,6 +281,7 @@ class Tree:
             "#define UZS_K_COMPACT_TELLS_ALL " + str(int(bool(re.search(
                 r"return pool->stats\.pages_compacted;",
                 function_body(self.source, "zs_compact"))))),
+            f"#define UZS_K_EVICTS {int(self.evicts)}",
             f"#define UZS_K_HAVE_DEFERRED {int(self.deferred)}",
             f"#define UZS_K_HAVE_SEGMENTS {int(self.segments)}",
             f"#define UZS_K_TRAITS ({traits})",

@@ -8,6 +8,9 @@
  * Locks: none of its own. Sleeps: as the profile's do.
  */
 #include "profile.h"
+
+#include <string.h>
+
 #include "words.h"
 
 void *zs_obj_read_begin(struct zs_pool *pool, unsigned long handle,
@@ -56,4 +59,21 @@ size_t zs_obj_room(struct zs_pool *pool, unsigned long handle)
 	if (uzs_no_handle(handle))
 		return 0;
 	return pool->profile->room(pool, handle, __func__);
+}
+
+int zs_obj_place(struct zs_pool *pool, unsigned long handle,
+		 struct zs_obj_place *place)
+{
+	struct zs_obj_place full;
+	size_t size = place->struct_size;
+
+	if (size < sizeof(full) || uzs_no_handle(handle))
+		return -EINVAL;
+	/* Also finds a wrong handle in hardened pools. */
+	if (!pool->profile->room(pool, handle, __func__))
+		return -EINVAL;
+	pool->profile->place(pool, handle, &full);
+	full.struct_size = size;
+	memcpy(place, &full, sizeof(full));
+	return 0;
 }

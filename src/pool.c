@@ -36,6 +36,17 @@ const char *zs_version(void)
 		ZS_VERSION_PATCH);
 }
 
+/* What programs have inline, for those that need a function. */
+bool zs_is_err(unsigned long handle)
+{
+	return handle >= -4095UL;
+}
+
+int zs_err(unsigned long handle)
+{
+	return zs_is_err(handle) ? -(int)(0UL - handle) : 0;
+}
+
 /* ---- profiles ------------------------------------------------------------ */
 
 static const struct profile *find_profile(enum zs_profile id)

@@ -110,6 +110,9 @@ struct profile {
 		     const void *data, size_t len, const char *call);
 	size_t (*room)(struct zs_pool *pool, unsigned long handle,
 		       const char *call);
+	/* Fills in all but struct_size. The handle is one of a live object. */
+	void (*place)(struct zs_pool *pool, unsigned long handle,
+		      struct zs_obj_place *place);
 
 	/* ---- compaction of one class; compact.c has the order of calls. lock
 	 * keeps all others away from the class's lists. begin and end enclose
@@ -192,6 +195,10 @@ struct profile {
 			    const struct size_class *class,
 			    struct zspage *zspage, unsigned long *handles,
 			    unsigned int *free_list);
+	/* The same for the page frame numbers of its pages. */
+	void (*copy_pfns)(const struct zs_pool *pool,
+			  const struct zspage *zspage, unsigned int pages,
+			  unsigned long *pfns);
 
 	/* ---- locks, for check and fork. upper: those above class->lock and
 	 * below the zone's gate. lower: those below class->lock; may be NULL.

@@ -250,6 +250,7 @@ struct class_copy {
 	struct zs_zspage_info *infos;
 	unsigned long *handles;
 	unsigned int *links;
+	unsigned long *pfns;
 	unsigned long room; /* zspages */
 	unsigned long n;
 };
@@ -259,6 +260,7 @@ static void copy_zspage(const struct zs_pool *pool,
 			struct zspage *zspage)
 {
 	unsigned long at = copy->n * class->objs_per_zspage;
+	unsigned long *pfns = copy->pfns + copy->n * class->pages_per_zspage;
 	struct zs_zspage_info *info = &copy->infos[copy->n++];
 
 	*info = (struct zs_zspage_info){
@@ -269,9 +271,11 @@ static void copy_zspage(const struct zs_pool *pool,
 		.pages = class->pages_per_zspage,
 		.handles = copy->handles + at,
 		.free_list = copy->links + at,
+		.pfns = pfns,
 	};
 	pool->profile->copy_zspage(pool, class, zspage, copy->handles + at,
 				   copy->links + at);
+	pool->profile->copy_pfns(pool, zspage, info->pages, pfns);
 }
 
 /* False if the class has grown beyond the room. Locks: takes class->lock, and
@@ -310,6 +314,10 @@ int zs_for_each_zspage(struct zs_pool *pool, unsigned int index,
 	class = pool->size_class[index];
 	do {
 		unsigned int objs = class->objs_per_zspage;
+		unsigned int pages = class->pages_per_zspage;
+		size_t zspage_bytes =
+			sizeof(*copy.infos) + pages * sizeof(*copy.pfns) +
+			objs * (sizeof(*copy.handles) + sizeof(*copy.links));
 		void *mem;
 
 		/* A few more than now, because others may add zspages
@@ -318,21 +326,51 @@ int zs_for_each_zspage(struct zs_pool *pool, unsigned int index,
 			    copy.room / 8;
 		mem = uzs_should_fail(UZS_FAULT_OS)
 			      ? NULL
-			      : realloc(copy.infos,
-					copy.room * (sizeof(*copy.infos) +
-						     objs * (sizeof(long) +
-							     sizeof(int))));
+			      : realloc(copy.infos, copy.room * zspage_bytes);
 		if (!mem) {
 			free(copy.infos);
 			return -ENOMEM;
 		}
 		copy.infos = mem;
 		copy.handles = (unsigned long *)(copy.infos + copy.room);
-		copy.links = (unsigned int *)(copy.handles + copy.room * objs);
+		copy.pfns = copy.handles + copy.room * objs;
+		copy.links = (unsigned int *)(copy.pfns + copy.room * pages);
 	} while (!copy_class(pool, class, &copy));
 
 	for (unsigned long i = 0; !rc && i < copy.n; i++)
 		rc = callback(&copy.infos[i], arg);
 	free(copy.infos);
+	return rc;
+}
+
+_Static_assert((int)UZS_LOOK_ZSPAGE == (int)ZS_PAGE_ZSPAGE &&
+		       (int)UZS_LOOK_SLAB == (int)ZS_PAGE_SLAB &&
+		       (int)UZS_LOOK_WARM == (int)ZS_PAGE_WARM &&
+		       (int)UZS_LOOK_COLD == (int)ZS_PAGE_COLD,
+	       "the zone's words are the header's");
+
+int zs_for_each_section(struct zs_pool *pool,
+			int (*callback)(const struct zs_section_info *info,
+					void *arg),
+			void *arg)
+{
+	struct zs_section_info info = { .pages = pool->zone.nr_pages };
+	struct section *section = NULL;
+	unsigned char *use;
+	int rc = 0;
+
+	use = uzs_should_fail(UZS_FAULT_OS) ? NULL : malloc(info.pages);
+	if (!use)
+		return -ENOMEM;
+	info.use = use;
+	while (!rc && (section = uzs_zone_next_section(&pool->zone, section))) {
+		info.pfn =
+			(unsigned long)((uintptr_t)section >> pool->page_shift);
+		uzs_zone_look(&pool->zone, section, use);
+		rc = callback(&info, arg);
+	}
+	if (section)
+		uzs_zone_end_walk(&pool->zone, section);
+	free(use);
 	return rc;
 }

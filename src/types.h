@@ -103,6 +103,19 @@ _Static_assert(offsetof(struct zpdesc, zspage) ==
 
 #define ZSPAGE_PASSED_BITS 13
 
+/* In the user profile, beside its map. guard: class->lock, or runs->lock while the
+ * zspage is free. Reads of hardened pools look at class without a lock, so all of it
+ * is written at once (zspage_set). */
+#define ZSPAGE_USER_BITS                                            \
+	u32 warm : 9; /* pages, from the first, that have memory */ \
+	u32 class : 10; /* index; const while it is in use */       \
+	u32 passed                                                  \
+		: ZSPAGE_PASSED_BITS /* number of the compaction that left \
+					 * objects in it */
+struct zspage_user_bits {
+	ZSPAGE_USER_BITS;
+};
+
 /* A chain of pages cut into equal objects. Small, because every zspage costs
  * one, and so that two fit into a cache line: 32 bytes on 64-bit. */
 struct zspage {
@@ -118,15 +131,10 @@ struct zspage {
 	};
 	union {
 		pinlock_t lock; /* rd: contents are used, wr: contents move */
-		/* user profile; guard: class->lock, or runs->lock while it is
-		 * free */
 		struct {
-			u32 warm : 9; /* pages, from the first, that have
-				       * memory */
-			u32 class : 10; /* index; const while it is in use */
-			/* number of the compaction that left objects in it */
-			u32 passed : ZSPAGE_PASSED_BITS;
+			ZSPAGE_USER_BITS;
 		};
+		u32 user_bits; /* the same; atomic */
 	};
 	/* guard of all three: class->lock */
 	u32 inuse : OBJ_BITS; /* objects allocated */
@@ -136,6 +144,28 @@ struct zspage {
 
 _Static_assert(sizeof(struct zspage) == ZSPAGE_BYTES,
 	       "counted in the overhead");
+_Static_assert(sizeof(struct zspage_user_bits) == sizeof(u32), "one word");
+
+#define zspage_set(zspage, field, value)                         \
+	do {                                                     \
+		u32 word_ = (zspage)->user_bits;                 \
+		struct zspage_user_bits bits_;                   \
+                                                                 \
+		__builtin_memcpy(&bits_, &word_, sizeof(bits_)); \
+		bits_.field = (value);                           \
+		__builtin_memcpy(&word_, &bits_, sizeof(bits_)); \
+		WRITE_ONCE((zspage)->user_bits, word_);          \
+	} while (0)
+
+/* Without a lock. */
+static inline unsigned int zspage_class_index(const struct zspage *zspage)
+{
+	u32 word = READ_ONCE(zspage->user_bits);
+	struct zspage_user_bits bits;
+
+	__builtin_memcpy(&bits, &word, sizeof(bits));
+	return bits.class;
+}
 
 /* The zspages of a class by fullness. */
 struct class_groups {
@@ -191,9 +221,10 @@ struct user_pool;
 struct zs_pool {
 	/* constant after creation */
 	/* First: programs read it, inline. Before it lie the rows (zs_row_).
-	 * slow_reads is not 0 while reads must pin their object: 1 for each mover
-	 * at work, and 1 for good where rows do not do, as in all pools of the
-	 * kernel profile. Not constant: atomic, seldom changed. room is
+	 * slow_reads is not 0 while reads must make a call: 1 for each mover at
+	 * work, and 1 for good in hardened pools, and where rows do not do, as in
+	 * all pools of the kernel profile.
+	 * Not constant: atomic, seldom changed. room is
 	 * constant: of the user profile's classes. */
 	struct zs_pool_head_ head;
 	char name[64];

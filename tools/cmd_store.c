@@ -44,12 +44,21 @@ static const char help[] =
 	"  --limit SIZE     most memory that the pool may take from the OS\n"
 	"  --max-bytes SIZE read no more than this\n" UZS_GEOMETRY_HELP
 		UZS_PROFILE_HELP
+	"  --compare LIST   the same objects in malloc, jemalloc, mimalloc or "
+	"tcmalloc,\n"
+	"                   each in a process of its own; LIST has commas\n"
 	"  --classes        print the kernel's class table too\n"
 	"  --json           print all of it as one JSON object\n"
+	"  --html FILE      write a page in which one can step through all of "
+	"it (up to\n"
+	"                   some million pages; the pool has no worker then; "
+	"not with\n"
+	"                   --compare, and without figures of RSS)\n"
 	"\n"
 	"SIZE is bytes, or a number with K, M, G or T.\n"
 	"\n"
 	"Example: uzs store --algo zstd:1 --free 90 /usr/bin\n"
+	"         uzs store --compare malloc,jemalloc --free 50\n"
 	"         uzs store --profile user --block 256K --algo zstd /usr/bin\n";
 
 struct store {
@@ -65,6 +74,8 @@ struct store {
 	uint64_t rss_before;
 	bool classes;
 	bool json;
+	const char *html; /* NULL: not asked for */
+	char label[64];
 };
 
 /* "8 MiB": uses the largest unit that needs no fraction. */
@@ -95,7 +106,7 @@ static int take_page(void *arg, const void *page, const struct uzs_file *file)
 	error = uzs_pages_store(&store->pages, page);
 	switch (error) {
 	case 0:
-		return 0;
+		return store->pages.record_status;
 	case -ENOMEM:
 		if (!store->report.limit_bytes)
 			return uzs_fail(
@@ -130,7 +141,8 @@ static void measure(struct store *store, enum uzs_stage_name name)
 	/* The worker may still give memory back. */
 	zs_drain(store->pool);
 	zs_pool_info(store->pool, &info);
-	store->report.has_rss = uzs_rss_bytes(&now);
+	/* A record (--html) is memory of the process, too, and not the pool's. */
+	store->report.has_rss = !store->html && uzs_rss_bytes(&now);
 	stage->objects = store->pages.objects;
 	stage->object_bytes = store->pages.object_bytes;
 	stage->pool_bytes = info.bytes_resident;
@@ -175,14 +187,58 @@ static int fill_pool(struct store *store)
 static int free_part(struct store *store)
 {
 	struct uzs_store_report *report = &store->report;
-	uint64_t start = uzs_now_ns();
+	struct uzs_choice choice;
+	uint64_t start;
+	int status = 0;
 
-	if (uzs_pages_free(&store->pages, report->free_percent, report->seed,
-			   &report->freed_objects))
+	if (uzs_pages_choose(&store->pages, report->free_percent, report->seed,
+			     &choice))
 		return uzs_fail("out of memory for choosing what to free");
+	/* While all objects are there. */
+	if (report->rivals.nr)
+		status =
+			uzs_rivals_run(&store->pages, &choice, &report->rivals);
+	start = uzs_now_ns();
+	if (!status)
+		uzs_pages_free(&store->pages, &choice);
 	report->free_ns = uzs_now_ns() - start;
-	measure(store, UZS_FREED);
-	return 0;
+	report->freed_objects = choice.count;
+	uzs_choice_destroy(&choice);
+	if (!status)
+		measure(store, UZS_FREED);
+	return status ? status : store->pages.record_status;
+}
+
+/* Something that looks at the whole pool: 'c', 't', 'e'. */
+static void record_begin(struct store *store, char kind)
+{
+	struct uzs_pages *pages = &store->pages;
+
+	if (pages->record && !pages->record_status)
+		pages->record_status = uzs_record_begin(pages->record, kind);
+}
+
+static void record_done(struct store *store, char kind)
+{
+	struct uzs_pages *pages = &store->pages;
+
+	if (pages->record && !pages->record_status)
+		pages->record_status = uzs_record_done(pages->record, kind, 0);
+}
+
+static int write_html(struct store *store)
+{
+	struct uzs_view view = { .title = "uzs store",
+				 .records = &store->pages.record,
+				 .nr = 1 };
+
+	if (!store->html)
+		return 0;
+	record_begin(store, 'e');
+	record_done(store, 'e');
+	if (store->pages.record_status)
+		return store->pages.record_status;
+	return uzs_view_html(&view, store->html);
 }
 
 static void compact(struct store *store)
@@ -192,6 +248,7 @@ static void compact(struct store *store)
 	struct zs_pool_info after = ZS_POOL_INFO_INIT;
 	uint64_t start;
 
+	record_begin(store, 'c');
 	zs_pool_info(store->pool, &before);
 	start = uzs_now_ns();
 	report->compact_pages = zs_compact(store->pool);
@@ -200,15 +257,19 @@ static void compact(struct store *store)
 	report->compact_objects = after.objs_moved - before.objs_moved;
 	report->compact_bytes = after.bytes_moved - before.bytes_moved;
 	report->compact_hold_ns = after.compact_hold_ns_max;
+	record_done(store, 'c');
 	measure(store, UZS_COMPACTED);
 }
 
 static void trim(struct store *store)
 {
-	uint64_t start = uzs_now_ns();
+	uint64_t start;
 
+	record_begin(store, 't');
+	start = uzs_now_ns();
 	store->report.trim_bytes = zs_trim(store->pool);
 	store->report.trim_ns = uzs_now_ns() - start;
+	record_done(store, 't');
 	measure(store, UZS_TRIMMED);
 }
 
@@ -248,12 +309,19 @@ static int prepare(struct store *store)
 	if (!store->buffer)
 		return uzs_fail("out of memory for the buffers");
 	uzs_rss_bytes(&store->rss_before);
-	store->pool = uzs_open_pool("store", geometry, store->report.profile, 0,
+	store->pool = uzs_open_pool("store", geometry, store->report.profile,
+				    store->html ? ZS_POOL_NO_WORKER : 0,
 				    (size_t)store->report.limit_bytes,
 				    store->limit_text, &status);
 	if (!store->pool)
 		return status;
 	pages->pool = store->pool;
+	if (store->html) {
+		uzs_pool_label(store->report.profile, geometry, store->label);
+		pages->record = uzs_record_open(store->pool, store->label, 1);
+		if (!pages->record)
+			return UZS_FAILED;
+	}
 	pages->raw_from_bytes = pages->page_bytes;
 	/* A large object takes a page of its own only in the kernel profile. */
 	if (store->report.profile == ZS_PROFILE_KERNEL &&
@@ -277,6 +345,8 @@ static int run(struct store *store)
 	status = verify(store, "at the end", &store->report.verify_again_ns);
 	if (!status)
 		status = check_pool(store);
+	if (!status)
+		status = write_html(store);
 	if (status)
 		return status;
 	store->report.input = &store->input;
@@ -291,6 +361,7 @@ static int run(struct store *store)
 
 static void store_destroy(struct store *store)
 {
+	uzs_record_close(store->pages.record);
 	zs_destroy_pool(store->pool);
 	uzs_pages_destroy(&store->pages);
 	uzs_unmap_bytes(store->buffer, BUFFER_BYTES);
@@ -311,6 +382,19 @@ static int find_input(struct store *store)
 	if (!store->input.max_bytes)
 		store->input.max_bytes = LIBRARIES_MAX_BYTES;
 	return uzs_input_add_libraries(&store->input);
+}
+
+/* The page must not take the place of a file that was named. Return: 0 or UZS_FAILED. */
+static int try_html(const struct store *store)
+{
+	char *const *path;
+
+	if (!store->html)
+		return 0;
+	for (path = store->report.paths; *path; path++)
+		if (uzs_try_other_file(store->html, *path, "a file to store"))
+			return UZS_FAILED;
+	return uzs_try_file(store->html);
 }
 
 /* A block must fit an object: it may not compress. Return: 0 or UZS_USAGE. */
@@ -345,8 +429,10 @@ enum {
 	OPT_SEED,
 	OPT_LIMIT,
 	OPT_MAX_BYTES,
+	OPT_COMPARE,
 	OPT_CLASSES,
-	OPT_JSON
+	OPT_JSON,
+	OPT_HTML
 };
 
 /* Return: 0 or UZS_USAGE. */
@@ -385,11 +471,16 @@ static int take_option(struct store *store, int option, const char *text)
 	case OPT_MAX_BYTES:
 		return uzs_parse_size("store", "max-bytes", text,
 				      &store->input.max_bytes);
+	case OPT_COMPARE:
+		return uzs_rivals_parse(text, &report->rivals);
 	case OPT_CLASSES:
 		store->classes = true;
 		return 0;
 	case OPT_JSON:
 		store->json = true;
+		return 0;
+	case OPT_HTML:
+		store->html = text;
 		return 0;
 	default:
 		return UZS_USAGE;
@@ -407,8 +498,10 @@ int uzs_cmd_store(int argc, char **argv)
 		{ "seed", required_argument, NULL, OPT_SEED },
 		{ "limit", required_argument, NULL, OPT_LIMIT },
 		{ "max-bytes", required_argument, NULL, OPT_MAX_BYTES },
+		{ "compare", required_argument, NULL, OPT_COMPARE },
 		{ "classes", no_argument, NULL, OPT_CLASSES },
 		{ "json", no_argument, NULL, OPT_JSON },
+		{ "html", required_argument, NULL, OPT_HTML },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -437,7 +530,13 @@ int uzs_cmd_store(int argc, char **argv)
 	uzs_codec_name(&store.codec, store.report.algo,
 		       sizeof(store.report.algo));
 	store.report.paths = argv + optind;
-	status = find_input(&store);
+	if (store.html && store.report.rivals.nr)
+		return uzs_usage(
+			"store",
+			"--html and --compare exclude each other: what is recorded for the page would count as memory of the pool");
+	status = try_html(&store);
+	if (!status)
+		status = find_input(&store);
 	if (!status)
 		status = run(&store);
 	store_destroy(&store);

@@ -9,13 +9,14 @@ const char *const uzs_program = "uzs";
 static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
-	const char *summary;
+	const char *summary; /* NULL: not for people */
 } commands[] = {
 	{ "store", uzs_cmd_store,
 	  "hold the pages of files compressed in a pool, and measure it" },
 	{ "classes", uzs_cmd_classes, "print the table of size classes" },
 	{ "replay", uzs_cmd_replay,
 	  "replay a trace of operations and print what comes of it" },
+	{ "hold", uzs_cmd_hold, NULL },
 #if UZS_HAVE_LAB
 	{ "lab", uzs_cmd_lab,
 	  "run the library on virtual CPUs, in every order of steps" },
@@ -55,15 +56,17 @@ static int print_help(int argc, char **argv)
 		char *words[] = { (char *)"uzs", (char *)"--help", NULL };
 
 		command = find_command(argv[1]);
-		return command ? command->run(2, words) : unknown(argv[1]);
+		return command && command->summary ? command->run(2, words)
+						   : unknown(argv[1]);
 	}
 	puts("usage: uzs COMMAND [OPTION...] [ARGUMENT...]\n"
 	     "\n"
 	     "uzsmalloc, the Linux kernel's zsmalloc as a library, from the "
 	     "command line.\n");
 	for (i = 0; i < COMMANDS; i++)
-		printf("  uzs %-8s  %s\n", commands[i].name,
-		       commands[i].summary);
+		if (commands[i].summary)
+			printf("  uzs %-8s  %s\n", commands[i].name,
+			       commands[i].summary);
 	puts("\n"
 	     "  uzs help [COMMAND]   this, or the options of a command, with an "
 	     "example\n"

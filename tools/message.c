@@ -72,6 +72,16 @@ void uzs_shell_word(const char *word, char *text, size_t size)
 	text[len] = '\0';
 }
 
+#define TEXT_OF(value) #value
+#define TEXT(value) TEXT_OF(value)
+
+void uzs_print_version(const char *program)
+{
+	printf("%s %s\n", program,
+	       TEXT(ZS_VERSION_MAJOR) "." TEXT(ZS_VERSION_MINOR) "." TEXT(
+		       ZS_VERSION_PATCH));
+}
+
 int uzs_flush_output(void)
 {
 	errno = 0;

@@ -55,9 +55,13 @@ static void index_remove(const struct uzs_objtable *table,
 {
 	uint32_t mask = (1u << index->bits) - 1;
 	uint64_t key = key_of(table, index, entry);
-	uint32_t hole = index_find(table, index, key, bucket(index, key));
-	uint32_t i = hole;
+	uint32_t hole = bucket(index, key);
+	uint32_t i;
 
+	/* Not the first with this key: another entry may have the same. */
+	while (index->entries[hole] != entry)
+		hole = (hole + 1) & mask;
+	i = hole;
 	for (;;) {
 		uint32_t home;
 

@@ -44,6 +44,14 @@ struct zs_pool *uzs_open_pool(const char *command,
 	return NULL;
 }
 
+void uzs_pool_label(enum zs_profile profile,
+		    const struct uzs_geometry *geometry, char text[64])
+{
+	snprintf(text, 64, "profile %s, pages of %u bytes, chain size %u",
+		 variant_profile_name(profile), geometry->page_size,
+		 geometry->chain_size);
+}
+
 unsigned int uzs_class_indices(struct zs_pool *pool, unsigned int **indices)
 {
 	unsigned int slots = zs_class_count(pool);

@@ -126,6 +126,10 @@ int uzs_pages_store(struct uzs_pages *pages, const void *data)
 		return error;
 	}
 	lap(&pages->pool_ns, &start);
+	if (pages->record && !pages->record_status)
+		pages->record_status = uzs_record_alloc(pages->record, handle,
+							(uint32_t)pages->count,
+							(uint32_t)bytes, 0);
 	page->handle = handle;
 	page->bytes = (uint32_t)bytes;
 	pages->raw += bytes == pages->page_bytes;
@@ -192,37 +196,86 @@ static uint64_t random_below(uint64_t *state, uint64_t limit)
 	return (value ^ value >> 31) % limit;
 }
 
-int uzs_pages_free(struct uzs_pages *pages, unsigned int percent, uint64_t seed,
-		   uint64_t *freed)
+int uzs_pages_each(const struct uzs_pages *pages,
+		   int (*take)(void *arg, const void *object, uint32_t bytes),
+		   void *arg)
 {
-	size_t choice_bytes = pages->objects * sizeof(uint32_t);
+	uint64_t number;
+	int result = 0;
+
+	for (number = 0; number < pages->count && !result; number++) {
+		const struct uzs_page *page = page_at(pages, number);
+		void *object;
+
+		if (page->freed)
+			continue;
+		if (!page->bytes) {
+			result = take(arg, NULL, 0);
+			continue;
+		}
+		object = zs_obj_read_begin(pages->pool, page->handle,
+					   page->bytes, pages->copy);
+		if (!object)
+			return EIO;
+		result = take(arg, object, page->bytes);
+		zs_obj_read_end(pages->pool, page->handle, page->bytes, object);
+	}
+	return result;
+}
+
+int uzs_pages_choose(const struct uzs_pages *pages, unsigned int percent,
+		     uint64_t seed, struct uzs_choice *choice)
+{
 	uint64_t objects = 0;
 	uint64_t number, i;
-	uint32_t *choice;
 
-	*freed = pages->objects * percent / 100;
-	if (!*freed)
+	choice->pages = NULL;
+	choice->count = pages->objects * percent / 100;
+	choice->bytes = pages->objects * sizeof(*choice->pages);
+	if (!choice->count)
 		return 0;
 	if (pages->count > UINT32_MAX)
 		return -ENOBUFS;
-	choice = uzs_map_bytes(choice_bytes);
-	if (!choice)
+	choice->pages = uzs_map_bytes(choice->bytes);
+	if (!choice->pages)
 		return -ENOBUFS;
 	for (number = 0; number < pages->count; number++) {
 		if (page_at(pages, number)->bytes)
-			choice[objects++] = (uint32_t)number;
+			choice->pages[objects++] = (uint32_t)number;
 	}
-	/* The first *freed entries of a shuffle. */
-	for (i = 0; i < *freed; i++) {
+	/* The first entries of a shuffle. */
+	for (i = 0; i < choice->count; i++) {
 		uint64_t k = i + random_below(&seed, objects - i);
-		struct uzs_page *page = page_at(pages, choice[k]);
+		uint32_t page = choice->pages[k];
 
-		choice[k] = choice[i];
+		choice->pages[k] = choice->pages[i];
+		choice->pages[i] = page;
+	}
+	return 0;
+}
+
+void uzs_choice_destroy(struct uzs_choice *choice)
+{
+	uzs_unmap_bytes(choice->pages, choice->bytes);
+	choice->pages = NULL;
+}
+
+void uzs_pages_free(struct uzs_pages *pages, const struct uzs_choice *choice)
+{
+	uint64_t i;
+
+	for (i = 0; i < choice->count; i++) {
+		struct uzs_page *page = page_at(pages, choice->pages[i]);
+
+		if (pages->record && !pages->record_status)
+			pages->record_status =
+				uzs_record_free(pages->record, page->handle, 0);
 		zs_free(pages->pool, page->handle);
+		if (pages->record && !pages->record_status)
+			pages->record_status =
+				uzs_record_freed(pages->record, 0);
 		page->freed = true;
 		pages->objects--;
 		pages->object_bytes -= page->bytes;
 	}
-	uzs_unmap_bytes(choice, choice_bytes);
-	return 0;
 }

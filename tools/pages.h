@@ -8,6 +8,7 @@
 #define UZS_PAGES_H
 
 #include "codec.h"
+#include "record.h"
 #include "uzs.h"
 
 /* The record of a page, outside of the pool. */
@@ -24,6 +25,8 @@ struct uzs_page {
 struct uzs_pages {
 	struct zs_pool *pool;
 	const struct uzs_codec *codec;
+	struct uzs_record *record; /* or NULL */
+	int record_status; /* of its last call: 0 or an exit status */
 	size_t page_bytes;
 	size_t raw_from_bytes; /* compressed pages of this size and more are
 				* kept raw */
@@ -59,10 +62,25 @@ int uzs_pages_store(struct uzs_pages *pages, const void *data);
 /* Reads back every page that is not freed, decompresses it and compares its
  * checksum. Return: 0, or 1 and *bad, the number of the first bad page. */
 int uzs_pages_verify(struct uzs_pages *pages, uint64_t *bad);
-/* Frees @percent of the objects, chosen at random, in random order. @freed: how
- * many. Return: 0, or -ENOBUFS if there is no memory for the choice; then
- * nothing is freed. */
-int uzs_pages_free(struct uzs_pages *pages, unsigned int percent, uint64_t seed,
-		   uint64_t *freed);
+/* Calls @take for each page that is not freed, with its object: NULL and 0 bytes for
+ * a same-filled one. Return: 0, or what @take returned, which ends it; EIO: an
+ * object cannot be read. */
+int uzs_pages_each(const struct uzs_pages *pages,
+		   int (*take)(void *arg, const void *object, uint32_t bytes),
+		   void *arg);
+
+/* Pages whose objects are to be freed, in this order. */
+struct uzs_choice {
+	uint32_t *pages; /* numbers */
+	uint64_t count;
+	size_t bytes; /* mapped */
+};
+/* Chooses @percent of the objects at random, in random order.
+ * Return: 0, or -ENOBUFS if there is no memory for the choice. */
+int uzs_pages_choose(const struct uzs_pages *pages, unsigned int percent,
+		     uint64_t seed, struct uzs_choice *choice);
+void uzs_choice_destroy(struct uzs_choice *choice);
+/* Frees them. */
+void uzs_pages_free(struct uzs_pages *pages, const struct uzs_choice *choice);
 
 #endif

@@ -14,6 +14,8 @@
 #define BAR_CHARS 40
 #define BAR_LEAST 5
 #define LINE_CHARS 256
+#define LEFT_CHARS 24 /* room for " 5999:59 left" and more */
+#define LEFT_MOST 359999 /* seconds; beyond that nobody waits */
 #define USUAL_COLUMNS 80 /* if the terminal does not report its width */
 
 /* Is a line on the screen? Each message must erase it first. */
@@ -47,9 +49,30 @@ void uzs_progress_start(struct uzs_progress *progress, const char *what,
 	};
 }
 
-static void print_bar(const struct uzs_progress *progress, uint64_t done,
-		      char line[LINE_CHARS])
+/* "1:07 left", from what took how long so far; nothing where there is none. */
+static void left_text(const struct uzs_progress *progress, uint64_t done,
+		      uint64_t now, char text[LEFT_CHARS])
 {
+	double seconds;
+
+	text[0] = '\0';
+	if (!done || done >= progress->total)
+		return;
+	seconds = (double)(now - progress->start_ns) / 1e9 *
+		  (double)(progress->total - done) / (double)done;
+	if (seconds > LEFT_MOST)
+		return;
+	if (seconds < 60)
+		snprintf(text, LEFT_CHARS, " %d s left", (int)(seconds + 0.5));
+	else
+		snprintf(text, LEFT_CHARS, " %d:%02d left", (int)seconds / 60,
+			 (int)seconds % 60);
+}
+
+static void print_bar(const struct uzs_progress *progress, uint64_t done,
+		      uint64_t now, char line[LINE_CHARS])
+{
+	char left[LEFT_CHARS];
 	char bar[BAR_CHARS + 1] = "";
 	unsigned int percent, chars = BAR_CHARS, filled;
 	/* The text around the bar, and the last column, which stays free. */
@@ -70,8 +93,12 @@ static void print_bar(const struct uzs_progress *progress, uint64_t done,
 	filled = percent * chars / 100;
 	memset(bar, '#', filled);
 	memset(bar + filled, '.', chars - filled);
-	snprintf(line, LINE_CHARS, "%-8s [%s] %3u %%", progress->what, bar,
-		 percent);
+	/* Where there is room for it, too. */
+	left_text(progress, done, now, left);
+	if (taken + chars + strlen(left) > columns())
+		left[0] = '\0';
+	snprintf(line, LINE_CHARS, "%-8s [%s] %3u %%%s", progress->what, bar,
+		 percent, left);
 }
 
 void uzs_progress_update(struct uzs_progress *progress, uint64_t done)
@@ -87,7 +114,7 @@ void uzs_progress_update(struct uzs_progress *progress, uint64_t done)
 		return;
 	progress->shown_ns = now;
 	if (progress->total)
-		print_bar(progress, done, line);
+		print_bar(progress, done, now, line);
 	else
 		snprintf(line, sizeof(line), "%s: %.1f million", progress->what,
 			 (double)done / 1e6);

@@ -4,6 +4,7 @@
 #define UZS_REPLAY_H
 
 #include "objtable.h"
+#include "record.h"
 #include "trace.h"
 #include "uzs.h"
 
@@ -21,11 +22,14 @@ struct uzs_replay {
 	uint64_t live;
 	uint64_t failed_allocs;
 	uint64_t compactions;
+	uint64_t trims;
 	unsigned long peak_pages;
 	uint32_t generation;
 	uint64_t bad_objects; /* objects that did not hold their pattern */
 	uint64_t first_bad_line; /* where the first was found; 0: at the end */
 	uint32_t first_bad_id;
+	struct uzs_record *record; /* or NULL */
+	bool quiet; /* prints nothing: runs beside another, to compare */
 };
 
 /* Prints the line `before`, `after` or `end`, after reading the classes again.

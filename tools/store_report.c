@@ -121,6 +121,94 @@ static void print_stages(const struct uzs_store_report *report)
 	}
 }
 
+/* A line of the comparison: RSS in MiB when all is stored, when a part is freed,
+ * when the memory of that is given back; and then over the objects' bytes. */
+static void print_rival(const char *name, const uint64_t rss[UZS_HELD_STAGES],
+			uint64_t object_bytes)
+{
+	printf("%-24s", name);
+	for (int i = 0; i < UZS_HELD_STAGES; i++)
+		printf(" %11.2f", (double)rss[i] / MIB);
+	print_optional(11, 2,
+		       percent_of(rss[UZS_HELD_TRIMMED], object_bytes) - 100,
+		       true);
+	putchar('\n');
+}
+
+static void print_freed(const struct uzs_store_report *report)
+{
+	if (report->free_percent == 50)
+		printf("; after half was freed ");
+	else
+		printf("; after %u %% was freed ", report->free_percent);
+}
+
+/* "256 MiB of files in 157 MiB; malloc 159, jemalloc 175; after half was freed 80
+ * against 148 and 163." */
+static void print_sentence(const struct uzs_store_report *report)
+{
+	const struct uzs_rivals *rivals = &report->rivals;
+
+	printf("\n%.0f MiB of files in %.0f MiB",
+	       (double)report->input->bytes / MIB,
+	       (double)report->stage[UZS_STORED].rss_bytes / MIB);
+	for (unsigned int i = 0; i < rivals->nr; i++)
+		printf("%s %s %.0f", i ? "," : ";", rivals->list[i].name,
+		       (double)rivals->list[i].report.rss_bytes[UZS_HELD] /
+			       MIB);
+	if (report->freed_objects) {
+		print_freed(report);
+		printf("%.0f",
+		       (double)report->stage[UZS_TRIMMED].rss_bytes / MIB);
+		for (unsigned int i = 0; i < rivals->nr; i++)
+			printf("%s %.0f",
+			       !i		     ? " against"
+			       : i + 1 == rivals->nr ? " and"
+						     : ",",
+			       (double)rivals->list[i]
+					       .report
+					       .rss_bytes[UZS_HELD_TRIMMED] /
+				       MIB);
+	}
+	puts(".");
+}
+
+static void print_compared(const struct uzs_store_report *report)
+{
+	const struct uzs_rivals *rivals = &report->rivals;
+	const struct uzs_stage *stage = report->stage;
+	const uint64_t ours[UZS_HELD_STAGES] = {
+		stage[UZS_STORED].rss_bytes,
+		stage[UZS_FREED].rss_bytes,
+		stage[UZS_TRIMMED].rss_bytes,
+	};
+	uint64_t bytes = stage[UZS_TRIMMED].object_bytes;
+	char name[80];
+
+	puts("\nRSS in MiB                    stored       freed  given back  overhead %");
+	print_rival("pool", ours, bytes);
+	for (unsigned int i = 0; i < rivals->nr; i++) {
+		const struct uzs_rival *rival = &rivals->list[i];
+		const struct uzs_allocator *allocator =
+			&rival->report.allocator;
+
+		if (strcmp(rival->name, allocator->name))
+			snprintf(name, sizeof(name), "%s (%s %s)", rival->name,
+				 allocator->name, allocator->version);
+		else
+			snprintf(name, sizeof(name), "%s %.16s", rival->name,
+				 allocator->version);
+		print_rival(name, rival->report.rss_bytes, bytes);
+	}
+	puts("The same objects in each, the others in processes of their own, and "
+	     "the same freed\n"
+	     "in the same order. Given back: by zs_compact and zs_trim, or by "
+	     "the call that the\n"
+	     "other has for it. Overhead: of that over the bytes of the objects "
+	     "left.");
+	print_sentence(report);
+}
+
 int uzs_store_print_text(const struct uzs_store_report *report)
 {
 	const struct uzs_stage *end = &report->stage[UZS_TRIMMED];
@@ -156,13 +244,14 @@ int uzs_store_print_text(const struct uzs_store_report *report)
 	       "with zeros.\n",
 	       (double)report->pages->record_bytes / MIB,
 	       report->pages->raw_from_bytes);
-	if (!report->pool)
-		return 0;
-	puts("\nSize classes at the end:");
-	error = zs_print_classes(report->pool, stdout);
+	if (report->pool)
+		puts("\nSize classes at the end:");
+	error = report->pool ? zs_print_classes(report->pool, stdout) : 0;
 	if (error)
 		return uzs_fail("cannot write the output: %s",
 				strerror(-error));
+	if (report->rivals.nr)
+		print_compared(report);
 	return 0;
 }
 
@@ -273,6 +362,31 @@ static void json_work(struct uzs_json *json,
 	uzs_json_close(json, '}');
 }
 
+static void json_compared(struct uzs_json *json,
+			  const struct uzs_rivals *rivals)
+{
+	static const char *const keys[UZS_HELD_STAGES] = {
+		"stored_rss_bytes", "freed_rss_bytes", "given_back_rss_bytes"
+	};
+
+	uzs_json_open(json, "compare", '[');
+	for (unsigned int i = 0; i < rivals->nr; i++) {
+		const struct uzs_rival *rival = &rivals->list[i];
+
+		uzs_json_open(json, NULL, '{');
+		uzs_json_string(json, "name", rival->name);
+		uzs_json_string(json, "allocator",
+				rival->report.allocator.name);
+		uzs_json_string(json, "version",
+				rival->report.allocator.version);
+		for (int j = 0; j < UZS_HELD_STAGES; j++)
+			uzs_json_uint(json, keys[j],
+				      rival->report.rss_bytes[j]);
+		uzs_json_close(json, '}');
+	}
+	uzs_json_close(json, ']');
+}
+
 static void json_classes(struct uzs_json *json, struct zs_pool *pool)
 {
 	unsigned int count = zs_class_count(pool);
@@ -321,6 +435,8 @@ void uzs_store_print_json(const struct uzs_store_report *report)
 	json_pages(&json, report);
 	json_stages(&json, report);
 	json_work(&json, report);
+	if (report->rivals.nr)
+		json_compared(&json, &report->rivals);
 	if (report->pool)
 		json_classes(&json, report->pool);
 	uzs_json_close(&json, '}');

@@ -4,6 +4,7 @@
 #ifndef UZS_STORE_REPORT_H
 #define UZS_STORE_REPORT_H
 
+#include "compare.h"
 #include "input.h"
 #include "pages.h"
 #include "uzs.h"
@@ -50,6 +51,7 @@ struct uzs_store_report {
 	uint64_t trim_ns;
 	uint64_t trim_bytes; /* given back */
 	uint64_t verify_again_ns;
+	struct uzs_rivals rivals; /* none: nothing to compare with */
 	struct zs_pool *pool; /* for the class table; NULL: not wanted */
 };
 

@@ -170,10 +170,11 @@ static int bad_line(const struct uzs_trace *trace, const char *line,
 {
 	int chars = (int)(end - line);
 
-	uzs_fail("%s:%llu: expected 'a ID SIZE', 'f ID' or 'c', not '%.*s%s'",
-		 trace->name, (unsigned long long)trace->line,
-		 chars > QUOTE_CHARS ? QUOTE_CHARS : chars, line,
-		 chars > QUOTE_CHARS ? "..." : "");
+	uzs_fail(
+		"%s:%llu: expected 'a ID SIZE', 'f ID', 'c' or 't', not '%.*s%s'",
+		trace->name, (unsigned long long)trace->line,
+		chars > QUOTE_CHARS ? QUOTE_CHARS : chars, line,
+		chars > QUOTE_CHARS ? "..." : "");
 	return -1;
 }
 
@@ -198,6 +199,7 @@ static int parse(const struct uzs_trace *trace, const char *line,
 		c = number(c, end, &id);
 		break;
 	case 'c':
+	case 't':
 		break;
 	default:
 		c = NULL;

@@ -11,7 +11,7 @@
 #define UZS_TRACE_ID_MAX 0xfffffffeu
 
 struct uzs_op {
-	char kind; /* 'a', 'f' or 'c' */
+	char kind; /* 'a', 'f', 'c' or 't' */
 	uint32_t id;
 	uint64_t size; /* bytes, as in the trace */
 	uint64_t line; /* from 1 */

@@ -30,6 +30,7 @@ int uzs_cmd_store(int argc, char **argv);
 int uzs_cmd_classes(int argc, char **argv);
 int uzs_cmd_replay(int argc, char **argv);
 int uzs_cmd_lab(int argc, char **argv);
+int uzs_cmd_hold(int argc, char **argv);
 
 /* message.c */
 
@@ -44,6 +45,8 @@ int uzs_usage(const char *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Writes @word for a shell, in quotes if it needs them; cut off at @size. */
 void uzs_shell_word(const char *word, char *text, size_t size);
+/* Answers --version: the program and the version that it was made with. */
+void uzs_print_version(const char *program);
 /* Flushes stdout. Return: 0; or UZS_FAILED and a line, if any output so far
  * could not be written. */
 int uzs_flush_output(void);
@@ -103,6 +106,9 @@ struct zs_pool *uzs_open_pool(const char *command,
 			      enum zs_profile profile, unsigned int flags,
 			      size_t limit, const char *limit_text,
 			      int *status);
+/* "profile kernel, pages of 4096 bytes, chain size 8" */
+void uzs_pool_label(enum zs_profile profile,
+		    const struct uzs_geometry *geometry, char text[64]);
 /* Indices of the distinct classes, ascending. Return: how many; the caller
  * frees *indices; 0 with a line on stderr if there is no memory. */
 unsigned int uzs_class_indices(struct zs_pool *pool, unsigned int **indices);
@@ -127,6 +133,19 @@ bool uzs_beside(const char *name, char *path, size_t size);
  * later growth. NULL: none. */
 void *uzs_map_bytes(size_t bytes);
 void uzs_unmap_bytes(void *memory, size_t bytes);
+
+/* outfile.c */
+
+/* Can the file be written to? Ask before long work. Does not change the file, nor
+ * leave a new one. */
+int uzs_try_file(const char *path);
+/* The same, where `path` must not be the file `other` ("-": stdin), by whatever name.
+ * @what: "the trace", for the message. */
+int uzs_try_other_file(const char *path, const char *other, const char *what);
+/* Writes a file by `put`, which returns 0 or an exit status. Never leaves half a
+ * file. */
+int uzs_write_file(const char *path, int (*put)(const void *arg, FILE *out),
+		   const void *arg);
 
 /* progress.c: a bar on stderr, only for a terminal and after 2 seconds. */
 struct uzs_progress {

@@ -5,6 +5,7 @@
  * (on_malloc.h). Both do the same work. The RSS is the process's growth since
  * before the cache was made. */
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,27 +18,38 @@
 
 #define MAX_THREADS 64
 #define MAX_VALUE 8192
-#define ENTRIES 100000u
-/* How values' sizes change: each phase has others, from so many bytes to twice as
- * many. A phase sets half as many values as there are keys, at random, so 6 of 10
- * values outlive it. */
+#define KEYS 100000u
+#define GETS 1000000u
+#define SETS 400000u
+#define PLAIN_BYTES 1024
+/* How values' sizes change in the mixed part: each phase has others, from so many bytes
+ * to twice as many. Of the operations 28 % set, 2 % delete, the others get, and set what
+ * is not there. Which key, is by Zipf's law: number n is asked for n ^ 0.99 times less
+ * than number 1. */
 static const size_t phases[] = {
 	200, 1000, 400, 2500, 120, 1500, 600, 3500, 300
 };
 #define NR_PHASES (sizeof(phases) / sizeof(*phases))
-#define PHASE_SETS (ENTRIES / 2)
-/* An allocator gives back memory in the background, jemalloc over 10 s. */
-#define REST_S 12
+#define PHASE_OPS 250000u
+#define ZIPF 0.99
+#define DRAWS (1u << 20) /* 2^n */
+static uint32_t draws[DRAWS];
+/* Values are parts of this, which compresses to about 70 %. */
+static char noise[1 << 20];
 
 struct worker {
 	pthread_t thread;
 	struct zcache *cache;
 	uint64_t random;
-	unsigned int nr; /* operations */
-	unsigned int phase; /* sets in each phase */
+	unsigned int ops, threads;
 	pthread_barrier_t *barrier;
 	unsigned int misses;
-	double ns; /* of each */
+	double ns, cpu_ns; /* of each operation */
+};
+
+/* What an operation takes, as its thread sees it: elapsed, and of its CPU. */
+struct times {
+	double ns, cpu_ns;
 };
 
 static uint64_t next_random(uint64_t *state)
@@ -46,11 +58,11 @@ static uint64_t next_random(uint64_t *state)
 	return *state >> 33;
 }
 
-static double now_ns(void)
+static double now_ns(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
@@ -80,99 +92,166 @@ static void out_of_memory(void)
 	exit(1);
 }
 
-/* Compresses to about 70 %. */
-static void fill_value(char *value, size_t bytes, uint64_t *random)
+static void make_noise(void)
 {
-	for (size_t at = 0; at < bytes; at += 16) {
-		uint64_t word = next_random(random) << 32 | next_random(random);
+	uint64_t random = 1;
 
-		memset(value + at, 'a', 16);
-		memcpy(value + at, &word, 8);
+	memset(noise, 'a', sizeof(noise));
+	for (size_t at = 0; at < sizeof(noise); at += 16) {
+		uint64_t word = next_random(&random) << 32 |
+				next_random(&random);
+
+		memcpy(noise + at, &word, 8);
 	}
 }
 
-static void set(struct zcache *cache, unsigned int key, size_t bytes,
+/* Draws keys by Zipf's law. Their numbers are spread, as a hash does. */
+static void make_draws(void)
+{
+	double *sums = malloc(KEYS * sizeof(*sums)), sum = 0;
+	uint64_t random = 2;
+
+	if (!sums)
+		out_of_memory();
+	for (uint32_t n = 0; n < KEYS; n++)
+		sums[n] = sum += pow(n + 1, -ZIPF);
+	for (uint32_t i = 0; i < DRAWS; i++) {
+		double wanted = sum * (double)next_random(&random) / 0x1p31;
+		uint32_t low = 0, high = KEYS - 1;
+
+		while (low < high) {
+			uint32_t middle = (low + high) / 2;
+
+			if (sums[middle] < wanted)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		draws[i] = (uint32_t)((uint64_t)low * 40503 % KEYS);
+	}
+	free(sums);
+}
+
+static void set(struct zcache *cache, uint32_t key, size_t bytes,
 		uint64_t *random)
 {
-	char value[MAX_VALUE + 16];
+	size_t at = next_random(random) % (sizeof(noise) - MAX_VALUE);
 
-	fill_value(value, bytes, random);
-	if (zcache_set(cache, &key, sizeof(key), value, bytes))
+	if (zcache_set(cache, &key, sizeof(key), noise + at, bytes, 0))
 		out_of_memory();
 }
 
-static void *get_all(void *arg)
+static bool get(struct zcache *cache, uint32_t key)
 {
-	struct worker *w = arg;
 	char value[MAX_VALUE];
-	double start = now_ns();
 
-	for (unsigned int i = 0; i < w->nr; i++) {
-		unsigned int key = next_random(&w->random) % ENTRIES;
-
-		w->misses += zcache_get(w->cache, &key, sizeof(key), value,
-					sizeof(value)) < 0;
-	}
-	w->ns = (now_ns() - start) / w->nr;
-	return NULL;
+	return zcache_get(cache, &key, sizeof(key), value, sizeof(value)) >= 0;
 }
 
-/* Replaces values with others of the phase's sizes. */
-static void *churn(void *arg)
+static void get_all(struct worker *w)
 {
-	struct worker *w = arg;
+	for (unsigned int i = 0; i < w->ops; i++)
+		w->misses += !get(w->cache, next_random(&w->random) % KEYS);
+}
 
-	for (unsigned int i = 0; i < w->nr; i++) {
-		size_t size = phases[i / w->phase % NR_PHASES];
-		unsigned int key = next_random(&w->random) % ENTRIES;
+static void set_all(struct worker *w)
+{
+	for (unsigned int i = 0; i < w->ops; i++)
+		set(w->cache, next_random(&w->random) % KEYS, PLAIN_BYTES,
+		    &w->random);
+}
+
+static void mix(struct worker *w)
+{
+	uint32_t draw = (uint32_t)next_random(&w->random);
+
+	for (unsigned int i = 0; i < w->ops; i++) {
+		size_t size = phases[i / (PHASE_OPS / w->threads) % NR_PHASES];
+		size_t bytes = size + next_random(&w->random) % size;
+		unsigned int what = next_random(&w->random) % 100;
+		uint32_t key = draws[draw++ % DRAWS];
 
 		/* All are in the same phase. */
-		if (i % w->phase == 0)
+		if (i % (PHASE_OPS / w->threads) == 0)
 			pthread_barrier_wait(w->barrier);
-		set(w->cache, key, size + next_random(&w->random) % size,
-		    &w->random);
+		if (what < 2)
+			zcache_delete(w->cache, &key, sizeof(key));
+		else if (what < 30 || !get(w->cache, key))
+			set(w->cache, key, bytes, &w->random);
 	}
+}
+
+static void (*work)(struct worker *w);
+
+static void *run_one(void *arg)
+{
+	struct worker *w = arg;
+	double start = now_ns(CLOCK_MONOTONIC);
+	double cpu_start = now_ns(CLOCK_THREAD_CPUTIME_ID);
+
+	work(w);
+	w->ns = (now_ns(CLOCK_MONOTONIC) - start) / w->ops;
+	w->cpu_ns = (now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_start) / w->ops;
 	return NULL;
 }
 
-static void run(struct worker *workers, unsigned int threads,
-		void *(*work)(void *), struct zcache *cache, unsigned int nr)
+static struct times run(struct zcache *cache, unsigned int threads,
+			void (*what)(struct worker *w), unsigned int ops)
 {
+	static struct worker workers[MAX_THREADS];
 	pthread_barrier_t barrier;
+	unsigned int misses = 0;
+	struct times times = { 0, 0 };
 
+	work = what;
 	pthread_barrier_init(&barrier, NULL, threads);
 	for (unsigned int t = 0; t < threads; t++) {
 		workers[t] = (struct worker){ .cache = cache,
 					      .random = t + 1,
-					      .nr = nr / threads,
-					      .phase = PHASE_SETS / threads,
+					      .ops = ops / threads,
+					      .threads = threads,
 					      .barrier = &barrier };
-		if (pthread_create(&workers[t].thread, NULL, work, &workers[t]))
+		if (pthread_create(&workers[t].thread, NULL, run_one,
+				   &workers[t]))
 			out_of_memory();
 	}
-	for (unsigned int t = 0; t < threads; t++)
+	for (unsigned int t = 0; t < threads; t++) {
 		pthread_join(workers[t].thread, NULL);
+		times.ns += workers[t].ns / threads;
+		times.cpu_ns += workers[t].cpu_ns / threads;
+		misses += workers[t].misses;
+	}
 	pthread_barrier_destroy(&barrier);
+	if (misses) {
+		fprintf(stderr, "bench_zcache: %u values are not there\n",
+			misses);
+		exit(1);
+	}
+	return times;
 }
 
 static void usage(FILE *out)
 {
-	fputs("usage: bench_zcache [THREADS [MILLIONS]], and the same with\n"
-	      "bench_zcache_malloc. Prints what a get of a 1 KiB value takes, and the\n"
-	      "memory after MILLIONS million sets with changing sizes. Defaults: 2\n"
-	      "threads, 5 million.\n"
+	fputs("usage: bench_zcache [THREADS [MILLIONS [REST]]], and the same with\n"
+	      "bench_zcache_malloc. Prints as CSV: nanoseconds of a get and of a set of a\n"
+	      "value of 1 KiB and of a mixed operation with changing sizes, elapsed and of\n"
+	      "the thread's CPU; KiB of RSS when new, after MILLIONS million mixed\n"
+	      "operations, and REST seconds later. Defaults: 2 threads, 5 million, 11\n"
+	      "seconds.\n"
 	      "example: LD_PRELOAD=libjemalloc.so.2 bench_zcache_malloc 2 20\n",
 	      out);
 }
 
-static unsigned int number(const char *arg, unsigned int most)
+static unsigned int number(const char *arg, unsigned int least,
+			   unsigned int most)
 {
 	char *end;
 	unsigned long n = strtoul(arg, &end, 10);
 
-	if (*end || end == arg || !n || n > most) {
-		fprintf(stderr, "bench_zcache: %s: not a number from 1 to %u\n",
-			arg, most);
+	if (*end || end == arg || n < least || n > most) {
+		fprintf(stderr,
+			"bench_zcache: %s: not a number from %u to %u\n", arg,
+			least, most);
 		exit(2);
 	}
 	return (unsigned int)n;
@@ -180,63 +259,67 @@ static unsigned int number(const char *arg, unsigned int most)
 
 int main(int argc, char **argv)
 {
-	static struct worker workers[MAX_THREADS];
-	unsigned int threads = 2, millions = 5, misses = 0;
+	unsigned int threads = 2, millions = 5, rest = 11;
+	struct times get_times, set_times, mixed_times;
+	size_t before, fresh, churned;
 	struct zcache_stats stats;
 	struct zcache *cache;
 	uint64_t random = 1;
-	double ns = 0;
-	size_t before;
 
 	if (argc > 1 && !strcmp(argv[1], "--help")) {
 		usage(stdout);
 		return 0;
 	}
-	if (argc > 3) {
+	if (argc > 4) {
 		usage(stderr);
 		return 2;
 	}
 	if (argc > 1)
-		threads = number(argv[1], MAX_THREADS);
+		threads = number(argv[1], 1, MAX_THREADS);
 	if (argc > 2)
-		millions = number(argv[2], 1000);
+		millions = number(argv[2], 1, 1000);
+	if (argc > 3)
+		rest = number(argv[3], 0, 1000);
 
+	make_noise();
+	make_draws();
 	before = rss_bytes();
-	cache = zcache_create((size_t)1 << 30, ENTRIES);
+	cache = zcache_create(
+		&(struct zcache_options){ .limit_bytes = (size_t)1 << 30 });
 	if (!cache) {
 		fprintf(stderr, "bench_zcache: cannot make a cache: %s\n",
 			strerror(errno));
 		return 1;
 	}
 	say("filling");
-	for (unsigned int key = 0; key < ENTRIES; key++)
-		set(cache, key, 1024, &random);
+	for (uint32_t key = 0; key < KEYS; key++)
+		set(cache, key, PLAIN_BYTES, &random);
 	/* The allocator ends what it does in the background. */
 	sleep(1);
+	fresh = rss_bytes() - before;
 	say("getting");
-	run(workers, threads, get_all, cache, 4000000);
-	for (unsigned int t = 0; t < threads; t++) {
-		ns += workers[t].ns / threads;
-		misses += workers[t].misses;
-	}
-	if (misses) {
-		fprintf(stderr, "bench_zcache: %u values are not there\n",
-			misses);
+	get_times = run(cache, threads, get_all, GETS);
+	say("setting");
+	set_times = run(cache, threads, set_all, SETS);
+	say("mixed");
+	mixed_times = run(cache, threads, mix, millions * 1000000);
+	churned = rss_bytes() - before;
+	zcache_stats(cache, &stats);
+	say("resting");
+	sleep(rest);
+	printf("threads,get_ns,get_cpu_ns,set_ns,set_cpu_ns,mixed_ns,"
+	       "mixed_cpu_ns,new_rss_kib,churned_rss_kib,rested_rss_kib,"
+	       "entries,value_kib,stored_kib\n");
+	printf("%u,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f,%zu,%zu,%zu,%zu,%zu,%zu\n",
+	       threads, get_times.ns, get_times.cpu_ns, set_times.ns,
+	       set_times.cpu_ns, mixed_times.ns, mixed_times.cpu_ns,
+	       fresh >> 10, churned >> 10, (rss_bytes() - before) >> 10,
+	       stats.entries, stats.value_bytes >> 10,
+	       stats.stored_bytes >> 10);
+	zcache_destroy(cache);
+	if (fflush(stdout) || ferror(stdout)) {
+		fputs("bench_zcache: cannot write the output\n", stderr);
 		return 1;
 	}
-	printf("get of 1 KiB, %u threads: %.0f ns\n", threads, ns);
-	printf("new: RSS %zu KiB\n", (rss_bytes() - before) >> 10);
-
-	say("setting");
-	run(workers, threads, churn, cache, millions * 1000000);
-	zcache_stats(cache, &stats);
-	printf("after %u million sets: RSS %zu KiB, %zu values of %zu KiB\n",
-	       millions, (rss_bytes() - before) >> 10, stats.entries,
-	       stats.value_bytes >> 10);
-	say("resting");
-	sleep(REST_S);
-	printf("%d s later: RSS %zu KiB\n", REST_S,
-	       (rss_bytes() - before) >> 10);
-	zcache_destroy(cache);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #ifndef ON_MALLOC_H
 #define ON_MALLOC_H
 
+#define _GNU_SOURCE /* as zcache.c has it */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,14 @@ static inline int on_malloc_store(struct zs_pool *pool, zs_ref *ref,
 	return 0;
 }
 
+static inline void on_malloc_move(struct zs_pool *pool, zs_ref *to,
+				  zs_ref *from)
+{
+	(void)pool;
+	*to = *from;
+	from->word = 0;
+}
+
 static inline void *on_malloc_begin(struct zs_pool *pool, zs_ref *ref)
 {
 	(void)pool;
@@ -62,12 +71,12 @@ static inline void on_malloc_end(struct zs_pool *pool, zs_ref *ref)
 	(void)ref;
 }
 
-static inline void on_malloc_move(struct zs_pool *pool, zs_ref *to,
-				  zs_ref *from)
+static inline int on_malloc_load(struct zs_pool *pool, const zs_ref *ref,
+				 void *buf, size_t len)
 {
 	(void)pool;
-	*to = *from;
-	from->word = 0;
+	memcpy(buf, on_malloc_object(ref), len);
+	return 0;
 }
 
 static inline void on_malloc_info(struct zs_pool *pool,
@@ -90,8 +99,9 @@ static inline unsigned long on_malloc_nothing(struct zs_pool *pool)
 #define zs_pool_info(pool, info) on_malloc_info(pool, info)
 #define zs_ref_store on_malloc_store
 #define zs_ref_free on_malloc_free
+#define zs_ref_move on_malloc_move
 #define zs_ref_begin on_malloc_begin
 #define zs_ref_end on_malloc_end
-#define zs_ref_move on_malloc_move
+#define zs_ref_load on_malloc_load
 
 #endif

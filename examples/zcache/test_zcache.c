@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* test_zcache.c - tests the cache against a plain table, at its limit, and with
- * threads. Also shows how it is used. */
+/* test_zcache.c - tests the cache against a plain table, at its limit, without memory,
+ * with another clock, and with threads. It contains zcache.c, to look at the index.
+ * Also shows how it is used. */
+#define _GNU_SOURCE /* as zcache.c has it */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,12 +14,174 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "pressure.h"
-#include "zcache.h"
+#include "zcache.c"
 
 #define MIB (1024 * 1024)
+
+/* ---- what is linked with --wrap ------------------------------------------------- */
+
+/* Added to the clocks' times, as if they were set or time went by. In a thread that says
+ * so no other time goes by. */
+static _Atomic int64_t realtime_step_s, monotonic_step_s;
+static _Thread_local bool stopped;
+/* How often this thread asked. */
+static _Thread_local unsigned int clock_calls;
+int __real_clock_gettime(clockid_t id, struct timespec *t);
+int __wrap_clock_gettime(clockid_t id, struct timespec *t);
+int __wrap_clock_gettime(clockid_t id, struct timespec *t)
+{
+	int result = 0;
+
+	clock_calls++;
+	if (stopped && id == CLOCK_MONOTONIC)
+		*t = (struct timespec){ .tv_sec = 1000 };
+	else
+		result = __real_clock_gettime(id, t);
+	t->tv_sec += id == CLOCK_MONOTONIC  ? monotonic_step_s
+		     : id == CLOCK_REALTIME ? realtime_step_s
+					    : 0;
+	return result;
+}
+
+/* The allocation that fails, of the cache and of the pool, counted from 1; from then on
+ * all, with fail_on. */
+static _Atomic long fail_at, allocations;
+static _Atomic bool fail_on;
+static bool fails(void)
+{
+	long nr = ++allocations;
+
+	if (!fail_at || nr < fail_at || (nr > fail_at && !fail_on))
+		return false;
+	errno = ENOMEM;
+	return true;
+}
+
+void *__real_malloc(size_t bytes);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_malloc(size_t bytes)
+{
+	return fails() ? NULL : __real_malloc(bytes);
+}
+
+void *__real_calloc(size_t n, size_t bytes);
+void *__wrap_calloc(size_t n, size_t bytes);
+void *__wrap_calloc(size_t n, size_t bytes)
+{
+	return fails() ? NULL : __real_calloc(n, bytes);
+}
+
+void *__real_realloc(void *old, size_t bytes);
+void *__wrap_realloc(void *old, size_t bytes);
+void *__wrap_realloc(void *old, size_t bytes)
+{
+	return fails() ? NULL : __real_realloc(old, bytes);
+}
+
+void *__real_aligned_alloc(size_t align, size_t bytes);
+void *__wrap_aligned_alloc(size_t align, size_t bytes);
+void *__wrap_aligned_alloc(size_t align, size_t bytes)
+{
+	return fails() ? NULL : __real_aligned_alloc(align, bytes);
+}
+
+/* Mappings that are there whose size is not whole pages: those that the cache made, not
+ * the pool. */
+static _Atomic long own_maps;
+void *__real_mmap(void *at, size_t bytes, int prot, int flags, int fd,
+		  off_t off);
+void *__wrap_mmap(void *at, size_t bytes, int prot, int flags, int fd,
+		  off_t off);
+void *__wrap_mmap(void *at, size_t bytes, int prot, int flags, int fd,
+		  off_t off)
+{
+	if (fails())
+		return MAP_FAILED;
+	own_maps += bytes % 4096 != 0;
+	return __real_mmap(at, bytes, prot, flags, fd, off);
+}
+
+int __real_munmap(void *at, size_t bytes);
+int __wrap_munmap(void *at, size_t bytes);
+int __wrap_munmap(void *at, size_t bytes)
+{
+	own_maps -= bytes % 4096 != 0;
+	return __real_munmap(at, bytes);
+}
+
+static bool no_random;
+int __real_sodium_init(void);
+int __wrap_sodium_init(void);
+int __wrap_sodium_init(void)
+{
+	return no_random ? -1 : __real_sodium_init();
+}
+
+/* ---- keys, values, caches ------------------------------------------------------- */
+
+static struct zcache *make(struct zcache_options options)
+{
+	struct zcache *cache = zcache_create(&options);
+
+	assert_non_null(cache);
+	return cache;
+}
+#define MAKE(...) make((struct zcache_options){ __VA_ARGS__ })
+
+static struct zcache_stats stats_of(struct zcache *cache)
+{
+	struct zcache_stats stats;
+
+	zcache_stats(cache, &stats);
+	return stats;
+}
+
+/* Whether the index has what the figures say, each entry once, where it is found, and
+ * all others are not in use. Nothing else runs. */
+static void check_index(struct zcache *cache)
+{
+	for (size_t i = 0; i < cache->shards; i++) {
+		struct shard *shard = &cache->shard[i];
+		struct zcache_stats sum = { 0 };
+		uint32_t unused = 0;
+
+		for (size_t n = 0; n < shard->nr; n++)
+			for (struct entry *e = shard->bucket[n]; e;
+			     e = e->next) {
+				assert_in_range(e - shard->entry, 0,
+						shard->nr - 1);
+				assert_ptr_equal(*find(shard, e->is.hash), e);
+				assert_true(e->object.word != 0);
+				assert_true(e->is.key_bytes > 0);
+				assert_in_range(
+					e->is.object_bytes, e->is.key_bytes,
+					e->is.key_bytes + e->is.value_bytes);
+				sum.entries++;
+				sum.value_bytes += e->is.value_bytes;
+				sum.stored_bytes += e->is.object_bytes;
+			}
+		for (struct entry *e = shard->unused; e; e = e->next) {
+			assert_true(e->object.word == 0);
+			assert_int_equal(e->is.key_bytes, 0);
+			unused++;
+		}
+		assert_int_equal(sum.entries + unused, shard->nr);
+		assert_int_equal(sum.entries, shard->stats.entries);
+		assert_int_equal(sum.value_bytes, shard->stats.value_bytes);
+		assert_int_equal(sum.stored_bytes, shard->stats.stored_bytes);
+		assert_true(sum.entries <= cache->shard_entries);
+		/* Each that was set is there, or it is said why not. */
+		assert_int_equal(shard->stats.sets,
+				 sum.entries + shard->stats.replaced +
+					 shard->stats.deleted +
+					 shard->stats.evicted +
+					 shard->stats.expired);
+	}
+}
 
 static uint32_t next_random(uint32_t *state)
 {
@@ -58,157 +222,452 @@ static size_t make_value(char *value, unsigned int id, unsigned int version)
 	return bytes;
 }
 
+static int set_record(struct zcache *cache, unsigned int id,
+		      unsigned int version, uint64_t ttl_ms)
+{
+	char key[64], value[4000];
+
+	return zcache_set(cache, key, make_key(key, id), value,
+			  make_value(value, id, version), ttl_ms);
+}
+
+/* The same with a key of 4 bytes; the version is the ID, too. */
+static int set_id(struct zcache *cache, unsigned int id, uint64_t ttl_ms)
+{
+	char value[4000];
+
+	return zcache_set(cache, &id, sizeof(id), value,
+			  make_value(value, id, id), ttl_ms);
+}
+
 /* The model: what a plain table would hold. */
 #define MODEL_KEYS 3000
-static unsigned int model[MODEL_KEYS]; /* version; 0: not there */
+static struct {
+	unsigned int version; /* 0: not there */
+	uint64_t expires_ms; /* 0: never */
+} model[MODEL_KEYS];
 
-static void check_value(struct zcache *cache, unsigned int id,
-			unsigned int version)
+static bool is_in_model(unsigned int id)
+{
+	return model[id].version &&
+	       (!model[id].expires_ms || model[id].expires_ms > now_ms());
+}
+
+/* Is it there? If so, it must be this version. */
+static bool is_there(struct zcache *cache, unsigned int id,
+		     unsigned int version)
 {
 	char key[64], expected[4000], value[4000];
 	size_t bytes = make_value(expected, id, version);
 	ssize_t got =
 		zcache_get(cache, key, make_key(key, id), value, sizeof(value));
 
+	if (got == -ENOENT)
+		return false;
 	assert_int_equal(got, bytes);
 	assert_memory_equal(value, expected, bytes);
+	return true;
 }
 
+/* What zcache_each tells must be in the model, each once. */
+static bool seen[MODEL_KEYS];
+
+static bool see(void *arg, const void *key, size_t key_bytes, const void *value,
+		size_t value_bytes)
+{
+	char text[64] = "", expected[4000];
+	unsigned int id;
+
+	(void)arg;
+	assert_true(key_bytes < sizeof(text));
+	memcpy(text, key, key_bytes);
+	assert_int_equal(sscanf(text, "key of a record, number %u", &id), 1);
+	assert_false(seen[id]);
+	seen[id] = true;
+	assert_true(is_in_model(id));
+	assert_int_equal(make_value(expected, id, model[id].version),
+			 value_bytes);
+	assert_memory_equal(value, expected, value_bytes);
+	return true;
+}
+
+static bool count(void *arg, const void *key, size_t key_bytes,
+		  const void *value, size_t value_bytes)
+{
+	(void)key, (void)key_bytes, (void)value, (void)value_bytes;
+	++*(_Atomic size_t *)arg;
+	return true;
+}
+
+/* Hours go by, and the machine's clock is set to and fro. A third of the values
+ * expires. */
 static void test_model(void **state)
 {
-	struct zcache *cache = zcache_create(64 * MIB, MODEL_KEYS);
-	struct zcache_stats stats;
-	char key[64], value[4000];
-	size_t entries = 0, value_bytes = 0;
+	struct zcache *cache =
+		MAKE(.limit_bytes = 64 * MIB, .max_entries = 4 * MODEL_KEYS);
+	char key[64];
+	size_t live = 0;
 	uint32_t random = 1;
 
 	(void)state;
-	assert_non_null(cache);
+	stopped = true;
 	memset(model, 0, sizeof(model));
-	for (unsigned int step = 1; step <= scaled(40000); step++) {
+	for (unsigned int step = 1; step <= 5000 + scaled(35000); step++) {
 		unsigned int id = next_random(&random) % MODEL_KEYS;
 		size_t key_bytes = make_key(key, id);
+		uint64_t ttl = next_random(&random) % 3 ? 0 : 50000;
+		bool there;
 
+		if (step % 50 == 0) {
+			monotonic_step_s += next_random(&random) % 3;
+			realtime_step_s =
+				(int64_t)next_random(&random) * 100 - 800000000;
+		}
+		there = is_in_model(id);
 		switch (next_random(&random) % 4) {
 		case 0:
 		case 1:
-			assert_int_equal(
-				zcache_set(cache, key, key_bytes, value,
-					   make_value(value, id, step)),
-				0);
-			model[id] = step;
+			assert_int_equal(set_record(cache, id, step, ttl), 0);
+			model[id].version = step;
+			model[id].expires_ms = ttl ? now_ms() + ttl : 0;
 			break;
 		case 2:
 			assert_int_equal(zcache_delete(cache, key, key_bytes),
-					 model[id] != 0);
-			model[id] = 0;
+					 there);
+			model[id].version = 0;
 			break;
 		default:
-			if (model[id])
-				check_value(cache, id, model[id]);
-			else
-				assert_int_equal(zcache_get(cache, key,
-							    key_bytes, value,
-							    sizeof(value)),
-						 -ENOENT);
+			assert_int_equal(is_there(cache, id, model[id].version),
+					 there);
 		}
 	}
+	check_index(cache);
 	for (unsigned int id = 0; id < MODEL_KEYS; id++) {
-		if (!model[id])
+		seen[id] = false;
+		if (!is_in_model(id))
 			continue;
-		check_value(cache, id, model[id]);
-		entries++;
-		value_bytes += make_value(value, id, model[id]);
+		assert_true(is_there(cache, id, model[id].version));
+		live++;
 	}
-	zcache_stats(cache, &stats);
-	assert_int_equal(stats.entries, entries);
-	assert_int_equal(stats.value_bytes, value_bytes);
-	assert_int_equal(stats.evictions, 0);
+	assert_int_equal(zcache_each(cache, see, NULL), live);
+	assert_true(stats_of(cache).expired > 0);
+	assert_int_equal(stats_of(cache).evicted, 0);
+	/* Few of those that have expired are still there: sets look for them. */
+	assert_in_range(stats_of(cache).entries, live, live + live / 4);
+	zcache_destroy(cache);
+	stopped = false;
+}
+
+/* A time to live, to the millisecond, and by a clock that nobody can set. */
+static void test_ttl(void **state)
+{
+	struct zcache *cache = MAKE(.limit_bytes = 8 * MIB, .max_entries = 100);
+	char value[8];
+
+	(void)state;
+	stopped = true;
+	assert_int_equal(zcache_set(cache, "a", 1, "1", 1, 60000), 0);
+	assert_int_equal(zcache_set(cache, "b", 1, "2", 1, UINT64_MAX), 0);
+	assert_int_equal(zcache_set(cache, "c", 1, "3", 1, UINT64_MAX / 2), 0);
+	assert_int_equal(zcache_set(cache, "d", 1, "4", 1, 60000), 0);
+	for (int step = -2; step <= 2; step++) {
+		realtime_step_s = step * 1000000000ll;
+		assert_int_equal(zcache_get(cache, "a", 1, value, 8), 1);
+	}
+	monotonic_step_s += 59;
+	assert_int_equal(zcache_get(cache, "a", 1, value, 8), 1);
+	/* Set anew, it has another time, or none. */
+	assert_int_equal(zcache_set(cache, "d", 1, "5", 1, 0), 0);
+	monotonic_step_s += 1;
+	assert_int_equal(zcache_get(cache, "a", 1, value, 8), -ENOENT);
+	assert_false(zcache_delete(cache, "a", 1));
+	monotonic_step_s += 1000000000;
+	for (const char *key = "bcd"; *key; key++)
+		assert_int_equal(zcache_get(cache, key, 1, value, 8), 1);
+	assert_int_equal(value[0], '5');
+	/* It went when it was asked for. */
+	assert_int_equal(stats_of(cache).expired, 1);
+	check_index(cache);
+	zcache_destroy(cache);
+	stopped = false;
+}
+
+/* What has expired goes when it is asked for, and all of it on request, told of once. */
+static void test_expired_goes(void **state)
+{
+	_Atomic size_t told = 0;
+	struct zcache *cache = MAKE(.limit_bytes = 8 * MIB, .max_entries = 2000,
+				    .evicted = count, .arg = &told);
+	char value[4000];
+
+	(void)state;
+	stopped = true;
+	for (unsigned int id = 0; id < 1000; id++)
+		assert_int_equal(set_id(cache, id, id % 2 ? 0 : 60000), 0);
+	monotonic_step_s += 60;
+	for (unsigned int id = 0; id < 200; id++)
+		assert_int_equal(zcache_get(cache, &id, sizeof(id), value,
+					    sizeof(value)) >= 0,
+				 id % 2);
+	/* Nor is there anything to delete. */
+	for (unsigned int id = 200; id < 300; id += 2)
+		assert_false(zcache_delete(cache, &id, sizeof(id)));
+	assert_int_equal(stats_of(cache).expired, 150);
+	assert_int_equal(stats_of(cache).entries, 850);
+	zcache_expire(cache);
+	assert_int_equal(stats_of(cache).expired, 500);
+	assert_int_equal(stats_of(cache).entries, 500);
+	assert_int_equal(stats_of(cache).evicted, 0);
+	assert_int_equal(stats_of(cache).deleted, 0);
+	assert_int_equal(told, 500);
+	check_index(cache);
+	zcache_destroy(cache);
+	stopped = false;
+}
+
+/* Sets n keys, of 4 bytes, from `first` on. */
+static void set_ids(struct zcache *cache, unsigned int first, unsigned int n,
+		    uint64_t ttl_ms)
+{
+	for (unsigned int id = first; id < first + n; id++)
+		assert_int_equal(zcache_set(cache, &id, sizeof(id), &id,
+					    sizeof(id), ttl_ms),
+				 0);
+}
+
+/* In a cache of one shard 1,000 keys, of which each nth has expired. Those were set often,
+ * so that sets have looked at each entry several times; they begin anew. */
+static struct zcache *make_expired(unsigned int nth, zcache_callback *evicted,
+				   void *arg)
+{
+	struct zcache *cache = MAKE(.limit_bytes = 8 * MIB, .max_entries = 8000,
+				    .shards = 1, .evicted = evicted,
+				    .arg = arg);
+
+	for (unsigned int id = 0; id < 1000; id++)
+		set_ids(cache, id, 1, id % nth ? 0 : 60000);
+	assert_int_equal(cache->shard[0].nr, 1000);
+	for (unsigned int i = 0; i < 5000; i++)
+		set_ids(cache, i * nth % 1000, 1, 60000);
+	while (cache->shard[0].sweep != cache->shard[0].entry)
+		set_ids(cache, 0, 1, 60000);
+	monotonic_step_s += 60;
+	return cache;
+}
+
+/* While the index grows sets still look at all its entries, also if they begin at its
+ * end. */
+static void test_sweep_of_growing_index(void **state)
+{
+	(void)state;
+	for (int from_end = 0; from_end < 2; from_end++) {
+		struct zcache *cache = make_expired(2, NULL, NULL);
+		struct shard *shard = cache->shard;
+
+		if (from_end)
+			shard->sweep = shard->entry + shard->nr - 1;
+		set_ids(cache, 1000, 1010, 0);
+		assert_int_equal(stats_of(cache).expired, 500);
+		assert_in_range(shard->nr, 1400, 1600);
+		check_index(cache);
+		zcache_destroy(cache);
+	}
+}
+
+/* ---- a cache to which another thread sets, while it expires */
+
+struct grower {
+	struct zcache *cache;
+	unsigned int id; /* the next to set */
+	bool is_growing; /* in the other thread */
+};
+
+static void *grow_index(void *arg)
+{
+	struct grower *grower = arg;
+
+	for (unsigned int i = 0; i < 10; i++, grower->id++)
+		if (zcache_set(grower->cache, &grower->id, sizeof(grower->id),
+			       "", 0, 0))
+			return grower;
+	return NULL;
+}
+
+static bool let_grow(void *arg, const void *key, size_t key_bytes,
+		     const void *value, size_t value_bytes)
+{
+	struct grower *grower = arg;
+	pthread_t thread;
+	void *failed;
+
+	(void)key, (void)key_bytes, (void)value, (void)value_bytes;
+	if (grower->is_growing)
+		return true;
+	grower->is_growing = true;
+	assert_int_equal(pthread_create(&thread, NULL, grow_index, grower), 0);
+	pthread_join(thread, &failed);
+	assert_null(failed);
+	grower->is_growing = false;
+	return true;
+}
+
+static void test_expire_of_growing_index(void **state)
+{
+	struct grower grower = { .id = 1000 };
+
+	(void)state;
+	grower.cache = make_expired(8, let_grow, &grower);
+	zcache_expire(grower.cache);
+	assert_int_equal(stats_of(grower.cache).expired, 125);
+	assert_true(grower.cache->shard[0].nr > 1000);
+	check_index(grower.cache);
+	zcache_destroy(grower.cache);
+}
+
+/* However many entries are looked at, the clock is read few times; not at all for those
+ * that are not in use. */
+static void test_clock_is_read_once(void **state)
+{
+	struct zcache *cache =
+		MAKE(.limit_bytes = 8 * MIB, .max_entries = 1000, .shards = 1);
+	unsigned int before, value;
+
+	(void)state;
+	set_ids(cache, 0, 1000, 60000);
+	for (unsigned int id = 0; id < 1000; id++)
+		assert_int_equal(zcache_get(cache, &id, sizeof(id), &value,
+					    sizeof(value)),
+				 sizeof(value));
+	before = clock_calls;
+	/* All were used: looks at each, and evicts one. */
+	set_ids(cache, 1000, 1, 0);
+	assert_in_range(clock_calls - before, 1, 20);
+	for (unsigned int id = 0; id <= 1000; id++)
+		zcache_delete(cache, &id, sizeof(id));
+	before = clock_calls;
+	assert_int_equal(
+		evict(cache, &cache->shard[0], &cache->shard[0].hand, 0), 0);
+	assert_int_equal(clock_calls, before);
+	zcache_destroy(cache);
+}
+
+/* Two keys with one hash: neither is taken for the other. */
+static void test_one_hash(void **state)
+{
+	struct zcache *cache =
+		MAKE(.limit_bytes = 8 * MIB, .max_entries = 100, .shards = 1);
+	char value[8];
+
+	(void)state;
+	assert_int_equal(zcache_set(cache, "a", 1, "1", 1, 0), 0);
+	assert_int_equal(cache->shard[0].nr, 1);
+	/* The only entry, in the only bucket. */
+	shard_of(cache, "b", 1, &cache->shard[0].entry[0].is.hash);
+	assert_int_equal(zcache_get(cache, "b", 1, value, 8), -ENOENT);
+	assert_false(zcache_delete(cache, "b", 1));
+	assert_int_equal(stats_of(cache).entries, 1);
+	assert_int_equal(stats_of(cache).deleted, 0);
+	assert_int_equal(zcache_set(cache, "b", 1, "2", 1, 0), 0);
+	assert_int_equal(stats_of(cache).replaced, 1);
+	assert_true(zcache_delete(cache, "b", 1));
+	check_index(cache);
 	zcache_destroy(cache);
 }
 
 static void test_arguments(void **state)
 {
+	static const struct zcache_options wrong[] = {
+		{ .limit_bytes = 0 },
+		{ .limit_bytes = MIB },
+		{ .limit_bytes = 8 * MIB, .max_entries = SIZE_MAX },
+		{ .limit_bytes = 8 * MIB, .max_entries = SIZE_MAX / 64 },
+		{ .limit_bytes = 8 * MIB, .max_entries = 140000 },
+		{ .limit_bytes = 8 * MIB, .shards = 3 },
+		{ .limit_bytes = 8 * MIB, .shards = 1u << 31 },
+		{ .limit_bytes = 8 * MIB, .shards = 65536 },
+	};
 	static char big[ZCACHE_ENTRY_MAX], back[ZCACHE_ENTRY_MAX];
-	struct zcache *cache = zcache_create(8 * MIB, 100);
-	struct zcache_stats stats;
+	struct zcache *cache = MAKE(.limit_bytes = 8 * MIB, .max_entries = 100);
 	uint32_t random = 1;
 	char small[4];
 
 	(void)state;
-	assert_non_null(cache);
 	for (size_t i = 0; i < sizeof(big); i++)
 		big[i] = (char)(next_random(&random) >> 7);
-	assert_int_equal(zcache_set(cache, "k", 1, big, sizeof(big) - 1), 0);
+	assert_int_equal(zcache_set(cache, "k", 1, big, sizeof(big) - 1, 0), 0);
 	assert_int_equal(zcache_get(cache, "k", 1, small, 4), -ERANGE);
 	assert_int_equal(zcache_get(cache, "k", 1, back, sizeof(back)),
 			 sizeof(big) - 1);
 	assert_memory_equal(back, big, sizeof(big) - 1);
 	/* One that compresses, and is longer than what a set has on its stack. */
 	memset(big, 'x', sizeof(big) / 2);
-	assert_int_equal(zcache_set(cache, "l", 1, big, sizeof(big) / 2), 0);
+	assert_int_equal(zcache_set(cache, "l", 1, big, sizeof(big) / 2, 0), 0);
 	assert_int_equal(zcache_get(cache, "l", 1, back, sizeof(back)),
 			 sizeof(big) / 2);
 	assert_memory_equal(back, big, sizeof(big) / 2);
 	assert_true(zcache_delete(cache, "l", 1));
-	/* Too long: an error, and the old value is not left there. */
-	assert_int_equal(zcache_set(cache, "k", 1, big, sizeof(big)), -EINVAL);
-	assert_int_equal(zcache_get(cache, "k", 1, big, sizeof(big)), -ENOENT);
-	assert_int_equal(zcache_set(cache, "", 0, "x", 1), -EINVAL);
+	/* Too long: an error, and the old value stays. */
+	assert_int_equal(zcache_set(cache, "k", 1, big, sizeof(big), 0),
+			 -EINVAL);
+	assert_int_equal(zcache_get(cache, "k", 1, back, sizeof(back)),
+			 sizeof(big) - 1);
+	assert_true(zcache_delete(cache, "k", 1));
+	assert_int_equal(zcache_set(cache, "", 0, "x", 1, 0), -EINVAL);
+	assert_int_equal(zcache_get(cache, "", 0, small, 4), -ENOENT);
 	/* A value may be empty, and a key may fill a whole object. */
-	assert_int_equal(zcache_set(cache, "e", 1, "", 0), 0);
-	assert_int_equal(zcache_get(cache, "e", 1, small, 4), 0);
-	assert_int_equal(zcache_set(cache, big, sizeof(big), "", 0), 0);
+	assert_int_equal(zcache_set(cache, "e", 1, NULL, 0, 0), 0);
+	assert_int_equal(zcache_get(cache, "e", 1, NULL, 0), 0);
+	assert_int_equal(zcache_set(cache, big, sizeof(big), "", 0, 0), 0);
 	assert_int_equal(zcache_get(cache, big, sizeof(big), small, 4), 0);
-	zcache_stats(cache, &stats);
-	assert_int_equal(stats.entries, 2);
+	/* Keys are bytes, of any value. */
+	assert_int_equal(zcache_set(cache, "a\0b", 3, "1", 1, 0), 0);
+	assert_int_equal(zcache_set(cache, "a\0c", 3, "22", 2, 0), 0);
+	assert_int_equal(zcache_set(cache, "a", 1, "333", 3, 0), 0);
+	assert_int_equal(zcache_set(cache, "\0", 1, "4444", 4, 0), 0);
+	assert_int_equal(zcache_set(cache, "\0\0", 2, "", 0, 0), 0);
+	assert_int_equal(zcache_get(cache, "a\0b", 3, small, 4), 1);
+	assert_int_equal(zcache_get(cache, "a\0c", 3, small, 4), 2);
+	assert_int_equal(zcache_get(cache, "a", 1, small, 4), 3);
+	assert_int_equal(zcache_get(cache, "a\0", 2, small, 4), -ENOENT);
+	assert_int_equal(zcache_get(cache, "\0", 1, small, 4), 4);
+	assert_memory_equal(small, "4444", 4);
+	assert_int_equal(zcache_get(cache, "\0\0", 2, small, 4), 0);
+	assert_int_equal(stats_of(cache).entries, 7);
+	check_index(cache);
 	zcache_destroy(cache);
 
-	errno = 0;
-	assert_null(zcache_create(MIB, 100));
-	assert_int_equal(errno, EINVAL);
-	errno = 0;
-	assert_null(zcache_create(4 * MIB, 0));
-	assert_int_equal(errno, EINVAL);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		errno = 0;
+		assert_null(zcache_create(&wrong[i]));
+		assert_int_equal(errno, EINVAL);
+	}
 }
 
 /* Sets more than there is room for: memory stays within the limit, values that
  * are found are right, and keys that are used stay. */
 static void run_limit(size_t limit, unsigned int ids)
 {
-	struct zcache *cache = zcache_create(limit, ids);
-	struct zcache_stats stats;
-	char key[64], value[4000], expected[4000];
+	struct zcache *cache = MAKE(.limit_bytes = limit, .max_entries = 4096);
+	char key[64], value[4000];
 	unsigned int hot_hits = 0, cold_hits = 0;
 
-	assert_non_null(cache);
 	for (unsigned int id = 0; id < ids; id++) {
-		assert_int_equal(zcache_set(cache, key, make_key(key, id),
-					    value,
-					    make_value(value, id, id + 1)),
-				 0);
+		assert_int_equal(set_record(cache, id, id + 1, 0), 0);
 		if (id % 8 == 0)
 			for (unsigned int hot = 0; hot < 50; hot++)
 				zcache_get(cache, key, make_key(key, hot),
 					   value, sizeof(value));
 		if (id % 256 == 0) {
-			zcache_stats(cache, &stats);
-			assert_true(stats.memory_bytes <= limit);
+			assert_true(stats_of(cache).memory_bytes <= limit);
 		}
 	}
-	zcache_stats(cache, &stats);
-	assert_true(stats.evictions > 1000);
-	assert_true(stats.entries + stats.evictions == ids);
-	assert_true(stats.memory_bytes <= limit);
+	assert_true(stats_of(cache).evicted > ids / 4);
+	assert_true(stats_of(cache).entries + stats_of(cache).evicted == ids);
+	assert_true(stats_of(cache).memory_bytes <= limit);
+	check_index(cache);
 	for (unsigned int id = 0; id < ids; id++) {
-		size_t bytes = make_value(expected, id, id + 1);
-		ssize_t got = zcache_get(cache, key, make_key(key, id), value,
-					 sizeof(value));
-
-		if (got == -ENOENT)
+		if (!is_there(cache, id, id + 1))
 			continue;
-		assert_int_equal(got, bytes);
-		assert_memory_equal(value, expected, bytes);
 		hot_hits += id < 50;
 		cold_hits += id >= 50 && id < 1050;
 	}
@@ -220,35 +679,401 @@ static void run_limit(size_t limit, unsigned int ids)
 static void test_limit(void **state)
 {
 	(void)state;
-	run_limit(8 * MIB, 24000);
-	run_limit(16 * MIB, 48000);
+	run_limit(3 * MIB, 4000 + scaled(16000));
+	run_limit(6 * MIB, 8000 + scaled(34000));
 }
 
 /* The index can be full before the memory is. */
 static void test_entries(void **state)
 {
-	struct zcache *cache = zcache_create(64 * MIB, 10);
-	struct zcache_stats stats;
-	char key[64], value[4000];
+	struct zcache *cache = MAKE(.limit_bytes = 64 * MIB, .max_entries = 64);
 
 	(void)state;
-	assert_non_null(cache);
-	for (unsigned int id = 0; id < 100; id++)
-		assert_int_equal(zcache_set(cache, key, make_key(key, id),
-					    value, make_value(value, id, 1)),
-				 0);
-	check_value(cache, 99, 1);
-	zcache_stats(cache, &stats);
-	assert_int_equal(stats.entries, 10);
-	assert_int_equal(stats.evictions, 90);
+	for (unsigned int id = 0; id < 1000; id++) {
+		assert_int_equal(set_record(cache, id, 1, 0), 0);
+		assert_true(is_there(cache, id, 1));
+	}
+	assert_in_range(stats_of(cache).entries, 32, 64);
+	assert_int_equal(stats_of(cache).entries + stats_of(cache).evicted,
+			 1000);
+	check_index(cache);
 	zcache_destroy(cache);
 }
+
+/* The index grows with what is in it. Keys that one can choose do not meet in one
+ * bucket, as no two caches put them into the same. */
+static void test_index_grows(void **state)
+{
+	const unsigned int nr = 10000 + scaled(100000);
+	struct zcache *cache[2];
+	size_t differ = 0;
+
+	(void)state;
+	for (int c = 0; c < 2; c++) {
+		cache[c] = MAKE(.limit_bytes = 128 * MIB, .max_entries = 400000,
+				.shards = 1u << 2 * c);
+		for (unsigned int i = 0; i < nr; i++)
+			assert_int_equal(zcache_set(cache[c], &i, sizeof(i), &i,
+						    sizeof(i), 0),
+					 0);
+		for (unsigned int i = 0, got; i < nr; i++) {
+			assert_int_equal(zcache_get(cache[c], &i, sizeof(i),
+						    &got, sizeof(got)),
+					 sizeof(got));
+			assert_int_equal(got, i);
+		}
+		check_index(cache[c]);
+		for (size_t i = 0; i < cache[c]->shards; i++) {
+			struct shard *shard = &cache[c]->shard[i];
+
+			/* As many buckets as entries, none of them long. */
+			assert_int_equal(shard->nr, shard->stats.entries);
+			assert_in_range(shard->stats.entries,
+					nr / cache[c]->shards / 10 * 9,
+					nr / cache[c]->shards / 10 * 11);
+			for (size_t n = 0; n < shard->nr; n++) {
+				unsigned int in = 0;
+
+				for (struct entry *e = shard->bucket[n]; e;
+				     e = e->next)
+					in++;
+				assert_true(in < 16);
+			}
+		}
+	}
+	for (unsigned int i = 0; i < 100; i++) {
+		uint64_t hash[2];
+
+		for (int c = 0; c < 2; c++)
+			shard_of(cache[c], &i, sizeof(i), &hash[c]);
+		differ += hash[0] != hash[1];
+	}
+	assert_true(differ > 90);
+	zcache_destroy(cache[0]);
+	zcache_destroy(cache[1]);
+}
+
+/* ---- failures ------------------------------------------------------------------- */
+
+static void fill_random(char *to, size_t bytes, uint32_t random)
+{
+	for (size_t i = 0; i < bytes; i++)
+		to[i] = (char)(next_random(&random) >> 7);
+}
+
+/* There is no room for two values of this size. Other entries go, the key's stays. */
+static void test_no_room(void **state)
+{
+	static char first[MIB - 10], second[MIB - 10], back[MIB];
+	struct zcache *cache =
+		MAKE(.limit_bytes = 2 * MIB, .max_entries = 1000);
+
+	(void)state;
+	fill_random(first, sizeof(first), 1);
+	fill_random(second, sizeof(second), 2);
+	assert_int_equal(zcache_set(cache, "k", 1, first, sizeof(first), 0), 0);
+	for (char key = 'A'; key <= 'Z'; key++)
+		assert_int_equal(zcache_set(cache, &key, 1, second, 2000, 0),
+				 0);
+	assert_int_equal(zcache_set(cache, "k", 1, second, sizeof(second), 0),
+			 -ENOMEM);
+	assert_int_equal(zcache_get(cache, "k", 1, back, sizeof(back)),
+			 sizeof(first));
+	assert_memory_equal(back, first, sizeof(first));
+	assert_int_equal(stats_of(cache).entries, 1);
+	assert_int_equal(stats_of(cache).evicted, 26);
+	assert_true(stats_of(cache).memory_bytes <= 2 * MIB);
+	assert_true(zcache_delete(cache, "k", 1));
+	assert_int_equal(zcache_set(cache, "k", 1, second, sizeof(second), 0),
+			 0);
+	check_index(cache);
+	zcache_destroy(cache);
+}
+
+static bool forget(void *arg, const void *key, size_t key_bytes,
+		   const void *value, size_t value_bytes)
+{
+	unsigned int id, *version = arg;
+	char text[64] = "";
+
+	(void)value, (void)value_bytes;
+	memcpy(text, key, key_bytes);
+	assert_int_equal(sscanf(text, "key of a record, number %u", &id), 1);
+	version[id] = 0;
+	return true;
+}
+
+/* Sets as many values as make the index grow, replaces them, with the Nth allocation
+ * failing, or all from there on. Return: was there an Nth? */
+static bool run_failing(long n, bool on)
+{
+	struct zcache *cache;
+	_Atomic size_t visited = 0;
+	unsigned int failed = 0, id, version[40] = { 0 };
+	ssize_t each;
+	bool was_there;
+
+	allocations = 0;
+	fail_on = on;
+	fail_at = n;
+	cache = zcache_create(&(struct zcache_options){ .limit_bytes = 8 * MIB,
+							.max_entries = 400,
+							.shards = 2,
+							.evicted = forget,
+							.arg = version });
+	if (!cache) {
+		fail_at = 0;
+		assert_int_equal(errno, ENOMEM);
+		return true;
+	}
+	for (unsigned int i = 0; i < 80; i++) {
+		int err;
+
+		id = i % 40;
+		err = set_record(cache, id, i + 1, 0);
+		if (!err)
+			version[id] = i + 1;
+		else
+			failed++;
+		assert_true(!err || err == -ENOMEM);
+	}
+	each = zcache_each(cache, count, &visited);
+	was_there = allocations >= n;
+	fail_at = 0;
+	assert_true(each == -ENOMEM || each == (ssize_t)visited);
+	if (!on)
+		assert_true(failed <= 1 && (!failed || each >= 0));
+	/* What could not be set is as it was before. (For want of memory others may
+	 * have been evicted.) */
+	check_index(cache);
+	for (id = 0; id < 40; id++)
+		assert_int_equal(is_there(cache, id, version[id]),
+				 version[id] != 0);
+	/* And all is well once there is memory. */
+	for (id = 0; id < 40; id++)
+		assert_int_equal(set_record(cache, id, 1000, 0), 0);
+	check_index(cache);
+	zcache_destroy(cache);
+	return was_there;
+}
+
+static void test_allocation_failures(void **state)
+{
+	long n = 1;
+
+	(void)state;
+	while (run_failing(n, false))
+		n++;
+	assert_true(n > 80);
+	for (n = 1; run_failing(n, true); n += 1 + n / 10)
+		;
+}
+
+/* Nothing of a cache that cannot be made is left, and it is said why. */
+static void test_create_failures(void **state)
+{
+	const struct zcache_options options = { .limit_bytes = 8 * MIB,
+						.max_entries = 100,
+						.shards = 4 };
+	const long own_maps_before = own_maps;
+	struct zcache *cache;
+	long n;
+
+	(void)state;
+	no_random = true;
+	errno = 0;
+	assert_null(zcache_create(&options));
+	no_random = false;
+	assert_int_equal(errno, EIO);
+	for (n = 1;; n++) {
+		allocations = 0;
+		fail_on = false;
+		fail_at = n;
+		errno = 0;
+		cache = zcache_create(&options);
+		fail_at = 0;
+		if (cache)
+			break;
+		assert_int_equal(errno, ENOMEM);
+		assert_int_equal(own_maps, own_maps_before);
+	}
+	assert_true(n > 2);
+	assert_int_equal(own_maps, own_maps_before + 1);
+	zcache_destroy(cache);
+	assert_int_equal(own_maps, own_maps_before);
+}
+
+/* ---- callbacks ------------------------------------------------------------------ */
+
+struct told {
+	struct zcache *cache;
+	size_t calls, wrong;
+	unsigned int last; /* where zcache_each shall end */
+};
+
+/* Of an entry that is no longer there. May call the cache it is called by. */
+static bool told_evicted(void *arg, const void *key, size_t key_bytes,
+			 const void *value, size_t value_bytes)
+{
+	char expected[4000], other[4000];
+	struct told *told = arg;
+	unsigned int id;
+
+	memcpy(&id, key, sizeof(id));
+	told->calls++;
+	told->wrong += key_bytes != sizeof(id) || !value ||
+		       make_value(expected, id, id) != value_bytes ||
+		       memcmp(value, expected, value_bytes) != 0;
+	told->wrong += zcache_get(told->cache, key, key_bytes, other,
+				  sizeof(other)) != -ENOENT;
+	told->wrong += zcache_delete(told->cache, key, key_bytes);
+	told->wrong +=
+		stats_of(told->cache).evicted + stats_of(told->cache).expired <
+		told->calls;
+	return false;
+}
+
+static void test_told_of_evictions(void **state)
+{
+	struct told told = { 0 };
+	struct zcache *cache = MAKE(.limit_bytes = 4 * MIB, .max_entries = 2000,
+				    .evicted = told_evicted, .arg = &told);
+	struct zcache_stats stats;
+
+	(void)state;
+	told.cache = cache;
+	for (unsigned int id = 0; id < 6000; id++) {
+		/* Of these none is told. */
+		if (id % 3 == 0)
+			assert_int_equal(zcache_set(cache, &id, sizeof(id), "",
+						    0, 0),
+					 0);
+		assert_int_equal(set_id(cache, id, id % 2 ? 0 : 600000), 0);
+		if (id % 3 == 1)
+			assert_true(zcache_delete(cache, &id, sizeof(id)));
+	}
+	zcache_stats(cache, &stats);
+	assert_int_equal(told.wrong, 0);
+	assert_true(stats.evicted > 100);
+	assert_int_equal(stats.expired, 0);
+	assert_int_equal(told.calls, stats.evicted);
+	monotonic_step_s += 601;
+	for (unsigned int id = 10000; id < 11000; id++)
+		assert_int_equal(set_id(cache, id, 0), 0);
+	zcache_stats(cache, &stats);
+	assert_int_equal(told.wrong, 0);
+	assert_true(stats.expired > 100);
+	assert_int_equal(told.calls, stats.evicted + stats.expired);
+	check_index(cache);
+	zcache_destroy(cache);
+	assert_int_equal(told.calls, stats.evicted + stats.expired);
+}
+
+/* Asks for other keys, which have expired, too, and deletes one. */
+struct asking {
+	struct zcache *cache;
+	unsigned int depth, deepest, calls, found;
+};
+
+static bool ask(void *arg, const void *key, size_t key_bytes, const void *value,
+		size_t value_bytes)
+{
+	struct asking *asking = arg;
+	unsigned int id;
+	char other[8];
+
+	(void)value, (void)value_bytes;
+	memcpy(&id, key, key_bytes);
+	asking->calls++;
+	if (++asking->depth > asking->deepest)
+		asking->deepest = asking->depth;
+	id = (id + 1) % 1000;
+	asking->found += zcache_get(asking->cache, &id, sizeof(id), other,
+				    sizeof(other)) != -ENOENT;
+	id = (id + 1) % 1000;
+	asking->found += zcache_delete(asking->cache, &id, sizeof(id));
+	asking->depth--;
+	return true;
+}
+
+static void test_told_once_at_a_time(void **state)
+{
+	struct asking asking = { 0 };
+	unsigned int id = 0;
+	char value[8];
+
+	(void)state;
+	asking.cache = MAKE(.limit_bytes = 8 * MIB, .max_entries = 4000,
+			    .evicted = ask, .arg = &asking);
+	set_ids(asking.cache, 0, 1000, 60000);
+	monotonic_step_s += 60;
+	assert_int_equal(zcache_get(asking.cache, &id, sizeof(id), value, 8),
+			 -ENOENT);
+	assert_int_equal(asking.calls, 1);
+	id = 500;
+	assert_false(zcache_delete(asking.cache, &id, sizeof(id)));
+	assert_int_equal(asking.calls, 2);
+	zcache_expire(asking.cache);
+	assert_int_equal(asking.calls, 1000);
+	assert_int_equal(asking.deepest, 1);
+	assert_int_equal(asking.found, 0);
+	check_index(asking.cache);
+	zcache_destroy(asking.cache);
+}
+
+/* Replaces and deletes what it is told of, and sets others. */
+static bool change(void *arg, const void *key, size_t key_bytes,
+		   const void *value, size_t value_bytes)
+{
+	struct told *told = arg;
+	unsigned int id;
+
+	memcpy(&id, key, key_bytes);
+	told->wrong += value_bytes != 3 || memcmp(value, "old", 3) != 0;
+	if (id % 2)
+		told->wrong += !zcache_delete(told->cache, key, key_bytes);
+	else
+		told->wrong += zcache_set(told->cache, key, key_bytes, "new", 3,
+					  0) != 0;
+	/* Still readable. */
+	told->wrong += memcmp(value, "old", 3) != 0 || memcmp(key, &id, 4) != 0;
+	return ++told->calls < told->last;
+}
+
+static void test_each(void **state)
+{
+	struct told told = { .last = 5000 };
+	struct zcache *cache =
+		MAKE(.limit_bytes = 8 * MIB, .max_entries = 4000);
+
+	(void)state;
+	told.cache = cache;
+	for (unsigned int id = 0; id < 1000; id++)
+		assert_int_equal(zcache_set(cache, &id, sizeof(id), "old", 3,
+					    id < 900 ? 0 : 600000),
+				 0);
+	monotonic_step_s += 601;
+	assert_int_equal(zcache_each(cache, change, &told), 900);
+	assert_int_equal(told.calls, 900);
+	assert_int_equal(told.wrong, 0);
+	assert_in_range(stats_of(cache).entries, 450, 550);
+	assert_int_equal(stats_of(cache).replaced, 450);
+	assert_int_equal(stats_of(cache).deleted, 450);
+	check_index(cache);
+	told = (struct told){ .last = 7, .cache = cache };
+	assert_int_equal(zcache_each(cache, change, &told), 7);
+	check_index(cache);
+	zcache_destroy(cache);
+}
+
+/* ---- threads -------------------------------------------------------------------- */
 
 struct worker {
 	pthread_t thread;
 	struct zcache *cache;
 	uint32_t random;
 	unsigned int found, wrong;
+	_Atomic size_t visited;
 };
 
 static void *work(void *arg)
@@ -256,7 +1081,7 @@ static void *work(void *arg)
 	struct worker *worker = arg;
 	char key[64], value[4000], expected[4000];
 
-	for (unsigned int i = 0; i < scaled(15000); i++) {
+	for (unsigned int i = 0; i < 3000 + scaled(12000); i++) {
 		unsigned int id = next_random(&worker->random) % 2000;
 		unsigned int version = next_random(&worker->random) % 3 + 1;
 		unsigned int what = next_random(&worker->random) % 8;
@@ -265,14 +1090,17 @@ static void *work(void *arg)
 
 		if (what < 3) {
 			worker->wrong +=
-				zcache_set(worker->cache, key, key_bytes, value,
-					   make_value(value, id, version)) != 0;
+				set_record(worker->cache, id, version,
+					   next_random(&worker->random) % 3) !=
+				0;
 			continue;
 		}
 		if (what == 3) {
 			zcache_delete(worker->cache, key, key_bytes);
 			continue;
 		}
+		if (i % 1024 == 7)
+			zcache_each(worker->cache, count, &worker->visited);
 		got = zcache_get(worker->cache, key, key_bytes, value,
 				 sizeof(value));
 		if (got == -ENOENT)
@@ -307,27 +1135,71 @@ static void run_workers(struct zcache *cache, struct worker worker[WORKERS],
 	}
 }
 
-static void run_threads(size_t limit)
+static void run_threads(size_t limit, unsigned int shards)
 {
-	struct zcache *cache = zcache_create(limit, 500);
+	_Atomic size_t told = 0;
+	struct zcache *cache = MAKE(.limit_bytes = limit, .max_entries = 500,
+				    .shards = shards, .evicted = count,
+				    .arg = &told);
 	struct worker worker[WORKERS];
-	struct zcache_stats stats;
 
-	assert_non_null(cache);
 	run_workers(cache, worker, work, 1);
-	for (int i = 0; i < WORKERS; i++)
-		assert_true(worker[i].found > scaled(500));
-	zcache_stats(cache, &stats);
-	assert_true(stats.evictions > 0);
-	assert_true(stats.memory_bytes <= limit);
+	for (int i = 0; i < WORKERS; i++) {
+		assert_true(worker[i].found > scaled(300));
+		assert_true(worker[i].visited > 0);
+	}
+	assert_true(stats_of(cache).evicted > 0);
+	assert_true(stats_of(cache).expired > 0);
+	assert_int_equal(told,
+			 stats_of(cache).evicted + stats_of(cache).expired);
+	assert_true(stats_of(cache).memory_bytes <= limit);
+	check_index(cache);
 	zcache_destroy(cache);
 }
 
 static void test_threads(void **state)
 {
 	(void)state;
-	run_threads(8 * MIB);
-	run_threads(16 * MIB);
+	run_threads(8 * MIB, 1);
+	run_threads(3 * MIB, 16);
+}
+
+/* Keys that nobody asked for yet are visited while a thread asks for them. */
+#define VISITED_KEYS 64u
+
+static void *ask_for_all(void *arg)
+{
+	struct worker *worker = arg;
+	unsigned int value;
+
+	for (unsigned int id = 0; id < VISITED_KEYS; id++)
+		worker->found += zcache_get(worker->cache, &id, sizeof(id),
+					    &value,
+					    sizeof(value)) == sizeof(value) &&
+				 value == id;
+	return NULL;
+}
+
+static void test_visit_beside_get(void **state)
+{
+	struct worker worker = { .cache = MAKE(.limit_bytes = 8 * MIB,
+					       .max_entries = 1000) };
+
+	(void)state;
+	for (unsigned int round = 1; round <= 40; round++) {
+		set_ids(worker.cache, 0, VISITED_KEYS, 0);
+		assert_int_equal(pthread_create(&worker.thread, NULL,
+						ask_for_all, &worker),
+				 0);
+		for (unsigned int n = 1; n <= 4; n++)
+			assert_int_equal(zcache_each(worker.cache, count,
+						     &worker.visited),
+					 VISITED_KEYS);
+		pthread_join(worker.thread, NULL);
+		assert_int_equal(worker.found, round * VISITED_KEYS);
+		assert_int_equal(worker.visited, round * 4 * VISITED_KEYS);
+	}
+	zcache_destroy(worker.cache);
 }
 
 /* Values that are being read while they are replaced, deleted and evicted: all of
@@ -348,7 +1220,8 @@ static void *share(void *arg)
 			memset(value, (int)i, sizeof(value));
 			value[0] = key;
 			worker->wrong += zcache_set(worker->cache, &key, 1,
-						    value, sizeof(value)) != 0;
+						    value, sizeof(value),
+						    i % 4) != 0;
 		} else if (what == 2) {
 			zcache_delete(worker->cache, &key, 1);
 		} else {
@@ -370,21 +1243,20 @@ static void *share(void *arg)
 	return NULL;
 }
 
-/* With as few slots as threads, too. */
+/* With as few entries as threads, too. */
 static void test_readers_keep_values(void **state)
 {
 	(void)state;
-	for (unsigned int slots = 4; slots <= 8; slots += 2) {
-		struct zcache *cache = zcache_create(8 * MIB, slots);
+	for (unsigned int most = 4; most <= 8; most += 4) {
+		struct zcache *cache = MAKE(.limit_bytes = 8 * MIB,
+					    .max_entries = most,
+					    .shards = most / 4);
 		struct worker worker[WORKERS];
-		struct zcache_stats stats;
 
-		assert_non_null(cache);
 		run_workers(cache, worker, share, 1);
 		for (int i = 0; i < WORKERS; i++)
 			assert_true(worker[i].found > 0);
-		zcache_stats(cache, &stats);
-		assert_true(stats.entries <= slots);
+		check_index(cache);
 		zcache_destroy(cache);
 	}
 }
@@ -407,7 +1279,7 @@ static void *churn(void *arg)
 			value[at] = (char)(next_random(&state) >> 7);
 		worker->wrong += zcache_set(worker->cache, key,
 					    make_key(key, id), value,
-					    sizeof(value)) != 0;
+					    sizeof(value), 0) != 0;
 		if (i < CHURN_LIVE)
 			continue;
 		worker->wrong += !zcache_delete(worker->cache, key,
@@ -420,15 +1292,14 @@ static void *churn(void *arg)
  * thread frees them. */
 static void test_deleted_first(void **state)
 {
-	struct zcache *cache = zcache_create(12 * MIB, 20000);
+	struct zcache *cache =
+		MAKE(.limit_bytes = 12 * MIB, .max_entries = 20000);
 	struct worker worker[WORKERS];
-	struct zcache_stats stats;
 
 	(void)state;
-	assert_non_null(cache);
 	run_workers(cache, worker, churn, 100000000);
-	zcache_stats(cache, &stats);
-	assert_int_equal(stats.evictions, 0);
+	assert_int_equal(stats_of(cache).evicted, 0);
+	check_index(cache);
 	zcache_destroy(cache);
 }
 
@@ -458,13 +1329,8 @@ static bool is_called(struct shrinking *s, unsigned int calls)
 
 static void fill(struct zcache *cache, unsigned int ids)
 {
-	char key[64], value[4000];
-
 	for (unsigned int id = 0; id < ids; id++)
-		assert_int_equal(zcache_set(cache, key, make_key(key, id),
-					    value,
-					    make_value(value, id, id + 1)),
-				 0);
+		assert_int_equal(set_record(cache, id, id + 1, 0), 0);
 }
 
 /* A pipe in the place of the kernel's file. */
@@ -476,8 +1342,7 @@ static void test_shrinks_under_pressure(void **state)
 	int fds[2];
 
 	(void)state;
-	s.cache = zcache_create(64 * MIB, 20000);
-	assert_non_null(s.cache);
+	s.cache = MAKE(.limit_bytes = 64 * MIB, .max_entries = 20000);
 	fill(s.cache, 10000);
 	zcache_stats(s.cache, &before);
 	assert_true(before.memory_bytes > 8 * MIB);
@@ -493,7 +1358,7 @@ static void test_shrinks_under_pressure(void **state)
 	zcache_stats(s.cache, &after);
 	assert_true(s.smaller > 3 * MIB);
 	assert_true(after.memory_bytes + 3 * MIB < before.memory_bytes);
-	assert_true(after.evictions > 0);
+	assert_true(after.evicted > 0);
 	assert_true(after.entries > 1000);
 	/* Nobody can write any more: the thread goes on, and sleeps. */
 	close(fds[1]);
@@ -506,7 +1371,7 @@ static void test_shrinks_under_pressure(void **state)
 	assert_int_equal(after.entries, 0);
 	assert_true(after.memory_bytes < before.memory_bytes / 4);
 	fill(s.cache, 1000);
-	check_value(s.cache, 999, 1000);
+	assert_true(is_there(s.cache, 999, 1000));
 	zcache_destroy(s.cache);
 }
 
@@ -538,8 +1403,7 @@ static void test_pressure_of_the_machine(void **state)
 	pressure_stop(NULL);
 	if (access("/proc/pressure/memory", W_OK))
 		skip();
-	s.cache = zcache_create(8 * MIB, 100);
-	assert_non_null(s.cache);
+	s.cache = MAKE(.limit_bytes = 8 * MIB, .max_entries = 100);
 	before = pressure_so_far();
 	pressure = pressure_start("/proc/pressure/memory", shrink, &s);
 	if (!pressure) {
@@ -560,10 +1424,24 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_ttl),
+		cmocka_unit_test(test_expired_goes),
+		cmocka_unit_test(test_sweep_of_growing_index),
+		cmocka_unit_test(test_expire_of_growing_index),
+		cmocka_unit_test(test_clock_is_read_once),
+		cmocka_unit_test(test_one_hash),
 		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_index_grows),
+		cmocka_unit_test(test_no_room),
+		cmocka_unit_test(test_allocation_failures),
+		cmocka_unit_test(test_create_failures),
+		cmocka_unit_test(test_told_of_evictions),
+		cmocka_unit_test(test_told_once_at_a_time),
+		cmocka_unit_test(test_each),
 		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_visit_beside_get),
 		cmocka_unit_test(test_readers_keep_values),
 		cmocka_unit_test(test_deleted_first),
 		cmocka_unit_test(test_shrinks_under_pressure),

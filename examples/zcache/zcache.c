@@ -1,383 +1,461 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* zcache.c - see zcache.h.
- *
- * An object of the pool holds a key and its compressed value. The index has slots,
- * and a slot has the zs_ref that names its object: the pool changes it when it moves
- * the object. Three rules make it safe for threads:
- * - A new object is written before its ref is in a slot.
- * - Who finds a slot under the lock counts itself as its reader, and then reads the
- *   object without the lock.
- * - A slot that was taken out of the index is released, under the lock, by the last
- *   who uses it: who took it out, or its last reader.
- */
+/* zcache.c - see zcache.h. An object of the pool holds a key and its compressed value.
+ * An entry names it by a zs_ref, which the pool changes when it moves the object. Each
+ * shard has a lock and an index, a hash table of entries. Safe for threads by this:
+ * - An object is complete before its ref is in the index, and then stays as it is.
+ * - Who reads a value shares the lock with others who read.
+ * - Who takes an entry out has the lock alone. So nobody reads it any more, and after
+ *   the lock it can be told of and freed.
+ * Nothing is compressed, freed or called back under a lock. */
+#define _GNU_SOURCE /* for the kind of lock */
 #include <errno.h>
 #include <lz4.h>
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdint.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <time.h>
 #include <uzsmalloc.h>
 
 #include "zcache.h"
 
-#define NONE UINT32_MAX
-#define EVICT_ENTRIES 32
-#define EVICT_BYTES 65536u
-#define GONE 0x80000000u
+#ifdef __GLIBC__ /* else many readers could keep a set waiting for long */
+#define UNLOCKED PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
+#else
+#define UNLOCKED PTHREAD_RWLOCK_INITIALIZER
+#endif
+#define NEVER UINT64_MAX
 
-struct slot {
-	zs_ref object; /* never copied: zs_ref_move moves it */
-	uint32_t hash, next; /* next slot in the bucket, or next free slot */
-	/* key_bytes 0: not in the index; stored_bytes: compressed */
-	uint32_t key_bytes, value_bytes, stored_bytes;
-	_Atomic uint32_t readers; /* added to under the lock; GONE: taken out of
-				   * the index while it had some */
-	bool referenced; /* since the hand last passed */
+struct entry {
+	zs_ref object; /* key, compressed value; only zs_ref_move moves the ref */
+	struct entry *next; /* in its bucket, or of those that are not in use */
+	struct about {
+		uint64_t hash, expires_ms;
+		uint32_t key_bytes; /* 0: not in use */
+		uint32_t value_bytes, object_bytes;
+		_Atomic bool used; /* since the hand passed */
+	} is;
+};
+#define INDEX_BYTES (sizeof(struct entry) + sizeof(struct entry *))
+
+struct shard {
+	_Alignas(64) pthread_rwlock_t lock; /* guards the others */
+	struct entry *entry, **bucket; /* arrays of cache->shard_entries */
+	_Atomic size_t nr; /* so many of both were in use; grows only */
+	struct entry *unused; /* of these */
+	struct entry *hand, *sweep; /* which of them to look at next */
+	struct zcache_stats stats; /* this shard's part */
 };
 
-struct zcache {
+struct zcache { /* constant, but for the shards and turn */
 	struct zs_pool *pool;
-	size_t index_bytes;
-	pthread_mutex_t lock; /* guards all that follows */
-	struct slot *slot;
-	uint32_t *bucket; /* nr_slots buckets: the first slot, or NONE */
-	uint32_t nr_slots, free, hand;
-	struct zcache_stats stats;
+	struct zcache_options options;
+	unsigned char secret[crypto_shorthash_KEYBYTES];
+	size_t shards, shard_entries; /* how many; the most that one may have */
+	size_t bytes; /* with the shards, and their arrays behind them */
+	_Atomic size_t turn; /* of which shard it is to evict: a hint */
+	struct shard shard[];
 };
 
-static uint32_t hash_key(const unsigned char *key, size_t key_bytes)
+static uint64_t now_ms(void)
 {
-	uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+	struct timespec t;
 
-	while (key_bytes--)
-		hash = (hash ^ *key++) * 0x100000001b3u;
-	return (uint32_t)(hash ^ hash >> 32);
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* Locks: needs the lock. Return: the link to the key's slot, or the one at
- * the end of its bucket, which is NONE. */
-static uint32_t *find(struct zcache *cache, uint32_t hash, const void *key,
-		      size_t key_bytes)
+/* SipHash: without the secret nobody can make keys that meet in one bucket. */
+static struct shard *shard_of(struct zcache *c, const void *key,
+			      size_t key_bytes, uint64_t *hash)
 {
-	uint32_t *link = &cache->bucket[hash % cache->nr_slots];
+	crypto_shorthash((unsigned char *)hash, key, key_bytes, c->secret);
+	return &c->shard[*hash >> 48 & (c->shards - 1)];
+}
 
-	for (; *link != NONE; link = &cache->slot[*link].next) {
-		struct slot *slot = &cache->slot[*link];
-		int differs;
+/* Linear hashing: there may be any number of buckets. Return: the link to the entry; to
+ * NULL, the end of its bucket. Two keys with one hash, of 64 bits, drive each other out. */
+static struct entry **find(struct shard *s, uint64_t hash)
+{
+	size_t mask = SIZE_MAX >> __builtin_clzl(s->nr);
+	size_t nr = (hash & mask) < s->nr ? hash & mask : hash & (mask >> 1);
+	struct entry **link = &s->bucket[nr];
 
-		if (slot->hash != hash || slot->key_bytes != key_bytes)
-			continue;
-		differs = memcmp(zs_ref_begin(cache->pool, &slot->object), key,
-				 key_bytes);
-		zs_ref_end(cache->pool, &slot->object);
-		if (!differs)
-			break;
-	}
+	while (*link && (*link)->is.hash != hash)
+		link = &(*link)->next;
 	return link;
 }
 
-/* Nobody else knows the slot. Locks: needs the lock. */
-static void release(struct zcache *cache, struct slot *slot)
+/* The index grows by one entry and one bucket, which takes its part of an old one. */
+static void grow(struct shard *s)
 {
-	zs_ref_free(cache->pool, &slot->object);
-	atomic_store_explicit(&slot->readers, 0, memory_order_relaxed);
-	slot->next = cache->free;
-	cache->free = (uint32_t)(slot - cache->slot);
-}
+	size_t old = s->nr & (SIZE_MAX >> __builtin_clzl(s->nr) >> 1);
+	struct entry *next = s->bucket[old], *e;
 
-/* Locks: needs the lock. */
-static void take_out(struct zcache *cache, uint32_t *link)
-{
-	struct slot *slot = &cache->slot[*link];
-
-	cache->stats.entries--;
-	cache->stats.value_bytes -= slot->value_bytes;
-	*link = slot->next;
-	slot->key_bytes = 0;
-	/* Acquire: all readers have read. */
-	if (!atomic_fetch_or_explicit(&slot->readers, GONE,
-				      memory_order_acquire))
-		release(cache, slot);
-}
-
-static void end_read(struct zcache *cache, struct slot *slot)
-{
-	/* Release: who frees the object comes after this reader; acquire: this
-	 * one may be who frees it. */
-	if (atomic_fetch_sub_explicit(&slot->readers, 1,
-				      memory_order_acq_rel) != (GONE | 1))
-		return;
-	pthread_mutex_lock(&cache->lock);
-	release(cache, slot);
-	pthread_mutex_unlock(&cache->lock);
-}
-
-/* CLOCK: takes out the first slot that was not used since the hand last passed.
- * Locks: needs the lock. Return: bytes of its object; 0: nothing is left. */
-static size_t evict(struct zcache *cache)
-{
-	while (cache->stats.entries) {
-		uint32_t index = cache->hand++ % cache->nr_slots;
-		struct slot *slot = &cache->slot[index];
-		uint32_t *link = &cache->bucket[slot->hash % cache->nr_slots];
-
-		if (slot->key_bytes && !slot->referenced) {
-			while (*link != index)
-				link = &cache->slot[*link].next;
-			size_t bytes =
-				(size_t)slot->key_bytes + slot->stored_bytes;
-
-			cache->stats.evictions++;
-			take_out(cache, link);
-			return bytes;
-		}
-		slot->referenced = false;
+	s->bucket[old] = NULL;
+	s->unused = &s->entry[s->nr++];
+	while ((e = next)) {
+		next = e->next;
+		e->next = NULL;
+		*find(s, e->is.hash) = e;
 	}
-	return 0;
 }
 
-/* Evicts up to so many bytes or a few entries, so that the lock is not held for long.
- * Return: bytes; 0: there was nothing. */
-static size_t evict_some(struct zcache *cache, size_t most)
+static void take_out(struct zcache *c, struct shard *s, struct entry *e,
+		     size_t *count, struct entry *gone)
 {
-	size_t bytes = 0, one = 1;
+	zs_ref_move(c->pool, &gone->object, &e->object);
+	gone->is = e->is;
+	gone->is.expires_ms = NEVER; /* can still be read */
+	*find(s, e->is.hash) = e->next;
+	e->is.key_bytes = 0;
+	e->next = s->unused;
+	s->unused = e;
+	++*count;
+	s->stats.entries--;
+	s->stats.value_bytes -= gone->is.value_bytes;
+	s->stats.stored_bytes -= gone->is.object_bytes;
+}
 
-	pthread_mutex_lock(&cache->lock);
-	for (int n = 0; one && n < EVICT_ENTRIES && bytes < most; n++) {
-		one = evict(cache);
-		bytes += one;
+/* Takes out one of two entries from *at on, if it has expired; at the hand the next one
+ * that has, or was not used since the hand passed (CLOCK); not that with hash `keep`. */
+static void pick(struct zcache *c, struct shard *s, struct entry **at,
+		 uint64_t keep, struct entry *gone)
+{
+	const bool any = at == &s->hand;
+	uint64_t now = 0; /* read once, if need be */
+
+	/* Two, as the index may grow by one with each set that looks. */
+	for (size_t n = any ? 2 * s->nr : 2; n && !gone->is.key_bytes; n--) {
+		struct entry *e = *at;
+
+		*at = e + 1 < s->entry + s->nr ? e + 1 : s->entry;
+		if (!e->is.key_bytes || e->is.hash == keep)
+			continue;
+		if (!now && e->is.expires_ms != NEVER)
+			now = now_ms();
+		if (e->is.expires_ms <= now)
+			take_out(c, s, e, &s->stats.expired, gone);
+		else if (any && !e->is.used)
+			take_out(c, s, e, &s->stats.evicted, gone);
+		else if (any)
+			e->is.used = false;
 	}
-	pthread_mutex_unlock(&cache->lock);
-	return bytes;
 }
 
-/* Several small values, because one alone rarely frees a page. Return: was there
- * anything? */
-static bool make_room(struct zcache *cache)
+/* Return: as zcache_get; -ESTALE: it has expired. */
+static ssize_t unpack(struct zcache *c, struct entry *e, const void *key,
+		      size_t key_bytes, void *value, size_t room_bytes)
 {
-	return evict_some(cache, EVICT_BYTES) > 0;
-}
-
-/* Puts an object into the index, in place of what the key has there. Return:
- * false: all slots are being read. */
-static bool publish(struct zcache *cache, zs_ref *object,
-		    const struct slot *what, const void *key)
-{
-	uint32_t *link, index;
-	struct slot *slot;
-
-	pthread_mutex_lock(&cache->lock);
-	link = find(cache, what->hash, key, what->key_bytes);
-	if (*link != NONE)
-		take_out(cache, link);
-	while (cache->free == NONE && evict(cache))
-		;
-	index = cache->free;
-	if (index != NONE) {
-		link = &cache->bucket[what->hash % cache->nr_slots];
-		slot = &cache->slot[index];
-		cache->free = slot->next;
-		zs_ref_move(cache->pool, &slot->object, object);
-		slot->hash = what->hash;
-		slot->key_bytes = what->key_bytes;
-		slot->value_bytes = what->value_bytes;
-		slot->stored_bytes = what->stored_bytes;
-		slot->referenced = false;
-		slot->next = *link;
-		*link = index;
-		cache->stats.entries++;
-		cache->stats.value_bytes += slot->value_bytes;
-	}
-	pthread_mutex_unlock(&cache->lock);
-	return index != NONE;
-}
-
-/* Key and compressed value, one behind the other. Return: bytes of the value
- * there. */
-static size_t pack(char *packed, const void *key, size_t key_bytes,
-		   const void *value, size_t value_bytes)
-{
-	int stored = 0;
-
-	memcpy(packed, key, key_bytes);
-	/* The room is less than the value: returns 0 if it gets no smaller. */
-	if (value_bytes > 1)
-		stored = LZ4_compress_default(value, packed + key_bytes,
-					      (int)value_bytes,
-					      (int)value_bytes - 1);
-	if (stored)
-		return (size_t)stored;
-	memcpy(packed + key_bytes, value, value_bytes);
-	return value_bytes;
-}
-
-int zcache_set(struct zcache *cache, const void *key, size_t key_bytes,
-	       const void *value, size_t value_bytes)
-{
-	char small[4096], *packed = small;
-	zs_ref object = ZS_REF_INIT;
-	struct slot slot;
-	int err = -EINVAL;
-
-	if (!key_bytes || key_bytes > ZCACHE_ENTRY_MAX ||
-	    value_bytes > ZCACHE_ENTRY_MAX - key_bytes)
-		goto fail;
-	err = -ENOMEM;
-	if (key_bytes + value_bytes > sizeof(small))
-		packed = malloc(key_bytes + value_bytes);
-	if (!packed)
-		goto fail;
-	slot = (struct slot){ .hash = hash_key(key, key_bytes),
-			      .key_bytes = (uint32_t)key_bytes,
-			      .value_bytes = (uint32_t)value_bytes,
-			      .stored_bytes = (uint32_t)pack(packed, key,
-							     key_bytes, value,
-							     value_bytes) };
-	do
-		err = zs_ref_store(cache->pool, &object, packed,
-				   key_bytes + slot.stored_bytes);
-	while (err == -ENOMEM && make_room(cache));
-	if (packed != small)
-		free(packed);
-	if (!err && publish(cache, &object, &slot, key))
-		return 0;
-	zs_ref_free(cache->pool, &object);
-	if (!err)
-		err = -ENOMEM;
-fail:
-	zcache_delete(cache, key, key_bytes);
-	return err;
-}
-
-ssize_t zcache_get(struct zcache *cache, const void *key, size_t key_bytes,
-		   void *value, size_t room_bytes)
-{
-	uint32_t index, hash = hash_key(key, key_bytes);
-	struct slot *slot;
+	ssize_t got, stored;
 	const char *data;
-	ssize_t got;
 
-	pthread_mutex_lock(&cache->lock);
-	index = *find(cache, hash, key, key_bytes);
-	if (index == NONE) {
-		cache->stats.misses++;
-		pthread_mutex_unlock(&cache->lock);
+	if (!e || !key_bytes || e->is.key_bytes != key_bytes)
 		return -ENOENT;
-	}
-	cache->stats.hits++;
-	slot = &cache->slot[index];
-	slot->referenced = true;
-	atomic_fetch_add_explicit(&slot->readers, 1, memory_order_relaxed);
-	pthread_mutex_unlock(&cache->lock);
-
-	/* What the slot says does not change while it has a reader. */
-	got = (ssize_t)slot->value_bytes;
-	if (slot->value_bytes > room_bytes) {
+	if (e->is.expires_ms != NEVER && e->is.expires_ms <= now_ms())
+		return -ESTALE;
+	data = zs_ref_begin(c->pool, &e->object);
+	got = e->is.value_bytes;
+	stored = e->is.object_bytes - key_bytes;
+	if (memcmp(data, key, key_bytes) != 0)
+		got = -ENOENT;
+	else if (e->is.value_bytes > room_bytes)
 		got = -ERANGE;
-	} else {
-		data = zs_ref_begin(cache->pool, &slot->object);
-		data += key_bytes;
-		if (slot->stored_bytes == slot->value_bytes)
-			memcpy(value, data, slot->value_bytes);
-		else if (LZ4_decompress_safe(data, value,
-					     (int)slot->stored_bytes,
-					     (int)slot->value_bytes) != got)
-			got = -EIO;
-		zs_ref_end(cache->pool, &slot->object);
-	}
-	end_read(cache, slot);
+	else if (stored == got && got)
+		memcpy(value, data + key_bytes, stored);
+	else if (got && LZ4_decompress_safe(data + key_bytes, value, stored,
+					    got) != got)
+		got = -EIO;
+	zs_ref_end(c->pool, &e->object);
 	return got;
 }
 
-bool zcache_delete(struct zcache *cache, const void *key, size_t key_bytes)
-{
-	uint32_t hash = hash_key(key, key_bytes);
-	uint32_t *link;
-	bool found;
+/* In this thread `evicted` runs, of whatever cache. What it asks for, and has expired,
+ * stays: else it would be called by itself, once for each. */
+static _Thread_local unsigned int telling;
 
-	pthread_mutex_lock(&cache->lock);
-	link = find(cache, hash, key, key_bytes);
-	found = *link != NONE;
-	if (found)
-		take_out(cache, link);
-	pthread_mutex_unlock(&cache->lock);
-	return found;
+/* Frees what was taken out, if anything was, and first tells of it. */
+static void finish(struct zcache *c, struct entry *gone)
+{
+	size_t key_bytes = gone->is.key_bytes, bytes = gone->is.value_bytes;
+
+	if (key_bytes && c->options.evicted) {
+		void *key = zs_ref_begin(c->pool, &gone->object);
+		void *value = malloc(bytes + 1);
+		bool whole = value &&
+			     unpack(c, gone, key, key_bytes, value, bytes) >= 0;
+
+		telling++;
+		c->options.evicted(c->options.arg, key, key_bytes,
+				   whole ? value : NULL, bytes);
+		telling--;
+		free(value);
+		zs_ref_end(c->pool, &gone->object);
+	}
+	zs_ref_free(c->pool, &gone->object);
 }
 
-static size_t memory_of(struct zcache *cache)
+/* Return: bytes of the object that went. */
+static size_t evict(struct zcache *c, struct shard *s, struct entry **at,
+		    uint64_t keep)
+{
+	struct entry gone = { 0 };
+
+	pthread_rwlock_wrlock(&s->lock);
+	pick(c, s, at, keep, &gone);
+	pthread_rwlock_unlock(&s->lock);
+	finish(c, &gone);
+	return gone.is.object_bytes;
+}
+
+/* Evicts from all shards by turns, several, as one value alone rarely frees a page.
+ * Return: was there anything? */
+static bool evict_some(struct zcache *c, size_t bytes, uint64_t keep)
+{
+	size_t one, evicted = 0;
+
+	for (size_t idle = 0; evicted < bytes && idle < c->shards;) {
+		struct shard *s = &c->shard[c->turn++ % c->shards];
+
+		one = evict(c, s, &s->hand, keep);
+		evicted += one;
+		idle = one ? 0 : idle + 1;
+	}
+	return evicted;
+}
+
+int zcache_set(struct zcache *c, const void *key, size_t key_bytes,
+	       const void *value, size_t value_bytes, uint64_t ttl_ms)
+{
+	/* Many in a large cache, where it takes the pool long to find that it is full. */
+	size_t evict_bytes = 65536 + c->options.limit_bytes / 512 + value_bytes;
+	struct entry new = { 0 }, old = { 0 }, gone = { 0 }, *e;
+	uint64_t now = ttl_ms ? now_ms() : 0;
+	size_t stored, bytes;
+	struct shard *s;
+	char *object;
+	int err;
+
+	if (!key_bytes || key_bytes > ZCACHE_ENTRY_MAX ||
+	    value_bytes > ZCACHE_ENTRY_MAX - key_bytes)
+		return -EINVAL;
+	object = malloc(key_bytes + value_bytes);
+	if (!object)
+		return -ENOMEM;
+	memcpy(object, key, key_bytes);
+	/* The room is less than the value: 0 if it gets no smaller. */
+	stored = LZ4_compress_default(value, object + key_bytes, value_bytes,
+				      value_bytes ? value_bytes - 1 : 0);
+	if (!stored && value_bytes)
+		memcpy(object + key_bytes, value, value_bytes);
+	bytes = key_bytes + (stored ? stored : value_bytes);
+	s = shard_of(c, key, key_bytes, &new.is.hash);
+	new.is.key_bytes = key_bytes;
+	new.is.value_bytes = value_bytes;
+	new.is.object_bytes = bytes;
+	new.is.expires_ms = NEVER;
+	if (ttl_ms && ttl_ms < NEVER - now)
+		new.is.expires_ms = now + ttl_ms;
+	do
+		err = zs_ref_store(c->pool, &new.object, object, bytes);
+	while (err == -ENOMEM && evict_some(c, evict_bytes, new.is.hash));
+	free(object);
+	if (err)
+		return err;
+
+	pthread_rwlock_wrlock(&s->lock);
+	/* What has expired goes, step by step, even if there is room. */
+	pick(c, s, &s->sweep, new.is.hash, &gone);
+	e = *find(s, new.is.hash);
+	if (e)
+		take_out(c, s, e, &s->stats.replaced, &old);
+	else if (!s->unused && s->nr < c->shard_entries)
+		grow(s);
+	else if (!s->unused)
+		pick(c, s, &s->hand, new.is.hash, &gone);
+	e = s->unused;
+	s->unused = e->next;
+	e->next = NULL;
+	zs_ref_move(c->pool, &e->object, &new.object);
+	e->is = new.is;
+	*find(s, new.is.hash) = e;
+	s->stats.sets++;
+	s->stats.entries++;
+	s->stats.value_bytes += value_bytes;
+	s->stats.stored_bytes += bytes;
+	pthread_rwlock_unlock(&s->lock);
+	zs_ref_free(c->pool, &old.object);
+	finish(c, &gone);
+	return 0;
+}
+
+ssize_t zcache_get(struct zcache *c, const void *key, size_t key_bytes,
+		   void *value, size_t room_bytes)
+{
+	uint64_t hash;
+	struct shard *s = shard_of(c, key, key_bytes, &hash);
+	struct entry *e;
+	ssize_t got;
+	bool hit;
+
+	pthread_rwlock_rdlock(&s->lock);
+	e = *find(s, hash);
+	got = unpack(c, e, key, key_bytes, value, room_bytes);
+	hit = got != -ENOENT && got != -ESTALE;
+	if (hit && !e->is.used)
+		e->is.used = true;
+	__atomic_fetch_add(hit ? &s->stats.hits : &s->stats.misses, 1,
+			   __ATOMIC_RELAXED);
+	pthread_rwlock_unlock(&s->lock);
+	if (got == -ESTALE && !telling)
+		evict(c, s, &e, 0);
+	return got == -ESTALE ? -ENOENT : got;
+}
+
+bool zcache_delete(struct zcache *c, const void *key, size_t key_bytes)
+{
+	struct entry gone = { 0 }, *e;
+	uint64_t hash;
+	struct shard *s = shard_of(c, key, key_bytes, &hash);
+	ssize_t got;
+
+	pthread_rwlock_wrlock(&s->lock);
+	e = *find(s, hash);
+	got = unpack(c, e, key, key_bytes, NULL, 0);
+	if (got != -ENOENT && got != -ESTALE)
+		take_out(c, s, e, &s->stats.deleted, &gone);
+	pthread_rwlock_unlock(&s->lock);
+	if (got == -ESTALE && !telling)
+		evict(c, s, &e, 0);
+	zs_ref_free(c->pool, &gone.object);
+	return gone.is.key_bytes;
+}
+
+ssize_t zcache_each(struct zcache *c, zcache_callback *visit, void *arg)
+{
+	char *key = malloc(ZCACHE_ENTRY_MAX); /* and behind it the value */
+	ssize_t got, visited = 0;
+	bool go_on = true;
+
+	if (!key)
+		return -ENOMEM;
+	for (struct shard *s = c->shard; s < c->shard + c->shards; s++)
+		for (size_t n = 0; go_on && n < s->nr; n++) {
+			struct entry *e = &s->entry[n];
+			size_t bytes;
+
+			pthread_rwlock_rdlock(&s->lock);
+			bytes = e->is.key_bytes;
+			zs_ref_load(c->pool, &e->object, key, bytes);
+			got = unpack(c, e, key, bytes, key + bytes,
+				     ZCACHE_ENTRY_MAX - bytes);
+			pthread_rwlock_unlock(&s->lock);
+			if (got < 0)
+				continue;
+			go_on = visit(arg, key, bytes, key + bytes, got);
+			visited++;
+		}
+	free(key);
+	return visited;
+}
+
+void zcache_expire(struct zcache *c)
+{
+	for (struct shard *s = c->shard; s < c->shard + c->shards; s++)
+		for (size_t n = 0; n < s->nr; n++)
+			evict(c, s, &s->sweep, 0);
+}
+
+size_t zcache_shrink(struct zcache *c, size_t bytes)
+{
+	struct zcache_stats before, after;
+
+	zcache_stats(c, &before);
+	zcache_expire(c);
+	/* No more than there is now: others may set as fast as this evicts. */
+	if (bytes > before.stored_bytes)
+		bytes = before.stored_bytes;
+	evict_some(c, bytes, 0);
+	zs_compact(c->pool);
+	zs_trim(c->pool);
+	zcache_stats(c, &after);
+	if (after.memory_bytes > before.memory_bytes)
+		return 0;
+	return before.memory_bytes - after.memory_bytes;
+}
+
+void zcache_stats(struct zcache *c, struct zcache_stats *stats)
 {
 	struct zs_pool_info info = ZS_POOL_INFO_INIT;
+	size_t *sum = (size_t *)stats;
 
-	zs_pool_info(cache->pool, &info);
-	return cache->index_bytes + info.bytes_resident;
+	zs_pool_info(c->pool, &info);
+	*stats = (struct zcache_stats){ 0 };
+	stats->memory_bytes = info.bytes_resident + c->bytes;
+	for (struct shard *s = c->shard; s < c->shard + c->shards; s++) {
+		pthread_rwlock_wrlock(&s->lock); /* alone: gets count, too */
+		for (size_t n = 0; n < sizeof(*stats) / sizeof(*sum); n++)
+			sum[n] += ((size_t *)&s->stats)[n];
+		stats->memory_bytes -= (c->shard_entries - s->nr) * INDEX_BYTES;
+		pthread_rwlock_unlock(&s->lock);
+	}
 }
 
-size_t zcache_shrink(struct zcache *cache, size_t bytes)
-{
-	size_t before = memory_of(cache), after, one;
-	uint32_t turns = cache->nr_slots / EVICT_ENTRIES + 1;
-
-	/* Others may set as fast as this evicts. */
-	do {
-		one = evict_some(cache, bytes);
-		bytes -= one < bytes ? one : bytes;
-	} while (one && bytes && --turns);
-	zs_compact(cache->pool);
-	zs_trim(cache->pool);
-	after = memory_of(cache);
-	return before > after ? before - after : 0;
-}
-
-void zcache_stats(struct zcache *cache, struct zcache_stats *stats)
-{
-	pthread_mutex_lock(&cache->lock);
-	*stats = cache->stats;
-	pthread_mutex_unlock(&cache->lock);
-	stats->memory_bytes = memory_of(cache);
-}
-
-struct zcache *zcache_create(size_t limit_bytes, unsigned int max_entries)
+struct zcache *zcache_create(const struct zcache_options *options)
 {
 	struct zs_pool_options opts = ZS_POOL_OPTIONS_INIT;
-	struct zcache *cache = calloc(1, sizeof(*cache));
+	size_t limit = options->limit_bytes, most = options->max_entries;
+	size_t nr = options->shards ? options->shards : 16;
+	size_t bytes = sizeof(struct zcache) + nr * sizeof(struct shard);
+	struct zcache *c;
+	char *at;
 
-	if (!cache)
+	most = (most ? most : limit / 1024) / nr;
+	most += !most; /* of a shard */
+	errno = EINVAL;
+	if (nr & (nr - 1) || nr > 65536 || bytes > limit ||
+	    most >= (limit - bytes) / nr / INDEX_BYTES)
 		return NULL;
-	errno = EINVAL; /* max_entries is 0 */
-	pthread_mutex_init(&cache->lock, NULL);
-	cache->nr_slots = max_entries;
-	cache->slot = calloc(max_entries, sizeof(*cache->slot));
-	cache->bucket = calloc(max_entries, sizeof(*cache->bucket));
-	cache->index_bytes =
-		max_entries * (sizeof(*cache->slot) + sizeof(*cache->bucket));
+	bytes += nr * most * INDEX_BYTES;
+	errno = EIO;
+	if (sodium_init() < 0)
+		return NULL;
+	/* The OS gives the memory, page by page, once it is in use. */
+	c = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (c == MAP_FAILED)
+		return NULL;
+	c->options = *options;
+	c->shards = nr;
+	c->shard_entries = most;
+	c->bytes = bytes;
+	crypto_shorthash_keygen(c->secret);
+	at = (char *)(c->shard + nr);
+	for (size_t n = 0; n < nr; n++, at += most * INDEX_BYTES) {
+		struct shard *s = &c->shard[n];
+
+		s->lock = (pthread_rwlock_t)UNLOCKED;
+		s->entry = s->unused = (struct entry *)at;
+		s->bucket = (struct entry **)(s->entry + most);
+		s->hand = s->sweep = s->entry;
+		s->nr = 1;
+	}
 	opts.profile = ZS_PROFILE_USER;
+	opts.memory_limit = limit - bytes;
 	/* Where values come and go, gaps remain: the pool closes them. */
 	opts.max_overhead_percent = 5;
-	/* 1: too small for any pool, so the result is EINVAL. */
-	opts.memory_limit = limit_bytes > cache->index_bytes
-				    ? limit_bytes - cache->index_bytes
-				    : 1;
-	if (max_entries && cache->slot && cache->bucket)
-		cache->pool = zs_create_pool_with("zcache", &opts);
-	if (!cache->pool) {
-		zcache_destroy(cache);
-		return NULL;
-	}
-	for (uint32_t i = 0; i < max_entries; i++) {
-		cache->bucket[i] = NONE;
-		cache->slot[i].next = i + 1 < max_entries ? i + 1 : NONE;
-	}
-	return cache;
+	c->pool = zs_create_pool_with("zcache", &opts);
+	if (c->pool)
+		return c;
+	munmap(c, bytes);
+	return NULL;
 }
 
-void zcache_destroy(struct zcache *cache)
+void zcache_destroy(struct zcache *c)
 {
-	if (!cache)
-		return;
-	zs_destroy_pool(cache->pool); /* frees all objects, too */
-	pthread_mutex_destroy(&cache->lock);
-	free(cache->slot);
-	free(cache->bucket);
-	free(cache);
+	for (size_t n = 0; n < c->shards; n++)
+		pthread_rwlock_destroy(&c->shard[n].lock);
+	zs_destroy_pool(c->pool); /* frees all objects */
+	munmap(c, c->bytes);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* backing.c - the backing file and its bitmap. */
+/* backing.c - the backing file, its bitmap and its checksums. */
 #define _GNU_SOURCE
 #include "backing.h"
 
@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "block_sum.h"
 #include "fds.h"
 
 void backing_init(struct backing *backing, int fd)
@@ -31,7 +32,9 @@ void backing_close(struct backing *backing)
 	backing_close_file(backing->fd);
 	backing->fd = -1;
 	free(backing->used);
+	free(backing->sums);
 	backing->used = NULL;
+	backing->sums = NULL;
 	pthread_mutex_destroy(&backing->lock);
 }
 
@@ -87,7 +90,9 @@ int backing_start(struct backing *backing, size_t block)
 	backing->block = block;
 	backing->nr = (uint64_t)bytes / block;
 	backing->used = calloc(backing->nr / 64 + 1, sizeof(uint64_t));
-	return backing->used ? 0 : -ENOMEM;
+	/* of a block that was never written it takes no memory */
+	backing->sums = calloc(backing->nr, sizeof(uint32_t));
+	return backing->used && backing->sums ? 0 : -ENOMEM;
 }
 
 size_t backing_alloc(struct backing *backing)
@@ -127,14 +132,13 @@ void backing_free(struct backing *backing, size_t nr)
 	pthread_mutex_unlock(&backing->lock);
 }
 
-int backing_read(struct backing *backing, size_t nr, void *buf, size_t len,
-		 size_t at)
+int backing_read(struct backing *backing, size_t nr, void *buf)
 {
-	off_t offset = (off_t)nr * (off_t)backing->block + (off_t)at;
+	off_t offset = (off_t)nr * (off_t)backing->block;
 
-	for (size_t done = 0; done < len;) {
-		ssize_t n = pread(backing->fd, (char *)buf + done, len - done,
-				  offset + (off_t)done);
+	for (size_t done = 0; done < backing->block;) {
+		ssize_t n = pread(backing->fd, (char *)buf + done,
+				  backing->block - done, offset + (off_t)done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -142,7 +146,8 @@ int backing_read(struct backing *backing, size_t nr, void *buf, size_t len,
 			return n ? -errno : -EIO;
 		done += (size_t)n;
 	}
-	return 0;
+	return block_sum(buf, backing->block, nr) == backing->sums[nr] ? 0
+								       : -EIO;
 }
 
 int backing_write(struct backing *backing, size_t nr, const void *buf)
@@ -158,6 +163,19 @@ int backing_write(struct backing *backing, size_t nr, const void *buf)
 		if (n <= 0)
 			return n ? -errno : -EIO;
 		done += (size_t)n;
+	}
+	backing->sums[nr] = block_sum(buf, backing->block, nr);
+	return 0;
+}
+
+int backing_sync(struct backing *backing)
+{
+	while (fdatasync(backing->fd)) {
+		/* of something that has nothing to wait for */
+		if (errno == EINVAL || errno == EROFS)
+			break;
+		if (errno != EINTR)
+			return -errno;
 	}
 	return 0;
 }

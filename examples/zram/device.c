@@ -24,18 +24,13 @@ enum zs_profile uzram_profile(const struct uzram_config *config)
 	return sizeof(void *) == 8 ? ZS_PROFILE_USER : ZS_PROFILE_KERNEL;
 }
 
-/* With ZS_PROFILE_USER an object may be larger than a page. A full device takes
- * least with pages of half a block or more; one whose blocks were overwritten at
- * random takes least with pages of 4 KiB. */
+/* With ZS_PROFILE_USER an object may be larger than a page, and is cut there
+ * (object.c). So the pages are as small as they can be. */
 unsigned int uzram_page(const struct uzram_config *config)
 {
-	unsigned int page = config->block / 4;
-	/* the pool's are no smaller */
-	unsigned int os = (unsigned int)sysconf(_SC_PAGESIZE);
-
 	if (uzram_profile(config) == ZS_PROFILE_KERNEL)
 		return config->block;
-	return page > os ? page : os;
+	return (unsigned int)sysconf(_SC_PAGESIZE);
 }
 
 static unsigned int chain_pages(const struct uzram_config *config)
@@ -48,11 +43,11 @@ static unsigned int chain_pages(const struct uzram_config *config)
 uint64_t uzram_least_limit(const struct uzram_config *config)
 {
 	uint64_t page = uzram_page(config), zspage = chain_pages(config) * page;
-	/* An object that is larger has a zspage of its own. It begins with a
-	 * word of the pool's. */
-	uint64_t block = config->block / page * page + page;
+	/* An object that is larger has a zspage of its own. */
+	uint64_t first = zspage > config->block ? zspage : config->block;
 
-	return 2 * (zspage > block ? zspage : block);
+	/* One that is cut has two. */
+	return 2 * (config->block > page ? first + zspage : zspage);
 }
 
 /* ---- limit -------------------------------------------------------------- */
@@ -255,21 +250,14 @@ static struct zs_pool *make_pool(const struct uzram_config *config)
 	return zs_create_pool_with("uzram", &options);
 }
 
-/* The size class of an object, in a new pool. */
-static unsigned int class_of(const struct uzram *dev, size_t bytes)
-{
-	return zs_lookup_class_index(
-		dev->pool, (unsigned int)(bytes + sizeof(unsigned long)));
-}
-
 /* Bytes from which on a compressed block takes no less than a raw one. */
-static size_t huge_size(const struct uzram *dev)
+static size_t huge_size(struct uzram *dev)
 {
-	size_t bytes = dev->config.block;
+	size_t bytes = dev->config.block, raw = uzram_taken(dev, bytes);
 
 	if (uzram_profile(&dev->config) == ZS_PROFILE_KERNEL)
 		return zs_huge_class_size(dev->pool);
-	while (class_of(dev, bytes - 1) == class_of(dev, dev->config.block))
+	while (uzram_taken(dev, bytes - 1) >= raw)
 		bytes--;
 	return bytes;
 }

@@ -202,9 +202,10 @@ static const char config_help[] =
 	"block=BYTES        what is compressed at a time: 4096, 16384, 32768\n"
 	"                   or 65536; 4096\n"
 	"mem_limit=SIZE     the most memory for compressed data, at least two\n"
-	"                   zspages (of chain pages, each of a quarter of a block,\n"
-	"                   4096 bytes or more; profile=kernel: of a block); 0: no\n"
-	"                   limit\n"
+	"                   zspages (of chain pages, each of a block with\n"
+	"                   profile=kernel); with blocks of more than a page and\n"
+	"                   profile=user four, or two and two blocks, if a block\n"
+	"                   is larger than a zspage; 0: no limit\n"
 	"recomp_algo=ALGO   a second algorithm, for uzramctl recompress\n"
 	"backing=FILE       where uzramctl writeback puts blocks; overwritten\n"
 	"backing_size=SIZE  makes FILE, and makes it that long\n"
@@ -536,6 +537,7 @@ static int uzram_extents(void *handle, uint32_t count, uint64_t offset,
 
 static struct nbdkit_plugin plugin = {
 	.name = "uzram",
+	.version = UZRAM_VERSION,
 	.longname = "compressed RAM disk on uzsmalloc",
 	.description = "A RAM disk that compresses: zram in userspace.",
 	.magic_config_key = "size",

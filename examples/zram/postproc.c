@@ -5,8 +5,9 @@
  * Kernel origin: drivers/block/zram/zram_drv.c mark_idle, zram_writeback_slots,
  * recompress_slot. Differs: also compressing again is done without the slot's
  * lock; slots are taken in order of index, not the largest first.
- * Guarantee: a block is in memory until it is in the file. A thread that reads
- * or changes it meanwhile clears SLOT_PP_SLOT, and the block is not moved.
+ * Guarantee: a block is in memory until it is in the file, and on the disk. A
+ * thread that reads or changes it meanwhile clears SLOT_PP_SLOT, and the block is
+ * not moved.
  */
 #define _GNU_SOURCE
 #include "zram.h"
@@ -107,8 +108,74 @@ static bool stopped(const struct uzram_job *job)
 
 /* ---- backing file ------------------------------------------------------- */
 
-static int writeback_slot(struct uzram *dev, struct slot *slot,
-			  const struct uzram_job *job, struct uzram_done *done)
+/* Blocks that were written, and are in memory still. So many that to wait for the
+ * disk costs little for each, and so few that their marks are not in the way. */
+#define BATCH 256
+
+struct batch {
+	unsigned int nr;
+	struct {
+		struct slot *slot;
+		size_t to; /* block of the file */
+		uint32_t word; /* when it was selected */
+	} written[BATCH];
+};
+
+/* What was written is on the disk, and leaves memory. Return: 0 or a negative
+ * errno: then it stays. */
+static int end_batch(struct uzram *dev, struct batch *batch,
+		     struct uzram_done *done)
+{
+	int err = batch->nr ? backing_sync(&dev->backing) : 0;
+
+	for (unsigned int i = 0; i < batch->nr; i++) {
+		struct slot *slot = batch->written[i].slot;
+		size_t to = batch->written[i].to;
+
+		if (!lock_selected(slot) || err) {
+			slot_unlock(slot);
+			done->skipped += !err;
+			backing_free(&dev->backing, to);
+			continue;
+		}
+		uzram_slot_free(dev, slot);
+		uzram_slot_put(dev, slot,
+			       &(struct uzram_object){ to, SLOT_WB });
+		count_add(&dev->counters.bd_count, 1);
+		count_add(&dev->counters.bd_writes, 1);
+		slot_unlock(slot);
+		done->blocks++;
+		done->bytes_before += slot_size(batch->written[i].word);
+	}
+	batch->nr = 0;
+	return err;
+}
+
+/* A free block of the file. If there seems to be none, the batch ends first: of
+ * what clients have changed meanwhile, it gives the blocks back.
+ * Return: 0 or a negative errno. */
+static int alloc_block(struct uzram *dev, struct batch *batch,
+		       struct uzram_done *done, size_t *to)
+{
+	int err;
+
+	*to = backing_alloc(&dev->backing);
+	if (*to == BACKING_NONE && batch->nr) {
+		err = end_batch(dev, batch, done);
+		if (err)
+			return err;
+		*to = backing_alloc(&dev->backing);
+	}
+	if (*to != BACKING_NONE)
+		return 0;
+	done->full = true;
+	return -ENOSPC;
+}
+
+/* Writes a block and leaves its mark on it. Return: 0 or a negative errno. */
+static int write_slot(struct uzram *dev, struct slot *slot,
+		      const struct uzram_job *job, struct batch *batch,
+		      struct uzram_done *done)
 {
 	unsigned char block[UZRAM_BLOCK_MAX];
 	size_t to;
@@ -119,27 +186,21 @@ static int writeback_slot(struct uzram *dev, struct slot *slot,
 	 * block */
 	if (!wanted(slot_word(slot), job))
 		return 0;
-	to = backing_alloc(&dev->backing);
-	if (to == BACKING_NONE) {
-		done->full = true;
-		return -ENOSPC;
-	}
+	err = alloc_block(dev, batch, done, &to);
+	if (err)
+		return err;
 	err = select_slot(dev, slot, job, 0, block, &word);
 	if (err <= 0)
 		goto unused;
 	err = backing_write(&dev->backing, to, block);
-	if (!lock_selected(slot) || err) {
+	if (err) {
+		lock_selected(slot);
 		slot_unlock(slot);
-		done->skipped += !err;
 		goto unused;
 	}
-	uzram_slot_free(dev, slot);
-	uzram_slot_put(dev, slot, &(struct uzram_object){ to, SLOT_WB });
-	count_add(&dev->counters.bd_count, 1);
-	count_add(&dev->counters.bd_writes, 1);
-	slot_unlock(slot);
-	done->blocks++;
-	done->bytes_before += slot_size(word);
+	batch->written[batch->nr].slot = slot;
+	batch->written[batch->nr].to = to;
+	batch->written[batch->nr++].word = word;
 	return 0;
 unused:
 	backing_free(&dev->backing, to);
@@ -149,38 +210,30 @@ unused:
 int uzram_writeback(struct uzram *dev, const struct uzram_job *job,
 		    struct uzram_done *done)
 {
-	int err = 0;
+	struct batch batch = { 0 };
+	int err = 0, sync_err;
 
 	*done = (struct uzram_done){ 0 };
 	if (dev->backing.fd < 0)
 		return -ENODEV;
 	pthread_mutex_lock(&dev->post_lock);
 	for (size_t i = slot_table_first(&dev->table, 0);
-	     i < dev->table.nr && done->blocks < job->max;
+	     !err && i < dev->table.nr && done->blocks < job->max;
 	     i = slot_table_after(&dev->table, i)) {
 		err = stopped(job) ? -ECANCELED
-				   : writeback_slot(dev, &dev->table.slots[i],
-						    job, done);
-		if (err)
-			break;
+				   : write_slot(dev, &dev->table.slots[i], job,
+						&batch, done);
+		if (!err &&
+		    (batch.nr == BATCH || done->blocks + batch.nr == job->max))
+			err = end_batch(dev, &batch, done);
 	}
+	sync_err = end_batch(dev, &batch, done);
 	pthread_mutex_unlock(&dev->post_lock);
-	return err;
+	/* The disk's error says more: what was written last is not there. */
+	return sync_err ? sync_err : err;
 }
 
 /* ---- second algorithm --------------------------------------------------- */
-
-static unsigned int class_of(struct uzram *dev, size_t size)
-{
-	return zs_lookup_class_index(
-		dev->pool, (unsigned int)(size + sizeof(unsigned long)));
-}
-
-/* Does an object of that size take less memory than the old one? */
-static bool smaller(struct uzram *dev, size_t size, size_t old)
-{
-	return class_of(dev, size) < class_of(dev, old);
-}
 
 static int recompress_slot(struct uzram *dev, struct slot *slot,
 			   const struct uzram_job *job, struct uzram_done *done)
@@ -197,7 +250,8 @@ static int recompress_slot(struct uzram *dev, struct slot *slot,
 	err = uzram_make_object(dev, &dev->recomp_streams, false, block,
 				&object);
 	better = !err && object.handle &&
-		 smaller(dev, slot_size(object.word), slot_size(word));
+		 uzram_taken(dev, slot_size(object.word)) <
+			 uzram_taken(dev, slot_size(word));
 	same = lock_selected(slot);
 	if (same && better) {
 		object.word |= SLOT_RECOMP;
@@ -218,7 +272,7 @@ static int recompress_slot(struct uzram *dev, struct slot *slot,
 		return 0;
 	}
 	if (!err && !(same && better)) {
-		zs_free(dev->pool, object.handle); /* 0 if there is none */
+		uzram_object_free(dev, &object, false);
 		done->skipped++;
 	}
 	return err;

@@ -16,6 +16,9 @@
 
 static const char help[] =
 	"usage: uzramctl [-s SOCKET] COMMAND [WORD...]\n"
+	"       uzramctl --help, uzramctl --version\n"
+	"\n"
+	"Controls a running uzram, the compressed RAM disk for nbdkit.\n"
 	"\n"
 	"SOCKET is what control= of uzram.so was given; without -s it is taken\n"
 	"from the environment variable UZRAM_CONTROL.\n"
@@ -148,6 +151,13 @@ int main(int argc, char **argv)
 	check_standard();
 	if (argc > 1 && !strcmp(argv[1], "--help"))
 		return print_help();
+	if (argc > 1 && !strcmp(argv[1], "--version")) {
+		static const char version[] = "uzramctl " UZRAM_VERSION "\n";
+
+		print(version, strlen(version));
+		finish_output();
+		return 0;
+	}
 	while ((option = getopt(argc, argv, "+hs:")) != -1) {
 		if (option == 'h')
 			return print_help();

@@ -111,58 +111,58 @@ static bool next_used_part(const struct uzram *dev, uint64_t *offset,
 /* ---- freeing ------------------------------------------------------------ */
 
 /* All bookkeeping of a slot that becomes empty, except the free itself. Locks:
- * needs the slot's. Return: the handle to free, 0 if there is none. */
-static unsigned long slot_free_extract(struct uzram *dev, struct slot *slot)
+ * needs the slot's. Return: what is to be freed. */
+static struct uzram_object slot_free_extract(struct uzram *dev,
+					     struct slot *slot)
 {
 	struct uzram_counters *counters = &dev->counters;
-	unsigned long handle = slot->handle;
+	struct uzram_object old = { .handle = slot->handle };
+
 	/* clears idle, incompressible and post-processing in one masked
 	 * write */
-	uint32_t old = slot_take_all(slot);
-
-	if (!slot_filled(old))
-		return 0;
-	if (old & SLOT_HUGE)
+	old.word = slot_take_all(slot);
+	if (!slot_filled(old.word))
+		return (struct uzram_object){ 0 };
+	if (old.word & SLOT_HUGE)
 		count_sub(&counters->huge, 1);
-	if (old & SLOT_WB) {
-		backing_free(&dev->backing, handle);
+	if (old.word & SLOT_WB) {
+		backing_free(&dev->backing, old.handle);
 		count_sub(&counters->bd_count, 1);
-		handle = 0;
-	} else if (old & SLOT_SAME) {
+		old.handle = 0;
+	} else if (old.word & SLOT_SAME) {
 		count_sub(&counters->same, 1);
-		handle = 0;
+		old.handle = 0;
 	} else {
-		count_sub(&counters->compr_bytes, slot_size(old));
+		count_sub(&counters->compr_bytes, slot_size(old.word));
 	}
 	count_sub(&counters->stored, 1);
 	slot->handle = 0;
-	return handle;
+	return old;
 }
 
 void uzram_slot_free(struct uzram *dev, struct slot *slot)
 {
-	zs_free(dev->pool, slot_free_extract(dev, slot));
+	struct uzram_object old = slot_free_extract(dev, slot);
+
+	uzram_object_free(dev, &old, false);
 }
 
 /* As slot_free_extract, for a slot that stays empty. */
-static unsigned long slot_empty(struct uzram *dev, struct slot *slot)
+static struct uzram_object slot_empty(struct uzram *dev, struct slot *slot)
 {
 	bool filled = slot_filled(slot_word(slot));
-	unsigned long handle = slot_free_extract(dev, slot);
+	struct uzram_object old = slot_free_extract(dev, slot);
 
 	if (filled)
 		slot_table_leave(&dev->table, slot);
-	return handle;
+	return old;
 }
 
 /* Frees what a client overwrote, zeroed or trimmed: at once, as in the kernel,
  * or keeps it for the next write. */
-static void free_for_next(struct uzram *dev, unsigned long handle)
+static void free_for_next(struct uzram *dev, struct uzram_object old)
 {
-	if (dev->config.defer == ZS_DEFER_REUSE)
-		zs_free_deferred(dev->pool, handle);
-	else
-		zs_free(dev->pool, handle);
+	uzram_object_free(dev, &old, dev->config.defer == ZS_DEFER_REUSE);
 }
 
 static bool frees_as_swap_slot(const struct uzram *dev)
@@ -174,16 +174,16 @@ static bool frees_as_swap_slot(const struct uzram *dev)
 /* Frees a swap slot. The caller, who notifies us, must not be delayed. */
 static void slot_free_notify(struct uzram *dev, struct slot *slot)
 {
-	unsigned long handle;
+	struct uzram_object old;
 
 	count_add(&dev->counters.notify_free, 1);
 	if (!slot_trylock(slot)) {
 		count_add(&dev->counters.miss_free, 1);
 		return;
 	}
-	handle = slot_empty(dev, slot);
+	old = slot_empty(dev, slot);
 	slot_unlock(slot);
-	zs_free_deferred(dev->pool, handle);
+	uzram_object_free(dev, &old, true);
 }
 
 /* ---- storing ------------------------------------------------------------ */
@@ -206,10 +206,7 @@ int uzram_make_object(struct uzram *dev, struct streams *streams, bool raw,
 		if (!raw)
 			return 0;
 	}
-	object->handle = uzram_alloc(dev, size);
-	if (!zs_is_err(object->handle))
-		zs_obj_write(dev->pool, object->handle,
-			     stream ? stream->out : block, size);
+	object->handle = uzram_store(dev, stream ? stream->out : block, size);
 	if (stream)
 		streams_put(stream);
 	return zs_err(object->handle);
@@ -299,7 +296,7 @@ static int write_first_part(struct uzram *dev, const struct part *part,
 		replace(dev, slot, &object);
 	slot_unlock(slot);
 	if (filled && !(object.word & SLOT_SAME))
-		zs_free(dev->pool, object.handle);
+		uzram_object_free(dev, &object, false);
 	return filled;
 }
 
@@ -340,9 +337,9 @@ static int read_object(struct uzram *dev, struct slot *slot, uint32_t word,
 	struct stream *stream = streams_get(streams);
 	bool part = len != dev->config.block, ok = true;
 	size_t size = slot_size(word);
-	unsigned char *object;
+	const unsigned char *object;
 
-	object = zs_obj_read_begin(dev->pool, slot->handle, size, stream->copy);
+	object = uzram_load_begin(dev, slot->handle, size, stream->copy);
 	if (!object) {
 		ok = false;
 	} else if (word & SLOT_HUGE) {
@@ -355,9 +352,25 @@ static int read_object(struct uzram *dev, struct slot *slot, uint32_t word,
 		if (ok && part)
 			memcpy(buf, (unsigned char *)stream->block + at, len);
 	}
-	zs_obj_read_end(dev->pool, slot->handle, size, object);
+	uzram_load_end(dev, slot->handle, size, object);
 	streams_put(stream);
 	return ok ? 0 : -EIO;
+}
+
+/* The file's checksums are of whole blocks. */
+static int read_backing(struct uzram *dev, size_t nr, void *buf, size_t len,
+			size_t at)
+{
+	unsigned char block[UZRAM_BLOCK_MAX];
+	int err;
+
+	count_add(&dev->counters.bd_reads, 1);
+	if (len == dev->config.block)
+		return backing_read(&dev->backing, nr, buf);
+	err = backing_read(&dev->backing, nr, block);
+	if (!err)
+		memcpy(buf, block + at, len);
+	return err;
 }
 
 int uzram_read_slot(struct uzram *dev, struct slot *slot, void *buf, size_t len,
@@ -367,10 +380,8 @@ int uzram_read_slot(struct uzram *dev, struct slot *slot, void *buf, size_t len,
 
 	if (slot_in_pool(word))
 		return read_object(dev, slot, word, buf, len, at);
-	if (word & SLOT_WB) {
-		count_add(&dev->counters.bd_reads, 1);
-		return backing_read(&dev->backing, slot->handle, buf, len, at);
-	}
+	if (word & SLOT_WB)
+		return read_backing(dev, slot->handle, buf, len, at);
 	/* same-filled; 0 for an empty slot */
 	fill(buf, len, at, slot->handle);
 	return 0;

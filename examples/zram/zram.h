@@ -6,6 +6,7 @@
  *   stats.c, postproc.c    figures; idle, writeback, recompress
  *   device.c               made, reset, destroyed; limits
  *   zram.c                 reading, writing, freeing of blocks
+ *   object.c               their objects in the pool
  *   slots.c streams.c backing.c
  *   chunks.c codec.c
  *
@@ -165,11 +166,27 @@ int uzram_recompress(struct uzram *dev, const struct uzram_job *job,
 
 /* ---- between zram.c, device.c, postproc.c and stats.c ------------------ */
 
-/* An object to be put in a slot. */
+/* What is put in a slot, or was taken out of one. */
 struct uzram_object {
-	unsigned long handle;
+	unsigned long handle; /* 0 if nothing is in the pool */
 	uint32_t word; /* size and flags */
 };
+
+/* Stores bytes in the pool, below the memory limit, in one object or two.
+ * Return: as uzram_alloc; one handle, which stands for both. */
+unsigned long uzram_store(struct uzram *dev, const void *data, size_t size);
+/* What was stored so.
+ * @copy: room for `size` bytes. Return: the bytes, in the copy or in their
+ * place; NULL if the handle is not right. */
+const void *uzram_load_begin(struct uzram *dev, unsigned long handle,
+			     size_t size, void *copy);
+void uzram_load_end(struct uzram *dev, unsigned long handle, size_t size,
+		    const void *data);
+/* @later: by zs_free_deferred, else by zs_free. */
+void uzram_object_free(struct uzram *dev, const struct uzram_object *object,
+		       bool later);
+/* Bytes of the pool that so many bytes take. */
+size_t uzram_taken(struct uzram *dev, size_t size);
 
 /* Allocates an object, below the memory limit.
  * Return: a handle or an error value; -ENOSPC at the limit. Locks: takes

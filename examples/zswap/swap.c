@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "block_sum.h"
 #include "os.h"
 #include "swap.h"
 
@@ -54,20 +55,6 @@ struct swap {
 };
 
 static const struct swap_io system_io = { pread, pwrite };
-
-static uint32_t checksum_of(const void *page, size_t bytes)
-{
-	const uint32_t *word = page;
-	uint64_t a = 1, b = 0;
-
-	/* Fletcher's checksum on words: finds bytes that differ and bytes that
-	 * moved. */
-	for (size_t i = 0; i < bytes / sizeof(*word); i++) {
-		a += word[i];
-		b += a;
-	}
-	return (uint32_t)(a ^ a >> 32 ^ b * 31 ^ b >> 29);
-}
 
 /* ---- the file ------------------------------------------------------------ */
 
@@ -135,7 +122,7 @@ static int write_slot(void *arg, uint64_t slot, const void *page)
 	}
 	atomic_fetch_add(&swap->file_writes, 1);
 	atomic_store(&swap->slots[slot].checksum,
-		     checksum_of(page, swap->page_size));
+		     block_sum(page, swap->page_size, slot));
 	set_in_file(swap, slot, true);
 	return 0;
 }
@@ -146,7 +133,7 @@ static int read_slot(struct swap *swap, uint64_t slot, void *page)
 
 	if (err) {
 		atomic_fetch_add(&swap->read_errors, 1);
-	} else if (checksum_of(page, swap->page_size) !=
+	} else if (block_sum(page, swap->page_size, slot) !=
 		   atomic_load(&swap->slots[slot].checksum)) {
 		atomic_fetch_add(&swap->checksum_errors, 1);
 		err = -EBADMSG;
@@ -161,17 +148,24 @@ static int read_slot(struct swap *swap, uint64_t slot, void *page)
 static int write_header(struct swap *swap, bool in_use)
 {
 	struct header header = { MAGIC, (uint32_t)swap->page_size, in_use };
+	int err;
 
 	if (ftruncate(swap->fd, 0))
 		return -errno;
-	return write_all(swap, (const char *)&header, sizeof(header), 0);
+	err = write_all(swap, (const char *)&header, sizeof(header), 0);
+	/* A part of a header would be another's file to the next user. */
+	if (err && ftruncate(swap->fd, 0))
+		return -errno;
+	return err;
 }
 
 /* Return: 0 if the file may be overwritten. */
 static int look_at_file(struct swap *swap)
 {
 	struct header header;
+	size_t bytes = sizeof(header);
 	struct stat st;
+	int err;
 
 	if (flock(swap->fd, LOCK_EX | LOCK_NB))
 		return errno == EWOULDBLOCK ? -EBUSY : -errno;
@@ -181,9 +175,17 @@ static int look_at_file(struct swap *swap)
 		return -EINVAL;
 	if (!st.st_size)
 		return 0;
-	if (read_all(swap, (char *)&header, sizeof(header), 0) ||
+	/* Who wrote the header may have been killed there. */
+	if (st.st_size < (off_t)bytes)
+		bytes = (size_t)st.st_size;
+	err = read_all(swap, (char *)&header, bytes, 0);
+	if (err)
+		return err;
+	if (bytes < sizeof(header.magic) ||
 	    memcmp(header.magic, MAGIC, sizeof(header.magic)))
 		return -EEXIST;
+	if (bytes < sizeof(header))
+		header.in_use = true;
 	swap->was_in_use = header.in_use;
 	return 0;
 }

@@ -29,6 +29,7 @@
 
 struct uzs_lab_fiber *uzs_lab_current;
 u64 uzs_lab_clock_ns;
+const struct uzs_lab_memory *uzs_lab_memory;
 
 static struct {
 	struct uzs_lab_options options;
@@ -476,7 +477,10 @@ void uzs_lab_access(enum uzs_lab_op op, const volatile void *obj, int order,
 	uzs_lab_check_memory(obj, 1, &place->at);
 	me->step = (struct uzs_lab_step){
 		.op = op,
-		.access = accesses[op],
+		/* Which of two additions came first can be read. */
+		.access = unlikely(uzs_lab_memory) && op == LAB_ADD
+				  ? LAB_CHANGES
+				  : accesses[op],
 		.acquire = order != __ATOMIC_RELAXED &&
 			   order != __ATOMIC_RELEASE,
 		.release = order == __ATOMIC_RELEASE ||

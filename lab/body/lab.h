@@ -76,6 +76,8 @@ enum uzs_lab_op {
 	LAB_STORE,
 	LAB_ADD, /* adds, and does not look at what is there */
 	LAB_RMW,
+	LAB_FENCE, /* of all threads: uzs_os_barrier, if there is a model of
+		    * memory order */
 	LAB_CONTENDED, /* rwlock_is_contended and the like */
 	LAB_WAIT, /* about to sleep on a word */
 	LAB_WOKEN, /* sleeps until it is woken */
@@ -298,6 +300,34 @@ const struct uzs_lab_options *uzs_lab_options(void);
 const struct uzs_lab_scheduler *uzs_lab_scheduler(void);
 /* RCU: has another fiber been a reader since before grace period `wait`? */
 bool uzs_lab_readers_before(const struct uzs_lab_fiber *self, u64 wait);
+
+/* What an atomic access reads, and whether its store is the last of its word,
+ * as a model of memory order says (lab/weak.c). Called by the fiber that runs,
+ * once its step is granted. */
+struct uzs_lab_memory {
+	/* *value is what memory has; to be replaced by what is read. */
+	void (*load)(const volatile void *p, void *value, size_t size,
+		     int order);
+	/* Return: false: memory stays as it is. */
+	bool (*store)(const volatile void *p, const void *value, size_t size,
+		      int order);
+	/* Before and after an access that reads and writes. Return: where it
+	 * has to be done: p, or `copy`, which then has what is read. `expected`:
+	 * of a compare-and-swap, and `failed` its order then; else NULL. */
+	volatile void *(*change)(volatile void *p, void *copy, size_t size,
+				 int order, int failed, const void *expected);
+	void (*changed)(void);
+	void (*fence)(int order);
+	/* All threads pass a fence. */
+	void (*barrier_all)(void);
+	/* The fiber goes on alone, in a copy of memory: it has seen all. */
+	void (*see_all)(void);
+	/* The memory is used for something else from here on, or was written
+	 * to by a plain access. */
+	void (*forget)(const volatile void *addr, size_t size);
+};
+/* NULL: memory is what all see at once. */
+extern const struct uzs_lab_memory *uzs_lab_memory;
 
 /* The step before an atomic access. */
 void uzs_lab_access(enum uzs_lab_op op, const volatile void *obj, int order,

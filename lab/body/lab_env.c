@@ -55,9 +55,13 @@ bool uzs_os_barrier_register(void)
 	return true;
 }
 
-/* Steps are in one order here, the same for all. */
+/* Without a model of memory order steps are in one order, the same for all. */
 bool uzs_os_barrier(void)
 {
+	if (uzs_lab_memory && uzs_lab_current) {
+		uzs_lab_point(LAB_FENCE, LAB_NOTHING, NULL, NULL, UZS_HERE);
+		uzs_lab_memory->barrier_all();
+	}
 	return true;
 }
 

@@ -409,13 +409,27 @@ void uzs_checked_pin_write_unlock(pinlock_t *lock, const struct uzs_place *here)
 
 /* ---- page lock ----------------------------------------------------------- */
 
+/* The page lock is a bit of the page's flags, which are an atomic word. */
+static void change_flags(struct page *page, u32 set, u32 clear, int order)
+{
+	volatile u32 *flags = &page->flags;
+	u32 copy;
+
+	if (uzs_lab_memory && uzs_lab_current)
+		flags = uzs_lab_memory->change(flags, &copy, sizeof(copy),
+					       order, order, NULL);
+	*flags = (*flags | set) & ~clear;
+	if (uzs_lab_memory && uzs_lab_current)
+		uzs_lab_memory->changed();
+}
+
 void uzs_checked_lock_page(struct page *page, const struct uzs_place *here)
 {
 	struct taking t = about(page, NULL, UZS_LOCK_PAGE, here);
 
 	if (!wait_for(&t, LAB_LOCK_PAGE))
 		return;
-	page->flags |= PG_locked;
+	change_flags(page, PG_locked, 0, __ATOMIC_ACQUIRE);
 	taken(&t);
 }
 
@@ -425,7 +439,7 @@ bool uzs_checked_trylock_page(struct page *page, const struct uzs_place *here)
 
 	if (!try_for(&t, LAB_TRYLOCK_PAGE))
 		return false;
-	page->flags |= PG_locked;
+	change_flags(page, PG_locked, 0, __ATOMIC_ACQUIRE);
 	taken(&t);
 	return true;
 }
@@ -436,7 +450,7 @@ void uzs_checked_unlock_page(struct page *page, const struct uzs_place *here)
 
 	if (!drop(&t, LAB_UNLOCK_PAGE))
 		return;
-	page->flags &= ~PG_locked;
+	change_flags(page, 0, PG_locked, __ATOMIC_RELEASE);
 	dropped(&t);
 }
 
@@ -456,7 +470,7 @@ void uzs_checked_page_clear(struct page *page, u32 bits)
 	if (uzs_lab_current)
 		uzs_lab_access(LAB_RMW, &page->flags, __ATOMIC_RELEASE,
 			       UZS_LAB_PLACE("page_clear"));
-	page->flags &= ~bits;
+	change_flags(page, 0, bits, __ATOMIC_RELEASE);
 }
 
 /* ---- sleeping on a word -------------------------------------------------- */

@@ -26,7 +26,7 @@
 #include "lab_os.h"
 
 #define GRAIN sizeof(unsigned long) /* bytes for each byte of poison */
-#define PAGE 4096u
+#define PAGE 4096u /* of the library's OS, which is this file */
 #define MAX_SPARE 256
 
 /* Memory that was unmapped by uzs_os_unmap. */
@@ -51,7 +51,9 @@ static struct {
 	char *copy;
 	bool track;
 	bool snapshot; /* there is one */
-	u32 *hot; /* numbers of pages */
+	/* Of a page of the real OS, which can be protected. */
+	unsigned int page_shift;
+	u32 *hot; /* numbers of such pages */
 	u32 nr_hot;
 	u8 *is_hot;
 } arena;
@@ -66,6 +68,11 @@ static struct {
 static struct header *header(void)
 {
 	return (struct header *)arena.base;
+}
+
+static size_t os_page(void)
+{
+	return (size_t)1 << arena.page_shift;
 }
 
 static void *map(size_t bytes, int prot)
@@ -105,14 +112,16 @@ bool uzs_lab_os_init(size_t bytes, bool track)
 	size_t align = (size_t)4 << 20;
 	size_t room = ALIGN(bytes, align);
 
+	arena.page_shift = (unsigned int)__builtin_ctzl(
+		(unsigned long)sysconf(_SC_PAGESIZE));
 	arena.usable = room;
-	arena.bytes = room + (track ? ALIGN(room / GRAIN, (size_t)PAGE) : 0);
+	arena.bytes = room + (track ? ALIGN(room / GRAIN, os_page()) : 0);
 	arena.base = map_arena(arena.bytes, align);
 	if (!arena.base)
 		return false;
 	arena.track = track;
 	if (track) {
-		size_t pages = arena.bytes / PAGE;
+		size_t pages = arena.bytes >> arena.page_shift;
 
 		arena.poison = (u8 *)arena.base + arena.usable;
 		arena.copy = map(arena.bytes, PROT_READ | PROT_WRITE);
@@ -165,9 +174,9 @@ void uzs_lab_snapshot(void)
 void uzs_lab_restore(void)
 {
 	for (u32 i = 0; i < arena.nr_hot; i++) {
-		size_t at = (size_t)arena.hot[i] * PAGE;
+		size_t at = (size_t)arena.hot[i] << arena.page_shift;
 
-		memcpy(arena.base + at, arena.copy + at, PAGE);
+		memcpy(arena.base + at, arena.copy + at, os_page());
 	}
 	if (arena.snapshot)
 		copy_kept(kept.addr, kept.copy);
@@ -175,7 +184,7 @@ void uzs_lab_restore(void)
 
 size_t uzs_lab_restore_bytes(void)
 {
-	return (size_t)arena.nr_hot * PAGE;
+	return (size_t)arena.nr_hot << arena.page_shift;
 }
 
 bool uzs_lab_was_written(const volatile void *addr, size_t size)
@@ -184,7 +193,8 @@ bool uzs_lab_was_written(const volatile void *addr, size_t size)
 
 	if (!arena.snapshot)
 		return true;
-	for (size_t page = at / PAGE; page <= (at + size - 1) / PAGE; page++)
+	for (size_t page = at >> arena.page_shift;
+	     page <= (at + size - 1) >> arena.page_shift; page++)
 		if (arena.is_hot[page])
 			return true;
 	return false;
@@ -195,14 +205,14 @@ u64 uzs_lab_memory_print(void)
 	u64 sum = 0;
 
 	for (u32 i = 0; i < arena.nr_hot; i++) {
-		size_t at = (size_t)arena.hot[i] * PAGE;
+		size_t at = (size_t)arena.hot[i] << arena.page_shift;
 		u64 h = arena.hot[i] + 1, word;
 
 		/* Unchanged pages do not count, as they may not be hot in
 		 * another run. */
-		if (!memcmp(arena.base + at, arena.copy + at, PAGE))
+		if (!memcmp(arena.base + at, arena.copy + at, os_page()))
 			continue;
-		for (size_t b = 0; b < PAGE; b += sizeof(word)) {
+		for (size_t b = 0; b < os_page(); b += sizeof(word)) {
 			memcpy(&word, arena.base + at + b, sizeof(word));
 			h = (h ^ word) * 0x9e3779b97f4a7c15u;
 			h ^= h >> 29;
@@ -224,14 +234,15 @@ bool uzs_lab_os_trap(void *addr)
 
 	if (at >= arena.bytes || !arena.snapshot)
 		return false;
-	page = (u32)(at / PAGE);
+	page = (u32)(at >> arena.page_shift);
 	if (arena.is_hot[page])
 		return false;
-	at = (size_t)page * PAGE;
-	memcpy(arena.copy + at, arena.base + at, PAGE);
+	at = (size_t)page << arena.page_shift;
+	memcpy(arena.copy + at, arena.base + at, os_page());
 	arena.is_hot[page] = 1;
 	arena.hot[arena.nr_hot++] = page;
-	return mprotect(arena.base + at, PAGE, PROT_READ | PROT_WRITE) == 0;
+	return mprotect(arena.base + at, os_page(), PROT_READ | PROT_WRITE) ==
+	       0;
 }
 
 void uzs_lab_clear(void)
@@ -286,6 +297,8 @@ void uzs_lab_poison(const volatile void *addr, size_t size)
 
 	if (!in_arena(addr, size))
 		return;
+	if (uzs_lab_memory)
+		uzs_lab_memory->forget(addr, size);
 	if (size >= PAGE && *poison == 2)
 		first = 2;
 	/* A slab cache clears the poison of an object's first word before it
@@ -327,6 +340,8 @@ void uzs_lab_unpoison(const volatile void *addr, size_t size)
 
 	if (!in_arena(addr, size))
 		return;
+	if (uzs_lab_memory)
+		uzs_lab_memory->forget(addr, size);
 	if (unlikely(size >= PAGE && *poison == 2))
 		check_fill(addr, size);
 	memset(poison, 0, size / GRAIN);
@@ -346,7 +361,8 @@ void uzs_lab_check_freed(void)
 	size_t all = arena.snapshot ? 0 : header()->used / PAGE;
 
 	for (u32 i = 0; i < arena.nr_hot; i++)
-		check_freed(arena.hot[i]);
+		for (size_t n = 0; n < os_page() / PAGE; n++)
+			check_freed(arena.hot[i] * (os_page() / PAGE) + n);
 	for (size_t i = 0; i < all; i++)
 		check_freed(i);
 }
@@ -447,6 +463,12 @@ void *uzs_os_map(size_t size, size_t align)
 void *uzs_os_map_huge(size_t size, size_t align)
 {
 	return uzs_os_map(size, align);
+}
+
+bool uzs_os_make_huge(void *addr, size_t size, bool *is_lost)
+{
+	*is_lost = uzs_os_discard(addr, size);
+	return *is_lost;
 }
 
 bool uzs_os_end_huge(void *addr, size_t size)

@@ -52,6 +52,7 @@ const char *uzs_lab_op_name(enum uzs_lab_op op)
 		[LAB_STORE] = "store",
 		[LAB_ADD] = "add",
 		[LAB_RMW] = "change",
+		[LAB_FENCE] = "barrier of all threads",
 		[LAB_CONTENDED] = "is_contended",
 		[LAB_WAIT] = "wait",
 		[LAB_WOKEN] = "woken",

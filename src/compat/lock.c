@@ -73,6 +73,7 @@ void uzs_wake_all(u32 *word)
 #else
 #include <pthread.h>
 #include <time.h>
+#include <unistd.h>
 
 /* The places where threads sleep, chosen by the address of the word. Several
  * words may share a place. So a wakeup wakes all threads of the place; each
@@ -86,13 +87,27 @@ static struct place {
 } places[NR_PLACES];
 static pthread_once_t places_once = PTHREAD_ONCE_INIT;
 
+/* The clock of timeouts: one that nobody sets, where conditions can have it. */
+#if defined(_POSIX_CLOCK_SELECTION) && _POSIX_CLOCK_SELECTION > 0
+#define PLACES_CLOCK CLOCK_MONOTONIC
+#else
+#define PLACES_CLOCK CLOCK_REALTIME
+#endif
+
 static void init_places(void)
 {
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+#if defined(_POSIX_CLOCK_SELECTION) && _POSIX_CLOCK_SELECTION > 0
+	pthread_condattr_setclock(&attr, PLACES_CLOCK);
+#endif
 	for (unsigned int i = 0; i < NR_PLACES; i++) {
 		pthread_mutex_init(&places[i].mutex, NULL);
-		pthread_cond_init(&places[i].cond, NULL);
+		pthread_cond_init(&places[i].cond, &attr);
 		places[i].sleepers = 0;
 	}
+	pthread_condattr_destroy(&attr);
 }
 
 static void init_places_once(void)
@@ -143,7 +158,7 @@ void uzs_wait_on_for(u32 *word, u32 expected, u64 ns)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(PLACES_CLOCK, &until);
 	ns += (u64)until.tv_nsec;
 	until.tv_sec += (time_t)(ns / NSEC_PER_SEC);
 	until.tv_nsec = (long)(ns % NSEC_PER_SEC);

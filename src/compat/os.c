@@ -114,16 +114,19 @@ bool uzs_os_unmap(void *addr, size_t size)
 	return unmap(addr, size);
 }
 
-bool uzs_os_discard(void *addr, size_t size)
+static bool give_back(void *addr, size_t size)
 {
-	if (uzs_should_fail(UZS_FAULT_DISCARD))
-		return false;
 	if (madvise(addr, size, MADV_DONTNEED) == 0)
 		return true;
 	/* EINVAL: it is locked, as by mlockall(MCL_CURRENT). Linux has
 	 * MADV_DONTNEED_LOCKED since 5.18. */
 	return errno == EINVAL &&
 	       madvise(addr, size, MADV_DONTNEED_LOCKED) == 0;
+}
+
+bool uzs_os_discard(void *addr, size_t size)
+{
+	return !uzs_should_fail(UZS_FAULT_DISCARD) && give_back(addr, size);
 }
 
 /* ---- huge pages ------------------------------------------------------------ */
@@ -134,20 +137,35 @@ bool uzs_os_discard(void *addr, size_t size)
 
 #ifdef MADV_HUGEPAGE
 
-/* Asks for huge pages, and looks whether they came: touches one page, and then
- * the last of each huge page must be there. */
-static bool fill_with_huge(char *mem, size_t size)
+/* Is its last page there? Then all of it came at once. */
+static bool is_huge(char *at)
 {
 	size_t page = uzs_os_page_size();
 	unsigned char there = 0;
 
+	return !mincore(at + HUGE_PAGE - page, page, &there) && there & 1;
+}
+
+/* Linux puts a huge page only where there is no page table, and many versions keep
+ * the table of what is given back. Since 6.1 it can be told to make one all the same.
+ * What is there is a page of zeroes. */
+static bool collapse(char *at)
+{
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+	return !madvise(at, HUGE_PAGE, MADV_COLLAPSE) && is_huge(at);
+}
+
+/* Asks for huge pages, and looks whether they came. `again`: there was something. */
+static bool fill_with_huge(char *mem, size_t size, bool again)
+{
 	if (uzs_should_fail(UZS_FAULT_UNMAP) ||
 	    madvise(mem, size, MADV_HUGEPAGE))
 		return false;
 	for (size_t at = 0; at < size; at += HUGE_PAGE) {
 		WRITE_ONCE(mem[at], 0);
-		if (mincore(mem + at + HUGE_PAGE - page, page, &there) ||
-		    !(there & 1))
+		if (!is_huge(mem + at) && !(again && collapse(mem + at)))
 			return false;
 	}
 	return true;
@@ -160,11 +178,25 @@ void *uzs_os_map_huge(size_t size, size_t align)
 	if (size % HUGE_PAGE || align % HUGE_PAGE)
 		return NULL;
 	mem = uzs_os_map(size, align);
-	if (mem && !fill_with_huge(mem, size)) {
+	if (mem && !fill_with_huge(mem, size, false)) {
 		uzs_os_release(mem, size);
 		mem = NULL;
 	}
 	return mem;
+}
+
+bool uzs_os_make_huge(void *addr, size_t size, bool *is_lost)
+{
+	*is_lost = uzs_os_discard(addr, size);
+	if (!*is_lost)
+		return false;
+	uzs_unpoison(addr, size); /* this writes there */
+	if (fill_with_huge(addr, size, true))
+		return true;
+	/* As uzs_os_map leaves it, if the OS lets that be. */
+	(void)madvise(addr, size, MADV_NOHUGEPAGE);
+	(void)give_back(addr, size);
+	return false;
 }
 
 bool uzs_os_end_huge(void *addr, size_t size)
@@ -190,6 +222,14 @@ void *uzs_os_map_huge(size_t size, size_t align)
 	(void)size;
 	(void)align;
 	return NULL;
+}
+
+bool uzs_os_make_huge(void *addr, size_t size, bool *is_lost)
+{
+	(void)addr;
+	(void)size;
+	*is_lost = false;
+	return false;
 }
 
 bool uzs_os_end_huge(void *addr, size_t size)

@@ -27,6 +27,11 @@ void *uzs_os_map(size_t size, size_t align) __must_check;
  * Return: NULL also where the OS has none, or none left. */
 void *uzs_os_map_huge(size_t size, size_t align) __must_check;
 
+/* Makes a mapping such a one, at the same address. What is there is lost. Return:
+ * false: not done; *is_lost: the memory was given back all the same. Where it is lost,
+ * nothing is poisoned. */
+bool uzs_os_make_huge(void *addr, size_t size, bool *is_lost) __must_check;
+
 /* Before the first piece of such a mapping is discarded: the OS must not fill it
  * with huge pages again. Return: false if it refuses: then nothing may be
  * discarded. */

@@ -412,6 +412,19 @@ struct zone_stat {
  * lists may be counted in either place. */
 void uzs_zone_stat(struct zone *zone, struct zone_stat *stat);
 
+/* zone_look.c: what a page is used for. */
+enum uzs_zone_use {
+	UZS_LOOK_HEAD, /* of the section */
+	UZS_LOOK_ZSPAGE, /* allocated, and no slab */
+	UZS_LOOK_SLAB,
+	UZS_LOOK_WARM, /* free */
+	UZS_LOOK_COLD
+};
+/* Fills in enum uzs_zone_use for each page index of a section that the caller's
+ * walk is in. */
+void uzs_zone_look(struct zone *zone, const struct section *section,
+		   unsigned char *use);
+
 /* Checks the zone's invariants and reports each violation to `report`. Needs
  * gate; takes every slot lock and zone->lock. Return: how many violations. */
 unsigned long uzs_zone_check(struct zone *zone,

@@ -254,6 +254,30 @@ size_t uzs_kernel_room(struct zs_pool *pool, unsigned long handle,
 	return class->size - (class->huge ? 0 : ZS_HANDLE_SIZE); /* O2 */
 }
 
+void uzs_kernel_place(struct zs_pool *pool, unsigned long handle,
+		      struct zs_obj_place *place)
+{
+	const struct zpdesc *zpdesc;
+	unsigned long obj;
+
+	/* Neither objects nor pages move meanwhile. */
+	read_lock(&pool->lock);
+	obj = handle_to_obj(handle);
+	zpdesc = obj_to_zpdesc(pool, obj);
+	*place = (struct zs_obj_place){
+		.word = obj,
+		.pfn_shift = pool->obj_index_bits,
+		.class_shift = pool->obj_class_mask ? pool->obj_class_shift : 0,
+		.class_index = zpdesc->class,
+		.index = obj_to_index(pool, obj),
+	};
+	for (zpdesc = zpdesc->zspage->first_zpdesc; zpdesc;
+	     zpdesc = get_next_zpdesc(zpdesc))
+		place->pfns[place->pages++] =
+			page_to_pfn(&pool->zone, (const struct page *)zpdesc);
+	read_unlock(&pool->lock);
+}
+
 /* Copies data that nobody reads: it is poisoned, and stays so. */
 static void copy_concealed(char *to, char *from, size_t n)
 {

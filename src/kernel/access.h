@@ -15,6 +15,8 @@ void uzs_kernel_read_end(struct zs_pool *pool, unsigned long handle,
 			 const char *call);
 int uzs_kernel_write(struct zs_pool *pool, unsigned long handle,
 		     const void *data, size_t len, const char *call);
+void uzs_kernel_place(struct zs_pool *pool, unsigned long handle,
+		      struct zs_obj_place *place);
 size_t uzs_kernel_room(struct zs_pool *pool, unsigned long handle,
 		       const char *call);
 

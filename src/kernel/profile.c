@@ -148,6 +148,18 @@ static void kernel_copy_zspage(const struct zs_pool *pool,
 	}
 }
 
+static void kernel_copy_pfns(const struct zs_pool *pool,
+			     const struct zspage *zspage, unsigned int pages,
+			     unsigned long *pfns)
+{
+	const struct zpdesc *zpdesc = zspage->first_zpdesc;
+
+	for (unsigned int i = 0; i < pages; i++) {
+		pfns[i] = page_to_pfn(&pool->zone, (const struct page *)zpdesc);
+		zpdesc = get_next_zpdesc(zpdesc);
+	}
+}
+
 static void kernel_lock_upper(struct zs_pool *pool)
 {
 	write_lock(&pool->lock);
@@ -188,6 +200,7 @@ const struct profile uzs_kernel_profile = {
 	.read_end = uzs_kernel_read_end,
 	.write = uzs_kernel_write,
 	.room = uzs_kernel_room,
+	.place = uzs_kernel_place,
 
 	.compact_lock = uzs_kernel_compact_lock,
 	.compact_unlock = uzs_kernel_compact_unlock,
@@ -204,6 +217,7 @@ const struct profile uzs_kernel_profile = {
 	.check_zspage = uzs_kernel_check_zspage,
 	.check_rest = uzs_kernel_check_kept,
 	.copy_zspage = kernel_copy_zspage,
+	.copy_pfns = kernel_copy_pfns,
 	.lock_upper = kernel_lock_upper,
 	.unlock_upper = kernel_unlock_upper,
 	.renew = kernel_renew,

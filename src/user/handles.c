@@ -186,3 +186,28 @@ size_t uzs_user_room(struct zs_pool *pool, unsigned long handle,
 	}
 	return room;
 }
+
+void uzs_user_place(struct zs_pool *pool, unsigned long handle,
+		    struct zs_obj_place *place)
+{
+	const u64 *ref = handle_ref(handle);
+	struct size_class *class = pool->size_class[ref_class(READ_ONCE(*ref))];
+	const struct zspage *zspage;
+	u64 word;
+
+	/* An object keeps its class, and movers hold the class's lock. */
+	spin_lock(&class->lock);
+	word = READ_ONCE(*ref) & ~(REF_MOST_PINS | REF_MOVING);
+	zspage = run_zspage(ref_address(word));
+	*place = (struct zs_obj_place){
+		.word = word,
+		.class_shift = REF_ADDRESS_BITS,
+		.class_index = class->index,
+		.index = user_index(class, zspage, ref_address(word)),
+		.pages = class->pages_per_zspage,
+	};
+	for (unsigned int i = 0; i < min(place->pages, ZS_PLACE_PAGES + 0u);
+	     i++)
+		place->pfns[i] = user_pfn(pool, zspage) + i;
+	spin_unlock(&class->lock);
+}

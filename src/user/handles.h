@@ -23,5 +23,7 @@ int uzs_user_write(struct zs_pool *pool, unsigned long handle, const void *data,
 		   size_t len, const char *call);
 size_t uzs_user_room(struct zs_pool *pool, unsigned long handle,
 		     const char *call);
+void uzs_user_place(struct zs_pool *pool, unsigned long handle,
+		    struct zs_obj_place *place);
 
 #endif

@@ -22,18 +22,21 @@ _Static_assert(sizeof(struct zs_row_) == 64, "a line for each thread");
 
 size_t uzs_hazards_bytes(void)
 {
-	return UZS_ROWS * UZS_HAZARDS * sizeof(uintptr_t);
+	return UZS_ROWS * (UZS_HAZARDS * sizeof(uintptr_t) + sizeof(u16));
 }
 
 void uzs_hazards_init(struct uzs_hazard_table *t, struct zs_pool *pool,
-		      void *mem)
+		      bool quick_ends, void *mem)
 {
 	spin_lock_init(&t->lock);
 	lock_set_rank(&t->lock, UZS_RANK_LEAF);
 	t->pool = pool;
+	t->quick_ends = quick_ends;
 	t->rows = (struct zs_row_ *)(void *)pool - UZS_ROWS;
 	t->ended = mem;
 	t->nr_ended = 0;
+	t->used = (u16 *)(t->ended + UZS_ROWS * UZS_HAZARDS);
+	t->nr_used = 0;
 	t->shared = false;
 }
 
@@ -58,15 +61,36 @@ static struct zs_row_ *find_row(const struct uzs_hazard_table *t, uintptr_t me)
 	return NULL;
 }
 
+/* Puts the row where those who look for names find it. In the child of a fork it may
+ * be there already. */
+static void note_used(struct uzs_hazard_table *t, const struct zs_row_ *row)
+{
+	u16 nr = (u16)(row - t->rows);
+
+	assert_spin_locked(&t->lock);
+	for (unsigned int i = 0; i < t->nr_used; i++)
+		if (t->used[i] == nr)
+			return;
+	WRITE_ONCE(t->used[t->nr_used], nr);
+	smp_store_release(&t->nr_used, t->nr_used + 1);
+}
+
+/* Who may end the row's uses without a call. Nobody where others end them, too. */
+static uintptr_t ender(const struct uzs_hazard_table *t, uintptr_t me)
+{
+	return t->quick_ends && !t->shared ? me : 0;
+}
+
 static void let_owner_end(struct uzs_hazard_table *t, struct zs_row_ *row,
 			  uintptr_t me)
 {
 	spin_lock(&t->lock);
-	WRITE_ONCE(row->ender, t->shared ? 0 : me);
+	note_used(t, row);
+	WRITE_ONCE(row->ender, ender(t, me));
 	spin_unlock(&t->lock);
 }
 
-static struct zs_row_ *new_row(struct uzs_hazard_table *t, uintptr_t me)
+struct zs_row_ *uzs_hazard_give_row(struct uzs_hazard_table *t, uintptr_t me)
 {
 	for (unsigned int i = 0; i < PROBES; i++) {
 		struct zs_row_ *row = row_at(t, me, i);
@@ -79,9 +103,9 @@ static struct zs_row_ *new_row(struct uzs_hazard_table *t, uintptr_t me)
 			continue;
 		/* In the child of a fork it may still name what a thread of the
 		 * parent's reads. */
+		let_owner_end(t, row, me);
 		if (!READ_ONCE(row->names[0]))
 			smp_store_release(&row->names[0], me);
-		let_owner_end(t, row, me);
 		return row;
 	}
 	return NULL;
@@ -115,7 +139,7 @@ void uzs_hazards_fork_child(struct uzs_hazard_table *t)
 
 		/* Another thread may have been just sharing. */
 		if (row->owner == me)
-			row->ender = t->shared ? 0 : me;
+			row->ender = ender(t, me);
 		if (!row->owner || row->owner == me)
 			continue;
 		if (row->names[0] == row->owner)
@@ -133,7 +157,7 @@ uintptr_t *uzs_hazard_try_all(struct uzs_hazard_table *t, const void *p)
 
 	row = find_row(t, me);
 	if (!row)
-		row = new_row(t, me);
+		row = uzs_hazard_give_row(t, me);
 	for (unsigned int i = 0; row && i < UZS_HAZARDS; i++) {
 		uintptr_t *place = &row->names[i];
 
@@ -167,13 +191,19 @@ bool uzs_hazard_drop(const struct uzs_hazard_table *t, const void *p)
 	return false;
 }
 
+static const struct zs_row_ *used_row(const struct uzs_hazard_table *t,
+				      unsigned int i)
+{
+	return &t->rows[READ_ONCE(t->used[i])];
+}
+
 static unsigned int count_names(const struct uzs_hazard_table *t, const void *p)
 {
-	unsigned int n = 0;
+	unsigned int n = 0, rows = smp_load_acquire(&t->nr_used);
 
-	for (unsigned int i = 0; i < UZS_ROWS; i++)
+	for (unsigned int i = 0; i < rows; i++)
 		for (unsigned int j = 0; j < UZS_HAZARDS; j++)
-			n += named_in(&t->rows[i], j) == (uintptr_t)p;
+			n += named_in(used_row(t, i), j) == (uintptr_t)p;
 	return n;
 }
 
@@ -200,9 +230,9 @@ bool uzs_hazards_share(struct uzs_hazard_table *t)
 	 * end that by emptying a place that is counted as ended: its end sees
 	 * that it is not the ender. If the OS refuses, the use that is to be ended
 	 * is to be seen all the same: it was handed over. */
-	for (unsigned int i = 0; first && i < UZS_ROWS; i++)
-		if (READ_ONCE(t->rows[i].ender))
-			WRITE_ONCE(t->rows[i].ender, 0);
+	for (unsigned int i = 0; first && i < t->nr_used; i++)
+		if (READ_ONCE(t->rows[t->used[i]].ender))
+			WRITE_ONCE(t->rows[t->used[i]].ender, 0);
 	(void)(first && !uzs_hazards_settle());
 	spin_unlock(&t->lock);
 	return first;
@@ -225,10 +255,12 @@ bool uzs_hazard_end_any(struct uzs_hazard_table *t, const void *p)
 void uzs_hazards_note(const struct uzs_hazard_table *t,
 		      struct noted_reads *noted)
 {
+	unsigned int rows = smp_load_acquire(&t->nr_used);
+
 	memset(noted, 0, sizeof(*noted));
-	for (unsigned int i = 0; i < UZS_ROWS; i++)
+	for (unsigned int i = 0; i < rows; i++)
 		for (unsigned int j = 0; j < UZS_HAZARDS; j++) {
-			uintptr_t name = named_in(&t->rows[i], j);
+			uintptr_t name = named_in(used_row(t, i), j);
 			unsigned int bit = uzs_hazard_bit(name);
 
 			if (name)

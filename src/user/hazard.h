@@ -8,7 +8,8 @@
  * Differs: the user's store and its next load are ordered by membarrier(2), which
  * the other side calls, and not by a fence of its own.
  *
- * The protocol. `slow` is a number that starts at 0 (zs_pool_head_.slow_reads).
+ * The protocol. `slow` is a number that starts at 0 (zs_pool_head_.slow_reads; in
+ * pools that look for misuse, whose reads are no usual case, at 1: read 0 as that).
  *   reader                               mover
  *   stores an address in a place         adds 1 to slow
  *   slow is 0: uses what it names        uzs_hazards_settle()
@@ -65,8 +66,13 @@ struct uzs_hazard_table {
 	/* const after init */
 	struct zs_pool *pool;
 	struct zs_row_ *rows; /* just before the pool */
+	bool quick_ends; /* an owner ends its uses without a call */
 	spinlock_t lock; /* also guards ender in the rows, to write */
 	bool shared; /* they have; guard: lock to write, atomic */
+	/* The numbers of rows that were ever used, in this order. guard: lock to
+	 * write, atomic. */
+	u16 *used;
+	unsigned int nr_used;
 	/* What they have ended: as many as there are places, at most, as nothing
 	 * is named any more. guard: lock */
 	uintptr_t *ended;
@@ -76,10 +82,11 @@ struct uzs_hazard_table {
 /* Bytes that a table needs beside the rows. */
 size_t uzs_hazards_bytes(void);
 
-/* `mem` has uzs_hazards_bytes() bytes; the rows are zeroed. There must be no use
+/* `quick_ends`: as long as nobody shares.
+ * `mem` has uzs_hazards_bytes() bytes; the rows are zeroed. There must be no use
  * where uzs_os_barrier_register() fails. */
 void uzs_hazards_init(struct uzs_hazard_table *t, struct zs_pool *pool,
-		      void *mem);
+		      bool quick_ends, void *mem);
 
 /* In the child of a fork. What other threads have named stays named. */
 void uzs_hazards_fork_child(struct uzs_hazard_table *t);
@@ -88,6 +95,10 @@ void uzs_hazards_fork_child(struct uzs_hazard_table *t);
  * none. The loads that follow in the program come after it, as far as
  * uzs_hazards_settle says. Return: the place; NULL: all are taken. */
 uintptr_t *uzs_hazard_try_all(struct uzs_hazard_table *t, const void *p);
+
+/* Gives a thread that has no row one. Return: NULL: those that it may have are all
+ * others'. */
+struct zs_row_ *uzs_hazard_give_row(struct uzs_hazard_table *t, uintptr_t me);
 
 /* Empties a place of this thread. */
 void uzs_hazard_withdraw(uintptr_t *place);

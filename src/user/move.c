@@ -219,7 +219,7 @@ void uzs_user_move(struct compaction *c, struct zspage *dst, struct zspage *src)
 	}
 	/* What is left is read. */
 	if (src->inuse)
-		src->passed = c->nr & LAST_NR;
+		zspage_set(src, passed, c->nr & LAST_NR);
 }
 
 /* ---- trim ----------------------------------------------------------------------- */
@@ -279,7 +279,7 @@ static void trim_class(struct zs_pool *pool, struct size_class *class)
 					    list) {
 				if (zspage->passed == c.nr)
 					continue;
-				zspage->passed = c.nr & LAST_NR;
+				zspage_set(zspage, passed, c.nr & LAST_NR);
 				uzs_place_end_at(pool, class, zspage,
 						 squeeze(&c, zspage));
 				again = true;

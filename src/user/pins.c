@@ -51,18 +51,19 @@ bool uzs_pin_conceal_and_drop(struct zs_pool *pool, u64 *ref)
 }
 #endif
 
-/* With any place of the thread's. Return: NULL: not done. */
-static void *read_with_hazard(struct zs_pool *pool, const u64 *ref)
+/* With any place of the thread's. */
+void *uzs_read_by_name(struct zs_pool *pool, const u64 *ref)
 {
+	const uintptr_t at_rest = pool->hardened ? USER_CHECKED_AT_REST : 0;
 	uintptr_t *place;
 	u64 word;
 
-	if (READ_ONCE(pool->head.slow_reads))
+	if (READ_ONCE(pool->head.slow_reads) != at_rest)
 		return NULL;
 	place = uzs_hazard_try_all(&pool->user->hazards, ref);
 	if (!place)
 		return NULL;
-	if (!smp_load_acquire(&pool->head.slow_reads)) {
+	if (smp_load_acquire(&pool->head.slow_reads) == at_rest) {
 		word = smp_load_acquire(ref);
 		if (word)
 			return ref_address(word) + USER_HEAD;
@@ -73,7 +74,7 @@ static void *read_with_hazard(struct zs_pool *pool, const u64 *ref)
 
 void *uzs_read_begin(struct zs_pool *pool, u64 *ref)
 {
-	char *object = read_with_hazard(pool, ref);
+	char *object = uzs_read_by_name(pool, ref);
 
 	if (object)
 		return object;
@@ -103,6 +104,8 @@ bool uzs_read_end(struct zs_pool *pool, u64 *ref)
 		if (!READ_ONCE(*ref)) /* so nobody reads what it names */
 			return false;
 		/* It was begun by another thread, or not at all. */
+		if (pool->hardened && !uzs_hazards_has(t, ref))
+			return false;
 		share_reads(pool);
 	}
 	/* Pins first: a thread that has not seen the change may be just emptying

@@ -7,6 +7,10 @@
 #include "harden.h"
 #include "user/layout.h"
 
+/* zs_pool_head_.slow_reads of a pool that looks for misuse, while none moves anything:
+ * not 0, so that no read is done inline. */
+#define USER_CHECKED_AT_REST ((uintptr_t)1)
+
 /* The word names an object that is just being moved, or has all the pins that
  * there is room for. Waits. Return: the word then. Locks: none. */
 u64 uzs_pin_wait(struct zs_pool *pool, const u64 *ref, u64 word);
@@ -96,6 +100,8 @@ static __always_inline bool user_unpin(struct zs_pool *pool, u64 *ref)
 #endif
 }
 
+/* Begins a read with a hazard pointer. Return: the object's data; NULL: not done. */
+void *uzs_read_by_name(struct zs_pool *pool, const u64 *ref);
 /* Begins a read, in whichever way. The pool has refs, and misuse is not looked
  * for. Return: the object's data; NULL if the word names nothing. */
 void *uzs_read_begin(struct zs_pool *pool, u64 *ref);
@@ -106,8 +112,17 @@ bool uzs_read_end(struct zs_pool *pool, u64 *ref);
 /* The usual case, without a call. Return: NULL: not done. */
 static __always_inline void *user_try_read(struct zs_pool *pool, const u64 *ref)
 {
-	u64 word = zs_read_try_(pool, uzs_thread_id(), UZS_LOG_ROWS,
+	u64 word = zs_read_try_(pool, uzs_thread_id(), UZS_LOG_ROWS, 0,
 				(const zs_ref *)ref);
+
+	return likely(word) ? zs_data_(word) : NULL;
+}
+/* The same for pools that look for misuse. */
+static __always_inline void *user_try_checked_read(struct zs_pool *pool,
+						   const u64 *ref)
+{
+	u64 word = zs_read_try_(pool, uzs_thread_id(), UZS_LOG_ROWS,
+				USER_CHECKED_AT_REST, (const zs_ref *)ref);
 
 	return likely(word) ? zs_data_(word) : NULL;
 }

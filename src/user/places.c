@@ -25,8 +25,8 @@
 
 static void start_zspage(const struct size_class *class, struct zspage *zspage)
 {
-	zspage->class = (u16) class->index;
-	zspage->passed = 0;
+	zspage_set(zspage, class, class->index);
+	zspage_set(zspage, passed, 0);
 	zspage->inuse = 0;
 	zspage->freeobj = OBJ_NONE;
 	zspage->fullness = ZS_INUSE_RATIO_0;

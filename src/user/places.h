@@ -26,6 +26,13 @@ static inline char *user_object(const struct size_class *class,
 	return run_address(zspage) + (size_t)index * class->size -
 	       (class->huge ? USER_HEAD : 0);
 }
+/* Page frame number of its first page; the others follow. */
+static inline unsigned long user_pfn(const struct zs_pool *pool,
+				     const struct zspage *zspage)
+{
+	return (unsigned long)((uintptr_t)run_address(zspage) >>
+			       pool->page_shift);
+}
 /* Bytes of an object's data. */
 static inline size_t user_data_size(const struct size_class *class)
 {

@@ -3,8 +3,9 @@
  * state.
  *
  * Kernel origin: none.
- * Locks: as slots.c and places.c; as relief.c when memory is short; class->lock
- * to check a ref, in hardened pools. Sleeps: zs_ref_alloc and zs_ref_store do;
+ * Locks: as slots.c and places.c; as relief.c when memory is short; class->lock to
+ * check a ref, in hardened pools, if it cannot be named, or is to be dropped.
+ * Sleeps: zs_ref_alloc and zs_ref_store do;
  * others only to wait for a mover.
  */
 #undef ZS_NO_INLINE
@@ -32,8 +33,9 @@ static __always_inline bool has_refs(const struct zs_pool *pool)
 
 /* ---- misuse -------------------------------------------------------------------- */
 
-/* Does the word name a place of its class, whose first word names the ref? Locks:
- * needs class->lock. */
+/* Does the word name a place of its class, whose first word names the ref? The
+ * object must not move meanwhile: class->lock is held, or the ref is named. Any
+ * word may come here, so nothing else is sure. */
 static bool names_own(const struct zs_pool *pool, const u64 *ref, u64 word,
 		      const struct size_class *class)
 {
@@ -41,7 +43,8 @@ static bool names_own(const struct zs_pool *pool, const u64 *ref, u64 word,
 	const struct run_section *section = run_section(object);
 	const u64 owner = (uintptr_t)ref | USER_ALLOCATED;
 	const size_t at = class->huge ? 0 : USER_HEAD;
-	u64 offset;
+	unsigned int nr, run, index;
+	u64 offset, stride, inside;
 
 	if (!uzs_zone_keeps(&pool->zone, object) ||
 	    (!class->huge && uzs_peek_word(object) != owner))
@@ -49,12 +52,24 @@ static bool names_own(const struct zs_pool *pool, const u64 *ref, u64 word,
 	/* Or is this what an object contains, or another section's memory? */
 	if (section->pool != pool)
 		return false;
+	/* A wrong ref may lead to a section that is just made anew: each field that
+	 * is read is 0 then, or has its value, which stays the same. All that is
+	 * used here must lead to no place outside it. Without a division: each read
+	 * comes here. */
+	nr = READ_ONCE(section->nr);
+	stride = READ_ONCE(section->stride);
 	offset = run_offset(section, object);
-	return offset < (u64)section->nr * section->stride &&
-	       run_zspage(object)->class == class->index &&
-	       offset % section->stride % class->size == at &&
-	       (!class->huge ||
-		uzs_peek_word(user_head_of(class, object)) == owner);
+	if (offset >= nr * stride)
+		return false;
+	run = uzs_divide(offset, READ_ONCE(section->reciprocal));
+	if (run >= nr)
+		return false;
+	inside = offset - run * stride;
+	index = uzs_divide(inside, class->reciprocal);
+	return zspage_class_index(&section->zspages[run]) == class->index &&
+	       inside == at + (u64)index * class->size &&
+	       (!class->huge || uzs_peek_word(run_head(&section->zspages[run],
+						       index)) == owner);
 }
 
 /* Why the ref must not be used; 0 if it may. It does not name nothing. Locks:
@@ -86,12 +101,61 @@ static __attribute__((cold, noinline)) bool tell(const struct zs_pool *pool,
 	return false;
 }
 
-/* For pools that look for misuse. May the object be read? */
+/* Does the ref name its object? The answer is sure if the caller's thread has named
+ * the ref, so that the object stays. */
+static bool is_own(const struct zs_pool *pool, const u64 *ref)
+{
+	u64 word = READ_ONCE(*ref);
+	unsigned int index = ref_class(word);
+
+	return likely(!(word & REF_MOVING) && index &&
+		      index < pool->nr_classes &&
+		      names_own(pool, ref, word, pool->size_class[index]));
+}
+
+/* The same at the end of a read, whose begin has looked at all: is it not freed, nor
+ * the word another? */
+static bool is_still_own(const struct zs_pool *pool, const u64 *ref)
+{
+	u64 word = READ_ONCE(*ref);
+	unsigned int index = ref_class(word);
+
+	if (unlikely(word & REF_MOVING || !index || index >= pool->nr_classes ||
+		     pool->user->class[index].huge))
+		return is_own(pool, ref);
+	return likely(uzs_zone_keeps(&pool->zone, ref_address(word)) &&
+		      uzs_peek_word(ref_address(word)) ==
+			      ((uintptr_t)ref | USER_ALLOCATED));
+}
+
+/* Begins a read of what the ref names, if that is the ref's. Takes no lock. Return:
+ * the object's data; NULL: not done. */
+static void *begin_own(struct zs_pool *pool, const u64 *ref)
+{
+	char *data = user_try_checked_read(pool, ref);
+
+	if (unlikely(!data))
+		data = uzs_read_by_name(pool, ref);
+	if (likely(!data || is_own(pool, ref)))
+		return data;
+	uzs_hazard_drop(&pool->user->hazards, ref);
+	return NULL;
+}
+
+/* For pools that look for misuse. May the object be read? Takes class->lock: where
+ * no read begins, that is faster than to name the ref. */
 static bool may_use(struct zs_pool *pool, const u64 *ref, const char *call)
 {
 	unsigned int what = why_not(pool, ref);
 
 	return likely(!what) || tell(pool, ref, call, what);
+}
+
+static bool is_read(struct zs_pool *pool, const u64 *ref)
+{
+	return READ_ONCE(*ref) >= REF_PIN ||
+	       (pool->user->names_reads &&
+		uzs_hazards_has(&pool->user->hazards, ref));
 }
 
 /* May the word be given up? */
@@ -100,7 +164,7 @@ static bool may_drop(struct zs_pool *pool, const u64 *ref, const char *call)
 	if (!may_use(pool, ref, call))
 		return false;
 	/* In a child, reads of the parent's threads never end. */
-	return READ_ONCE(*ref) < REF_PIN || pool->forked ||
+	return !is_read(pool, ref) || pool->forked ||
 	       tell(pool, ref, call, ZS_MISUSE_READ);
 }
 
@@ -232,10 +296,15 @@ void zs_ref_move(struct zs_pool *pool, zs_ref *to, zs_ref *from)
 static __attribute__((noinline)) void *begin_slow(struct zs_pool *pool,
 						  u64 *ref, const char *call)
 {
+	void *data;
+
 	if (!has_refs(pool) || !READ_ONCE(*ref))
 		return NULL;
-	if (pool->hardened && !may_use(pool, ref, call))
-		return NULL;
+	if (pool->hardened) {
+		data = begin_own(pool, ref);
+		if (likely(data) || !may_use(pool, ref, call))
+			return data;
+	}
 	return uzs_read_begin(pool, ref);
 }
 
@@ -261,8 +330,23 @@ void *zs_ref_begin_call_(struct zs_pool *pool, zs_ref *ref)
 static __attribute__((noinline)) void end_slow(struct zs_pool *pool, u64 *ref,
 					       const char *call)
 {
-	if (!has_refs(pool) ||
-	    (pool->hardened && READ_ONCE(*ref) && !may_use(pool, ref, call)))
+	struct uzs_hazard_table *hazards;
+
+	if (!has_refs(pool))
+		return;
+	hazards = &pool->user->hazards;
+	/* What the thread itself has named, it has begun. Is it still there? */
+	if (pool->hardened && pool->user->names_reads &&
+	    !uzs_hazards_are_shared(hazards)) {
+		bool own = is_still_own(pool, ref);
+
+		if (uzs_hazard_drop(hazards, ref)) {
+			if (unlikely(!own))
+				tell(pool, ref, call, ZS_MISUSE_NO_HANDLE);
+			return;
+		}
+	}
+	if (pool->hardened && READ_ONCE(*ref) && !may_use(pool, ref, call))
 		return;
 	if (!uzs_read_end(pool, ref) && pool->hardened)
 		tell(pool, ref, call, ZS_MISUSE_NOT_BEGUN);

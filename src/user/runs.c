@@ -20,8 +20,10 @@
  * for all its runs from its beginning.
  * Guarantees:
  *  V1 object -> zspage is arithmetic.
- *  V2 a section is unmapped only when none of its runs is in use. Nobody reads
- *     its head then: who has an object's address keeps its run in use.
+ *  V2 a section is unmapped, or made anew, only when none of its runs is in use.
+ *     Nobody reads its head then: who has an object's address keeps its run in
+ *     use. In hardened pools, which unmap none, wrong refs lead there: names_own
+ *     takes whatever it reads.
  *  V3 warm_bytes and the heads are never less than what the OS has filled.
  *  V4 only growing needs memory.
  */
@@ -96,19 +98,45 @@ void uzs_runs_destroy(struct zs_pool *pool)
 		uzs_os_release(section, UZS_SECTION_SIZE);
 }
 
+/* Writes the head of a section whose memory is zeroed. */
+static void init_section(struct zs_pool *pool, struct run_section *section,
+			 unsigned int length, bool huge)
+{
+	const struct run_length *l = &pool->user->runs.lengths[length];
+	size_t stride = (size_t)l->pages << pool->page_shift, first;
+	unsigned int nr =
+		uzs_runs_fit(stride, l->heads, pool->page_size, &first);
+
+	section->pool = pool;
+	section->nursery = !huge;
+	section->reciprocal = uzs_reciprocal(stride);
+	section->first = (u32)first;
+	section->stride = (u32)stride;
+	section->length = (u16)length;
+	section->nr = (u16)nr;
+	section->heads = l->heads;
+	INIT_LIST_HEAD(&section->fresh);
+	if (UZS_POISONS_OBJECTS) {
+		char *end = (char *)&section->zspages[nr] +
+			    nr * l->heads * sizeof(unsigned long);
+
+		uzs_poison(end,
+			   (size_t)((char *)section + UZS_SECTION_SIZE - end));
+	}
+}
+
 /* Maps a section; a huge one has memory everywhere. Return: NULL without
  * memory. */
 static struct run_section *map_section(struct zs_pool *pool,
 				       unsigned int length, bool huge)
 {
 	const struct run_length *l = &pool->user->runs.lengths[length];
-	size_t stride = (size_t)l->pages << pool->page_shift;
 	struct zone *zone = &pool->zone;
 	struct run_section *section;
 	size_t first, filled;
-	unsigned int nr;
 
-	nr = uzs_runs_fit(stride, l->heads, pool->page_size, &first);
+	uzs_runs_fit((size_t)l->pages << pool->page_shift, l->heads,
+		     pool->page_size, &first);
 	filled = huge ? UZS_SECTION_SIZE : first;
 	if (!uzs_zone_charge(zone, filled))
 		return NULL;
@@ -126,22 +154,7 @@ static struct run_section *map_section(struct zs_pool *pool,
 		uzs_zone_uncharge(zone, filled);
 		return NULL;
 	}
-	section->pool = pool;
-	section->nursery = !huge;
-	section->reciprocal = uzs_reciprocal(stride);
-	section->first = (u32)first;
-	section->stride = (u32)stride;
-	section->length = (u16)length;
-	section->nr = (u16)nr;
-	section->heads = l->heads;
-	INIT_LIST_HEAD(&section->fresh);
-	if (UZS_POISONS_OBJECTS) {
-		char *end = (char *)&section->zspages[nr] +
-			    nr * l->heads * sizeof(unsigned long);
-
-		uzs_poison(end,
-			   (size_t)((char *)section + UZS_SECTION_SIZE - end));
-	}
+	init_section(pool, section, length, huge);
 	if (zone->keep)
 		uzs_zone_keep(zone, section);
 	return section;
@@ -283,28 +296,6 @@ struct zspage *uzs_run_get(struct zs_pool *pool, unsigned int length, gfp_t gfp)
 	}
 }
 
-struct run_section *uzs_runs_get_huge(struct zs_pool *pool, unsigned int length)
-{
-	struct run_section *section = map_section(pool, length, true);
-	struct runs *runs = &pool->user->runs;
-	size_t bytes;
-
-	if (!section)
-		return NULL;
-	for (unsigned int i = 0; i < section->nr; i++)
-		section->zspages[i].warm = runs->lengths[length].pages;
-	bytes = (size_t)section->nr * section->stride;
-	section->huge = RUN_HUGE;
-	section->nr_used = section->nr;
-	section->tail = (u32)(UZS_SECTION_SIZE - section->first - bytes);
-	__atomic_fetch_add(&runs->warm_bytes, bytes, __ATOMIC_RELAXED);
-	spin_lock(&runs->lock);
-	add_section(runs, section);
-	runs->nr_huge++;
-	spin_unlock(&runs->lock);
-	return section;
-}
-
 void uzs_run_put(struct zs_pool *pool, struct zspage *zspage)
 {
 	struct runs *runs = &pool->user->runs;
@@ -338,7 +329,7 @@ bool uzs_run_warm(struct zs_pool *pool, struct zspage *zspage,
 	if (!uzs_zone_charge(&pool->zone, bytes))
 		return false;
 	__atomic_fetch_add(&runs->warm_bytes, bytes, __ATOMIC_RELAXED);
-	zspage->warm = (u16)pages;
+	zspage_set(zspage, warm, pages);
 	return true;
 }
 
@@ -428,7 +419,7 @@ void uzs_run_cool(struct zs_pool *pool, struct zspage *zspage,
 	uzs_zone_uncharge(&pool->zone, bytes);
 	__atomic_fetch_sub(&runs->warm_bytes, bytes, __ATOMIC_RELAXED);
 	uzs_count(&pool->zone.bytes_given_back, bytes);
-	zspage->warm = (u16)pages;
+	zspage_set(zspage, warm, pages);
 }
 
 /* ---- giving back --------------------------------------------------------------- */
@@ -467,15 +458,21 @@ static unsigned int take_warm(struct zs_pool *pool, size_t target,
 	return n;
 }
 
-/* Takes out a section without runs in use. */
-static struct run_section *take_empty(struct zs_pool *pool)
+#define ANY_LENGTH (~0u)
+
+/* Takes out a section without runs in use, of that length; `used`: which has runs
+ * that were used. Locks: needs gate, takes runs->lock. */
+static struct run_section *take_empty(struct zs_pool *pool, unsigned int length,
+				      bool used)
 {
 	struct runs *runs = &pool->user->runs;
 	struct run_section *section, *found = NULL;
 
 	spin_lock(&runs->lock);
 	list_for_each_entry(section, &runs->sections, list)
-		if (section->nr_free == section->nr_used) {
+		if (section->nr_free == section->nr_used &&
+		    (section->nr_used || !used) &&
+		    (length == ANY_LENGTH || section->length == length)) {
 			found = section;
 			break;
 		}
@@ -501,19 +498,94 @@ static struct run_section *take_empty(struct zs_pool *pool)
 	return found;
 }
 
-/* Return: bytes given back. */
-static size_t unmap_section(struct zs_pool *pool, struct run_section *section)
+/* The other way. Locks: takes runs->lock. */
+static void put_empty(struct zs_pool *pool, struct run_section *section)
 {
-	size_t head = head_bytes(section), warm = 0;
+	struct runs *runs = &pool->user->runs;
+	struct run_length *length = &runs->lengths[section->length];
+
+	spin_lock(&runs->lock);
+	for (unsigned int i = 0; i < section->nr_used; i++) {
+		struct zspage *zspage = &section->zspages[i];
+
+		list_add_tail(&zspage->list,
+			      zspage->warm ? &length->warm : &length->cold);
+		WRITE_ONCE(runs->free_bytes,
+			   runs->free_bytes + warm_bytes(pool, zspage));
+	}
+	add_section(runs, section);
+	/* Who looks for one that is empty looks here last. */
+	list_move_tail(&section->list, &runs->sections);
+	INIT_LIST_HEAD(&section->fresh);
+	if (section->nr_used < section->nr)
+		list_add_tail(&section->fresh, &length->fresh);
+	if (section->huge == RUN_HUGE)
+		runs->nr_huge++;
+	if (section->held)
+		WRITE_ONCE(runs->nr_held, runs->nr_held + 1);
+	spin_unlock(&runs->lock);
+}
+
+static size_t warm_in_section(const struct zs_pool *pool,
+			      const struct run_section *section)
+{
+	size_t warm = 0;
 
 	for (unsigned int i = 0; i < section->nr_used; i++)
 		warm += warm_bytes(pool, &section->zspages[i]);
+	return warm;
+}
+
+/* Return: bytes given back. */
+static size_t unmap_section(struct zs_pool *pool, struct run_section *section)
+{
+	size_t head = head_bytes(section),
+	       warm = warm_in_section(pool, section);
+
 	uzs_os_release(section, UZS_SECTION_SIZE);
 	uzs_zone_uncharge(&pool->zone, warm + head);
 	__atomic_fetch_sub(&pool->user->runs.warm_bytes, warm,
 			   __ATOMIC_RELAXED);
 	uzs_count(&pool->zone.bytes_given_back, warm + head);
 	return warm + head;
+}
+
+/* Makes an empty section that was taken out a new one, in its place, and counts what
+ * is given back. *huge: of huge pages; is set to false, and it is in the lists, if
+ * that cannot be done. Return: false: the OS keeps what is there, or there is too
+ * little room; it is in the lists as before. */
+static bool renew_section(struct zs_pool *pool, struct run_section *section,
+			  bool *huge, size_t *given)
+{
+	size_t warm = warm_in_section(pool, section), tail = section->tail;
+	size_t more = *huge ? UZS_SECTION_SIZE - section->first : 0;
+	unsigned int length = section->length;
+	struct zone *zone = &pool->zone;
+	bool is_lost = false;
+
+	if (more && !uzs_zone_charge(zone, more)) {
+		*huge = false;
+		put_empty(pool, section);
+		return false;
+	}
+	if (*huge)
+		*huge = uzs_os_make_huge(section, UZS_SECTION_SIZE, &is_lost);
+	else if (section->huge != RUN_HUGE ||
+		 uzs_os_end_huge(section, UZS_SECTION_SIZE))
+		is_lost = uzs_os_discard(section, UZS_SECTION_SIZE);
+	if (!*huge)
+		uzs_zone_uncharge(zone, more);
+	if (is_lost) {
+		uzs_zone_uncharge(zone, warm + tail);
+		__atomic_fetch_sub(&pool->user->runs.warm_bytes, warm,
+				   __ATOMIC_RELAXED);
+		uzs_count(&zone->bytes_given_back, warm + tail);
+		*given += warm + tail;
+		init_section(pool, section, length, *huge);
+	}
+	if (!*huge)
+		put_empty(pool, section);
+	return is_lost;
 }
 
 size_t uzs_runs_give_back(struct zs_pool *pool, size_t target)
@@ -523,17 +595,26 @@ size_t uzs_runs_give_back(struct zs_pool *pool, size_t target)
 	struct run_section *section;
 	/* Others may free as fast as this gives back. */
 	size_t most = READ_ONCE(pool->user->runs.free_bytes), given = 0;
+	unsigned long sections;
 	unsigned int n;
 
 	uzs_assert_held(&zone->trim_lock);
 	mutex_lock(&zone->gate);
-	/* Hardened pools read what a wrong ref may point to. */
-	while (!zone->keep &&
-	       READ_ONCE(pool->user->runs.free_bytes) >= target &&
-	       (section = take_empty(pool))) {
+	/* Those that are made new ones may be used, and empty again, meanwhile. */
+	sections = READ_ONCE(pool->user->runs.nr_sections);
+	while (sections-- && READ_ONCE(pool->user->runs.free_bytes) >= target &&
+	       (section = take_empty(pool, ANY_LENGTH, zone->keep))) {
+		bool huge = false;
+
 		/* was not free, but is given back */
 		most += head_bytes(section);
-		given += unmap_section(pool, section);
+		/* Hardened pools read what a wrong ref may point to. Runs of a
+		 * section that is as new are used last, so it stays empty as long
+		 * as others have room. */
+		if (!zone->keep)
+			given += unmap_section(pool, section);
+		else if (!renew_section(pool, section, &huge, &given))
+			break;
 		uzs_zone_give_way(zone);
 	}
 	do {
@@ -556,6 +637,53 @@ size_t uzs_runs_give_back(struct zs_pool *pool, size_t target)
 	} while (n && given < most);
 	mutex_unlock(&zone->gate);
 	return given;
+}
+
+/* ---- huge pages ------------------------------------------------------------------ */
+
+/* Pools that unmap no section make an empty one a section of huge pages, in its
+ * place: with a new one each time they would have ever more. *section: NULL if that
+ * cannot be done. Return: false: there is no empty one. Locks: needs gate, takes
+ * runs->lock. */
+static bool renew_as_huge(struct zs_pool *pool, unsigned int length,
+			  struct run_section **section)
+{
+	bool huge = true;
+	size_t given = 0;
+
+	*section = take_empty(pool, length, false);
+	if (!*section)
+		return false;
+	renew_section(pool, *section, &huge, &given);
+	if (!huge)
+		*section = NULL;
+	return true;
+}
+
+struct run_section *uzs_runs_get_huge(struct zs_pool *pool, unsigned int length)
+{
+	struct runs *runs = &pool->user->runs;
+	struct run_section *section;
+	size_t bytes;
+
+	uzs_assert_held(&pool->zone.gate);
+	if (!pool->zone.keep || !renew_as_huge(pool, length, &section))
+		section = map_section(pool, length, true);
+	if (!section)
+		return NULL;
+	for (unsigned int i = 0; i < section->nr; i++)
+		zspage_set(&section->zspages[i], warm,
+			   runs->lengths[length].pages);
+	bytes = (size_t)section->nr * section->stride;
+	section->huge = RUN_HUGE;
+	section->nr_used = section->nr;
+	section->tail = (u32)(UZS_SECTION_SIZE - section->first - bytes);
+	__atomic_fetch_add(&runs->warm_bytes, bytes, __ATOMIC_RELAXED);
+	spin_lock(&runs->lock);
+	add_section(runs, section);
+	runs->nr_huge++;
+	spin_unlock(&runs->lock);
+	return section;
 }
 
 /* Return: a section of which the OS holds pieces that were given back; the caller

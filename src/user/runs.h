@@ -35,9 +35,9 @@ void uzs_run_put(struct zs_pool *pool, struct zspage *zspage);
  * taken. */
 void uzs_runs_settle_later(struct zs_pool *pool, unsigned int length,
 			   unsigned int nr);
-/* Maps a section of huge pages for runs of that length. All of them have memory,
- * and are the caller's, as if uzs_run_get had given them. Return: NULL without
- * memory, or without huge pages. Locks: none. */
+/* A section of huge pages for runs of that length: a new one or, in hardened pools, an
+ * empty one. All runs have memory, and are the caller's, as if uzs_run_get had given
+ * them. Return: NULL without memory, or without huge pages. Locks: needs gate. */
 struct run_section *uzs_runs_get_huge(struct zs_pool *pool,
 				      unsigned int length);
 /* Before the first `pages` pages of a run are used: counts those that had no
@@ -51,8 +51,8 @@ void uzs_run_cool(struct zs_pool *pool, struct zspage *zspage,
 		  unsigned int pages);
 
 /* Gives the memory of free runs back until at most `target` bytes are left, and
- * unmaps sections without runs in use. Return: bytes. Locks: needs trim_lock;
- * takes gate. */
+ * unmaps sections without runs in use; hardened pools make them new ones. Return:
+ * bytes. Locks: needs trim_lock; takes gate. */
 size_t uzs_runs_give_back(struct zs_pool *pool, size_t target);
 /* See profile->is_held, split. */
 bool uzs_runs_are_held(const struct zs_pool *pool);

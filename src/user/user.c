@@ -23,12 +23,6 @@
 
 #define LINE 128ul
 
-/* Where misuse is looked for, reads have to be counted, so they pin. */
-static bool may_name_reads(const struct zs_pool *pool)
-{
-	return !pool->hardened && !UZS_POISONS_OBJECTS;
-}
-
 static size_t user_state_bytes(const struct zs_pool *pool)
 {
 	return ALIGN(sizeof(struct user_pool), LINE) +
@@ -57,18 +51,19 @@ static void user_init(struct zs_pool *pool, void *state,
 
 	pool->user = user;
 	pool->head.room = user->room;
-	uzs_hazards_init(&user->hazards, pool, ended);
-	user->names_reads = may_name_reads(pool) && uzs_os_barrier_register();
-	pool->head.slow_reads = !user->names_reads;
+	/* The end looks for misuse, too. */
+	uzs_hazards_init(&user->hazards, pool, !pool->hardened, ended);
+	/* What an object's memory is for has to be told by a pin. */
+	user->names_reads = !UZS_POISONS_OBJECTS && uzs_os_barrier_register();
+	/* Where misuse is looked for, no read goes without the check. */
+	pool->head.slow_reads = !user->names_reads + (uintptr_t)pool->hardened;
 	user->runs.nr_lengths = uzs_user_lengths(pool, user->runs.lengths);
 	uzs_user_set_tables(pool);
 	uzs_runs_init(pool);
-	/* Hardened pools unmap no section, so they would have ever more. Of
-	 * larger pages a section wastes more at its end. */
-	uzs_settle_init(pool,
-			!(o->flags & (ZS_POOL_NO_WORKER | ZS_POOL_HARDENED |
-				      ZS_POOL_NO_HUGE_PAGES)) &&
-				pool->page_size <= 16384);
+	/* Of larger pages a section wastes more at its end. */
+	uzs_settle_init(pool, !(o->flags &
+				(ZS_POOL_NO_WORKER | ZS_POOL_NO_HUGE_PAGES)) &&
+				      pool->page_size <= 16384);
 	uzs_slots_init(pool, ended + ALIGN(uzs_hazards_bytes(), LINE));
 }
 
@@ -128,6 +123,14 @@ static void user_copy_zspage(const struct zs_pool *pool,
 		*free_list++ = idx++;
 }
 
+static void user_copy_pfns(const struct zs_pool *pool,
+			   const struct zspage *zspage, unsigned int pages,
+			   unsigned long *pfns)
+{
+	for (unsigned int i = 0; i < pages; i++)
+		pfns[i] = user_pfn(pool, zspage) + i;
+}
+
 /* ---- locks --------------------------------------------------------------------- */
 
 static void user_lock_upper(struct zs_pool *pool)
@@ -159,7 +162,8 @@ static void user_renew(struct zs_pool *pool)
 		pool->user->class[i].moving = 0;
 	if (pool->user->names_reads) {
 		pool->head.slow_reads =
-			uzs_hazards_are_shared(&pool->user->hazards);
+			uzs_hazards_are_shared(&pool->user->hazards) +
+			(uintptr_t)pool->hardened;
 		uzs_hazards_fork_child(&pool->user->hazards);
 	}
 	uzs_follow_all(pool, false);
@@ -192,6 +196,7 @@ const struct profile uzs_user_profile = {
 	.read_end = uzs_user_read_end,
 	.write = uzs_user_write,
 	.room = uzs_user_room,
+	.place = uzs_user_place,
 
 	.compact_begin = uzs_user_compact_begin,
 	.compact_lock = uzs_user_compact_lock,
@@ -220,6 +225,7 @@ const struct profile uzs_user_profile = {
 	.copy_lock = uzs_slots_lock,
 	.copy_unlock = uzs_slots_unlock,
 	.copy_zspage = user_copy_zspage,
+	.copy_pfns = user_copy_pfns,
 	.lock_upper = user_lock_upper,
 	.unlock_upper = user_unlock_upper,
 	.lock_lower = user_lock_lower,

@@ -4,6 +4,7 @@
  *
  * Whole, as each test is short and runs on both kinds of queue.
  */
+#include "test_system.h"
 #include "test_defer.h"
 
 #include <errno.h>
@@ -496,6 +497,8 @@ static void test_destroy_frees_what_is_queued(void **state)
 /* The queue's memory is shown: none, an array, buffers. */
 static void test_memory_of_the_queue_is_shown(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	struct zs_pool_info none, array, percpu;
 	unsigned int bufs;
 	struct zs_pool *pool;

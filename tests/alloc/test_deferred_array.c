@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "compat/fault.h"
+#include "compat/os.h"
 
 static unsigned int capacity(const struct zs_pool *pool)
 {
@@ -216,8 +217,10 @@ static void test_default_makes_no_array_before_use(void **state)
 {
 	struct zs_pool *pool =
 		make_deferring(ZS_DEFER_DEFAULT, ZS_POOL_NO_WORKER);
-	size_t bytes = capacity(pool) * sizeof(unsigned long), mapped;
+	size_t bytes = ALIGN(capacity(pool) * sizeof(unsigned long),
+			     uzs_os_page_size());
 	unsigned long handle = must_malloc(pool, 100);
+	size_t mapped;
 
 	mapped = info_of(pool).bytes_mapped;
 	assert_false(zs_free_deferred(pool, 0));

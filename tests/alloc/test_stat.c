@@ -475,6 +475,8 @@ static void run_to_limit(unsigned int page_size, size_t limit,
 
 static void test_limit_is_reached_and_kept(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	run_to_limit(4096, 8 * MIB, ZS_POOL_NO_WORKER);
 	run_to_limit(4096, 20 * MIB + 12345, 0);
 	run_to_limit(4096, MIB / 2, 0);

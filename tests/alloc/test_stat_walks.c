@@ -7,6 +7,8 @@
 
 #include <pthread.h>
 
+#include "compat/fault.h"
+
 /* ---- walks ------------------------------------------------------------------ */
 
 struct live_seen {
@@ -153,6 +155,27 @@ struct zspage_walk {
 	unsigned int stop_after;
 };
 
+/* The same as the walk says, and the word that the handle has. */
+static void check_place(const struct zspage_walk *w,
+			const struct zs_zspage_info *z, unsigned int index)
+{
+	struct zs_obj_place place = ZS_OBJ_PLACE_INIT;
+	unsigned long pfn, class;
+
+	assert_int_equal(zs_obj_place(w->pool, z->handles[index], &place), 0);
+	assert_int_equal(place.struct_size, sizeof(place));
+	assert_int_equal(place.class_index, z->class_index);
+	assert_int_equal(place.index, index);
+	assert_int_equal(place.pages, z->pages);
+	assert_memory_equal(place.pfns, z->pfns, z->pages * sizeof(*z->pfns));
+	assert_int_equal(place.word, handle_to_obj(z->handles[index]));
+	pfn = z->pfns[(unsigned long)index * w->c.size / w->pool->page_size];
+	class = place.class_shift
+			? (unsigned long)z->class_index << place.class_shift
+			: 0;
+	assert_int_equal(place.word, pfn << place.pfn_shift | class | index);
+}
+
 static int note_zspage(const struct zs_zspage_info *z, void *arg)
 {
 	struct zspage_walk *w = arg;
@@ -178,6 +201,8 @@ static int note_zspage(const struct zs_zspage_info *z, void *arg)
 		live++;
 		assert_int_equal(
 			obj_to_index(w->pool, handle_to_obj(z->handles[i])), i);
+		if (live % 16 == 1)
+			check_place(w, z, i);
 	}
 	assert_int_equal(live, z->inuse);
 	return ++w->calls == w->stop_after ? -77 : 0;
@@ -375,6 +400,146 @@ static void test_zspage_walk_of_a_growing_class(void **state)
 	assert_int_equal(zs_destroy_pool(g.pool), 0);
 }
 
+static void test_place_of_wrong_handles(void **state)
+{
+	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
+	struct zs_obj_place place = ZS_OBJ_PLACE_INIT, before = place;
+	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
+	unsigned long handle = must_malloc(pool, 100);
+
+	assert_int_equal(zs_obj_place(pool, 0, &place), -EINVAL);
+	assert_int_equal(zs_obj_place(pool, -(unsigned long)ENOMEM, &place),
+			 -EINVAL);
+	place.struct_size--;
+	assert_int_equal(zs_obj_place(pool, handle, &place), -EINVAL);
+	place.struct_size++;
+	assert_memory_equal(&place, &before, sizeof(place));
+	assert_int_equal(zs_obj_place(pool, handle, &place), 0);
+	zs_destroy_pool(pool);
+
+	/* Without a class index, where the scope has none. */
+	o.lock_scope = ZS_SCOPE_HELD;
+	o.flags = ZS_POOL_NO_WORKER;
+	pool = zs_create_pool_with("held", &o);
+	assert_non_null(pool);
+	handle = must_malloc(pool, 100);
+	assert_int_equal(zs_obj_place(pool, handle, &place), 0);
+	assert_int_equal(place.class_shift, 0);
+	assert_int_equal(place.word, place.pfns[0] << place.pfn_shift);
+	zs_destroy_pool(pool);
+}
+
+struct sections_seen {
+	struct zs_pool *pool;
+	unsigned long uses[ZS_PAGE_COLD + 1];
+	unsigned int calls, stop_after;
+	unsigned char *use; /* of the first section */
+	unsigned long pfn;
+	unsigned long zspage_pages; /* that lie there */
+};
+
+static int note_section(const struct zs_section_info *info, void *arg)
+{
+	struct sections_seen *s = arg;
+
+	assert_int_equal(info->pages, UZS_SECTION_SIZE / s->pool->page_size);
+	assert_int_equal(info->pfn % info->pages, 0);
+	for (unsigned int i = 0; i < info->pages; i++) {
+		assert_true(info->use[i] <= ZS_PAGE_COLD);
+		s->uses[info->use[i]]++;
+	}
+	if (!s->calls) {
+		s->pfn = info->pfn;
+		memcpy(s->use, info->use, info->pages);
+	}
+	return ++s->calls == s->stop_after ? 5 : 0;
+}
+
+static int find_pages(const struct zs_zspage_info *z, void *arg)
+{
+	struct sections_seen *s = arg;
+
+	for (unsigned int i = 0; i < z->pages; i++) {
+		unsigned long at = z->pfns[i] - s->pfn;
+
+		if (at >= UZS_SECTION_SIZE / s->pool->page_size)
+			continue;
+		assert_int_equal(s->use[at], ZS_PAGE_ZSPAGE);
+		s->zspage_pages++;
+	}
+	return 0;
+}
+
+static void look_at_sections(struct sections_seen *s)
+{
+	struct zs_pool_info info = info_of(s->pool);
+	unsigned int page_size = s->pool->page_size;
+	unsigned long in_first = 0;
+
+	memset(s->uses, 0, sizeof(s->uses));
+	s->calls = 0;
+	s->zspage_pages = 0;
+	assert_int_equal(zs_for_each_section(s->pool, note_section, s), 0);
+	assert_int_equal(s->uses[ZS_PAGE_ZSPAGE], info.pages);
+	assert_int_equal(s->uses[ZS_PAGE_SLAB], info.slab_pages);
+	assert_int_equal(s->uses[ZS_PAGE_WARM] * page_size, info.bytes_free);
+	for (unsigned int n = 0; s->calls && n < zs_class_count(s->pool); n++)
+		if (class_of(s->pool, n).index == n)
+			assert_int_equal(zs_for_each_zspage(s->pool, n,
+							    find_pages, s),
+					 0);
+	for (unsigned int i = 0; s->calls && i < UZS_SECTION_SIZE / page_size;
+	     i++)
+		in_first += s->use[i] == ZS_PAGE_ZSPAGE;
+	assert_int_equal(s->zspage_pages, in_first);
+}
+
+static void test_section_walk_shows_each_page(void **state)
+{
+	SKIP_WITH_LARGE_OS_PAGES();
+
+	static struct model m;
+	static unsigned char use[UZS_SECTION_SIZE / 4096];
+	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
+	struct sections_seen s = { .pool = pool, .use = use };
+
+	look_at_sections(&s);
+	model_init(&m, pool, 9);
+	for (int round = uzs_test_scale(30); round > 0; round--) {
+		model_step(&m);
+		look_at_sections(&s);
+	}
+	while (m.nr < 2000)
+		model_alloc(&m);
+	look_at_sections(&s);
+	assert_true(s.calls > 1);
+	while (m.nr > 1000)
+		model_free(&m);
+	look_at_sections(&s);
+	assert_true(s.uses[ZS_PAGE_WARM] > 0);
+	zs_trim(pool);
+	look_at_sections(&s);
+	assert_int_equal(s.uses[ZS_PAGE_WARM], 0);
+	assert_true(s.uses[ZS_PAGE_COLD] > 0);
+
+	s.calls = 0;
+	s.stop_after = 1;
+	assert_int_equal(zs_for_each_section(pool, note_section, &s), 5);
+	assert_int_equal(s.calls, 1);
+	uzs_fault_set(UZS_FAULT_OS, 1);
+	assert_int_equal(zs_for_each_section(pool, note_section, &s), -ENOMEM);
+	uzs_fault_set(UZS_FAULT_OS, 0);
+	assert_int_equal(s.calls, 1);
+	/* A walk that was ended holds no section. */
+	model_free_all(&m);
+	zs_trim(pool);
+	assert_int_equal(info_of(pool).pages, 0);
+	s.calls = s.stop_after = 0;
+	assert_int_equal(zs_for_each_section(pool, note_section, &s), 0);
+	assert_int_equal(s.calls, 0);
+	zs_destroy_pool(pool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -384,6 +549,8 @@ int main(void)
 		cmocka_unit_test(test_zspage_walk_is_in_list_order),
 		cmocka_unit_test(test_zspage_walk_shows_a_copy),
 		cmocka_unit_test(test_zspage_walk_of_a_growing_class),
+		cmocka_unit_test(test_place_of_wrong_handles),
+		cmocka_unit_test(test_section_walk_shows_each_page),
 	};
 
 	return cmocka_run_group_tests_name("stat_walks", tests, NULL, NULL);

@@ -14,6 +14,8 @@
  * soon and by itself; without one, zs_drain does it. */
 static void test_surplus_is_given_back(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	static const size_t retained[] = { 1, MIB, 0, 12 * MIB };
 
 	for (size_t r = 0; r < ARRAY_SIZE(retained); r++) {
@@ -79,6 +81,8 @@ static void test_all_is_kept_if_wanted(void **state)
 /* Pages that compaction freed are given back like others. */
 static void test_compacted_pages_are_given_back(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	struct zs_pool *pool = make_retaining(MIB, ZS_POOL_NO_WORKER);
 	const unsigned int nr = 24000;
 	unsigned long *handles = malloc(nr * sizeof(*handles));
@@ -144,6 +148,8 @@ static void test_trimmed_empty_pool_is_as_new(void **state)
 /* Of a sparsely used pool, what a trim answers is what the figures show. */
 static void test_trim_answers_what_the_figures_show(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	struct zs_pool *pool = make_pool(0, 0, ZS_POOL_NO_WORKER);
 	const unsigned int nr = 30000;
 	unsigned long *handles = malloc(nr * sizeof(*handles));
@@ -219,6 +225,8 @@ static void *walk(void *arg)
  * walks, checks. */
 static void test_trim_waits_for_who_pins_sections(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	for (int round = 0; round < uzs_test_scale(20); round++) {
 		struct slow_walk w = { .pool = make_retaining(1, 0) };
 		struct zs_pool_info i;

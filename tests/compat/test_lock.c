@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "compat/lock.h"
@@ -72,6 +73,33 @@ static void test_wait_on_another_value_returns(void **state)
 	uzs_wake_all(&word);
 	assert_int_equal(errno, 1234);
 	assert_int_equal(word, 7);
+}
+
+/* The library's clock_gettime (linked with --wrap): the clock of the day is set
+ * back by an hour just after it was read. */
+static bool is_set_back;
+int __real_clock_gettime(clockid_t clock, struct timespec *t);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *t);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *t)
+{
+	int result = __real_clock_gettime(clock, t);
+
+	if (is_set_back && clock == CLOCK_REALTIME)
+		t->tv_sec += 3600;
+	return result;
+}
+
+static void test_wait_ends_though_the_clock_is_set(void **state)
+{
+	struct timespec before, after;
+	u32 word = 7;
+
+	is_set_back = true;
+	__real_clock_gettime(CLOCK_MONOTONIC, &before);
+	uzs_wait_on_for(&word, 7, 20000000); /* else the alarm ends it */
+	__real_clock_gettime(CLOCK_MONOTONIC, &after);
+	is_set_back = false;
+	assert_true(after.tv_sec - before.tv_sec < 100);
 }
 
 static void test_wake_reaches_every_sleeper(void **state)
@@ -882,6 +910,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wait_on_another_value_returns),
+		cmocka_unit_test(test_wait_ends_though_the_clock_is_set),
 		cmocka_unit_test(test_wake_reaches_every_sleeper),
 		cmocka_unit_test(test_two_threads_wake_each_other),
 		cmocka_unit_test(test_spin_lock_and_trylock),

@@ -98,6 +98,8 @@ static void test_held_back_objects_are_used_in_need(void **state)
  * for kept. */
 static void test_sections_of_slabs_stay_mapped(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	struct kmem_cache *cache = new_guarded(zone, 16);
 	unsigned int n = (unsigned int)(3 * UZS_SECTION_SIZE >> 12);

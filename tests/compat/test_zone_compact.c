@@ -314,6 +314,8 @@ static void test_only_movable_sections_take_part(void **state)
 /* At the limit, what was moved makes room for what is moved next. */
 static void test_moved_pages_make_room_at_the_limit(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	struct rng rng;
 
 	rng_seed(&rng, 17);

@@ -15,6 +15,8 @@
  * free, and not long before. Given back is what is too much, and no more. */
 static void test_surplus_wants_a_give_back_in_time(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	static const size_t retained[] = { 1,	    4096,    65536,  100000,
 					   1 << 20, 2 << 20, 8 << 20 };
 
@@ -64,6 +66,8 @@ static void test_surplus_wants_a_give_back_in_time(void **state)
  * it begins, all is seen. */
 static void test_queued_give_back_is_not_asked_for_again(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	struct zone *zone = new_zone(12, 0, 4 * 4096, NULL);
 	unsigned int n = 2 * zone->pcp_batch, again = 0;
 	struct page *pages[1024];
@@ -265,6 +269,8 @@ static void others_churn(void)
  * free meanwhile may stay. */
 static void test_giving_back_ends(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	unsigned int n = zone_capacity(zone);
 	struct page *pages[1024];
@@ -289,6 +295,8 @@ static void test_giving_back_ends(void **state)
 /* The OS refuses to take memory back: nothing is counted as given. */
 static void test_refused_memory_is_not_counted_as_given(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	unsigned int n = 20 * zone_capacity(zone);
 	static struct page *pages[20 * 1024];

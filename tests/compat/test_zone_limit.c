@@ -47,6 +47,8 @@ static void test_least_limit_holds_one_page(void **state)
  * wherever among cold ones it lies. */
 static void test_every_warm_page_is_had_at_the_limit(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	const struct zone_options o = { .page_shift = 12 };
 	const unsigned int n = 300;
 	struct zone *zone =
@@ -93,6 +95,8 @@ static void test_every_warm_page_is_had_at_the_limit(void **state)
 /* Memory that is not the zone's has its place within the limit. */
 static void test_charged_bytes_count_against_the_limit(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	const struct zone_options o = { .page_shift = 12 };
 	struct zone *zone = new_zone(
 		12, uzs_zone_min_bytes(&o) + 99 * (size_t)4096, SIZE_MAX, NULL);
@@ -174,6 +178,8 @@ static void test_two_threads_keep_the_limit(void **state)
 /* A section that emptied out makes room in others with its head. */
 static void test_head_of_an_empty_section_makes_room(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	const struct zone_options o = { .page_shift = 12 };
 	struct zone *zone = new_zone(12, 0, SIZE_MAX, NULL);
 	unsigned int n = zone_capacity(zone), more = 0;
@@ -236,6 +242,8 @@ static unsigned long hoard_scan(struct shrinker *s, unsigned long nr)
 
 static void test_shrinker_is_asked_at_the_limit(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	const struct zone_options o = { .page_shift = 12 };
 	struct zone *zone = new_zone(12, uzs_zone_min_bytes(&o) + 99 * 4096u,
 				     SIZE_MAX, NULL);

@@ -163,6 +163,8 @@ static void random_load(const struct load *l, u64 seed)
 
 static void test_agrees_with_a_plain_account(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	static const struct load loads[] = {
 		{ 12, 0, 0, 1200 },    { 12, 1500, 0, 1500 },
 		{ 13, 0, 0, 1200 },    { 14, 0, 0, 1200 },

@@ -5,6 +5,7 @@
 #ifndef UZS_ZONE_UTIL_H
 #define UZS_ZONE_UTIL_H
 
+#include "test_system.h"
 #include "test_util.h"
 
 #include <pthread.h>
@@ -13,7 +14,8 @@
 #include "compat/os.h"
 #include "compat/zone.h"
 
-#define MIN_SHIFT 12u
+/* Smaller pages than the OS's are as in test_zone_give_back.c's test of those. */
+#define MIN_SHIFT ((unsigned int)__builtin_ctzl(uzs_os_page_size()))
 #define MAX_SHIFT 16u
 #define MAX_SECTIONS 64
 #define MAX_PAGES 8192

@@ -26,7 +26,7 @@
 #include <stdio.h>
 
 /* Changes with every change of this file that a compiled subject notices. */
-#define SUBJECT_ABI 6u
+#define SUBJECT_ABI 7u
 
 #define SUBJECT_MAX_GROUPS 12
 
@@ -245,6 +245,18 @@ struct subject {
 	 * later, by work. NULL, both: cannot. */
 	void *(*hold_page)(struct subject_pool *pool, unsigned long handle);
 	void (*release_page)(struct subject_pool *pool, void *page);
+	/* Gives up to nr zspages back, those first in which nothing was stored
+	 * for the longest time: evict() is called for each of their objects.
+	 * It frees the object and returns 0, or a negative errno; the zspage
+	 * then stays, with what is left in it. No handle that evict() may get
+	 * is given out again before it returns. Call set_evict before.
+	 * Return: 0; a negative errno: fewer than nr. *given_back: how many.
+	 * NULL, both: cannot. */
+	void (*set_evict)(struct subject_pool *pool,
+			  int (*evict)(unsigned long handle, void *arg),
+			  void *arg);
+	int (*reclaim)(struct subject_pool *pool, unsigned int nr,
+		       unsigned int *given_back);
 };
 
 /* The index of the class that a request of that size goes to. */

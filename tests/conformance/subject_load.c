@@ -26,6 +26,7 @@ static bool is_complete(const struct subject *s)
 	       s->class_info && !s->free_deferred == !s->flush &&
 	       !s->read_sg_begin == !s->read_sg_end &&
 	       !s->hold_page == !s->release_page &&
+	       !s->set_evict == !s->reclaim &&
 	       !s->read_sg_begin == !!(s->traits & SUBJECT_NO_SEGMENTS);
 }
 

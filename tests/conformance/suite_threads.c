@@ -350,7 +350,9 @@ static void test_everything(void **state)
 	for (int worker = 0; worker < 2; worker++) {
 		start_stress(&s, most, worker);
 		run_threads(&s, 6000);
-		assert_true(s.compacted > 0);
+		/* In a hundred calls no zspage of large pages becomes free. */
+		if (uzs_test_scale(6000) >= 600)
+			assert_true(s.compacted > 0);
 		if (suite.s->move_pages)
 			assert_true(s.moved > 0);
 		end_stress(&s);

@@ -57,6 +57,7 @@ static const char help[] =
 	"  --shrink-seconds N    time for shrinking one (default 60; 0: do not)\n"
 	"  --in-process          with --trace: in this process, for a debugger\n"
 	"  --csv                 the result as CSV\n"
+	"  --help, --version\n"
 	"\n"
 	"Example: uzs-compare --subject class-idx --against held --ops 100K\n";
 
@@ -345,6 +346,7 @@ int main(int argc, char **argv)
 		{ "in-process", no_argument, NULL, OPT_IN_PROCESS },
 		{ "csv", no_argument, NULL, OPT_CSV },
 		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct options o = {
@@ -366,6 +368,10 @@ int main(int argc, char **argv)
 	       -1) {
 		if (option == 'h') {
 			fputs(help, stdout);
+			return uzs_flush_output();
+		}
+		if (option == 'V') {
+			uzs_print_version(uzs_program);
 			return uzs_flush_output();
 		}
 		status = parse_option(&o, option, optarg);

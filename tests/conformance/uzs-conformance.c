@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compat/os.h"
 #include "subject_load.h"
 #include "subject_user.h"
 #include "subject_uzs.h"
@@ -37,6 +38,7 @@ static const char help[] =
 	"  --test PATTERN      only tests of that name; * stands for anything\n"
 	"  --differences       print what is expected where subjects differ; whatever\n"
 	"                      is skipped names a line of that table\n"
+	"  --help, --version\n"
 	"\n"
 	"UZS_TEST_SCALE=20 makes the long tests do 20 % of their work; UZS_TEST_DATA\n"
 	"is where tests/data is.\n"
@@ -102,6 +104,9 @@ static int run_suite(const struct subject *subject,
 	suite.s = subject;
 	suite.expected = expected_of(subject);
 	suite.page_size = geometry->page_size;
+	/* The user profile takes the OS's pages where those are larger. */
+	if (subject->max_size && suite.page_size < uzs_os_page_size())
+		suite.page_size = (unsigned int)uzs_os_page_size();
 	suite.chain_size = geometry->chain_size;
 	suite.max_size = subject_max_size(subject, suite.page_size);
 	suite.span = suite.max_size < (size_t)SUITE_SPAN * suite.page_size
@@ -173,6 +178,7 @@ int main(int argc, char **argv)
 		{ "test", required_argument, NULL, OPT_TEST },
 		{ "differences", no_argument, NULL, OPT_DIFFERENCES },
 		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const struct subject *subjects[MAX_SUBJECTS];
@@ -210,6 +216,9 @@ int main(int argc, char **argv)
 			return uzs_flush_output();
 		case 'h':
 			fputs(help, stdout);
+			return uzs_flush_output();
+		case 'V':
+			uzs_print_version(uzs_program);
 			return uzs_flush_output();
 		default:
 			return UZS_USAGE;

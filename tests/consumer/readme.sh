@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
-# The code examples in README.md are examples/hello.c and handles.c to the letter,
-# and print what README.md says they print. No command of the texts is a danger to
-# a small machine.
-# usage: readme.sh SOURCE-DIR HANDLES-PROGRAM [HELLO-PROGRAM]
+# The code examples in README.md are those in examples/ and bindings/ to the letter,
+# and print what README.md says they print. (scripts/test-bindings runs those that
+# are not built here.) No command of the texts is a danger to a small machine.
+# usage: readme.sh SOURCE-DIR HANDLES-PROGRAM [HELLO-PROGRAM [HELLO-CPP-PROGRAM]]
 set -eu
 
 readme=$1/README.md
@@ -19,11 +19,11 @@ block() {
 		inside && open && nr == want' "$readme"
 }
 
-# same NAME N [PROGRAM]: block N is the source, the next what PROGRAM prints.
+# same FILE N [PROGRAM]: block N is the source, the next what PROGRAM prints.
 same() {
-	sed 1d "$source/examples/$1.c" >"$work/code"
+	sed 1d "$source/$1" >"$work/code"
 	block "$2" | diff -u - "$work/code" || {
-		echo "readme: block $2 is not examples/$1.c" >&2
+		echo "readme: block $2 is not $1" >&2
 		exit 1
 	}
 	[ -s "$work/code" ]
@@ -37,8 +37,16 @@ same() {
 }
 
 source=$1
-same hello 1 "${3-}"
-same handles 3 "$2"
+same examples/hello.c 1 "${3-}"
+same examples/handles.c 3 "$2"
+same examples/hello.cc 5 "${4-}"
+same bindings/rust/examples/hello.rs 7
+awk '/^```text/ { inside = 1; next } /^```/ { inside = 0 } inside' \
+	"$source/bindings/rust/README.md" >"$work/output"
+block 8 | diff -u - "$work/output" || {
+	echo "readme: block 8 is not what bindings/rust/README.md has" >&2
+	exit 1
+}
 
 # A build is never told to start as many compilers as it likes.
 if grep -rnE -- 'cmake --build .*-j( *$|`| *[^ 0-9"$])' "$1/README.md" \

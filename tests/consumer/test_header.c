@@ -57,6 +57,7 @@ static void test_refs(void)
 	static char big[100000], copy[200000];
 	struct zs_pool *pool;
 	uint64_t word;
+	struct zs_pool_info info = ZS_POOL_INFO_INIT;
 	void *data;
 	size_t room;
 
@@ -66,6 +67,7 @@ static void test_refs(void)
 		CHECK(sizeof(void *) < 8);
 		return;
 	}
+	CHECK(zs_pool_info(pool, &info) == 0);
 	CHECK(zs_ref_begin(pool, &none) == NULL);
 	CHECK(zs_ref_store(pool, &ref, "text", 5) == 0);
 	word = ref.word;
@@ -83,7 +85,7 @@ static void test_refs(void)
 
 		CHECK(zs_ref_store(pool, &ref, big, size) == 0);
 		room = zs_ref_room(pool, &ref);
-		CHECK(room >= size && room < size + 4096);
+		CHECK(room >= size && room < size + info.page_size);
 		memset(copy, 1, sizeof(copy));
 		CHECK(zs_ref_load(pool, &ref, copy, size) == 0);
 		CHECK(memcmp(copy, big, size) == 0 && copy[size] == 1);
@@ -105,6 +107,9 @@ int main(void)
 	struct zs_pool_info info = ZS_POOL_INFO_INIT;
 	struct zs_class_info class_info = ZS_CLASS_INFO_INIT;
 	const char text[] = "nobody writes here";
+	/* The functions behind what is inline. */
+	bool (*volatile is_err)(unsigned long) = zs_is_err;
+	int (*volatile err)(unsigned long) = zs_err;
 	char version[32];
 	struct zs_pool *pool;
 	unsigned long handle;
@@ -116,6 +121,8 @@ int main(void)
 	CHECK(zs_err(0UL - ENOMEM) == -ENOMEM);
 	CHECK(zs_err(4096) == 0);
 	CHECK(zs_err(-4095UL) == -4095);
+	CHECK(is_err(-4095UL) && !is_err(-4096UL) && !is_err(0));
+	CHECK(err(-4095UL) == -4095 && err(4096) == 0);
 	CHECK(GFP_KERNEL != GFP_NOWAIT);
 
 	CHECK(options.struct_size == sizeof(options));

@@ -26,11 +26,45 @@ import newer_tree  # noqa: E402
 
 COMPILERS = [c for c in ("cc", "clang") if shutil.which(c)]
 SUBJECT = ROOT / "kernel/subject.c"
+# What the lab has for pools that zpool shrinks.
+LAB = [ROOT / f"kernel/lab_{name}.c" for name in ("pool", "reclaim",
+                                                  "scenarios")]
 # What subject.c is compiled with, and more. It hands on the kernel's void *.
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"]
 # What tells struct page from zpdesc, and 4 groups from 12.
 PAGES = {"page": "", "zpdesc": "get_first_zpdesc "}
 GROUPS = {4: "", 12: "ZS_INUSE_RATIO_0 "}
+
+# What kernel/zpool.c uses of the header of 6.2.
+ZPOOL = """
+#include <linux/list.h>
+#include <linux/types.h>
+struct zpool;
+struct zpool_ops {
+	int (*evict)(struct zpool *its, unsigned long handle);
+};
+struct zpool_driver {
+	struct list_head list;
+	void *(*create)(const char *name, gfp_t gfp,
+			const struct zpool_ops *ops, struct zpool *its);
+	int (*shrink)(void *pool, unsigned int nr, unsigned int *given_back);
+};
+void zpool_register_driver(struct zpool_driver *its);
+int zpool_unregister_driver(struct zpool_driver *its);
+"""
+
+
+def lab_command(tree, file):
+    """As lab/CMakeLists.txt and lab/kernel.cmake compile it."""
+    return ["cc", "-std=gnu11", "-fsyntax-only", "-D_GNU_SOURCE",
+            "-DUZS_LAB=1", "-DUZS_CHECKED=1", "-DUZS_DEBUG=1",
+            '-DUZS_BODY_LOCK_H="lab/body/lab_lock.h"',
+            '-DUZS_BODY_OS_H="lab/body/lab_peek.h"',
+            '-DUZS_BODY_RCU_H="lab/body/lab_rcu.h"',
+            "-DZS_API=", "-DZS_NO_INLINE=1", "-DUZS_PAGE_OWNER_BYTES=32",
+            *(f"-I{ROOT}/{place}" for place in ("include", "src", "", "lab")),
+            f"-I{tree.path}", "-include", f"{ROOT}/lab/body/lab_force.h",
+            *WARNINGS, str(file)]
 
 
 def errors(command):
@@ -100,6 +134,29 @@ unsigned long zs_malloc(struct zs_pool *pool, size_t size, gfp_t flags)
 """)
         self.assertNotIn("FAILS_WITH_0", newer.traits())
         self.assertIn("UZS_K_ADDRESS_SPACE 0\n", newer.config())
+
+    def test_zpool_shrinks(self):
+        """As 6.2 to 6.4: pools are made and shrunk through zpool's driver."""
+        tree = self.tree("evicts", interfaces.header(),
+                         "static int zs_zpool_shrink(void *pool)\n{\n}\n")
+        zpool = tree.path / "include/linux/zpool.h"
+        self.assertIn("UZS_K_EVICTS 1\n", tree.config())
+        self.assertIn("zpool shrinks pools", tree.facts())
+        zpool.write_text(ZPOOL)
+        commands = [lab_command(tree, file) for file in LAB] + [
+            kernel_tree.compile_command(tree, file, WARNINGS)
+            for file in (SUBJECT, ROOT / "kernel/zpool.c")]
+        for command in commands:
+            for compiler in COMPILERS:
+                self.assertEqual(errors([compiler] + command[1:]), "",
+                                 command[-1])
+        # A driver that takes other operations is seen.
+        zpool.write_text(ZPOOL.replace("const struct zpool_ops *ops, ", ""))
+        self.assertIn("too many arguments", errors(
+            kernel_tree.compile_command(tree, ROOT / "kernel/zpool.c",
+                                        WARNINGS)))
+        self.assertIn("UZS_K_EVICTS 0\n", self.tree(
+            "later", interfaces.header(), "").config())
 
     def test_a_wrong_argument_is_an_error(self):
         """So that the test above can fail."""

@@ -34,7 +34,8 @@ RACE = {**ROW, "found": "data race", "found_at": 7, "found_steps": 46,
 class Unwatched(unittest.TestCase):
     def declared(self, source):
         with tempfile.TemporaryDirectory() as directory:
-            tree = types.SimpleNamespace(path=Path(directory), source=source)
+            tree = types.SimpleNamespace(path=Path(directory), source=source,
+                                         evicts=False)
             kernel_lab.write_unwatched(tree)
             text = (tree.path / kernel_lab.UNWATCHED_FILE).read_text()
             file = tree.path / "whole.c"
@@ -135,8 +136,31 @@ class Report(unittest.TestCase):
                              kernel_lab.MOST_LINES + 1)
 
 
+def one_by_one(execute):
+    """As execute_all() takes the commands; what each does is execute()'s."""
+    return lambda jobs, limit: [execute(*job, limit) for job in jobs]
+
+
 class Run(unittest.TestCase):
     """What is explored, and the exit status."""
+
+    def setUp(self):
+        patch = mock.patch.object(kernel_lab, "scenarios",
+                                  lambda _, deep: ["one"])
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def test_scenarios(self):
+        """Each by itself, in the order of the list; not all without --deep."""
+        mock.patch.stopall()
+        with tempfile.TemporaryDirectory() as directory:
+            program = Path(directory) / "lab"
+            program.write_text("#!/bin/sh\necho '[{\"name\": \"b\", "
+                               "\"quick\": true}, {\"name\": \"a\", "
+                               "\"quick\": false}]'\n")
+            program.chmod(0o755)
+            self.assertEqual(kernel_lab.scenarios(program, False), ["b"])
+            self.assertEqual(kernel_lab.scenarios(program, True), ["b", "a"])
 
     def run_with(self, plain, steps, deep=False):
         asked = []
@@ -161,8 +185,9 @@ class Run(unittest.TestCase):
             with contextlib.redirect_stdout(out), \
                     contextlib.redirect_stderr(io.StringIO()), \
                     mock.patch.object(kernel_lab, "table", lambda *_: "T"):
-                result = kernel_lab.run(types.SimpleNamespace(deep=deep), tree,
-                                        build, [8], execute, path)
+                args = types.SimpleNamespace(deep=deep, memory=None)
+                result = kernel_lab.run(args, tree, build, [8],
+                                        one_by_one(execute), path)
         return result, asked, out.getvalue()
 
     def test_nothing(self):
@@ -176,6 +201,26 @@ class Run(unittest.TestCase):
         self.assertEqual(result, (1, True))
         self.assertEqual(asked, ["steps"])
         self.assertIn("\nFAILED: ", text)
+
+    def test_memory_is_passed_on(self):
+        commands = []
+
+        def execute(command, log, _limit):
+            commands.append(command)
+            log.write_text(json.dumps([ROW]))
+            return 0
+
+        build = types.SimpleNamespace(program=lambda n: Path(n))
+        with tempfile.TemporaryDirectory() as directory, \
+                contextlib.redirect_stderr(io.StringIO()):
+            for memory in None, "sc", "lkmm-ish":
+                args = types.SimpleNamespace(deep=False, memory=memory)
+                kernel_lab.explore(args, build, 8, "", one_by_one(execute),
+                                   Path(directory) / "log")
+        self.assertNotIn("--memory", commands[0] + commands[1])
+        self.assertEqual(commands[2][3:],
+                         ["--memory", "lkmm-ish", "--preemptions", "1",
+                          "--only", "one/*"])
 
     def test_found_by_plain_accesses(self):
         result, asked, text = self.run_with([RACE], [ROW])
@@ -201,12 +246,13 @@ class Run(unittest.TestCase):
                 return -11
 
             build = types.SimpleNamespace(program=Path)
-            args = types.SimpleNamespace(deep=False)
+            args = types.SimpleNamespace(deep=False, memory=None)
             error = io.StringIO()
             with contextlib.redirect_stderr(error), \
                     contextlib.redirect_stdout(io.StringIO()), \
                     self.assertRaises(SystemExit) as ended:
-                kernel_lab.explore(args, build, 8, "", execute, log)
+                kernel_lab.explore(args, build, 8, "", one_by_one(execute),
+                                   log)
         self.assertEqual(ended.exception.code, 1)
         self.assertIn("the lab ended with -11", error.getvalue())
 

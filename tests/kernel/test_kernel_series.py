@@ -150,6 +150,7 @@ class Report(Series):
                 kernel_patch.apply_text(title, text, tree)
             text = (tree / OURS).read_text().strip()
             self.measured.append(text)
+            row.told = [f"a stub, not known here: __GFP_{text}, 0 (line 1)"]
             row.failed = text == "wrong"
             row.cells["tests"] = "FAILED" if row.failed else "passed"
             if row.failed:
@@ -175,6 +176,14 @@ class Report(Series):
                                r"2 +not for zsmalloc\n +docs\n"
                                r"3 +passed\n +two\n")
         self.assertIn("passed: the file, and after each of 3 patches", text)
+
+    def test_stubs(self):
+        """Each once, with the patch that it came with."""
+        _, text = self.run_series(mail("one", diff("a", "b")),
+                                  mail("two", diff("b", "a")))
+        self.assertIn("\n\n0: a stub, not known here: __GFP_a, 0 (line 1)\n"
+                      "1: a stub, not known here: __GFP_b, 0 (line 1)\n\n"
+                      "passed:", text)
 
     def test_which_one_breaks_it(self):
         status, text = self.run_series(

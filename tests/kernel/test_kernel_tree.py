@@ -379,7 +379,8 @@ class Sanitizers(Trees):
                            check=True)
             build = types.SimpleNamespace(
                 kind="thread", path=self.path / name,
-                tree=types.SimpleNamespace(has=lambda word: True,
+                tree=types.SimpleNamespace(evicts=True,
+                                           has=lambda word: True,
                                            split=["class"]))
             env = {**os.environ, **kernel_test.environment(build)}
             done = subprocess.run([built], env=env, stderr=subprocess.PIPE,

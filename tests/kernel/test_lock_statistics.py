@@ -91,7 +91,7 @@ class LockStatistics(unittest.TestCase):
         cls.path = Path(cls.dir.name)
         (cls.path / "subject.c").write_text(SUBJECT)
         build(cls.path / "stress", ROOT / "kernel/uzs-kernel-stress.c",
-              ROOT / "kernel/activity.c",
+              ROOT / "kernel/activity.c", ROOT / "kernel/stress.c",
               ROOT / "tests/conformance/subject_load.c")
         for name, options in (("plain", []), ("writes", ["-DWRITES"])):
             build(cls.path / f"{name}.so", "-shared", "-fPIC", *options,

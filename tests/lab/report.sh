@@ -47,25 +47,8 @@ fails_with 1 "uzs lab: $work/text.json: is no result of *" \
 	"$uzs" lab simulate --objects 100 --cpus 1 --html "$work/x" \
 	--seeded "$work/text.json"
 
-browser=$(command -v chromium || command -v chromium-browser ||
-	command -v google-chrome)
-if [ -z "$browser" ]; then
-	[ -z "${UZS_NEED_BROWSER:-}" ] || fail "no Chromium here"
-	skip "no Chromium here"
-	finish
-fi
-
-# The browser wants a home, and says a lot that does not concern us.
-browse() {
-	HOME=$work timeout 60 "$browser" --headless --no-sandbox \
-		--disable-gpu --disable-dev-shm-usage --no-first-run \
-		--user-data-dir="$work/profile" \
-		--proxy-server=127.0.0.1:9 --virtual-time-budget=5000 \
-		"$@" "file://$report" 2>"$work/browser.log"
-}
-
-browse --dump-dom >"$work/dom" || {
-	cat "$work/browser.log" >&2
+need_browser
+browser elements "$report" >"$work/dom" || {
 	fail "the browser did not show it"
 	finish
 }
@@ -78,16 +61,18 @@ has() {
 
 has "the script came to its end" 1 'data-ready="yes"'
 has "charts" 3 'class="chart"'
-has "curves" 27 'class="series"'
+has "curves" 27 'class="series scope-'
 has "points" 81 '<circle'
 has "rows of the results" 28 '<td class="t">\(none\|array\|percpu\)</td>'
-has "buttons of the timelines" 9 '<button class="[on]*">[a-z-]*, [a-z]*'
+has "buttons of the timelines" 9 '<button aria-pressed="[a-z]*">[a-z-]*, [a-z]*'
 has "lanes of the CPUs" 4 '>CPU [0-3]</text>'
 has "locks held" 100 'class="hold"'
 has "what a lane says" 100 'has it [0-9]* ns'
 has "the key" 2 '<i style='
-check "class->lock is in the key" grep -q 'class-&gt;lock</span>' "$work/dom"
-check "pool->lock is in the key" grep -q 'pool-&gt;lock</span>' "$work/dom"
+check "class->lock is in the key" grep -q 'class-&gt;lock</dt>' "$work/dom"
+check "pool->lock is in the key" grep -q 'pool-&gt;lock</dt>' "$work/dom"
+check "what they are" grep -q 'fullness lists, counts and free lists' "$work/dom"
+check "each is explained" sh -c "! grep -q 'not explained' '$work/dom'"
 has "the table of bugs" 1 'id="seeded-table"'
 has "a bug" 1 '<td class="t">obj-read-once</td>'
 has "a bug with a strange name" 1 'a &lt;/script&gt; in a name'
@@ -118,8 +103,7 @@ esac
 check "as it is, nothing is found: $(row_of as-it-is)" [ $is -eq 0 ]
 has "costs" 20 '<td class="t">\(measured\|assumed\|published\|fitted\): '
 
-browse --screenshot="$work/shot.png" --window-size=1280,2000 >/dev/null || {
-	cat "$work/browser.log" >&2
+browser picture "$report" "$work/shot.png" 1280x2000 || {
 	fail "no picture of it"
 	finish
 }
@@ -131,5 +115,13 @@ equal "width and height" "00000500000007d0" \
 	"$(od -An -tx1 -j16 -N8 "$work/shot.png" | tr -d ' \n')"
 size=$(wc -c <"$work/shot.png" | tr -d ' ')
 check "a picture of $size bytes" [ "$size" -gt 40000 ]
+
+# One count of CPUs: bars with their values, no single dots.
+report=$work/one.html
+runs_well "$uzs" lab simulate --objects 300 --cpus 4 --scope all --html "$report"
+browser elements "$report" >"$work/dom" || fail "the browser did not show one count"
+has "the script came to its end" 1 'data-ready="yes"'
+has "bars" 9 'class="bar"'
+check "no dots" sh -c "! grep -q '<circle' '$work/dom'"
 
 finish

@@ -201,7 +201,7 @@ done
 runs_well simulate --cpus 1,2,4 --scope held,unlocked,class-idx \
 	--svg "$work/out.svg"
 check "four charts" [ "$(grep -c 'class="chart"' "$work/out.svg")" -eq 4 ]
-check "twelve curves" [ "$(grep -c 'class="series"' "$work/out.svg")" -eq 12 ]
+check "twelve curves" [ "$(grep -c 'class="series scope-' "$work/out.svg")" -eq 12 ]
 check "no nan" sh -c "! grep -qi 'nan\|inf' '$work/out.svg'"
 
 # Without one CPU nobody knows what is perfect.

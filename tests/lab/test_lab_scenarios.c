@@ -6,8 +6,8 @@
  *
  * Where instruments make it slow (UZS_TEST_SCALE below 100), one preemption
  * less, and with that fewer schedules. The same, for time, for a queue in the user
- * profile, which is the kernel profile's, explored with it in full; and for
- * `unlocked`, whose free differs from class-idx only in how it finds the class.
+ * profile and with `held`, which is that of class-idx, explored with it in full; and
+ * for `unlocked`, whose free differs from class-idx only in how it finds the class.
  * (uzs lab explore has them in full.)
  */
 #include "lab_test.h"
@@ -30,9 +30,12 @@ static void explore(const struct lab_config *c)
 	struct lab_result r;
 	char schedule[LAB_SCHEDULE_TEXT];
 
+	bool in_full =
+		c->scope == ZS_SCOPE_CLASS_IDX ||
+		(c->scope != ZS_SCOPE_UNLOCKED && c->defer == ZS_DEFER_NONE);
+
 	o.preemptions = c->cpus == 2 ? 2 : 1;
-	if (is_scaled() || (of_user && c->defer != ZS_DEFER_NONE) ||
-	    c->scope == ZS_SCOPE_UNLOCKED)
+	if (is_scaled() || !in_full)
 		o.preemptions--;
 	lab_explore(c, &o, &r);
 	lab_print_schedule(c, &r.schedule, schedule, sizeof(schedule));

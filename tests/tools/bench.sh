@@ -169,6 +169,55 @@ if [ "$subjects" = "malloc zs refs user" ]; then
 	fails_with 1 'uzs-bench: sizes one:2M: an object of 2097152 bytes is larger than 1048576' \
 		"$bench" --profile user --sizes one:2M --bytes 1G
 fi
+
+# Two in one process, by turns. Both did the same, or it ends with an error. What
+# is compared with itself is as fast, whatever the machine does.
+pairs="zs:malloc malloc:zs zs:zs"
+[ "$subjects" = "malloc zs" ] || pairs="$pairs refs:malloc refs:user user:refs"
+for pair in $pairs; do
+	# shellcheck disable=SC2046
+	runs_well "$bench" pair $(subject "${pair%:*}") --against "${pair#*:}" \
+		--ops write,read,peek,peek-one,replace,free,fill,free-many \
+		--bytes 4M --reps 2 --threads 2 --slices 20 --verify --csv
+	equal "rows of $pair" 16 "$(column ratio "$work/out" | wc -l | tr -d ' ')"
+	equal "the name in $pair" "$(name_of "${pair%:*}")" \
+		"$(column allocator "$work/out" | sort -u)"
+	case $pair in
+	*:malloc) ;;
+	*) equal "the other in $pair" "$(name_of "${pair#*:}")" \
+		"$(column against "$work/out" | sort -u)" ;;
+	esac
+	check "figures of $pair" awk -F, '
+		NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
+		NR > 1 && ($at["ns_per_op"] <= 0 ||
+			$at["against_ns_per_op"] <= 0 || $at["ops"] < 100 ||
+			$at["ratio"] <= 0 ||
+			$at["usual_quarter"] > $at["usual"] ||
+			$at["usual"] > $at["usual_three_quarters"]) { bad = 1 }
+		END { exit bad }' "$work/out"
+done
+runs_well "$bench" pair --ops read --against zs --bytes 16M --reps 3 --json
+check "a pool is as fast as itself" python3 -c '
+import json, statistics, sys
+rows = json.load(open(sys.argv[1]))
+ratio = statistics.median(row["usual"] for row in rows)
+sys.exit(not 0.8 < ratio < 1.25)' "$work/out"
+# The other is a pool without options.
+runs_well "$bench" pair --chain-size 4 --max-overhead 10000 --retained all \
+	--expected 1M --page-size 8192 --against zs --ops read --bytes 2M \
+	--reps 1 --slices 10 --csv
+equal "pages in a chain of both" "4 8" "$(column chain_size "$work/out") $(
+	column against_chain_size "$work/out")"
+runs_well "$bench" pair --bytes 2M --reps 1 --slices 10
+check "the table of pair" grep -q '^replace ' "$work/out"
+fails_with 1 'uzs-bench: --slices 100000: more than the * objects of a thread' \
+	"$bench" pair --slices 100000 --bytes 1M
+fails_with 2 'uzs-bench: compact: not with pair *' "$bench" pair --ops compact
+fails_with 2 'uzs-bench: --slices: only with pair *' "$bench" --slices 3
+fails_with 2 'uzs-bench: --against: only with pair *' "$bench" --against zs
+fails_with 2 'uzs-bench: --against fast: neither malloc, zs, user nor refs *' \
+	"$bench" pair --against fast
+
 runs_well "$bench" wait --bytes 2M --seconds 0.1
 check "a table of times" grep -q '^compact ' "$work/out"
 fails_with 2 'uzs-bench: --profile fast: no such variant *' \

@@ -13,7 +13,7 @@ allocators() {
 }
 
 runs_well "$scripts/bench-peers" --help
-run "$scripts/bench-peers" --quick --reps 1 --threads 1 --bench "$bench" \
+run "$scripts/bench-peers" --quick --mib 16 --reps 1 --threads 1 --bench "$bench" \
 	--without jemalloc,mimalloc,tcmalloc --out "$work/peers"
 equal "exit status: $(cat "$work/err")" 0 "$status"
 refs='' user=''
@@ -41,6 +41,7 @@ if [ "$refs" ]; then
 		'| memory, zs-refs, pool of 1 MiB, fresh ' \
 		'| memory, zs-refs, pool of 4 MiB, fresh ' \
 		'| object of 3700 bytes, zs-refs, bytes of RSS ' \
+		'### In one process, by turns: mem-lz4, 1 thread' \
 		'| longest replacement beside compaction, zs-refs, us ' \
 		'| 99.99 % of replacements beside compaction, zs-refs, us ' \
 		'| replace, 8 threads on 2 cores, zs-refs, CPU time over' \
@@ -50,12 +51,12 @@ if [ "$refs" ]; then
 	equal "the first column" "zs-refs zs-user zs zs-deferred" "$(awk '
 		/^### Speed/ { getline; getline; getline; getline
 			gsub("[|]", ""); print $1, $2, $3, $4; exit }' "$work/out")"
-	for kind in crowd gaps object wait; do
+	for kind in crowd gaps object pair wait; do
 		check "figures of $kind" [ -s "$work/peers/$kind.csv" ]
 	done
 	equal "pools in the plot" 2 "$(grep -o '>zs-refs, [^<]*<' \
 		"$work/peers/memory.svg" | wc -l | tr -d ' ')"
-	run "$scripts/bench-peers" --quick --reps 1 --only wait --json \
+	run "$scripts/bench-peers" --quick --mib 16 --reps 1 --only wait --json \
 		--bench "$bench" --without jemalloc,mimalloc,tcmalloc \
 		--out "$work/wait"
 	equal "exit status: $(cat "$work/err")" 0 "$status"
@@ -106,9 +107,17 @@ small = [{"allocator": "zs-refs", "sizes": word.split(":")[0],
           "step": "before", "rss_over_live": word.split("=")[1]}
          for word in os.environ.get("SMALL", "").split()
          for phase in ("fresh", "free50")]
-for line in peers.goal_lines(SimpleNamespace(clock="wall"),
+# In one process, by turns: the ratio.
+pair = [{"allocator": "zs-refs", "version": "1", "against": "glibc",
+         "against_version": "2", "sizes": "mem-lz4", "threads": "1",
+         "op": "replace", "ratio": ratio}
+        for ratio in os.environ.get("PAIR", "").split()]
+if pair:
+    print(peers.versions_of({"pair": pair, "speed": []}))
+for line in peers.goal_lines(SimpleNamespace(clock=os.environ.get("CLOCK",
+                                                                  "wall")),
                              {"speed": speed, "memory": [], "small": small,
-                              "crowd": crowd}):
+                              "crowd": crowd, "pair": pair}):
     print("|".join(line))
 END
 runs_well python3 -W ignore "$work/goals.py" "$scripts" 390
@@ -144,6 +153,15 @@ runs_well python3 -W ignore "$work/goals.py" "$scripts" 390
 check "no goal for pools of other sizes" \
 	[ "$(grep -c 'pool of' "$work/out")" -eq 0 ]
 unset SMALL
+
+# The ratios by turns are of elapsed times. Such figures alone have versions, too.
+for found in "wall 1.01|reached" "cpu 1.2|MISSED"; do
+	runs_well env PAIR="1.02 1.01 1" CLOCK="${found% *}" \
+		python3 -W ignore "$work/goals.py" "$scripts" 390 120 100
+	equal "versions and the first goal, ${found% *}" "{'zs': '1', 'glibc': '2'}
+replace, 1 thread, zs-refs over the fastest malloc (glibc)|<= 1.05|${found#* }" \
+		"$(head -n 2 "$work/out")"
+done
 
 # What an object costs. What is known without measuring: an object of 3,700
 # bytes has a page and a handle word.

@@ -53,6 +53,11 @@ runs_well "$uzs" lab run free-free --scope held --defer none --cpus 3 \
 	--random --depth 2 --seed 7 --runs 50
 equal "random runs" 50 "$(awk '/^free-free/ { print $6 }' "$work/out")"
 check "random is never complete" grep -q ' nothing so far$' "$work/out"
+runs_well "$uzs" lab run push-flush --scope held --defer array --cpus 2 \
+	--preemptions 1 --memory c11 --json
+check "JSON: no stale choice was left out" grep -q '"stale_left_out": 0,$' \
+	"$work/out"
+check "JSON: complete" grep -q '"complete": true,$' "$work/out"
 if command -v python3 >/dev/null; then
 	runs_well "$uzs" lab run push-flush --cpus 2 --preemptions 1 --json
 	check "JSON" python3 -m json.tool "$work/out" "$work/tree"
@@ -197,6 +202,25 @@ fails_with 2 'uzs lab: no command given*' "$uzs" lab
 fails_with 2 "uzs lab: unknown command 'x'*" "$uzs" lab x
 fails_with 2 "uzs lab: there is no scenario 'x'*" "$uzs" lab run x
 fails_with 2 'uzs lab: one scenario is wanted*' "$uzs" lab run
+# The order of memory: told in JSON, in schedules, and refused where it means
+# nothing.
+runs_well "$uzs" lab run free-free --scope held --defer none --cpus 2 \
+	--memory c11 --stale 2 --json
+check "the order in JSON" grep -q '"memory": "c11"' "$work/out"
+runs_well "$uzs" lab replay free-free/held/none/2/c11/5b
+fails_with 1 '*1 of 1 steps do not fit the run, the first is 5s' \
+	"$uzs" lab replay --no-table free-free/held/none/2/tso/5s1
+fails_with 2 "uzs lab: --memory: 'x' is none of sc, tso, c11*" \
+	"$uzs" lab explore --memory x
+fails_with 2 "uzs lab: --memory: 'lkmm-ish' is none of*" \
+	"$uzs" lab explore --memory lkmm-ish
+fails_with 2 "uzs lab: --stale is for a --memory other than sc*" \
+	"$uzs" lab explore --stale 1
+fails_with 2 "uzs lab: --weaken: 'x' is not FILE:LINE=relaxed*" \
+	"$uzs" lab explore --memory c11 --weaken x
+fails_with 1 "uzs lab: --weaken: no access at x.c:1 is stronger*" \
+	"$uzs" lab run free-free --scope held --defer none --cpus 2 \
+	--preemptions 0 --memory c11 --weaken x.c:1=relaxed
 fails_with 2 "uzs lab: --scope: 'x' is none of*" "$uzs" lab explore --scope x
 fails_with 2 "uzs lab: --defer: 'x' is none of*" "$uzs" lab explore --defer x
 fails_with 2 'uzs lab: --cpus takes a number from 2 to 3, not '\''4'\''*' \

@@ -45,7 +45,12 @@ refused "$uzs" classes
 refused "$uzs" store "$0"
 refused "$uzs" store --json "$0"
 refused "$uzs" replay "$data/traces/s3.trace.gz"
+version=$("$uzs" --version)
 for program; do
+	runs_well "$program" --version
+	equal "the version of $program" "${version#uzs }" \
+		"$(sed 's/.* //' "$work/out")"
+	refused "$program" --version
 	refused "$program" --help
 	case $(basename "$program") in
 	uzs-lab)
@@ -68,7 +73,7 @@ done
 if command -v python3 >/dev/null; then
 	scripts=$(dirname "$0")/../../scripts
 	for script in bench-free bench-kernel bench-peers lab-validate \
-		kernel_test.py; do
+		kernel_test.py lab-orders man-pages completion site; do
 		refused python3 "$scripts/$script" --help
 	done
 fi

@@ -4,9 +4,12 @@
 # profile holds its promises on sizes, and what it stores is read back.
 . "$(dirname "$0")/common.inc"
 
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
-	head -c 250000 "$uzs"
-done | head -c 3000000 >"$work/in"
+# Text that comes again after 62,500 bytes, whatever the program was built with.
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+	for _ in 1 2 3 4; do
+		head -c 62500 "$uzs"
+	done
+done >"$work/in"
 head -c 2100000 /dev/urandom >>"$work/in"
 
 # value KEY: the first of that name in the last JSON output.

@@ -9,7 +9,7 @@ bad_line() {
 	fails_with 1 "uzs: $work/bad:$1: $2" "$uzs" replay "$work/bad"
 }
 
-expected="expected 'a ID SIZE', 'f ID' or 'c', not "
+expected="expected 'a ID SIZE', 'f ID', 'c' or 't', not "
 bad_line 4 "$expected'x'" 'x\n'
 bad_line 4 "$expected'x'" 'x'
 bad_line 4 "$expected'a'" 'a\n'

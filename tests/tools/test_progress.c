@@ -140,14 +140,15 @@ static void test_never_wider(void **state)
 	}
 }
 
-/* As wide as it may be, and no wider than 57. */
+/* As wide as it may be, and no wider than 57; where there is room, 9 more for how long
+ * it still takes. */
 static void test_uses_the_room(void **state)
 {
 	static const struct {
 		unsigned int columns;
 		size_t width;
-	} cases[] = { { 0, 57 },  { 200, 57 }, { 58, 57 },
-		      { 57, 56 }, { 30, 29 },  { 24, 23 } };
+	} cases[] = { { 0, 66 },  { 200, 66 }, { 67, 66 }, { 66, 57 },
+		      { 58, 57 }, { 57, 56 },  { 30, 29 }, { 24, 23 } };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		unsigned int lines;
@@ -155,9 +156,38 @@ static void test_uses_the_room(void **state)
 		set_columns(cases[i].columns);
 		assert_int_equal(show("store", 1000, &lines), cases[i].width);
 		assert_non_null(strstr(screen, "[#"));
+		assert_int_equal(strstr(screen, " left") != NULL,
+				 cases[i].width > 57);
 		uzs_progress_clear();
 		read_screen();
 	}
+}
+
+/* At a quarter of the work after 40 s, two minutes are left. */
+static void test_how_long(void **state)
+{
+	struct uzs_progress progress;
+
+	set_columns(80);
+	clock_ns = 1;
+	uzs_progress_start(&progress, "store", 1000);
+	clock_ns += 40000000000ull;
+	for (unsigned int i = 0; i < 40; i++)
+		uzs_progress_update(&progress, 250);
+	read_screen();
+	assert_non_null(strstr(screen, "]  25 % 2:00 left\033"));
+	clock_ns += 120000000000ull;
+	for (unsigned int i = 0; i < 40; i++)
+		uzs_progress_update(&progress, 800);
+	read_screen();
+	assert_non_null(strstr(screen, "]  80 % 40 s left\033"));
+	clock_ns += 1000000000;
+	for (unsigned int i = 0; i < 40; i++)
+		uzs_progress_update(&progress, 1000);
+	read_screen();
+	assert_null(strstr(screen, "left"));
+	uzs_progress_clear();
+	read_screen();
 }
 
 static void test_quick_work_shows_nothing(void **state)
@@ -182,6 +212,8 @@ int main(void)
 						close_terminal),
 		cmocka_unit_test_setup_teardown(test_uses_the_room,
 						open_terminal, close_terminal),
+		cmocka_unit_test_setup_teardown(test_how_long, open_terminal,
+						close_terminal),
 		cmocka_unit_test_setup_teardown(test_quick_work_shows_nothing,
 						open_terminal, close_terminal),
 	};

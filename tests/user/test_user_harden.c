@@ -5,6 +5,7 @@
  */
 #include "user_util.h"
 
+#include <pthread.h>
 #include <signal.h>
 
 #include "test_harden.h"
@@ -477,15 +478,118 @@ static void test_end_without_begin_is_told(void **state)
 	assert_int_equal(zs_destroy_pool(pool), 2);
 }
 
+/* The record is overwritten while its object is read: the end tells. */
+static void test_record_damaged_in_a_read_is_told(void **state)
+{
+	struct zs_pool *pool = make_hard();
+	zs_ref ref = ZS_REF_INIT, other = ZS_REF_INIT;
+	uint64_t word;
+
+	assert_int_equal(ref_fill(pool, &ref, LEN, 5), 0);
+	assert_int_equal(ref_fill(pool, &other, LEN, 6), 0);
+	word = ref.word;
+	for (unsigned int way = 0; way < 3; way++) {
+		assert_non_null(zs_ref_begin(pool, &ref));
+		ref.word = way == 0 ? 0 : way == 1 ? other.word : ~word;
+		told_reset(&told);
+		zs_ref_end(pool, &ref);
+		assert_int_equal(told.nr, 1);
+		assert_string_equal(told.last.call, "zs_ref_end");
+		/* A pin would have been lost with the word. */
+		ref.word = word;
+		told_reset(&told);
+	}
+	zs_ref_free(pool, &ref);
+	zs_ref_free(pool, &other);
+	assert_int_equal(told.nr, 0);
+	assert_sound(pool);
+	assert_int_equal(zs_destroy_pool(pool), 0);
+}
+
+struct elsewhere {
+	struct zs_pool *pool;
+	zs_ref *ref;
+	bool begins; /* or ends */
+};
+
+static void *use_elsewhere(void *arg)
+{
+	const struct elsewhere *e = arg;
+
+	if (e->begins)
+		return zs_ref_begin(e->pool, e->ref);
+	zs_ref_end(e->pool, e->ref);
+	return NULL;
+}
+
+/* In a thread that is over then. Return: what begin answered. */
+static void *in_thread(struct zs_pool *pool, zs_ref *ref, bool begins)
+{
+	struct elsewhere e = { pool, ref, begins };
+	pthread_t thread;
+	void *mem;
+
+	assert_int_equal(pthread_create(&thread, NULL, use_elsewhere, &e), 0);
+	assert_int_equal(pthread_join(thread, &mem), 0);
+	return mem;
+}
+
+/* A read is open, whichever thread has begun it, and any thread may end it. What
+ * no thread has begun is told, whether the reads of others are known or not. */
+static void test_reads_of_other_threads_are_known(void **state)
+{
+	struct zs_pool *pool = make_hard();
+	zs_ref ref = ZS_REF_INIT, other = ZS_REF_INIT;
+
+	assert_int_equal(ref_fill(pool, &ref, LEN, 5), 0);
+	assert_int_equal(ref_fill(pool, &other, LEN, 6), 0);
+	for (unsigned int round = 0; round < 3; round++) {
+		assert_non_null(in_thread(pool, &ref, true));
+		assert_int_equal(told.nr, 0);
+		for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+			if (calls[i].drops)
+				assert_told(pool, &calls[i], &ref,
+					    ZS_MISUSE_READ);
+		assert_told(pool, END, &other, ZS_MISUSE_NOT_BEGUN);
+		told_reset(&told);
+		in_thread(pool, &other, false);
+		assert_int_equal(told.nr, 1);
+		assert_int_equal(told.last.what, ZS_MISUSE_NOT_BEGUN);
+		told_reset(&told);
+		/* In the first round this thread, then another one. */
+		if (round)
+			in_thread(pool, &ref, false);
+		else
+			zs_ref_end(pool, &ref);
+		assert_int_equal(told.nr, 0);
+		assert_told(pool, END, &ref, ZS_MISUSE_NOT_BEGUN);
+		/* Replaced, so nothing was left. */
+		assert_int_equal(ref_fill(pool, &ref, LEN + round, 5), 0);
+		/* This thread's own read ends in another one. */
+		assert_non_null(zs_ref_begin(pool, &ref));
+		in_thread(pool, &ref, false);
+		assert_int_equal(told.nr, 0);
+		assert_told(pool, END, &ref, ZS_MISUSE_NOT_BEGUN);
+		told_reset(&told);
+	}
+	zs_ref_free(pool, &ref);
+	zs_ref_free(pool, &other);
+	assert_int_equal(told.nr, 0);
+	assert_sound(pool);
+	assert_int_equal(zs_destroy_pool(pool), 0);
+}
+
 /* ---- handles -------------------------------------------------------------------- */
 
 static unsigned int tell_all(struct zs_pool *pool, unsigned long handle,
 			     enum zs_misuse_kind what)
 {
+	struct zs_obj_place place = ZS_OBJ_PLACE_INIT;
 	struct iovec iov[2];
 
 	told_reset(&told);
 	assert_null(zs_obj_read_begin(pool, handle, 1, buffer));
+	assert_int_equal(zs_obj_place(pool, handle, &place), -EINVAL);
 	assert_int_equal(zs_obj_read_sg_begin(pool, handle, iov, 1), 0);
 	assert_int_equal(zs_obj_write(pool, handle, buffer, 1), -EINVAL);
 	assert_int_equal(zs_obj_room(pool, handle), 0);
@@ -510,26 +614,26 @@ static void test_misuse_of_handles_is_told(void **state)
 	assert_int_equal(ref_fill(pool, &ref, LEN, 1), 0);
 	/* Freed: kept; really; and with others allocated. */
 	zs_free(pool, handle);
-	assert_int_equal(tell_all(pool, handle, ZS_MISUSE_FREED), 9);
+	assert_int_equal(tell_all(pool, handle, ZS_MISUSE_FREED), 10);
 	zs_free_deferred_flush(pool);
-	assert_int_equal(tell_all(pool, handle, ZS_MISUSE_FREED), 9);
+	assert_int_equal(tell_all(pool, handle, ZS_MISUSE_FREED), 10);
 	for (size_t i = 0; i < ARRAY_SIZE(more); i++) {
 		more[i] = must_malloc(pool, LEN);
 		assert_true(more[i] != handle);
 	}
-	assert_int_equal(tell_all(pool, handle, ZS_MISUSE_FREED), 9);
+	assert_int_equal(tell_all(pool, handle, ZS_MISUSE_FREED), 10);
 	/* Another's, a ref, garbage. */
-	assert_int_equal(tell_all(pool, of_other, ZS_MISUSE_NO_HANDLE), 9);
+	assert_int_equal(tell_all(pool, of_other, ZS_MISUSE_NO_HANDLE), 10);
 	assert_int_equal(
-		tell_all(pool, (unsigned long)&ref, ZS_MISUSE_NO_HANDLE), 9);
-	assert_int_equal(tell_all(pool, more[0] + 2, ZS_MISUSE_NO_HANDLE), 9);
-	assert_int_equal(tell_all(pool, more[0] ^ 8, ZS_MISUSE_NO_HANDLE), 9);
+		tell_all(pool, (unsigned long)&ref, ZS_MISUSE_NO_HANDLE), 10);
+	assert_int_equal(tell_all(pool, more[0] + 2, ZS_MISUSE_NO_HANDLE), 10);
+	assert_int_equal(tell_all(pool, more[0] ^ 8, ZS_MISUSE_NO_HANDLE), 10);
 	assert_int_equal(tell_all(pool, (unsigned long)place_of(pool, &ref),
 				  ZS_MISUSE_NO_HANDLE),
-			 9);
-	assert_int_equal(tell_all(pool, ref.word, ZS_MISUSE_NO_HANDLE), 9);
+			 10);
+	assert_int_equal(tell_all(pool, ref.word, ZS_MISUSE_NO_HANDLE), 10);
 	assert_int_equal(
-		tell_all(pool, 0x4141414141414140u, ZS_MISUSE_NO_HANDLE), 9);
+		tell_all(pool, 0x4141414141414140u, ZS_MISUSE_NO_HANDLE), 10);
 	/* Freed while it is being read; an end without a begin. */
 	mem = zs_obj_read_begin(pool, more[0], LEN, NULL);
 	assert_non_null(mem);
@@ -599,6 +703,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_mover_leaves_foreign_memory_alone),
 		cmocka_unit_test(test_dropping_what_is_read_is_told),
 		cmocka_unit_test(test_end_without_begin_is_told),
+		cmocka_unit_test(test_record_damaged_in_a_read_is_told),
+		cmocka_unit_test(test_reads_of_other_threads_are_known),
 		cmocka_unit_test(test_misuse_of_handles_is_told),
 		cmocka_unit_test(test_without_callback_it_aborts),
 	};

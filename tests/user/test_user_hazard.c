@@ -48,7 +48,7 @@ static bool make_table(struct table_mem *mem)
 	/* Any words: what they name is not read. */
 	for (unsigned int i = 0; i < ARRAY_SIZE(refs); i++)
 		refs[i].word = 100 + i;
-	uzs_hazards_init(&table, pool, ended);
+	uzs_hazards_init(&table, pool, true, ended);
 	return uzs_os_barrier_register();
 }
 
@@ -79,7 +79,8 @@ static int setup(void **state)
 
 static void *try_read(const zs_ref *ref)
 {
-	uint64_t word = zs_read_try_(pool, uzs_thread_id(), UZS_LOG_ROWS, ref);
+	uint64_t word =
+		zs_read_try_(pool, uzs_thread_id(), UZS_LOG_ROWS, 0, ref);
 
 	return word ? zs_data_(word) : NULL;
 }
@@ -570,7 +571,7 @@ static void test_rows_are_of_one_thread(void **state)
 	uintptr_t other = neighbour();
 
 	assert_true(take_row());
-	assert_null(zs_read_try_(pool, other, UZS_LOG_ROWS, &refs[1]));
+	assert_null(zs_read_try_(pool, other, UZS_LOG_ROWS, 0, &refs[1]));
 	assert_rows_are_empty();
 	assert_non_null(try_read(&refs[1]));
 	assert_false(zs_read_try_end_(pool, other, UZS_LOG_ROWS, &refs[1]));
@@ -709,6 +710,7 @@ static void test_inherited_row_has_names(void **state)
 	struct zs_row_ *row = home();
 	uintptr_t *place;
 
+	assert_true(take_row());
 	row->owner = row->ender = other;
 	row->names[0] = (uintptr_t)&refs[1];
 	row->names[2] = (uintptr_t)&refs[2];
@@ -719,7 +721,7 @@ static void test_inherited_row_has_names(void **state)
 	assert_true(uzs_hazards_has(&table, &refs[1]));
 	assert_true(uzs_hazards_has(&table, &refs[2]));
 	/* Nobody has it, whatever the number. */
-	assert_null(zs_read_try_(pool, other, UZS_LOG_ROWS, &refs[3]));
+	assert_null(zs_read_try_(pool, other, UZS_LOG_ROWS, 0, &refs[3]));
 	assert_false(zs_read_try_end_(pool, other, UZS_LOG_ROWS, &refs[1]));
 	assert_null(try_read(&refs[3]));
 	assert_false(try_end(&refs[1]));
@@ -768,6 +770,7 @@ static void test_inherited_row_is_empty(void **state)
 {
 	struct zs_row_ *row = home();
 
+	assert_true(take_row());
 	row->owner = neighbour();
 	row->names[0] = row->owner;
 	row->names[3] = (uintptr_t)&refs[3];

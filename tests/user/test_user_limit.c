@@ -263,6 +263,8 @@ static void emptied_as_a_whole(struct zs_pool *pool, size_t size)
 
 static void test_fuller_zspage_is_emptied_for_want_of_memory(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	static const size_t sizes[] = { 1100, 1500, 2100, 3300, 5000 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -277,6 +279,8 @@ static void test_fuller_zspage_is_emptied_for_want_of_memory(void **state)
 /* What has room in the old object, of another class, is stored without memory. */
 static void test_smaller_needs_no_memory(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	static zs_ref refs[MOST];
 
 	for (unsigned int hard = 0; hard < 2; hard++) {

@@ -28,6 +28,7 @@ struct record {
 
 struct stress {
 	struct zs_pool *pool;
+	unsigned int page_size;
 	/* Read by all, changed by none; half of them refs. */
 	struct record shared[NR_SHARED];
 	FILE *null;
@@ -478,6 +479,46 @@ static void do_for_each_zspage(struct worker *w)
 	CHECK(w->s, search.seen == 1);
 }
 
+/* Wherever it is moved to meanwhile: the word is what the other fields say. */
+static void do_place(struct worker *w)
+{
+	struct zs_obj_place place = ZS_OBJ_PLACE_INIT;
+	struct zs_class_info c = ZS_CLASS_INFO_INIT;
+	struct record *r = rng_below(&w->rng, 2) ? any_shared(w, false)
+						 : &w->handles[any_handle(w)];
+	unsigned int page = w->s->page_size;
+	unsigned long address;
+
+	CHECK(w->s, zs_obj_place(w->s->pool, r->handle, &place) == 0);
+	CHECK(w->s, zs_class_info(w->s->pool, place.class_index, &c) == 0);
+	CHECK(w->s, c.size >= r->size);
+	CHECK(w->s, place.index < c.objs_per_zspage);
+	address = place.pfns[0] * page + (unsigned long)place.index * c.size -
+		  (c.huge ? 8 : 0);
+	CHECK(w->s, place.word == ((unsigned long)place.class_index
+					   << place.class_shift |
+				   address / 8));
+}
+
+static int note_section(const struct zs_section_info *info, void *arg)
+{
+	unsigned int *calls = arg;
+
+	++*calls;
+	for (unsigned int i = 0; i < info->pages; i++)
+		if (info->use[i] > ZS_PAGE_COLD)
+			return 1;
+	return info->use[0] == ZS_PAGE_HEAD ? 0 : 2;
+}
+
+static void do_for_each_section(struct worker *w)
+{
+	unsigned int calls = 0;
+
+	CHECK(w->s, zs_for_each_section(w->s->pool, note_section, &calls) == 0);
+	CHECK(w->s, calls > 0);
+}
+
 static void do_check(struct worker *w)
 {
 	CHECK(w->s, zs_pool_check(w->s->pool, stderr) == 0);
@@ -532,6 +573,8 @@ static const struct op ops[] = {
 	{ "print", do_print, 5, 1 },
 	{ "for_each_live", do_for_each_live, 20, 4 },
 	{ "for_each_zspage", do_for_each_zspage, 40, 6 },
+	{ "place", do_place, 100, 10 },
+	{ "for_each_section", do_for_each_section, 20, 3 },
 	{ "check", do_check, 10, 2 },
 	{ "burst", do_burst, 4, 4 },
 };
@@ -608,6 +651,7 @@ static void stress_init(struct stress *s, struct zs_pool_options *o)
 	o->misuse = note_misuse;
 	o->misuse_arg = s;
 	s->pool = make_user_with(o);
+	s->page_size = info_of(s->pool).page_size;
 	s->null = fopen("/dev/null", "w");
 	assert_non_null(s->null);
 	memset(&w, 0, sizeof(w));

@@ -302,6 +302,49 @@ static void do_for_each_zspage(struct worker *w)
 	CHECK(w->s, search.seen == 1);
 }
 
+/* Wherever it is moved to meanwhile: the word is what the other fields say. */
+static void do_place(struct worker *w)
+{
+	struct zs_obj_place place = ZS_OBJ_PLACE_INIT;
+	struct zs_class_info c = ZS_CLASS_INFO_INIT;
+	const struct object *o =
+		rng_below(&w->rng, 2)
+			? own_any(w)
+			: &w->s->shared[rng_below(&w->rng, NR_SHARED)];
+	unsigned long word;
+
+	CHECK(w->s, zs_obj_place(w->s->pool, o->handle, &place) == 0);
+	CHECK(w->s, zs_class_info(w->s->pool, place.class_index, &c) == 0);
+	CHECK(w->s, c.size >= o->size);
+	CHECK(w->s, place.index < c.objs_per_zspage);
+	CHECK(w->s, place.pages == c.pages_per_zspage);
+	word = place.pfns[place.index * c.size / w->s->page_size]
+		       << place.pfn_shift |
+	       place.index;
+	if (place.class_shift)
+		word |= (unsigned long)place.class_index << place.class_shift;
+	CHECK(w->s, place.word == word);
+}
+
+static int note_section(const struct zs_section_info *info, void *arg)
+{
+	unsigned int *calls = arg;
+
+	++*calls;
+	for (unsigned int i = 0; i < info->pages; i++)
+		if (info->use[i] > ZS_PAGE_COLD)
+			return 1;
+	return info->use[0] == ZS_PAGE_HEAD ? 0 : 2;
+}
+
+static void do_for_each_section(struct worker *w)
+{
+	unsigned int calls = 0;
+
+	CHECK(w->s, zs_for_each_section(w->s->pool, note_section, &calls) == 0);
+	CHECK(w->s, calls > 0);
+}
+
 static void do_check(struct worker *w)
 {
 	CHECK(w->s, zs_pool_check(w->s->pool, stderr) == 0);
@@ -343,6 +386,8 @@ const struct op stress_ops[] = {
 	{ "print", do_print, 10, 2 },
 	{ "for_each_live", do_for_each_live, 20, 6 },
 	{ "for_each_zspage", do_for_each_zspage, 40, 10 },
+	{ "place", do_place, 100, 20 },
+	{ "for_each_section", do_for_each_section, 20, 4 },
 	{ "check", do_check, 10, 3 },
 	{ "burst", do_burst, 2, 2 },
 };

@@ -4,6 +4,7 @@
  *
  * Whole, as it follows the header from top to bottom: what is missing shows.
  */
+#include "test_system.h"
 #include "test_util.h"
 
 #include <errno.h>
@@ -204,6 +205,8 @@ static void assert_limit_holds_any(const struct zs_pool_options *o)
 
 static void test_memory_limit_below_least_is_refused(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	for (size_t p = 0; p < ARRAY_SIZE(page_sizes); p++) {
 		for (unsigned int c = 4; c <= 16; c += 4) {
 			struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;

@@ -4,6 +4,7 @@
  * preparing both. A callback may call its own pool. What holds up one pool for
  * long holds up no other.
  */
+#include "test_system.h"
 #include "kernel/zspage.h"
 #include "test_defer.h"
 
@@ -293,6 +294,8 @@ static int jump_out(unsigned long handle, void *arg)
 /* A walk that is left by a jump leaves a section pinned, and no lock taken. */
 static void test_walk_left_by_a_jump_holds_no_lock(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	struct zs_pool *pool = make_deferring(ZS_DEFER_NONE, ZS_POOL_NO_WORKER);
 	unsigned long *h = malloc_many(pool, 1000, 10);
 	unsigned int n = 0;

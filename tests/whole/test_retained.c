@@ -5,6 +5,7 @@
  * so that nothing happens by itself: the test can look at any moment whether
  * the work is queued.
  */
+#include "test_system.h"
 #include "fake_cpus.h"
 #include "test_util.h"
 
@@ -127,6 +128,8 @@ static void work(struct load *l, unsigned int steps)
 
 static void test_surplus_goes_whatever_is_called(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	static const size_t retained[] = {
 		1, 4096, 65536, 300000, MIB, 4 * MIB, 16 * MIB,
 	};
@@ -152,6 +155,8 @@ static void test_surplus_goes_whatever_is_called(void **state)
 /* One allocation fills a CPU's list: that is free, too. */
 static void test_surplus_of_one_object_goes(void **state)
 {
+	SKIP_WITH_LARGE_OS_PAGES();
+
 	struct zs_pool *pool = create(4096, 1, ZS_DEFER_NONE);
 
 	must_malloc(pool, 4096);

@@ -324,35 +324,54 @@ unsigned long __real_zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp,
 unsigned long __wrap_zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp,
 			       int nid);
 
-static _Atomic bool no_memory;
+/* So many calls get memory, then none. */
+static _Atomic int calls_left = INT_MAX;
 
 unsigned long __wrap_zs_malloc(struct zs_pool *pool, size_t size, gfp_t gfp,
 			       int nid)
 {
-	return no_memory ? (unsigned long)-ENOMEM
-			 : __real_zs_malloc(pool, size, gfp, nid);
+	return calls_left-- <= 0 ? (unsigned long)-ENOMEM
+				 : __real_zs_malloc(pool, size, gfp, nid);
 }
 
-/* No memory from the OS is not reported as the limit. */
-static void test_no_memory(void **state)
+/* No memory from the OS is not reported as the limit. Nothing is left of a block
+ * of two objects of which the second cannot be had. */
+static void run_no_memory(unsigned int block_bytes)
 {
-	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
-	unsigned char block[BLOCK];
+	struct uzram_config config = test_config(block_bytes, "lz4", NULL);
+	unsigned char block[UZRAM_BLOCK_MAX];
 	struct uzram *dev;
 	uint64_t seed = 8;
+	int objects;
 
 	config.mem_limit = uzram_least_limit(&config);
 	dev = test_device(&config);
 	put(dev, 0, MIXED, 1);
-	contents_fill(block, BLOCK, MIXED, &seed);
-	no_memory = true;
-	assert_int_equal(uzram_write(dev, block, BLOCK, 0), -ENOMEM);
-	assert_int_equal(uzram_write(dev, block, 100, 0), -ENOMEM);
-	assert_int_equal(uzram_write(dev, block, 100, BLOCK), -ENOMEM);
-	no_memory = false;
-	assert_block(dev, 0, MIXED, 1);
-	assert_figures(dev);
+	objects = (int)objects_of(dev, word_of(dev, 0));
+	contents_fill(block, block_bytes, MIXED, &seed);
+	for (int i = 0; i < 3 * objects; i++) {
+		static const struct {
+			bool part;
+			int at;
+		} writes[] = { { false, 0 }, { true, 0 }, { true, 1 } };
+		size_t len = writes[i / objects].part ? 100 : block_bytes;
+		/* A first part of a block is little, and one object. */
+		calls_left = writes[i / objects].at ? 0 : i % objects;
+		assert_int_equal(uzram_write(dev, block, len,
+					     (uint64_t)writes[i / objects].at *
+						     block_bytes),
+				 -ENOMEM);
+		calls_left = INT_MAX;
+		assert_block(dev, 0, MIXED, 1);
+		assert_figures(dev);
+	}
 	uzram_destroy(dev);
+}
+
+static void test_no_memory(void **state)
+{
+	run_no_memory(BLOCK);
+	run_no_memory(32768);
 }
 
 /* ---- threads ------------------------------------------------------------ */
@@ -377,7 +396,7 @@ static void *member_thread(void *arg)
 	unsigned char mine[SHARED][BLOCK / SLICES] = { { 0 } }, block[BLOCK];
 	uint64_t seed = me->nr + 100;
 
-	for (int i = 0; i < TURNS; i++) {
+	for (int i = 0; i < scaled(TURNS); i++) {
 		size_t n = random_below(&seed, SHARED);
 		uint64_t at = n * BLOCK + me->nr * (BLOCK / SLICES);
 		size_t other = SHARED + random_below(&seed, SHARED);

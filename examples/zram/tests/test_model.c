@@ -237,6 +237,7 @@ static void one_op(struct model *m)
 static void run_model(struct uzram_config *config, uint64_t seed)
 {
 	struct model m = { .seed = seed };
+	const int ops = scaled(OPS);
 
 	/* makes the last block incomplete */
 	config->size -= config->block / 2 + 13;
@@ -244,14 +245,14 @@ static void run_model(struct uzram_config *config, uint64_t seed)
 	m.dev = test_device(config);
 	m.bytes = calloc(1, m.size);
 	assert_non_null(m.bytes);
-	for (int i = 0; i < OPS; i++) {
+	for (int i = 0; i < ops; i++) {
 		one_op(&m);
-		if (i % 500 == 499) {
+		if ((i + 1) % (ops / 6) == 0) {
 			check_range(&m, 0, m.size);
 			check_extents(&m);
 			assert_int_equal(zs_pool_check(m.dev->pool, stderr), 0);
 		}
-		if (i % 1500 == 1499) {
+		if ((i + 1) % (ops / 2) == 0) {
 			uzram_open(m.dev);
 			assert_int_equal(uzram_reset(m.dev), -EBUSY);
 			uzram_close(m.dev);

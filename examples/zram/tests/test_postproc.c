@@ -15,6 +15,7 @@
 static void (*in_the_midst)(struct uzram *dev);
 static struct uzram *device;
 static int write_error; /* errno of each write, or 0 */
+static int sync_error; /* of each wait for the disk */
 
 ssize_t __real_pwrite(int fd, const void *buf, size_t count, off_t offset);
 ssize_t __wrap_pwrite(int fd, const void *buf, size_t count, off_t offset);
@@ -28,6 +29,15 @@ ssize_t __wrap_pwrite(int fd, const void *buf, size_t count, off_t offset)
 		return -1;
 	}
 	return __real_pwrite(fd, buf, count, offset);
+}
+
+int __wrap_fdatasync(int fd);
+
+int __wrap_fdatasync(int fd)
+{
+	(void)fd;
+	errno = sync_error;
+	return sync_error ? -1 : 0;
 }
 
 static struct uzram_job everything(void)
@@ -222,6 +232,120 @@ static void test_full(void **state)
 	unlink(path);
 }
 
+/* The disk fails when the file is full, or when the job has been stopped: that is
+ * what is said, and nothing is in the file. */
+static _Atomic bool stop;
+
+static void stop_it(struct uzram *dev)
+{
+	(void)dev;
+	stop = true;
+}
+
+static void test_disk_fails_at_end(void **state)
+{
+	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
+	struct uzram_job job = { UZRAM_ALL, ULONG_MAX, 0, &stop };
+	struct uzram_done done;
+	const char *why;
+	char path[512];
+
+	test_backing_file(&config, path, sizeof(path), 3 * BLOCK);
+	device = test_device(&config);
+	for (size_t i = 0; i < 5; i++)
+		put(device, i, MIXED, i);
+	sync_error = EIO;
+	why = writeback_fails(device);
+	assert_non_null(strstr(why, "after 0 blocks"));
+	assert_non_null(strstr(why, strerror(EIO)));
+	assert_int_equal(device->backing.nr_used, 0);
+	in_the_midst = stop_it;
+	assert_int_equal(uzram_writeback(device, &job, &done), -EIO);
+	assert_int_equal(done.blocks, 0);
+	assert_int_equal(device->backing.nr_used, 0);
+	sync_error = 0;
+	stop = false;
+	assert_int_equal(uzram_writeback(device, &job, &done), -ECANCELED);
+	in_the_midst = NULL;
+	assert_int_equal(done.blocks, 1);
+	for (size_t i = 0; i < 5; i++)
+		assert_block(device, i, MIXED, i);
+	assert_figures(device);
+	uzram_destroy(device);
+	unlink(path);
+}
+
+static unsigned int midst_calls;
+
+static void change_two(struct uzram *dev)
+{
+	if (++midst_calls != 3)
+		return;
+	put(dev, 0, MIXED, 10);
+	put(dev, 1, MIXED, 11);
+}
+
+/* All blocks of the file are in use, but two of them by blocks that a client has
+ * changed meanwhile: these are given to others. */
+static void test_not_full_yet(void **state)
+{
+	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
+	struct uzram_job job = everything();
+	struct uzram_done done;
+	char path[512];
+
+	test_backing_file(&config, path, sizeof(path), 3 * BLOCK);
+	device = test_device(&config);
+	for (size_t i = 0; i < 5; i++)
+		put(device, i, MIXED, i);
+	in_the_midst = change_two;
+	assert_int_equal(uzram_writeback(device, &job, &done), 0);
+	in_the_midst = NULL;
+	assert_int_equal(done.blocks, 3);
+	assert_int_equal(done.skipped, 2);
+	assert_false(done.full);
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(!!(word_of(device, i) & SLOT_WB), i >= 2);
+		assert_block(device, i, MIXED, i < 2 ? 10 + i : i);
+	}
+	assert_figures(device);
+	uzram_destroy(device);
+	unlink(path);
+}
+
+/* A job that is longer than what is written between two waits for the disk does
+ * as many blocks as it was asked for, whether or not clients take some away. */
+static void test_long_job(void **state)
+{
+	struct uzram_config config = test_config(BLOCK, "lz4", NULL);
+	struct uzram_job job = { UZRAM_ALL, 300, 0, NULL };
+	struct uzram_done done;
+	char path[512];
+
+	config.size = 600 * BLOCK;
+	test_backing_file(&config, path, sizeof(path), 600 * BLOCK);
+	device = test_device(&config);
+	for (size_t i = 0; i < 600; i++)
+		put(device, i, MIXED, i ? i : 1);
+	put(device, 3, MIXED, 1);
+	in_the_midst = read_it;
+	assert_int_equal(uzram_writeback(device, &job, &done), 0);
+	in_the_midst = NULL;
+	assert_int_equal(done.blocks, 300);
+	assert_int_equal(done.skipped, 1);
+	assert_int_equal(word_of(device, 3) & SLOT_WB, 0);
+	assert_figures(device);
+	job.max = ULONG_MAX;
+	assert_int_equal(uzram_writeback(device, &job, &done), 0);
+	assert_int_equal(done.blocks, 300);
+	for (size_t i = 4; i < 600; i++)
+		assert_block(device, i, MIXED, i);
+	assert_block(device, 3, MIXED, 1);
+	assert_figures(device);
+	uzram_destroy(device);
+	unlink(path);
+}
+
 /* ---- idle, limit -------------------------------------------------------- */
 
 static void test_idle_seconds(void **state)
@@ -286,6 +410,9 @@ int main(void)
 		cmocka_unit_test(test_clients),
 		cmocka_unit_test(test_two_jobs),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_disk_fails_at_end),
+		cmocka_unit_test(test_not_full_yet),
+		cmocka_unit_test(test_long_job),
 		cmocka_unit_test(test_idle_seconds),
 		cmocka_unit_test(test_recompress_at_limit),
 	};

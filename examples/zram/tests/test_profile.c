@@ -44,6 +44,36 @@ static void test_profiles(void **state)
 		run_profile(ZS_PROFILE_USER, ZS_PROFILE_USER);
 }
 
+/* A full device of large blocks takes little more than their compressed bytes. */
+static void test_large_blocks(void **state)
+{
+	struct uzram_config config = test_config(32768, "lz4", NULL);
+	const size_t len = config.block, nr = 1500;
+	struct zs_pool_info info = ZS_POOL_INFO_INIT;
+	unsigned char block[UZRAM_BLOCK_MAX];
+	uint64_t seed = 9, stored;
+	struct uzram *dev;
+
+	if (sizeof(void *) < 8)
+		skip();
+	config.profile = ZS_PROFILE_USER;
+	config.size = nr * len;
+	dev = test_device(&config);
+	for (size_t i = 0; i < nr; i++) {
+		size_t noise = random_below(&seed, len);
+
+		contents_fill(block, noise, NOISE, &seed);
+		contents_fill(block + noise, len - noise, TEXT, &seed);
+		assert_int_equal(uzram_write(dev, block, len, i * len), 0);
+	}
+	stored = count_of(&dev->counters.compr_bytes);
+	zs_pool_info(dev->pool, &info);
+	assert_true(stored > nr * len / 3);
+	assert_true((uint64_t)info.pages * dev->page < stored / 100 * 103);
+	assert_figures(dev);
+	uzram_destroy(dev);
+}
+
 /* Overwritten at random, a device of the user profile closes its gaps without a
  * call of anybody's. */
 static void test_stays_dense(void **state)
@@ -83,6 +113,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_profiles),
+		cmocka_unit_test(test_large_blocks),
 		cmocka_unit_test(test_stays_dense),
 	};
 

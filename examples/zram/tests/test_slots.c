@@ -167,10 +167,17 @@ static void test_backing(void **state)
 
 	contents_fill(block, sizeof(block), NOISE, &seed);
 	assert_int_equal(backing_write(&backing, 130, block), 0);
-	assert_int_equal(backing_read(&backing, 130, back, 100, 77), 0);
-	assert_memory_equal(back, block + 77, 100);
+	assert_int_equal(backing_read(&backing, 130, back), 0);
+	assert_memory_equal(back, block, sizeof(back));
+	/* its place is a part of its checksum */
+	assert_int_equal(backing_write(&backing, 7, block), 0);
+	assert_int_not_equal(backing.sums[7], backing.sums[130]);
 	assert_int_equal(truncate(path, 130 * 4096 + 100), 0);
-	assert_int_equal(backing_read(&backing, 130, back, 100, 77), -EIO);
+	assert_int_equal(backing_read(&backing, 130, back), -EIO);
+	/* made long again by somebody else: a hole */
+	assert_int_equal(truncate(path, 131 * 4096), 0);
+	assert_int_equal(backing_read(&backing, 130, back), -EIO);
+	assert_int_equal(backing_read(&backing, 7, back), 0);
 	backing_close(&backing);
 	unlink(path);
 }

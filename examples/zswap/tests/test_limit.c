@@ -39,6 +39,20 @@ unsigned long __wrap_zs_compact(struct zs_pool *pool)
 	return __real_zs_compact(pool);
 }
 
+/* Pools here do not close gaps by themselves, which they may do at any time. */
+struct zs_pool *__real_zs_create_pool_with(const char *name,
+					   const struct zs_pool_options *opts);
+struct zs_pool *__wrap_zs_create_pool_with(const char *name,
+					   const struct zs_pool_options *opts);
+struct zs_pool *__wrap_zs_create_pool_with(const char *name,
+					   const struct zs_pool_options *opts)
+{
+	struct zs_pool_options own = *opts;
+
+	own.max_overhead_percent = ZS_MAX_OVERHEAD;
+	return __real_zs_create_pool_with(name, &own);
+}
+
 static atomic_int written;
 static void (*on_write)(void);
 

@@ -488,6 +488,57 @@ static void test_damage(void **state)
 	swap_close(swap);
 }
 
+/* Exchanges, in the file, each page up to slot 99 with its neighbour. */
+static void exchange(int fd)
+{
+	unsigned char both[2 * PAGE];
+
+	for (uint64_t slot = 0; slot < 100; slot += 2) {
+		off_t at = (off_t)((slot + 1) * PAGE);
+
+		assert_int_equal(pread(fd, both, 2 * PAGE, at), 2 * PAGE);
+		assert_int_equal(pwrite(fd, both + PAGE, PAGE, at), PAGE);
+		assert_int_equal(pwrite(fd, both, PAGE, at + (off_t)PAGE),
+				 PAGE);
+	}
+}
+
+/* Pages that are whole, but another's: errors, until they are back. */
+static void test_exchanged(void **state)
+{
+	struct swap *swap = open_swap(path, SMALL_POOL, NULL);
+	unsigned int wrong = 0;
+	unsigned char page[PAGE];
+	bool there[100];
+	int fd = open(path, O_RDWR);
+
+	(void)state;
+	assert_true(fd >= 0);
+	fill(swap);
+	zswap_flush(swap_zswap(swap));
+	exchange(fd);
+	for (uint64_t slot = 0; slot < 100; slot++) {
+		int err = swap_in(swap, slot, page);
+
+		there[slot] = err != 0;
+		wrong += there[slot];
+		if (err)
+			assert_int_equal(err, -EBADMSG);
+		else
+			assert_page(page, slot, 3);
+	}
+	assert_true(wrong > 10);
+	exchange(fd);
+	close(fd);
+	for (uint64_t slot = 0; slot < 100; slot++) {
+		assert_int_equal(swap_in(swap, slot, page),
+				 there[slot] ? 0 : -ENOENT);
+		if (there[slot])
+			assert_page(page, slot, 3);
+	}
+	swap_close(swap);
+}
+
 static void test_files(void **state)
 {
 	const char text[] = "a letter that must not be lost";
@@ -521,6 +572,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(
 			test_other_child, make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(test_damage, make_directory,
+						remove_directory),
+		cmocka_unit_test_setup_teardown(test_exchanged, make_directory,
 						remove_directory),
 		cmocka_unit_test_setup_teardown(test_files, make_directory,
 						remove_directory),

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
-# Draws what examples/zram/bench writes:
-#   gnuplot -e "csv='zram.csv'; svg='zram.svg'" bench.gnuplot
-# Bars are medians of the rounds, whiskers minimum and maximum.
-if (!exists("csv") || !exists("svg")) {
-	print "bench.gnuplot: set csv and svg with -e"
+# Draws what the programs "bench" of the examples write: called by those.
+#   gnuplot -e "csv='zram.csv'; svg='zram.svg'; panels='in_s iops'; \
+#           array titles[2] = ['copied in, s', 'requests a second']; \
+#           logarithmic=''" bench.gnuplot
+# Bars are medians of the rounds, whiskers minimum and maximum; one for each
+# variant, one panel for each column. The panel named logarithmic is that, from
+# 10 on.
+if (!exists("csv") || !exists("svg") || !exists("panels")) {
+	print "bench.gnuplot: set csv, svg, panels, titles, logarithmic with -e"
 	exit status 2
 }
 set datafile separator ","
@@ -34,11 +38,9 @@ unset key
 array low[64]
 array middle[64]
 array high[64]
-do for [panel in "rss_mib in_s iops read_p99_us"] {
-	set title panel eq "rss_mib" ? "memory, MiB" : \
-		panel eq "in_s" ? "copied in, s" : \
-		panel eq "iops" ? "random 4 KiB requests a second" : \
-		"99 % of reads are faster than, us"
+do for [nr_panel = 1:words(panels)] {
+	panel = word(panels, nr_panel)
+	set title titles[nr_panel]
 	set datafile columnheaders
 	set datafile separator ","
 	set autoscale x
@@ -50,7 +52,7 @@ do for [panel in "rss_mib in_s iops read_p99_us"] {
 		high[v] = STATS_max
 	}
 	# latencies lie far from each other
-	if (panel eq "read_p99_us") {
+	if (panel eq logarithmic) {
 		set logscale x
 		set xrange [10:*]
 	} else {
@@ -60,7 +62,7 @@ do for [panel in "rss_mib in_s iops read_p99_us"] {
 	unset datafile columnheaders
 	set datafile separator whitespace
 	plot sample [i = 1:nr:1] '+' using (middle[int(i)]):(i): \
-			(panel eq "read_p99_us" ? 10 : 0): \
+			(panel eq logarithmic ? 10 : 0): \
 			(middle[int(i)]):(i - 0.35):(i + 0.35): \
 			ytic(names[int(i)]) \
 			with boxxyerror lc rgb "#1b6ca8", \
