@@ -1260,8 +1260,8 @@ struct zs_row_ {
 	uintptr_t owner; /* the thread's number; 0: nobody */
 	/* The owner's number while the owner alone ends its reads, else 0. */
 	uintptr_t ender;
-	/* While nothing is read: the owner's number in the first, 0 in the
-	 * others. */
+	/* While nothing is read: the owner's number in the first, or, so that no
+	 * read is inline, another one; 0 in the others. */
 	uintptr_t names[ZS_ROW_NAMES_];
 	uintptr_t pad_[2];
 };
@@ -1376,16 +1376,16 @@ ZS_INLINE_ int zs_is_(const uintptr_t *place, uintptr_t value)
 
 /* Begins a read in the usual case: nobody moves objects, and the thread has a row.
  * The word is not written. Few instructions: while the object is fetched, the CPU
- * goes on with those that follow, as far as it has room. at_rest: what slow_reads is
- * while nobody moves. Return: the word that names the object; 0: not done. */
+ * goes on with those that follow, as far as it has room. idle: what the row has
+ * while nothing is read. Return: the word that names the object; 0: not done. */
 ZS_INLINE_ uint64_t zs_read_try_(struct zs_pool *pool, uintptr_t thread,
-				 unsigned int log_rows, uintptr_t at_rest,
+				 unsigned int log_rows, uintptr_t idle,
 				 const zs_ref *ref)
 {
 	struct zs_row_ *row = zs_home_row_(pool, thread, log_rows);
 	uint64_t word;
 
-	if (__builtin_expect(!zs_is_(&row->names[0], thread), 0))
+	if (__builtin_expect(!zs_is_(&row->names[0], idle), 0))
 		return 0;
 	/* Release: a mover that loads this name also sees what was written in the
 	 * last read that had this place. */
@@ -1396,12 +1396,12 @@ ZS_INLINE_ uint64_t zs_read_try_(struct zs_pool *pool, uintptr_t thread,
 	__asm__ volatile("" ::: "memory");
 	/* Acquire: if no mover is at work now, what the last one did is to be
 	 * seen. */
-	if (__builtin_expect(zs_is_(&zs_head_(pool)->slow_reads, at_rest), 1)) {
+	if (__builtin_expect(zs_is_(&zs_head_(pool)->slow_reads, 0), 1)) {
 		word = __atomic_load_n(&ref->word, __ATOMIC_ACQUIRE);
 		if (__builtin_expect(word != 0, 1))
 			return word;
 	}
-	__atomic_store_n(&row->names[0], thread, __ATOMIC_RELEASE);
+	__atomic_store_n(&row->names[0], idle, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -1432,7 +1432,7 @@ ZS_INLINE_ int zs_load_try_(struct zs_pool *pool, uintptr_t thread,
 	/* No object is so large. Else compilers warn of a copy that never comes. */
 	if (__builtin_constant_p(len) && len > ZS_USER_MAX_SIZE)
 		return 0;
-	word = zs_read_try_(pool, thread, log_rows, 0, ref);
+	word = zs_read_try_(pool, thread, log_rows, thread, ref);
 	if (__builtin_expect(!word, 0))
 		return 0;
 	/* Not where len or the room is 0. */
@@ -1449,7 +1449,8 @@ ZS_INLINE_ int zs_load_try_(struct zs_pool *pool, uintptr_t thread,
 
 ZS_INLINE_ void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref)
 {
-	uint64_t word = zs_read_try_(pool, ZS_THREAD_, ZS_LOG_ROWS_, 0, ref);
+	uintptr_t thread = ZS_THREAD_;
+	uint64_t word = zs_read_try_(pool, thread, ZS_LOG_ROWS_, thread, ref);
 
 	return __builtin_expect(word != 0, 1) ? zs_data_(word)
 					      : zs_ref_begin_call_(pool, ref);

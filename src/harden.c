@@ -161,10 +161,11 @@ void uzs_harden_new(const struct zs_pool *pool, unsigned long handle)
 void uzs_harden_init(struct zs_pool *pool, const struct zs_pool_options *o)
 {
 	struct harden *h = &pool->harden;
+	u64 seed = ((uintptr_t)pool ^ uzs_clock_ns()) * 0x9e3779b97f4a7c15u;
 
-	h->mark = (u32)(((uintptr_t)pool ^ uzs_clock_ns()) *
-				0x9e3779b97f4a7c15u >>
-			32);
+	h->mark = (u32)(seed >> 32);
+	h->key = (unsigned long)((seed ^ seed >> 29) * 0xbf58476d1ce4e5b9u) &
+		 ~1ul;
 	h->misuse = o->misuse;
 	h->misuse_arg = o->misuse_arg;
 	spin_lock_init(&h->notes_lock);

@@ -53,6 +53,8 @@ struct wide_handle {
 struct harden {
 	/* constant after creation */
 	u32 mark; /* mixed into the marks of handles */
+	/* Mixed into the first words of objects of the user profile; bit 0 is 0. */
+	unsigned long key;
 	/* NULL: a line on stderr, and abort */
 	void (*misuse)(const struct zs_misuse *m, void *arg);
 	void *misuse_arg;

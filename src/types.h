@@ -222,8 +222,8 @@ struct zs_pool {
 	/* constant after creation */
 	/* First: programs read it, inline. Before it lie the rows (zs_row_).
 	 * slow_reads is not 0 while reads must make a call: 1 for each mover at
-	 * work, and 1 for good in hardened pools, and where rows do not do, as in
-	 * all pools of the kernel profile.
+	 * work, and 1 for good where rows do not do, as in all pools of the kernel
+	 * profile.
 	 * Not constant: atomic, seldom changed. room is
 	 * constant: of the user profile's classes. */
 	struct zs_pool_head_ head;

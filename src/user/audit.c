@@ -50,6 +50,7 @@ static unsigned int count_named(struct check *check,
 	for (unsigned int i = 0; i < class->objs_per_zspage; i++) {
 		char *object = user_object(class, zspage, i);
 		unsigned long head;
+		const u64 *ref;
 		u64 word;
 
 		if (!user_was_used(class, zspage, i))
@@ -58,24 +59,25 @@ static unsigned int count_named(struct check *check,
 		if (!(head & USER_ALLOCATED) || user_mark(kept, i))
 			continue;
 		n++;
-		if (head == USER_ALLOCATED) /* in a call's hand */
+		ref = user_owned_by(check->pool, class->index, head);
+		if (!ref) /* in a call's hand */
 			continue;
-		if ((head & ~USER_ALLOCATED) % sizeof(u64)) {
+		if ((uintptr_t)ref % sizeof(u64)) {
 			uzs_violated(
 				check,
 				"I7: class %u: object %u of zspage %p names a word at %#lx, where none can be",
 				class->index, i, (const void *)zspage,
-				head & ~USER_ALLOCATED);
+				(unsigned long)ref);
 			continue;
 		}
-		word = uzs_peek_word((const void *)(head & ~USER_ALLOCATED));
+		word = uzs_peek_word(ref);
 		if (ref_address(word) != object ||
 		    ref_class(word) != class->index)
 			uzs_violated(
 				check,
 				"I7: class %u: object %u of zspage %p names the word at %#lx, which names another object: %#lx",
 				class->index, i, (const void *)zspage,
-				head & ~USER_ALLOCATED, (unsigned long)word);
+				(unsigned long)ref, (unsigned long)word);
 	}
 	return n;
 }

@@ -42,7 +42,7 @@ u64 *uzs_follow(struct zs_pool *pool, const struct size_class *class,
 		const char *object)
 {
 	unsigned long head = user_head(class, object);
-	u64 *ref = (u64 *)(head & ~USER_ALLOCATED);
+	u64 *ref = user_owned_by(pool, class->index, head);
 
 	assert_spin_locked(&class->lock);
 	if (unlikely(!ref))

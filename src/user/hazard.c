@@ -26,12 +26,12 @@ size_t uzs_hazards_bytes(void)
 }
 
 void uzs_hazards_init(struct uzs_hazard_table *t, struct zs_pool *pool,
-		      bool quick_ends, void *mem)
+		      bool quick, void *mem)
 {
 	spin_lock_init(&t->lock);
 	lock_set_rank(&t->lock, UZS_RANK_LEAF);
 	t->pool = pool;
-	t->quick_ends = quick_ends;
+	t->quick = quick;
 	t->rows = (struct zs_row_ *)(void *)pool - UZS_ROWS;
 	t->ended = mem;
 	t->nr_ended = 0;
@@ -78,7 +78,7 @@ static void note_used(struct uzs_hazard_table *t, const struct zs_row_ *row)
 /* Who may end the row's uses without a call. Nobody where others end them, too. */
 static uintptr_t ender(const struct uzs_hazard_table *t, uintptr_t me)
 {
-	return t->quick_ends && !t->shared ? me : 0;
+	return t->quick && !t->shared ? me : 0;
 }
 
 static void let_owner_end(struct uzs_hazard_table *t, struct zs_row_ *row,
@@ -105,27 +105,32 @@ struct zs_row_ *uzs_hazard_give_row(struct uzs_hazard_table *t, uintptr_t me)
 		 * parent's reads. */
 		let_owner_end(t, row, me);
 		if (!READ_ONCE(row->names[0]))
-			smp_store_release(&row->names[0], me);
+			smp_store_release(&row->names[0],
+					  uzs_hazard_idle(me, t->quick));
 		return row;
 	}
 	return NULL;
 }
 
 /* What is in a place that names nothing. */
-static uintptr_t nothing(const struct zs_row_ *row, const uintptr_t *place)
+static uintptr_t nothing(const struct uzs_hazard_table *t,
+			 const struct zs_row_ *row, const uintptr_t *place)
 {
-	return place == &row->names[0] ? READ_ONCE(row->owner) : 0;
+	uintptr_t owner = place == &row->names[0] ? READ_ONCE(row->owner) : 0;
+
+	return owner ? uzs_hazard_idle(owner, t->quick) : 0;
 }
 
 /* What a place names; 0: nothing. The number of an owner that has ended may be a
  * ref's address. */
-static uintptr_t named_in(const struct zs_row_ *row, unsigned int i)
+static uintptr_t named_in(const struct uzs_hazard_table *t,
+			  const struct zs_row_ *row, unsigned int i)
 {
 	const uintptr_t *place = &row->names[i];
 	/* Acquire: if it is gone, what was done is to be seen. */
 	uintptr_t name = smp_load_acquire(place);
 
-	return name == nothing(row, place) ? 0 : name;
+	return name == nothing(t, row, place) ? 0 : name;
 }
 
 /* In the child only the thread that forked lives. */
@@ -142,7 +147,7 @@ void uzs_hazards_fork_child(struct uzs_hazard_table *t)
 			row->ender = ender(t, me);
 		if (!row->owner || row->owner == me)
 			continue;
-		if (row->names[0] == row->owner)
+		if (row->names[0] == uzs_hazard_idle(row->owner, t->quick))
 			row->names[0] = 0;
 		row->owner = row->ender = 0;
 	}
@@ -161,7 +166,7 @@ uintptr_t *uzs_hazard_try_all(struct uzs_hazard_table *t, const void *p)
 	for (unsigned int i = 0; row && i < UZS_HAZARDS; i++) {
 		uintptr_t *place = &row->names[i];
 
-		if (READ_ONCE(*place) != nothing(row, place))
+		if (READ_ONCE(*place) != nothing(t, row, place))
 			continue;
 		smp_store_release(place, (uintptr_t)p);
 		barrier();
@@ -170,12 +175,12 @@ uintptr_t *uzs_hazard_try_all(struct uzs_hazard_table *t, const void *p)
 	return NULL;
 }
 
-void uzs_hazard_withdraw(uintptr_t *place)
+void uzs_hazard_withdraw(const struct uzs_hazard_table *t, uintptr_t *place)
 {
-	struct zs_row_ *row =
-		(struct zs_row_ *)((uintptr_t)place & ~(sizeof(*row) - 1));
+	const struct zs_row_ *row =
+		&t->rows[((uintptr_t)place - (uintptr_t)t->rows) / sizeof(*row)];
 
-	smp_store_release(place, nothing(row, place));
+	smp_store_release(place, nothing(t, row, place));
 }
 
 bool uzs_hazard_drop(const struct uzs_hazard_table *t, const void *p)
@@ -185,7 +190,7 @@ bool uzs_hazard_drop(const struct uzs_hazard_table *t, const void *p)
 	for (unsigned int i = 0; row && i < UZS_HAZARDS; i++) {
 		if (READ_ONCE(row->names[i]) != (uintptr_t)p)
 			continue;
-		uzs_hazard_withdraw(&row->names[i]);
+		uzs_hazard_withdraw(t, &row->names[i]);
 		return true;
 	}
 	return false;
@@ -203,7 +208,7 @@ static unsigned int count_names(const struct uzs_hazard_table *t, const void *p)
 
 	for (unsigned int i = 0; i < rows; i++)
 		for (unsigned int j = 0; j < UZS_HAZARDS; j++)
-			n += named_in(used_row(t, i), j) == (uintptr_t)p;
+			n += named_in(t, used_row(t, i), j) == (uintptr_t)p;
 	return n;
 }
 
@@ -260,7 +265,7 @@ void uzs_hazards_note(const struct uzs_hazard_table *t,
 	memset(noted, 0, sizeof(*noted));
 	for (unsigned int i = 0; i < rows; i++)
 		for (unsigned int j = 0; j < UZS_HAZARDS; j++) {
-			uintptr_t name = named_in(used_row(t, i), j);
+			uintptr_t name = named_in(t, used_row(t, i), j);
 			unsigned int bit = uzs_hazard_bit(name);
 
 			if (name)

@@ -8,8 +8,7 @@
  * Differs: the user's store and its next load are ordered by membarrier(2), which
  * the other side calls, and not by a fence of its own.
  *
- * The protocol. `slow` is a number that starts at 0 (zs_pool_head_.slow_reads; in
- * pools that look for misuse, whose reads are no usual case, at 1: read 0 as that).
+ * The protocol. `slow` is a number that starts at 0 (zs_pool_head_.slow_reads).
  *   reader                               mover
  *   stores an address in a place         adds 1 to slow
  *   slow is 0: uses what it names        uzs_hazards_settle()
@@ -19,6 +18,8 @@
  * If a reader's name cannot be seen after uzs_hazards_settle(), that reader will see
  * that slow is not 0. The reader's usual case, with the first place of its row, is
  * in the public header (zs_read_try_, zs_read_try_end_): programs have it inline.
+ * In pools that look for misuse no read goes without a call: an idle row has another
+ * number there than the one that programs look for.
  *
  * A place is written by its thread alone, with plain stores. So a use that another
  * thread ends is only counted (uzs_hazard_end_any). From the first such end on slow
@@ -66,7 +67,7 @@ struct uzs_hazard_table {
 	/* const after init */
 	struct zs_pool *pool;
 	struct zs_row_ *rows; /* just before the pool */
-	bool quick_ends; /* an owner ends its uses without a call */
+	bool quick; /* an owner begins and ends its uses without a call */
 	spinlock_t lock; /* also guards ender in the rows, to write */
 	bool shared; /* they have; guard: lock to write, atomic */
 	/* The numbers of rows that were ever used, in this order. guard: lock to
@@ -82,11 +83,11 @@ struct uzs_hazard_table {
 /* Bytes that a table needs beside the rows. */
 size_t uzs_hazards_bytes(void);
 
-/* `quick_ends`: as long as nobody shares.
+/* `quick`: programs begin and end reads inline, these as long as nobody shares.
  * `mem` has uzs_hazards_bytes() bytes; the rows are zeroed. There must be no use
  * where uzs_os_barrier_register() fails. */
 void uzs_hazards_init(struct uzs_hazard_table *t, struct zs_pool *pool,
-		      bool quick_ends, void *mem);
+		      bool quick, void *mem);
 
 /* In the child of a fork. What other threads have named stays named. */
 void uzs_hazards_fork_child(struct uzs_hazard_table *t);
@@ -96,12 +97,19 @@ void uzs_hazards_fork_child(struct uzs_hazard_table *t);
  * uzs_hazards_settle says. Return: the place; NULL: all are taken. */
 uintptr_t *uzs_hazard_try_all(struct uzs_hazard_table *t, const void *p);
 
+/* What the first place of a row has that names nothing. Where no read goes without a
+ * call, a number that is nobody's. */
+static __always_inline uintptr_t uzs_hazard_idle(uintptr_t owner, bool quick)
+{
+	return quick ? owner : ~owner;
+}
+
 /* Gives a thread that has no row one. Return: NULL: those that it may have are all
  * others'. */
 struct zs_row_ *uzs_hazard_give_row(struct uzs_hazard_table *t, uintptr_t me);
 
 /* Empties a place of this thread. */
-void uzs_hazard_withdraw(uintptr_t *place);
+void uzs_hazard_withdraw(const struct uzs_hazard_table *t, uintptr_t *place);
 
 /* Empties a place of this thread that names the address. Return: was there one? */
 bool uzs_hazard_drop(const struct uzs_hazard_table *t, const void *p);
@@ -147,5 +155,23 @@ static __always_inline bool uzs_hazard_is_noted(const struct noted_reads *noted,
 
 /* Does any thread name it, in a use that is not ended? */
 bool uzs_hazards_has(struct uzs_hazard_table *t, const void *p);
+
+/* Return: false: no place names it. Few instructions, for who waits for memory that he
+ * has asked for. */
+static __always_inline bool
+uzs_hazards_may_have(const struct uzs_hazard_table *t, const void *p)
+{
+	unsigned int rows = smp_load_acquire(&t->nr_used);
+	bool named = false;
+
+	for (unsigned int i = 0; i < rows; i++) {
+		const struct zs_row_ *row = &t->rows[READ_ONCE(t->used[i])];
+
+		for (unsigned int j = 0; j < UZS_HAZARDS; j++)
+			named |= smp_load_acquire(&row->names[j]) ==
+				 (uintptr_t)p;
+	}
+	return named;
+}
 
 #endif

@@ -52,7 +52,9 @@ static inline u64 ref_word(const void *object, const struct size_class *class)
 }
 
 /* ---- an object ----------------------------------------------------------------
- * Its first word: the address of the word that names it | 1. In a free object:
+ * Its first word: the address of the word that names it | 1, in hardened pools mixed
+ * with the pool's key and the class (user_key), so that nothing else in the pool's
+ * memory, not even an object's data, looks like it. In a free object:
  * the index of the next free one << 1 where the free objects form a list, else
  * anything. Anything also while a slot keeps it; in hardened pools 0 in both
  * cases. USER_ALLOCATED alone while a call has it in hand: the word that names

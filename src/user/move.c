@@ -164,7 +164,8 @@ static void end_move(struct compaction *c, u64 *ref, char *to, char *object)
 
 /* The next objects of a zspage from *index on. Fetches their first words, then
  * what these name. Return: how many. */
-static unsigned int next_objects(const struct size_class *class,
+static unsigned int next_objects(const struct zs_pool *pool,
+				 const struct size_class *class,
 				 const struct zspage *zspage,
 				 unsigned int *index, char *objects[])
 {
@@ -181,7 +182,7 @@ static unsigned int next_objects(const struct size_class *class,
 
 		if (!(head & USER_ALLOCATED))
 			continue;
-		__builtin_prefetch((void *)(head & ~USER_ALLOCATED), 1);
+		__builtin_prefetch(user_owned_by(pool, class->index, head), 1);
 		objects[used++] = objects[i];
 	}
 	return used;
@@ -194,7 +195,8 @@ void uzs_user_move(struct compaction *c, struct zspage *dst, struct zspage *src)
 	unsigned int index = 0;
 
 	while (index < class->objs_per_zspage) {
-		unsigned int n = next_objects(class, src, &index, objects);
+		unsigned int n =
+			next_objects(c->pool, class, src, &index, objects);
 
 		for (unsigned int i = 0; i < n; i++) {
 			u64 *ref;

@@ -54,21 +54,20 @@ bool uzs_pin_conceal_and_drop(struct zs_pool *pool, u64 *ref)
 /* With any place of the thread's. */
 void *uzs_read_by_name(struct zs_pool *pool, const u64 *ref)
 {
-	const uintptr_t at_rest = pool->hardened ? USER_CHECKED_AT_REST : 0;
 	uintptr_t *place;
 	u64 word;
 
-	if (READ_ONCE(pool->head.slow_reads) != at_rest)
+	if (READ_ONCE(pool->head.slow_reads))
 		return NULL;
 	place = uzs_hazard_try_all(&pool->user->hazards, ref);
 	if (!place)
 		return NULL;
-	if (smp_load_acquire(&pool->head.slow_reads) == at_rest) {
+	if (!smp_load_acquire(&pool->head.slow_reads)) {
 		word = smp_load_acquire(ref);
 		if (word)
 			return ref_address(word) + USER_HEAD;
 	}
-	uzs_hazard_withdraw(place);
+	uzs_hazard_withdraw(&pool->user->hazards, place);
 	return NULL;
 }
 

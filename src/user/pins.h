@@ -7,10 +7,6 @@
 #include "harden.h"
 #include "user/layout.h"
 
-/* zs_pool_head_.slow_reads of a pool that looks for misuse, while none moves anything:
- * not 0, so that no read is done inline. */
-#define USER_CHECKED_AT_REST ((uintptr_t)1)
-
 /* The word names an object that is just being moved, or has all the pins that
  * there is room for. Waits. Return: the word then. Locks: none. */
 u64 uzs_pin_wait(struct zs_pool *pool, const u64 *ref, u64 word);
@@ -112,8 +108,9 @@ bool uzs_read_end(struct zs_pool *pool, u64 *ref);
 /* The usual case, without a call. Return: NULL: not done. */
 static __always_inline void *user_try_read(struct zs_pool *pool, const u64 *ref)
 {
-	u64 word = zs_read_try_(pool, uzs_thread_id(), UZS_LOG_ROWS, 0,
-				(const zs_ref *)ref);
+	uintptr_t me = uzs_thread_id();
+	u64 word =
+		zs_read_try_(pool, me, UZS_LOG_ROWS, me, (const zs_ref *)ref);
 
 	return likely(word) ? zs_data_(word) : NULL;
 }
@@ -121,10 +118,27 @@ static __always_inline void *user_try_read(struct zs_pool *pool, const u64 *ref)
 static __always_inline void *user_try_checked_read(struct zs_pool *pool,
 						   const u64 *ref)
 {
-	u64 word = zs_read_try_(pool, uzs_thread_id(), UZS_LOG_ROWS,
-				USER_CHECKED_AT_REST, (const zs_ref *)ref);
+	uintptr_t me = uzs_thread_id();
+	u64 word = zs_read_try_(pool, me, UZS_LOG_ROWS,
+				uzs_hazard_idle(me, false),
+				(const zs_ref *)ref);
 
 	return likely(word) ? zs_data_(word) : NULL;
+}
+/* Ends it. Return: false: not done; uzs_read_end can. */
+static __always_inline bool user_try_checked_end(struct zs_pool *pool,
+						 const u64 *ref)
+{
+	uintptr_t me = uzs_thread_id();
+	struct zs_row_ *row = zs_home_row_(pool, me, UZS_LOG_ROWS);
+
+	if (unlikely(READ_ONCE(row->names[0]) != (uintptr_t)ref ||
+		     READ_ONCE(row->owner) != me ||
+		     uzs_hazards_are_shared(&pool->user->hazards)))
+		return false;
+	/* Release: as in zs_read_try_end_. */
+	smp_store_release(&row->names[0], uzs_hazard_idle(me, false));
+	return true;
 }
 
 static __always_inline bool user_try_end(struct zs_pool *pool, const u64 *ref)

@@ -62,6 +62,29 @@ static __always_inline unsigned long *user_word_head(const struct zs_pool *pool,
 		       : user_head_of(pool->size_class[index],
 				      ref_address(word));
 }
+/* What the first words of a class's objects are mixed with. Bit 0 is 0. */
+static __always_inline unsigned long user_key(const struct zs_pool *pool,
+					      unsigned int index)
+{
+	return likely(!pool->hardened)
+		       ? 0
+		       : pool->harden.key ^ (unsigned long)index << 48;
+}
+/* The first word of an object that `ref` names; NULL: that a call has in hand. */
+static __always_inline unsigned long
+user_owner(const struct zs_pool *pool, unsigned int index, const u64 *ref)
+{
+	return ((uintptr_t)ref | USER_ALLOCATED) ^ user_key(pool, index);
+}
+/* The word that the object names which has this first word; NULL: none. */
+static __always_inline u64 *user_owned_by(const struct zs_pool *pool,
+					  unsigned int index,
+					  unsigned long head)
+{
+	return head & USER_ALLOCATED ? (u64 *)((head ^ user_key(pool, index)) &
+					       ~USER_ALLOCATED)
+				     : NULL;
+}
 /* It is read and written whole: the check of a wrong ref, or a free that does not wait
  * for a mover, may do so at that moment. */
 #if UZS_POISONS_OBJECTS
@@ -175,9 +198,10 @@ void uzs_places_drop(struct zs_pool *pool, struct list_head *empty);
 static __always_inline void user_name(const struct zs_pool *pool, u64 *ref,
 				      u64 word, u64 pins)
 {
-	unsigned long owner = pins & USER_IN_HAND ? 0 : (uintptr_t)ref;
+	const u64 *owner = pins & USER_IN_HAND ? NULL : ref;
 
-	uzs_store_head(user_word_head(pool, word), owner | USER_ALLOCATED);
+	uzs_store_head(user_word_head(pool, word),
+		       user_owner(pool, ref_class(word), owner));
 	smp_store_release(ref, word | (pins & ~USER_IN_HAND));
 }
 
@@ -192,7 +216,7 @@ static inline void user_rename(const struct zs_pool *pool, u64 *to, u64 *from,
 			       u64 word)
 {
 	uzs_store_head(user_word_head(pool, word),
-		       (uintptr_t)to | USER_ALLOCATED);
+		       user_owner(pool, ref_class(word), to));
 	smp_store_release(to, word);
 	WRITE_ONCE(*from, 0);
 }
@@ -204,7 +228,7 @@ static inline void user_give(const struct zs_pool *pool, u64 *to, u64 word)
 	WRITE_ONCE(*to, word);
 	/* Release: a mover that follows it sees the pin. */
 	uzs_release_head(user_word_head(pool, word),
-			 (uintptr_t)to | USER_ALLOCATED);
+			 user_owner(pool, ref_class(word), to));
 }
 
 /* Bytes that the object can hold whose word this is. It must stay: it is read or

@@ -17,8 +17,7 @@
 #include "compat/os.h"
 #include "jobs.h"
 #include "relief.h"
-#include "user/pins.h"
-#include "user/places.h"
+#include "user/owned.h"
 #include "user/sizes.h"
 #include "user/slots.h"
 
@@ -32,45 +31,6 @@ static __always_inline bool has_refs(const struct zs_pool *pool)
 }
 
 /* ---- misuse -------------------------------------------------------------------- */
-
-/* Does the word name a place of its class, whose first word names the ref? The
- * object must not move meanwhile: class->lock is held, or the ref is named. Any
- * word may come here, so nothing else is sure. */
-static bool names_own(const struct zs_pool *pool, const u64 *ref, u64 word,
-		      const struct size_class *class)
-{
-	const char *object = ref_address(word);
-	const struct run_section *section = run_section(object);
-	const u64 owner = (uintptr_t)ref | USER_ALLOCATED;
-	const size_t at = class->huge ? 0 : USER_HEAD;
-	unsigned int nr, run, index;
-	u64 offset, stride, inside;
-
-	if (!uzs_zone_keeps(&pool->zone, object) ||
-	    (!class->huge && uzs_peek_word(object) != owner))
-		return false;
-	/* Or is this what an object contains, or another section's memory? */
-	if (section->pool != pool)
-		return false;
-	/* A wrong ref may lead to a section that is just made anew: each field that
-	 * is read is 0 then, or has its value, which stays the same. All that is
-	 * used here must lead to no place outside it. Without a division: each read
-	 * comes here. */
-	nr = READ_ONCE(section->nr);
-	stride = READ_ONCE(section->stride);
-	offset = run_offset(section, object);
-	if (offset >= nr * stride)
-		return false;
-	run = uzs_divide(offset, READ_ONCE(section->reciprocal));
-	if (run >= nr)
-		return false;
-	inside = offset - run * stride;
-	index = uzs_divide(inside, class->reciprocal);
-	return zspage_class_index(&section->zspages[run]) == class->index &&
-	       inside == at + (u64)index * class->size &&
-	       (!class->huge || uzs_peek_word(run_head(&section->zspages[run],
-						       index)) == owner);
-}
 
 /* Why the ref must not be used; 0 if it may. It does not name nothing. Locks:
  * takes class->lock: then it does not move. */
@@ -87,7 +47,7 @@ static unsigned int why_not(struct zs_pool *pool, const u64 *ref)
 	spin_lock(&class->lock);
 	word = READ_ONCE(*ref);
 	ok = ref_class(word) == index && !(word & REF_MOVING) &&
-	     names_own(pool, ref, word, class);
+	     user_names_own(pool, ref, word);
 	spin_unlock(&class->lock);
 	return ok ? 0 : ZS_MISUSE_NO_HANDLE;
 }
@@ -101,47 +61,6 @@ static __attribute__((cold, noinline)) bool tell(const struct zs_pool *pool,
 	return false;
 }
 
-/* Does the ref name its object? The answer is sure if the caller's thread has named
- * the ref, so that the object stays. */
-static bool is_own(const struct zs_pool *pool, const u64 *ref)
-{
-	u64 word = READ_ONCE(*ref);
-	unsigned int index = ref_class(word);
-
-	return likely(!(word & REF_MOVING) && index &&
-		      index < pool->nr_classes &&
-		      names_own(pool, ref, word, pool->size_class[index]));
-}
-
-/* The same at the end of a read, whose begin has looked at all: is it not freed, nor
- * the word another? */
-static bool is_still_own(const struct zs_pool *pool, const u64 *ref)
-{
-	u64 word = READ_ONCE(*ref);
-	unsigned int index = ref_class(word);
-
-	if (unlikely(word & REF_MOVING || !index || index >= pool->nr_classes ||
-		     pool->user->class[index].huge))
-		return is_own(pool, ref);
-	return likely(uzs_zone_keeps(&pool->zone, ref_address(word)) &&
-		      uzs_peek_word(ref_address(word)) ==
-			      ((uintptr_t)ref | USER_ALLOCATED));
-}
-
-/* Begins a read of what the ref names, if that is the ref's. Takes no lock. Return:
- * the object's data; NULL: not done. */
-static void *begin_own(struct zs_pool *pool, const u64 *ref)
-{
-	char *data = user_try_checked_read(pool, ref);
-
-	if (unlikely(!data))
-		data = uzs_read_by_name(pool, ref);
-	if (likely(!data || is_own(pool, ref)))
-		return data;
-	uzs_hazard_drop(&pool->user->hazards, ref);
-	return NULL;
-}
-
 /* For pools that look for misuse. May the object be read? Takes class->lock: where
  * no read begins, that is faster than to name the ref. */
 static bool may_use(struct zs_pool *pool, const u64 *ref, const char *call)
@@ -151,20 +70,13 @@ static bool may_use(struct zs_pool *pool, const u64 *ref, const char *call)
 	return likely(!what) || tell(pool, ref, call, what);
 }
 
-static bool is_read(struct zs_pool *pool, const u64 *ref)
-{
-	return READ_ONCE(*ref) >= REF_PIN ||
-	       (pool->user->names_reads &&
-		uzs_hazards_has(&pool->user->hazards, ref));
-}
-
 /* May the word be given up? */
 static bool may_drop(struct zs_pool *pool, const u64 *ref, const char *call)
 {
 	if (!may_use(pool, ref, call))
 		return false;
 	/* In a child, reads of the parent's threads never end. */
-	return !is_read(pool, ref) || pool->forked ||
+	return !user_is_read(pool, ref) || pool->forked ||
 	       tell(pool, ref, call, ZS_MISUSE_READ);
 }
 
@@ -245,13 +157,26 @@ int zs_ref_alloc(struct zs_pool *pool, zs_ref *ref, size_t size)
 	return err;
 }
 
+/* In pools that look for misuse the slot looks, too, which takes no lock of the class.
+ * What it leaves is looked at again, for what to tell. Return: is it freed? */
+static bool free_own(struct zs_pool *pool, zs_ref *ref, const char *call)
+{
+	if (likely(uzs_slot_try_free(pool, &ref->word)))
+		return true;
+	if (!may_drop(pool, &ref->word, call))
+		return false;
+	uzs_slot_free(pool, &ref->word);
+	return true;
+}
+
 void zs_ref_free(struct zs_pool *pool, zs_ref *ref)
 {
 	if (unlikely(!has_refs(pool) || !READ_ONCE(ref->word)))
 		return;
-	if (unlikely(pool->hardened) && !may_drop(pool, &ref->word, __func__))
+	if (likely(!pool->hardened))
+		uzs_slot_free(pool, &ref->word);
+	else if (!free_own(pool, ref, __func__))
 		return;
-	uzs_slot_free(pool, &ref->word);
 	uzs_kick_give_back(pool);
 }
 
@@ -263,11 +188,8 @@ size_t zs_ref_free_many(struct zs_pool *pool, zs_ref *const refs[], size_t n)
 		return 0;
 	if (unlikely(pool->hardened)) {
 		for (size_t i = 0; i < n; i++) {
-			if (!refs[i] || !READ_ONCE(refs[i]->word) ||
-			    !may_drop(pool, &refs[i]->word, __func__))
-				continue;
-			uzs_slot_free(pool, &refs[i]->word);
-			freed++;
+			if (refs[i] && READ_ONCE(refs[i]->word))
+				freed += free_own(pool, refs[i], __func__);
 		}
 	} else {
 		freed = uzs_slot_free_many(pool, refs, n);
@@ -296,16 +218,21 @@ void zs_ref_move(struct zs_pool *pool, zs_ref *to, zs_ref *from)
 static __attribute__((noinline)) void *begin_slow(struct zs_pool *pool,
 						  u64 *ref, const char *call)
 {
-	void *data;
-
-	if (!has_refs(pool) || !READ_ONCE(*ref))
+	if (!has_refs(pool) || !READ_ONCE(*ref) ||
+	    (pool->hardened && !may_use(pool, ref, call)))
 		return NULL;
-	if (pool->hardened) {
-		data = begin_own(pool, ref);
-		if (likely(data) || !may_use(pool, ref, call))
-			return data;
-	}
 	return uzs_read_begin(pool, ref);
+}
+
+/* What programs have inline was tried, or is not for this pool. */
+static __always_inline void *begin_call(struct zs_pool *pool, u64 *ref,
+					const char *call)
+{
+	void *data = NULL;
+
+	if (has_refs(pool) && pool->hardened)
+		data = user_begin_own(pool, ref);
+	return likely(data) ? data : begin_slow(pool, ref, call);
 }
 
 static __always_inline void *begin(struct zs_pool *pool, zs_ref *ref,
@@ -313,7 +240,7 @@ static __always_inline void *begin(struct zs_pool *pool, zs_ref *ref,
 {
 	void *data = user_try_read(pool, &ref->word);
 
-	return likely(data) ? data : begin_slow(pool, &ref->word, call);
+	return likely(data) ? data : begin_call(pool, &ref->word, call);
 }
 
 OWN_FRAME void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref)
@@ -321,10 +248,9 @@ OWN_FRAME void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref)
 	return begin(pool, ref, __func__);
 }
 
-/* The usual case was tried, inline. */
 void *zs_ref_begin_call_(struct zs_pool *pool, zs_ref *ref)
 {
-	return begin_slow(pool, &ref->word, "zs_ref_begin");
+	return begin_call(pool, &ref->word, "zs_ref_begin");
 }
 
 static __attribute__((noinline)) void end_slow(struct zs_pool *pool, u64 *ref,
@@ -338,9 +264,10 @@ static __attribute__((noinline)) void end_slow(struct zs_pool *pool, u64 *ref,
 	/* What the thread itself has named, it has begun. Is it still there? */
 	if (pool->hardened && pool->user->names_reads &&
 	    !uzs_hazards_are_shared(hazards)) {
-		bool own = is_still_own(pool, ref);
+		bool own = user_is_own(pool, ref);
 
-		if (uzs_hazard_drop(hazards, ref)) {
+		if (user_try_checked_end(pool, ref) ||
+		    uzs_hazard_drop(hazards, ref)) {
 			if (unlikely(!own))
 				tell(pool, ref, call, ZS_MISUSE_NO_HANDLE);
 			return;
@@ -363,10 +290,17 @@ void zs_ref_end_call_(struct zs_pool *pool, zs_ref *ref)
 	end_slow(pool, &ref->word, "zs_ref_end");
 }
 
+/* Ends a read that this call has begun: it is not looked at again. */
+static __always_inline void end_load(struct zs_pool *pool, u64 *ref)
+{
+	if (!pool->hardened || unlikely(!user_try_checked_end(pool, ref)))
+		user_end_read(pool, ref);
+}
+
 static __attribute__((noinline)) int load_slow(struct zs_pool *pool, u64 *ref,
 					       void *buf, size_t len)
 {
-	char *data = begin_slow(pool, ref, "zs_ref_load");
+	char *data = begin_call(pool, ref, "zs_ref_load");
 	int err = 0;
 
 	if (unlikely(!data))
@@ -375,11 +309,10 @@ static __attribute__((noinline)) int load_slow(struct zs_pool *pool, u64 *ref,
 		memcpy(buf, data, len);
 	else
 		err = -ERANGE;
-	user_end_read(pool, ref);
+	end_load(pool, ref);
 	return err;
 }
 
-/* The usual case was tried, inline. */
 int zs_ref_load_call_(struct zs_pool *pool, const zs_ref *ref, void *buf,
 		      size_t len)
 {
@@ -410,12 +343,11 @@ OWN_FRAME size_t zs_ref_room(struct zs_pool *pool, const zs_ref *ref)
 	return room;
 }
 
-/* Can what `word` names hold `size` bytes, without being too large for them? */
+/* Can what `word` names, which has the class, hold `size` bytes, without being too large
+ * for them? */
 static bool fits(const struct zs_pool *pool, const struct size_class *class,
 		 u64 word, size_t size)
 {
-	if (ref_class(word) != class->index)
-		return false;
 	return class->objs_per_zspage > 1 ||
 	       uzs_place_room(pool, word) == (size_t)uzs_user_pages(pool, size)
 						     << pool->page_shift;
@@ -449,11 +381,46 @@ static __attribute__((noinline)) int replace_slow(struct zs_pool *pool,
 	return 0;
 }
 
+/* For pools that look for misuse: stores to the object that is there, if that may be and
+ * the object fits. Return: false: nothing is done. */
+static bool overwrite_own(struct zs_pool *pool, const struct size_class *class,
+			  zs_ref *ref, const void *data, size_t len)
+{
+	bool done = false;
+	char *to;
+
+	/* First, as the begin is a read itself. */
+	if (user_is_read(pool, &ref->word))
+		return false;
+	to = user_begin_own(pool, &ref->word);
+	if (unlikely(!to))
+		return false;
+	if (fits(pool, class, READ_ONCE(ref->word), len + USER_HEAD)) {
+		memcpy(to, data, len);
+		done = true;
+	}
+	end_load(pool, &ref->word);
+	return done;
+}
+
+/* The same with an object of another class. */
+static bool store_own(struct zs_pool *pool, const struct size_class *class,
+		      zs_ref *ref, const void *data, size_t len)
+{
+	if (len > USER_STORE_LOCKED || uzs_zone_is_above(&pool->zone) ||
+	    !uzs_slot_store_own(pool, class->index, &ref->word, data, len))
+		return false;
+	uzs_kick_give_back(pool);
+	uzs_close_gaps_in_call(pool);
+	return true;
+}
+
 OWN_FRAME int zs_ref_store(struct zs_pool *pool, zs_ref *ref, const void *data,
 			   size_t len)
 {
 	struct size_class *class;
 	int err = check_size(pool, len);
+	bool same;
 	u64 word;
 
 	if (unlikely(err))
@@ -461,13 +428,23 @@ OWN_FRAME int zs_ref_store(struct zs_pool *pool, zs_ref *ref, const void *data,
 	class = user_class(pool, len + USER_HEAD);
 	word = READ_ONCE(ref->word);
 	if (word) {
-		if (unlikely(pool->hardened) &&
-		    !may_drop(pool, &ref->word, __func__))
-			return -EINVAL;
-		if (fits(pool, class, word, len + USER_HEAD)) {
+		same = ref_class(word) == class->index;
+		if (unlikely(pool->hardened) && same) {
+			if (likely(overwrite_own(pool, class, ref, data, len)))
+				return 0;
+			if (!may_drop(pool, &ref->word, __func__))
+				return -EINVAL;
+		}
+		if (same && fits(pool, class, word, len + USER_HEAD)) {
 			memcpy(user_read(pool, &ref->word), data, len);
 			user_end_read(pool, &ref->word);
 			return 0;
+		}
+		if (unlikely(pool->hardened) && !same) {
+			if (store_own(pool, class, ref, data, len))
+				return 0;
+			if (!may_drop(pool, &ref->word, __func__))
+				return -EINVAL;
 		}
 		if (uzs_zone_is_above(&pool->zone) ||
 		    unlikely(!uzs_slot_replace(pool, class->index, &ref->word,

@@ -27,7 +27,7 @@
 
 #include "lock_order.h"
 #include "user/hand.h"
-#include "user/places.h"
+#include "user/owned.h"
 
 /* ---- life ---------------------------------------------------------------------- */
 
@@ -188,24 +188,44 @@ bool uzs_slot_alloc(struct zs_pool *pool, unsigned int index, u64 *ref,
 	return word != 0;
 }
 
-/* Frees an object of a class that slots keep, if that is possible now. Locks:
+/* Can the slot take what the ref names? Return: the word that names it; 0: no. Locks:
  * needs the slot's. */
-static __always_inline bool try_free(struct zs_pool *pool,
-				     struct user_slot *slot, u64 *ref)
+static __always_inline u64 may_free(struct zs_pool *pool, const u64 *ref)
 {
 	u64 word = READ_ONCE(*ref);
 	unsigned int index = ref_class(word);
 
 	if (!is_open(pool, index) || unlikely(!pool->user->class[index].keep))
-		return false;
+		return 0;
+	/* What a wrong ref names must not be touched. */
+	if (unlikely(pool->hardened) &&
+	    (!user_is_own(pool, ref) || word >= REF_PIN))
+		return 0;
 	/* Read again: a mover that has just gone may have moved it. */
 	word = READ_ONCE(*ref);
+	return word;
+}
+
+/* The word is what may_free has answered. Locks: needs the slot's. */
+static __always_inline void free_now(struct zs_pool *pool,
+				     struct user_slot *slot, u64 *ref, u64 word)
+{
 	push(pool, slot, word);
 	WRITE_ONCE(*ref, 0);
+}
+
+static __always_inline bool try_free(struct zs_pool *pool,
+				     struct user_slot *slot, u64 *ref)
+{
+	u64 word = may_free(pool, ref);
+
+	if (unlikely(!word))
+		return false;
+	free_now(pool, slot, ref, word);
 	return true;
 }
 
-void uzs_slot_free(struct zs_pool *pool, u64 *ref)
+static __always_inline bool slot_free(struct zs_pool *pool, u64 *ref)
 {
 	struct user_slot *slot = try_slot(pool);
 	bool freed = false;
@@ -214,8 +234,20 @@ void uzs_slot_free(struct zs_pool *pool, u64 *ref)
 		freed = try_free(pool, slot, ref);
 		spin_unlock_polled(&slot->lock);
 	}
+	return freed;
+}
+
+bool uzs_slot_try_free(struct zs_pool *pool, u64 *ref)
+{
+	/* It will be looked at behind the lock, which waits for loads. */
+	__builtin_prefetch(ref_address(READ_ONCE(*ref)), 1);
+	return !user_is_named(pool, ref) && slot_free(pool, ref);
+}
+
+void uzs_slot_free(struct zs_pool *pool, u64 *ref)
+{
 	/* The class of an object never changes. */
-	if (unlikely(!freed))
+	if (unlikely(!slot_free(pool, ref)))
 		uzs_place_free(pool,
 			       pool->size_class[ref_class(READ_ONCE(*ref))],
 			       ref);
@@ -266,8 +298,7 @@ bool uzs_slot_replace(struct zs_pool *pool, unsigned int index, u64 *ref,
 		      size_t size)
 {
 	struct user_slot *slot;
-	bool done = false;
-	u64 word = 0;
+	u64 word = 0, old = 0;
 
 	/* Who replaces stores to it again soon. */
 	__builtin_prefetch(start_of(pool, READ_ONCE(*ref)), 1);
@@ -275,16 +306,45 @@ bool uzs_slot_replace(struct zs_pool *pool, unsigned int index, u64 *ref,
 	if (unlikely(!slot))
 		return false;
 	if (is_open(pool, index))
+		old = may_free(pool, ref);
+	if (likely(old))
 		word = pop(pool, slot, index);
 	if (likely(word)) {
-		done = try_free(pool, slot, ref);
-		if (likely(done))
-			user_name(pool, ref, word, REF_PIN);
-		else
-			push(pool, slot, word);
+		free_now(pool, slot, ref, old);
+		user_name(pool, ref, word, REF_PIN);
 	}
 	spin_unlock_polled(&slot->lock);
-	return done;
+	return word != 0;
+}
+
+bool uzs_slot_store_own(struct zs_pool *pool, unsigned int index, u64 *ref,
+			const void *data, size_t len)
+{
+	struct user_slot *slot;
+	u64 word = 0, old = 0;
+
+	__builtin_prefetch(ref_address(READ_ONCE(*ref)), 1);
+	slot = try_slot_to_fill(pool, index, len + USER_HEAD);
+	if (unlikely(!slot))
+		return false;
+	if (likely(is_open(pool, index)) &&
+	    (likely(slot->stacks[index].nr) || may_free(pool, ref)))
+		word = pop(pool, slot, index);
+	if (likely(word)) {
+		/* Before the old object's first word is asked for: meanwhile that
+		 * comes. Nobody else has the place. */
+		memcpy(ref_address(word) + USER_HEAD, data, len);
+		if (!user_is_named(pool, ref))
+			old = may_free(pool, ref);
+		if (likely(old)) {
+			free_now(pool, slot, ref, old);
+			user_name(pool, ref, word, 0);
+		} else {
+			push(pool, slot, word);
+		}
+	}
+	spin_unlock_polled(&slot->lock);
+	return old != 0;
 }
 
 void uzs_slot_rename(struct zs_pool *pool, u64 *to, u64 *from)

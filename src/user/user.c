@@ -51,12 +51,11 @@ static void user_init(struct zs_pool *pool, void *state,
 
 	pool->user = user;
 	pool->head.room = user->room;
-	/* The end looks for misuse, too. */
+	/* Where misuse is looked for, no read goes without the check, nor an end. */
 	uzs_hazards_init(&user->hazards, pool, !pool->hardened, ended);
 	/* What an object's memory is for has to be told by a pin. */
 	user->names_reads = !UZS_POISONS_OBJECTS && uzs_os_barrier_register();
-	/* Where misuse is looked for, no read goes without the check. */
-	pool->head.slow_reads = !user->names_reads + (uintptr_t)pool->hardened;
+	pool->head.slow_reads = !user->names_reads;
 	user->runs.nr_lengths = uzs_user_lengths(pool, user->runs.lengths);
 	uzs_user_set_tables(pool);
 	uzs_runs_init(pool);
@@ -108,7 +107,8 @@ static void user_copy_zspage(const struct zs_pool *pool,
 
 		if (user_was_used(class, zspage, i) && !user_mark(kept, i))
 			head = user_head(class, user_object(class, zspage, i));
-		handles[i] = head & USER_ALLOCATED ? head & ~USER_ALLOCATED : 0;
+		handles[i] =
+			(unsigned long)user_owned_by(pool, class->index, head);
 		if (user_has_map(class) && zspage->map >> i & 1)
 			*free_list++ = i;
 	}
@@ -162,8 +162,7 @@ static void user_renew(struct zs_pool *pool)
 		pool->user->class[i].moving = 0;
 	if (pool->user->names_reads) {
 		pool->head.slow_reads =
-			uzs_hazards_are_shared(&pool->user->hazards) +
-			(uintptr_t)pool->hardened;
+			uzs_hazards_are_shared(&pool->user->hazards);
 		uzs_hazards_fork_child(&pool->user->hazards);
 	}
 	uzs_follow_all(pool, false);

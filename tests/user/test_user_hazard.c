@@ -79,8 +79,8 @@ static int setup(void **state)
 
 static void *try_read(const zs_ref *ref)
 {
-	uint64_t word =
-		zs_read_try_(pool, uzs_thread_id(), UZS_LOG_ROWS, 0, ref);
+	uintptr_t me = uzs_thread_id();
+	uint64_t word = zs_read_try_(pool, me, UZS_LOG_ROWS, me, ref);
 
 	return word ? zs_data_(word) : NULL;
 }
@@ -126,7 +126,10 @@ static unsigned int nr_named(void)
 			const struct zs_row_ *row = &table.rows[i];
 			uintptr_t name = READ_ONCE(row->names[j]);
 
-			if (!name || (j == 0 && name == READ_ONCE(row->owner)))
+			if (!name ||
+			    (j == 0 &&
+			     name == uzs_hazard_idle(READ_ONCE(row->owner),
+						     table.quick)))
 				continue;
 			n++;
 			assert_true(uzs_hazard_is_noted(&noted, (void *)name));
@@ -282,12 +285,12 @@ static void test_a_place_is_withdrawn(void **state)
 	assert_non_null(second);
 	assert_ptr_not_equal(first, second);
 	assert_true(*second == (uintptr_t)&refs[1]);
-	uzs_hazard_withdraw(second);
+	uzs_hazard_withdraw(&table, second);
 	assert_true(*second == 0);
 	assert_true(*first == (uintptr_t)&refs[1]);
 	assert_true(uzs_hazards_has(&table, &refs[1]));
 	assert_int_equal(nr_named(), 1);
-	uzs_hazard_withdraw(first);
+	uzs_hazard_withdraw(&table, first);
 	assert_true(*first == uzs_thread_id());
 	assert_false(uzs_hazards_has(&table, &refs[1]));
 	assert_rows_are_empty();
@@ -571,7 +574,7 @@ static void test_rows_are_of_one_thread(void **state)
 	uintptr_t other = neighbour();
 
 	assert_true(take_row());
-	assert_null(zs_read_try_(pool, other, UZS_LOG_ROWS, 0, &refs[1]));
+	assert_null(zs_read_try_(pool, other, UZS_LOG_ROWS, other, &refs[1]));
 	assert_rows_are_empty();
 	assert_non_null(try_read(&refs[1]));
 	assert_false(zs_read_try_end_(pool, other, UZS_LOG_ROWS, &refs[1]));
@@ -721,7 +724,7 @@ static void test_inherited_row_has_names(void **state)
 	assert_true(uzs_hazards_has(&table, &refs[1]));
 	assert_true(uzs_hazards_has(&table, &refs[2]));
 	/* Nobody has it, whatever the number. */
-	assert_null(zs_read_try_(pool, other, UZS_LOG_ROWS, 0, &refs[3]));
+	assert_null(zs_read_try_(pool, other, UZS_LOG_ROWS, other, &refs[3]));
 	assert_false(zs_read_try_end_(pool, other, UZS_LOG_ROWS, &refs[1]));
 	assert_null(try_read(&refs[3]));
 	assert_false(try_end(&refs[1]));
@@ -733,7 +736,7 @@ static void test_inherited_row_has_names(void **state)
 	assert_true(row->names[0] == (uintptr_t)&refs[1]);
 	assert_null(try_read(&refs[4]));
 	assert_int_equal(nr_named(), 3);
-	uzs_hazard_withdraw(place);
+	uzs_hazard_withdraw(&table, place);
 	assert_true(*place == 0);
 	assert_null(try_read(&refs[4]));
 	/* Once it has ended that use, it has. */
@@ -745,6 +748,38 @@ static void test_inherited_row_has_names(void **state)
 	assert_true(uzs_hazards_has(&table, &refs[2]));
 	assert_true(uzs_hazard_drop(&table, &refs[2]));
 	assert_rows_are_empty();
+}
+
+/* Where misuse is looked for: what programs have inline begins and ends nothing. */
+static void test_no_quick_way_where_there_is_none(void **state)
+{
+	uintptr_t me = uzs_thread_id(), *place;
+
+	uzs_hazards_init(&table, pool, false, ended);
+	assert_true(take_row());
+	assert_true(home()->ender == 0);
+	assert_true(home()->names[0] == uzs_hazard_idle(me, false));
+	assert_true(home()->names[0] != me);
+	assert_null(try_read(&refs[1]));
+	assert_int_equal(nr_named(), 0);
+	/* The library's own way has the same place. */
+	assert_true(zs_read_try_(pool, me, UZS_LOG_ROWS,
+				 uzs_hazard_idle(me, false),
+				 &refs[1]) == refs[1].word);
+	assert_int_equal(nr_named(), 1);
+	assert_true(uzs_hazards_has(&table, &refs[1]));
+	assert_false(try_end(&refs[1]));
+	assert_true(uzs_hazard_drop(&table, &refs[1]));
+	place = uzs_hazard_try_all(&table, &refs[2]);
+	assert_ptr_equal(place, &home()->names[0]);
+	uzs_hazard_withdraw(&table, place);
+	assert_true(home()->names[0] == uzs_hazard_idle(me, false));
+	assert_int_equal(nr_named(), 0);
+	/* In a child, a thread of the parent's that read nothing names nothing. */
+	home()->owner = neighbour();
+	home()->names[0] = uzs_hazard_idle(neighbour(), false);
+	uzs_hazards_fork_child(&table);
+	assert_true(home()->names[0] == 0);
 }
 
 /* Forked while another thread shared the reads, which had not come to the own row,
@@ -945,6 +980,7 @@ int main(void)
 		TEST(test_mover_begins_meanwhile),
 		TEST(test_another_thread_ends_a_use),
 		TEST(test_a_row_taken_late_has_no_quick_end),
+		TEST(test_no_quick_way_where_there_is_none),
 		TEST(test_own_place_is_emptied_first),
 		TEST(test_thread_numbers),
 		TEST(test_rows_are_of_one_thread),

@@ -54,7 +54,7 @@ static void test_ref_that_names_nothing_is_ignored(void **state)
 		if (!flags)
 			zs_ref_end(pool, &ref);
 		assert_int_equal(pool->head.slow_reads,
-				 (uintptr_t)!pool->user->names_reads + flags);
+				 !pool->user->names_reads);
 		assert_int_equal(zs_ref_alloc(pool, &ref, 100), 0);
 		assert_int_equal(
 			zs_ref_free_many(pool, (zs_ref *[]){ &ref, &ref }, 1),
