@@ -28,15 +28,12 @@
  * so no other time goes by. */
 static _Atomic int64_t realtime_step_s, monotonic_step_s;
 static _Thread_local bool stopped;
-/* How often this thread asked. */
-static _Thread_local unsigned int clock_calls;
 int __real_clock_gettime(clockid_t id, struct timespec *t);
 int __wrap_clock_gettime(clockid_t id, struct timespec *t);
 int __wrap_clock_gettime(clockid_t id, struct timespec *t)
 {
 	int result = 0;
 
-	clock_calls++;
 	if (stopped && id == CLOCK_MONOTONIC)
 		*t = (struct timespec){ .tv_sec = 1000 };
 	else
@@ -61,37 +58,52 @@ static bool fails(void)
 	return true;
 }
 
+/* How many blocks of malloc and the others are there. */
+static _Atomic long blocks;
+static void *counted(void *block)
+{
+	blocks += block != NULL;
+	return block;
+}
+
 void *__real_malloc(size_t bytes);
 void *__wrap_malloc(size_t bytes);
 void *__wrap_malloc(size_t bytes)
 {
-	return fails() ? NULL : __real_malloc(bytes);
+	return fails() ? NULL : counted(__real_malloc(bytes));
 }
 
 void *__real_calloc(size_t n, size_t bytes);
 void *__wrap_calloc(size_t n, size_t bytes);
 void *__wrap_calloc(size_t n, size_t bytes)
 {
-	return fails() ? NULL : __real_calloc(n, bytes);
+	return fails() ? NULL : counted(__real_calloc(n, bytes));
 }
 
 void *__real_realloc(void *old, size_t bytes);
 void *__wrap_realloc(void *old, size_t bytes);
 void *__wrap_realloc(void *old, size_t bytes)
 {
-	return fails() ? NULL : __real_realloc(old, bytes);
+	void *new = fails() ? NULL : __real_realloc(old, bytes);
+
+	return old ? new : counted(new);
 }
 
 void *__real_aligned_alloc(size_t align, size_t bytes);
 void *__wrap_aligned_alloc(size_t align, size_t bytes);
 void *__wrap_aligned_alloc(size_t align, size_t bytes)
 {
-	return fails() ? NULL : __real_aligned_alloc(align, bytes);
+	return fails() ? NULL : counted(__real_aligned_alloc(align, bytes));
 }
 
-/* Mappings that are there whose size is not whole pages: those that the cache made, not
- * the pool. */
-static _Atomic long own_maps;
+void __real_free(void *block);
+void __wrap_free(void *block);
+void __wrap_free(void *block)
+{
+	blocks -= block != NULL;
+	__real_free(block);
+}
+
 void *__real_mmap(void *at, size_t bytes, int prot, int flags, int fd,
 		  off_t off);
 void *__wrap_mmap(void *at, size_t bytes, int prot, int flags, int fd,
@@ -99,18 +111,8 @@ void *__wrap_mmap(void *at, size_t bytes, int prot, int flags, int fd,
 void *__wrap_mmap(void *at, size_t bytes, int prot, int flags, int fd,
 		  off_t off)
 {
-	if (fails())
-		return MAP_FAILED;
-	own_maps += bytes % 4096 != 0;
-	return __real_mmap(at, bytes, prot, flags, fd, off);
-}
-
-int __real_munmap(void *at, size_t bytes);
-int __wrap_munmap(void *at, size_t bytes);
-int __wrap_munmap(void *at, size_t bytes)
-{
-	own_maps -= bytes % 4096 != 0;
-	return __real_munmap(at, bytes);
+	return fails() ? MAP_FAILED
+		       : __real_mmap(at, bytes, prot, flags, fd, off);
 }
 
 static bool no_random;
@@ -147,7 +149,7 @@ static void check_index(struct zcache *cache)
 	for (size_t i = 0; i < cache->shards; i++) {
 		struct shard *shard = &cache->shard[i];
 		struct zcache_stats sum = { 0 };
-		uint32_t unused = 0;
+		uint32_t nr_free = 0;
 
 		for (size_t n = 0; n < shard->nr; n++)
 			for (struct entry *e = shard->bucket[n]; e;
@@ -164,23 +166,26 @@ static void check_index(struct zcache *cache)
 				sum.value_bytes += e->is.value_bytes;
 				sum.stored_bytes += e->is.object_bytes;
 			}
-		for (struct entry *e = shard->unused; e; e = e->next) {
+		for (struct entry *e = shard->free; e; e = e->next) {
 			assert_true(e->object.word == 0);
 			assert_int_equal(e->is.key_bytes, 0);
-			unused++;
+			nr_free++;
 		}
-		assert_int_equal(sum.entries + unused, shard->nr);
+		assert_int_equal(sum.entries + nr_free, shard->nr);
 		assert_int_equal(sum.entries, shard->stats.entries);
 		assert_int_equal(sum.value_bytes, shard->stats.value_bytes);
 		assert_int_equal(sum.stored_bytes, shard->stats.stored_bytes);
-		assert_true(sum.entries <= cache->shard_entries);
-		/* Each that was set is there, or it is said why not. */
-		assert_int_equal(shard->stats.sets,
-				 sum.entries + shard->stats.replaced +
-					 shard->stats.deleted +
-					 shard->stats.evicted +
-					 shard->stats.expired);
+		assert_true(sum.entries <= cache->most);
 	}
+}
+
+/* Each that was set is there, or it is said why not. */
+static void check_sets(struct zcache *cache, size_t sets)
+{
+	struct zcache_stats stats = stats_of(cache);
+
+	assert_int_equal(sets, stats.entries + stats.replaced + stats.deleted +
+				       stats.evicted + stats.expired);
 }
 
 static uint32_t next_random(uint32_t *state)
@@ -202,15 +207,33 @@ static size_t make_key(char *key, unsigned int id)
 	return (size_t)sprintf(key, "key of a record, number %u", id);
 }
 
+static void fill_random(char *to, size_t bytes, uint32_t random)
+{
+	for (size_t i = 0; i < bytes; i++)
+		to[i] = (char)(next_random(&random) >> 7);
+}
+
+static unsigned int id_of(const void *key, size_t key_bytes)
+{
+	char text[64] = "";
+	unsigned int id;
+
+	assert_true(key_bytes < sizeof(text));
+	memcpy(text, key, key_bytes);
+	assert_int_equal(sscanf(text, "key of a record, number %u", &id), 1);
+	return id;
+}
+
 /* The value names its key and version. Every fourth does not compress. */
 static size_t make_value(char *value, unsigned int id, unsigned int version)
 {
 	uint32_t state = id * 2654435761u + version;
 	size_t bytes = next_random(&state) % 4000, at = 0;
 
-	if (version % 4 == 0)
-		for (; at < bytes; at++)
-			value[at] = (char)(next_random(&state) >> 7);
+	if (version % 4 == 0) {
+		fill_random(value, bytes, state);
+		return bytes;
+	}
 	while (at < bytes) {
 		char line[64];
 		int n = sprintf(line, "record %u, version %u, at %zu\n", id,
@@ -232,12 +255,44 @@ static int set_record(struct zcache *cache, unsigned int id,
 }
 
 /* The same with a key of 4 bytes; the version is the ID, too. */
-static int set_id(struct zcache *cache, unsigned int id, uint64_t ttl_ms)
+static void set_id(struct zcache *cache, unsigned int id, uint64_t ttl_ms)
 {
 	char value[4000];
 
-	return zcache_set(cache, &id, sizeof(id), value,
-			  make_value(value, id, id), ttl_ms);
+	assert_int_equal(zcache_set(cache, &id, sizeof(id), value,
+				    make_value(value, id, id), ttl_ms),
+			 0);
+}
+
+/* Sets n keys of 4 bytes, from `first` on, whose values are the keys. */
+static void set_ids(struct zcache *cache, unsigned int first, unsigned int n,
+		    uint64_t ttl_ms)
+{
+	for (unsigned int id = first; id < first + n; id++)
+		assert_int_equal(zcache_set(cache, &id, sizeof(id), &id,
+					    sizeof(id), ttl_ms),
+				 0);
+}
+
+/* Is it there, as set_ids has set it? */
+static bool has_id(struct zcache *cache, unsigned int id)
+{
+	unsigned int value;
+
+	return zcache_get(cache, &id, sizeof(id), &value, sizeof(value)) ==
+		       sizeof(value) &&
+	       value == id;
+}
+
+/* The key's value must be this. */
+static void expect(struct zcache *cache, const void *key, size_t key_bytes,
+		   const void *value, size_t bytes)
+{
+	static char got[ZCACHE_ENTRY_MAX];
+
+	assert_int_equal(zcache_get(cache, key, key_bytes, got, sizeof(got)),
+			 bytes);
+	assert_memory_equal(got, value, bytes);
 }
 
 /* The model: what a plain table would hold. */
@@ -275,13 +330,10 @@ static bool seen[MODEL_KEYS];
 static bool see(void *arg, const void *key, size_t key_bytes, const void *value,
 		size_t value_bytes)
 {
-	char text[64] = "", expected[4000];
-	unsigned int id;
+	unsigned int id = id_of(key, key_bytes);
+	char expected[4000];
 
 	(void)arg;
-	assert_true(key_bytes < sizeof(text));
-	memcpy(text, key, key_bytes);
-	assert_int_equal(sscanf(text, "key of a record, number %u", &id), 1);
 	assert_false(seen[id]);
 	seen[id] = true;
 	assert_true(is_in_model(id));
@@ -306,7 +358,7 @@ static void test_model(void **state)
 	struct zcache *cache =
 		MAKE(.limit_bytes = 64 * MIB, .max_entries = 4 * MODEL_KEYS);
 	char key[64];
-	size_t live = 0;
+	size_t live = 0, sets = 0;
 	uint32_t random = 1;
 
 	(void)state;
@@ -328,6 +380,7 @@ static void test_model(void **state)
 		case 0:
 		case 1:
 			assert_int_equal(set_record(cache, id, step, ttl), 0);
+			sets++;
 			model[id].version = step;
 			model[id].expires_ms = ttl ? now_ms() + ttl : 0;
 			break;
@@ -342,6 +395,7 @@ static void test_model(void **state)
 		}
 	}
 	check_index(cache);
+	check_sets(cache, sets);
 	for (unsigned int id = 0; id < MODEL_KEYS; id++) {
 		seen[id] = false;
 		if (!is_in_model(id))
@@ -352,8 +406,8 @@ static void test_model(void **state)
 	assert_int_equal(zcache_each(cache, see, NULL), live);
 	assert_true(stats_of(cache).expired > 0);
 	assert_int_equal(stats_of(cache).evicted, 0);
-	/* Few of those that have expired are still there: sets look for them. */
-	assert_in_range(stats_of(cache).entries, live, live + live / 4);
+	/* Not many that have expired are still there: sets look for them. */
+	assert_in_range(stats_of(cache).entries, live, live + live / 2);
 	zcache_destroy(cache);
 	stopped = false;
 }
@@ -385,54 +439,48 @@ static void test_ttl(void **state)
 	for (const char *key = "bcd"; *key; key++)
 		assert_int_equal(zcache_get(cache, key, 1, value, 8), 1);
 	assert_int_equal(value[0], '5');
-	/* It went when it was asked for. */
+	assert_int_equal(stats_of(cache).deleted, 0);
+	zcache_expire(cache);
 	assert_int_equal(stats_of(cache).expired, 1);
 	check_index(cache);
 	zcache_destroy(cache);
 	stopped = false;
 }
 
-/* What has expired goes when it is asked for, and all of it on request, told of once. */
+/* What has expired is not there, stays until it is looked for, and is told of once. */
 static void test_expired_goes(void **state)
 {
 	_Atomic size_t told = 0;
 	struct zcache *cache = MAKE(.limit_bytes = 8 * MIB, .max_entries = 2000,
 				    .evicted = count, .arg = &told);
-	char value[4000];
+	_Atomic size_t visited = 0;
 
 	(void)state;
 	stopped = true;
 	for (unsigned int id = 0; id < 1000; id++)
-		assert_int_equal(set_id(cache, id, id % 2 ? 0 : 60000), 0);
+		set_ids(cache, id, 1, id % 2 ? 0 : 60000);
 	monotonic_step_s += 60;
 	for (unsigned int id = 0; id < 200; id++)
-		assert_int_equal(zcache_get(cache, &id, sizeof(id), value,
-					    sizeof(value)) >= 0,
-				 id % 2);
-	/* Nor is there anything to delete. */
+		assert_int_equal(has_id(cache, id), id % 2);
 	for (unsigned int id = 200; id < 300; id += 2)
 		assert_false(zcache_delete(cache, &id, sizeof(id)));
-	assert_int_equal(stats_of(cache).expired, 150);
-	assert_int_equal(stats_of(cache).entries, 850);
+	assert_int_equal(zcache_each(cache, count, &visited), 500);
+	assert_int_equal(visited, 500);
+	assert_int_equal(stats_of(cache).entries, 1000);
+	assert_int_equal(told, 0);
+	/* One that is replaced is not told of. */
+	set_ids(cache, 0, 1, 0);
+	assert_int_equal(stats_of(cache).replaced, 1);
 	zcache_expire(cache);
-	assert_int_equal(stats_of(cache).expired, 500);
-	assert_int_equal(stats_of(cache).entries, 500);
+	assert_int_equal(stats_of(cache).expired, 499);
+	assert_int_equal(stats_of(cache).entries, 501);
 	assert_int_equal(stats_of(cache).evicted, 0);
 	assert_int_equal(stats_of(cache).deleted, 0);
-	assert_int_equal(told, 500);
+	assert_int_equal(told, 499);
 	check_index(cache);
+	check_sets(cache, 1001);
 	zcache_destroy(cache);
 	stopped = false;
-}
-
-/* Sets n keys, of 4 bytes, from `first` on. */
-static void set_ids(struct zcache *cache, unsigned int first, unsigned int n,
-		    uint64_t ttl_ms)
-{
-	for (unsigned int id = first; id < first + n; id++)
-		assert_int_equal(zcache_set(cache, &id, sizeof(id), &id,
-					    sizeof(id), ttl_ms),
-				 0);
 }
 
 /* In a cache of one shard 1,000 keys, of which each nth has expired. Those were set often,
@@ -449,7 +497,7 @@ static struct zcache *make_expired(unsigned int nth, zcache_callback *evicted,
 	assert_int_equal(cache->shard[0].nr, 1000);
 	for (unsigned int i = 0; i < 5000; i++)
 		set_ids(cache, i * nth % 1000, 1, 60000);
-	while (cache->shard[0].sweep != cache->shard[0].entry)
+	while (cache->shard[0].sweep)
 		set_ids(cache, 0, 1, 60000);
 	monotonic_step_s += 60;
 	return cache;
@@ -465,8 +513,8 @@ static void test_sweep_of_growing_index(void **state)
 		struct shard *shard = cache->shard;
 
 		if (from_end)
-			shard->sweep = shard->entry + shard->nr - 1;
-		set_ids(cache, 1000, 1010, 0);
+			shard->sweep = shard->nr - 1;
+		set_ids(cache, 1000, 1010, 600000);
 		assert_int_equal(stats_of(cache).expired, 500);
 		assert_in_range(shard->nr, 1400, 1600);
 		check_index(cache);
@@ -524,33 +572,6 @@ static void test_expire_of_growing_index(void **state)
 	zcache_destroy(grower.cache);
 }
 
-/* However many entries are looked at, the clock is read few times; not at all for those
- * that are not in use. */
-static void test_clock_is_read_once(void **state)
-{
-	struct zcache *cache =
-		MAKE(.limit_bytes = 8 * MIB, .max_entries = 1000, .shards = 1);
-	unsigned int before, value;
-
-	(void)state;
-	set_ids(cache, 0, 1000, 60000);
-	for (unsigned int id = 0; id < 1000; id++)
-		assert_int_equal(zcache_get(cache, &id, sizeof(id), &value,
-					    sizeof(value)),
-				 sizeof(value));
-	before = clock_calls;
-	/* All were used: looks at each, and evicts one. */
-	set_ids(cache, 1000, 1, 0);
-	assert_in_range(clock_calls - before, 1, 20);
-	for (unsigned int id = 0; id <= 1000; id++)
-		zcache_delete(cache, &id, sizeof(id));
-	before = clock_calls;
-	assert_int_equal(
-		evict(cache, &cache->shard[0], &cache->shard[0].hand, 0), 0);
-	assert_int_equal(clock_calls, before);
-	zcache_destroy(cache);
-}
-
 /* Two keys with one hash: neither is taken for the other. */
 static void test_one_hash(void **state)
 {
@@ -564,9 +585,7 @@ static void test_one_hash(void **state)
 	/* The only entry, in the only bucket. */
 	shard_of(cache, "b", 1, &cache->shard[0].entry[0].is.hash);
 	assert_int_equal(zcache_get(cache, "b", 1, value, 8), -ENOENT);
-	assert_false(zcache_delete(cache, "b", 1));
 	assert_int_equal(stats_of(cache).entries, 1);
-	assert_int_equal(stats_of(cache).deleted, 0);
 	assert_int_equal(zcache_set(cache, "b", 1, "2", 1, 0), 0);
 	assert_int_equal(stats_of(cache).replaced, 1);
 	assert_true(zcache_delete(cache, "b", 1));
@@ -586,31 +605,22 @@ static void test_arguments(void **state)
 		{ .limit_bytes = 8 * MIB, .shards = 1u << 31 },
 		{ .limit_bytes = 8 * MIB, .shards = 65536 },
 	};
-	static char big[ZCACHE_ENTRY_MAX], back[ZCACHE_ENTRY_MAX];
+	static char big[ZCACHE_ENTRY_MAX];
 	struct zcache *cache = MAKE(.limit_bytes = 8 * MIB, .max_entries = 100);
-	uint32_t random = 1;
 	char small[4];
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(big); i++)
-		big[i] = (char)(next_random(&random) >> 7);
+	fill_random(big, sizeof(big), 1);
 	assert_int_equal(zcache_set(cache, "k", 1, big, sizeof(big) - 1, 0), 0);
 	assert_int_equal(zcache_get(cache, "k", 1, small, 4), -ERANGE);
-	assert_int_equal(zcache_get(cache, "k", 1, back, sizeof(back)),
-			 sizeof(big) - 1);
-	assert_memory_equal(back, big, sizeof(big) - 1);
-	/* One that compresses, and is longer than what a set has on its stack. */
-	memset(big, 'x', sizeof(big) / 2);
-	assert_int_equal(zcache_set(cache, "l", 1, big, sizeof(big) / 2, 0), 0);
-	assert_int_equal(zcache_get(cache, "l", 1, back, sizeof(back)),
-			 sizeof(big) / 2);
-	assert_memory_equal(back, big, sizeof(big) / 2);
-	assert_true(zcache_delete(cache, "l", 1));
 	/* Too long: an error, and the old value stays. */
 	assert_int_equal(zcache_set(cache, "k", 1, big, sizeof(big), 0),
 			 -EINVAL);
-	assert_int_equal(zcache_get(cache, "k", 1, back, sizeof(back)),
-			 sizeof(big) - 1);
+	expect(cache, "k", 1, big, sizeof(big) - 1);
+	/* One that compresses. */
+	memset(big, 'x', sizeof(big) / 2);
+	assert_int_equal(zcache_set(cache, "k", 1, big, sizeof(big) / 2, 0), 0);
+	expect(cache, "k", 1, big, sizeof(big) / 2);
 	assert_true(zcache_delete(cache, "k", 1));
 	assert_int_equal(zcache_set(cache, "", 0, "x", 1, 0), -EINVAL);
 	assert_int_equal(zcache_get(cache, "", 0, small, 4), -ENOENT);
@@ -618,20 +628,19 @@ static void test_arguments(void **state)
 	assert_int_equal(zcache_set(cache, "e", 1, NULL, 0, 0), 0);
 	assert_int_equal(zcache_get(cache, "e", 1, NULL, 0), 0);
 	assert_int_equal(zcache_set(cache, big, sizeof(big), "", 0, 0), 0);
-	assert_int_equal(zcache_get(cache, big, sizeof(big), small, 4), 0);
+	expect(cache, big, sizeof(big), "", 0);
 	/* Keys are bytes, of any value. */
 	assert_int_equal(zcache_set(cache, "a\0b", 3, "1", 1, 0), 0);
 	assert_int_equal(zcache_set(cache, "a\0c", 3, "22", 2, 0), 0);
 	assert_int_equal(zcache_set(cache, "a", 1, "333", 3, 0), 0);
 	assert_int_equal(zcache_set(cache, "\0", 1, "4444", 4, 0), 0);
 	assert_int_equal(zcache_set(cache, "\0\0", 2, "", 0, 0), 0);
-	assert_int_equal(zcache_get(cache, "a\0b", 3, small, 4), 1);
-	assert_int_equal(zcache_get(cache, "a\0c", 3, small, 4), 2);
-	assert_int_equal(zcache_get(cache, "a", 1, small, 4), 3);
+	expect(cache, "a\0b", 3, "1", 1);
+	expect(cache, "a\0c", 3, "22", 2);
+	expect(cache, "a", 1, "333", 3);
+	expect(cache, "\0", 1, "4444", 4);
+	expect(cache, "\0\0", 2, "", 0);
 	assert_int_equal(zcache_get(cache, "a\0", 2, small, 4), -ENOENT);
-	assert_int_equal(zcache_get(cache, "\0", 1, small, 4), 4);
-	assert_memory_equal(small, "4444", 4);
-	assert_int_equal(zcache_get(cache, "\0\0", 2, small, 4), 0);
 	assert_int_equal(stats_of(cache).entries, 7);
 	check_index(cache);
 	zcache_destroy(cache);
@@ -641,6 +650,10 @@ static void test_arguments(void **state)
 		assert_null(zcache_create(&wrong[i]));
 		assert_int_equal(errno, EINVAL);
 	}
+	no_random = true;
+	assert_null(zcache_create(
+		&(struct zcache_options){ .limit_bytes = 8 * MIB }));
+	no_random = false;
 }
 
 /* Sets more than there is room for: memory stays within the limit, values that
@@ -712,16 +725,9 @@ static void test_index_grows(void **state)
 	for (int c = 0; c < 2; c++) {
 		cache[c] = MAKE(.limit_bytes = 128 * MIB, .max_entries = 400000,
 				.shards = 1u << 2 * c);
+		set_ids(cache[c], 0, nr, 0);
 		for (unsigned int i = 0; i < nr; i++)
-			assert_int_equal(zcache_set(cache[c], &i, sizeof(i), &i,
-						    sizeof(i), 0),
-					 0);
-		for (unsigned int i = 0, got; i < nr; i++) {
-			assert_int_equal(zcache_get(cache[c], &i, sizeof(i),
-						    &got, sizeof(got)),
-					 sizeof(got));
-			assert_int_equal(got, i);
-		}
+			assert_true(has_id(cache[c], i));
 		check_index(cache[c]);
 		for (size_t i = 0; i < cache[c]->shards; i++) {
 			struct shard *shard = &cache[c]->shard[i];
@@ -755,16 +761,10 @@ static void test_index_grows(void **state)
 
 /* ---- failures ------------------------------------------------------------------- */
 
-static void fill_random(char *to, size_t bytes, uint32_t random)
-{
-	for (size_t i = 0; i < bytes; i++)
-		to[i] = (char)(next_random(&random) >> 7);
-}
-
 /* There is no room for two values of this size. Other entries go, the key's stays. */
 static void test_no_room(void **state)
 {
-	static char first[MIB - 10], second[MIB - 10], back[MIB];
+	static char first[MIB - 10], second[MIB - 10];
 	struct zcache *cache =
 		MAKE(.limit_bytes = 2 * MIB, .max_entries = 1000);
 
@@ -777,9 +777,7 @@ static void test_no_room(void **state)
 				 0);
 	assert_int_equal(zcache_set(cache, "k", 1, second, sizeof(second), 0),
 			 -ENOMEM);
-	assert_int_equal(zcache_get(cache, "k", 1, back, sizeof(back)),
-			 sizeof(first));
-	assert_memory_equal(back, first, sizeof(first));
+	expect(cache, "k", 1, first, sizeof(first));
 	assert_int_equal(stats_of(cache).entries, 1);
 	assert_int_equal(stats_of(cache).evicted, 26);
 	assert_true(stats_of(cache).memory_bytes <= 2 * MIB);
@@ -790,117 +788,137 @@ static void test_no_room(void **state)
 	zcache_destroy(cache);
 }
 
+/* What is there while an allocation fails: the versions; 0: not there. */
+#define FAILING_KEYS 40
+struct failing {
+	unsigned int version[FAILING_KEYS];
+	size_t visited, without_value;
+};
+
+static bool see_failing(void *arg, const void *key, size_t key_bytes,
+			const void *value, size_t value_bytes)
+{
+	unsigned int id = id_of(key, key_bytes);
+	struct failing *failing = arg;
+	char expected[4000];
+
+	failing->visited++;
+	assert_int_equal(make_value(expected, id, failing->version[id]),
+			 value_bytes);
+	if (value)
+		assert_memory_equal(value, expected, value_bytes);
+	else
+		failing->without_value++;
+	return true;
+}
+
 static bool forget(void *arg, const void *key, size_t key_bytes,
 		   const void *value, size_t value_bytes)
 {
-	unsigned int id, *version = arg;
-	char text[64] = "";
+	struct failing *failing = arg;
 
-	(void)value, (void)value_bytes;
-	memcpy(text, key, key_bytes);
-	assert_int_equal(sscanf(text, "key of a record, number %u", &id), 1);
-	version[id] = 0;
+	see_failing(arg, key, key_bytes, value, value_bytes);
+	failing->version[id_of(key, key_bytes)] = 0;
 	return true;
 }
 
 /* Sets as many values as make the index grow, replaces them, with the Nth allocation
  * failing, or all from there on. Return: was there an Nth? */
-static bool run_failing(long n, bool on)
+static bool run_failing(long n, bool on, size_t *without_value)
 {
+	const long blocks_before = blocks;
+	struct failing failing = { 0 };
+	unsigned int failed = 0, id;
 	struct zcache *cache;
-	_Atomic size_t visited = 0;
-	unsigned int failed = 0, id, version[40] = { 0 };
 	ssize_t each;
 	bool was_there;
 
 	allocations = 0;
 	fail_on = on;
 	fail_at = n;
+	errno = 0;
 	cache = zcache_create(&(struct zcache_options){ .limit_bytes = 8 * MIB,
 							.max_entries = 400,
 							.shards = 2,
 							.evicted = forget,
-							.arg = version });
+							.arg = &failing });
 	if (!cache) {
 		fail_at = 0;
 		assert_int_equal(errno, ENOMEM);
+		assert_int_equal(blocks, blocks_before);
 		return true;
 	}
-	for (unsigned int i = 0; i < 80; i++) {
+	for (unsigned int i = 0; i < 2 * FAILING_KEYS; i++) {
 		int err;
 
-		id = i % 40;
+		id = i % FAILING_KEYS;
 		err = set_record(cache, id, i + 1, 0);
 		if (!err)
-			version[id] = i + 1;
+			failing.version[id] = i + 1;
 		else
 			failed++;
 		assert_true(!err || err == -ENOMEM);
 	}
-	each = zcache_each(cache, count, &visited);
+	failing.visited = 0;
+	each = zcache_each(cache, see_failing, &failing);
 	was_there = allocations >= n;
 	fail_at = 0;
-	assert_true(each == -ENOMEM || each == (ssize_t)visited);
+	assert_int_equal(each < 0 ? 0 : each, failing.visited);
+	assert_true(each >= 0 || each == -ENOMEM);
 	if (!on)
-		assert_true(failed <= 1 && (!failed || each >= 0));
+		assert_true(failed + failing.without_value + (each < 0) <= 1);
+	*without_value += failing.without_value;
 	/* What could not be set is as it was before. (For want of memory others may
 	 * have been evicted.) */
 	check_index(cache);
-	for (id = 0; id < 40; id++)
-		assert_int_equal(is_there(cache, id, version[id]),
-				 version[id] != 0);
+	for (id = 0; id < FAILING_KEYS; id++)
+		assert_int_equal(is_there(cache, id, failing.version[id]),
+				 failing.version[id] != 0);
 	/* And all is well once there is memory. */
-	for (id = 0; id < 40; id++)
+	for (id = 0; id < FAILING_KEYS; id++)
 		assert_int_equal(set_record(cache, id, 1000, 0), 0);
 	check_index(cache);
 	zcache_destroy(cache);
+	assert_int_equal(blocks, blocks_before);
 	return was_there;
 }
 
 static void test_allocation_failures(void **state)
 {
+	size_t without_value = 0;
 	long n = 1;
 
 	(void)state;
-	while (run_failing(n, false))
+	while (run_failing(n, false, &without_value))
 		n++;
-	assert_true(n > 80);
-	for (n = 1; run_failing(n, true); n += 1 + n / 10)
+	assert_true(n > 2 * FAILING_KEYS);
+	assert_true(without_value > 0);
+	for (n = 1; run_failing(n, true, &without_value); n += 1 + n / 10)
 		;
 }
 
-/* Nothing of a cache that cannot be made is left, and it is said why. */
-static void test_create_failures(void **state)
+/* A value in damaged memory is not there, and the cache goes on. */
+static void test_damage(void **state)
 {
-	const struct zcache_options options = { .limit_bytes = 8 * MIB,
-						.max_entries = 100,
-						.shards = 4 };
-	const long own_maps_before = own_maps;
-	struct zcache *cache;
-	long n;
+	struct zcache *cache =
+		MAKE(.limit_bytes = 8 * MIB, .max_entries = 100, .shards = 1);
+	struct failing failing = { .version = { [7] = 1 } };
+	struct entry *e = cache->shard[0].entry;
+	char *object;
 
 	(void)state;
-	no_random = true;
-	errno = 0;
-	assert_null(zcache_create(&options));
-	no_random = false;
-	assert_int_equal(errno, EIO);
-	for (n = 1;; n++) {
-		allocations = 0;
-		fail_on = false;
-		fail_at = n;
-		errno = 0;
-		cache = zcache_create(&options);
-		fail_at = 0;
-		if (cache)
-			break;
-		assert_int_equal(errno, ENOMEM);
-		assert_int_equal(own_maps, own_maps_before);
-	}
-	assert_true(n > 2);
-	assert_int_equal(own_maps, own_maps_before + 1);
+	assert_int_equal(set_record(cache, 7, 1, 0), 0);
+	assert_true(e->is.object_bytes < e->is.value_bytes);
+	object = zs_ref_begin(cache->pool, &e->object);
+	memset(object + e->is.key_bytes, 0xff,
+	       e->is.object_bytes - e->is.key_bytes);
+	zs_ref_end(cache->pool, &e->object);
+	assert_false(is_there(cache, 7, 1));
+	assert_int_equal(zcache_each(cache, see_failing, &failing), 1);
+	assert_int_equal(failing.without_value, 1);
+	assert_int_equal(set_record(cache, 7, 2, 0), 0);
+	assert_true(is_there(cache, 7, 2));
 	zcache_destroy(cache);
-	assert_int_equal(own_maps, own_maps_before);
 }
 
 /* ---- callbacks ------------------------------------------------------------------ */
@@ -948,7 +966,7 @@ static void test_told_of_evictions(void **state)
 			assert_int_equal(zcache_set(cache, &id, sizeof(id), "",
 						    0, 0),
 					 0);
-		assert_int_equal(set_id(cache, id, id % 2 ? 0 : 600000), 0);
+		set_id(cache, id, id % 2 ? 0 : 600000);
 		if (id % 3 == 1)
 			assert_true(zcache_delete(cache, &id, sizeof(id)));
 	}
@@ -959,7 +977,7 @@ static void test_told_of_evictions(void **state)
 	assert_int_equal(told.calls, stats.evicted);
 	monotonic_step_s += 601;
 	for (unsigned int id = 10000; id < 11000; id++)
-		assert_int_equal(set_id(cache, id, 0), 0);
+		set_id(cache, id, 0);
 	zcache_stats(cache, &stats);
 	assert_int_equal(told.wrong, 0);
 	assert_true(stats.expired > 100);
@@ -967,58 +985,6 @@ static void test_told_of_evictions(void **state)
 	check_index(cache);
 	zcache_destroy(cache);
 	assert_int_equal(told.calls, stats.evicted + stats.expired);
-}
-
-/* Asks for other keys, which have expired, too, and deletes one. */
-struct asking {
-	struct zcache *cache;
-	unsigned int depth, deepest, calls, found;
-};
-
-static bool ask(void *arg, const void *key, size_t key_bytes, const void *value,
-		size_t value_bytes)
-{
-	struct asking *asking = arg;
-	unsigned int id;
-	char other[8];
-
-	(void)value, (void)value_bytes;
-	memcpy(&id, key, key_bytes);
-	asking->calls++;
-	if (++asking->depth > asking->deepest)
-		asking->deepest = asking->depth;
-	id = (id + 1) % 1000;
-	asking->found += zcache_get(asking->cache, &id, sizeof(id), other,
-				    sizeof(other)) != -ENOENT;
-	id = (id + 1) % 1000;
-	asking->found += zcache_delete(asking->cache, &id, sizeof(id));
-	asking->depth--;
-	return true;
-}
-
-static void test_told_once_at_a_time(void **state)
-{
-	struct asking asking = { 0 };
-	unsigned int id = 0;
-	char value[8];
-
-	(void)state;
-	asking.cache = MAKE(.limit_bytes = 8 * MIB, .max_entries = 4000,
-			    .evicted = ask, .arg = &asking);
-	set_ids(asking.cache, 0, 1000, 60000);
-	monotonic_step_s += 60;
-	assert_int_equal(zcache_get(asking.cache, &id, sizeof(id), value, 8),
-			 -ENOENT);
-	assert_int_equal(asking.calls, 1);
-	id = 500;
-	assert_false(zcache_delete(asking.cache, &id, sizeof(id)));
-	assert_int_equal(asking.calls, 2);
-	zcache_expire(asking.cache);
-	assert_int_equal(asking.calls, 1000);
-	assert_int_equal(asking.deepest, 1);
-	assert_int_equal(asking.found, 0);
-	check_index(asking.cache);
-	zcache_destroy(asking.cache);
 }
 
 /* Replaces and deletes what it is told of, and sets others. */
@@ -1072,7 +1038,7 @@ struct worker {
 	pthread_t thread;
 	struct zcache *cache;
 	uint32_t random;
-	unsigned int found, wrong;
+	unsigned int found, wrong, sets;
 	_Atomic size_t visited;
 };
 
@@ -1093,6 +1059,7 @@ static void *work(void *arg)
 				set_record(worker->cache, id, version,
 					   next_random(&worker->random) % 3) !=
 				0;
+			worker->sets++;
 			continue;
 		}
 		if (what == 3) {
@@ -1142,11 +1109,13 @@ static void run_threads(size_t limit, unsigned int shards)
 				    .shards = shards, .evicted = count,
 				    .arg = &told);
 	struct worker worker[WORKERS];
+	size_t sets = 0;
 
 	run_workers(cache, worker, work, 1);
 	for (int i = 0; i < WORKERS; i++) {
 		assert_true(worker[i].found > scaled(300));
 		assert_true(worker[i].visited > 0);
+		sets += worker[i].sets;
 	}
 	assert_true(stats_of(cache).evicted > 0);
 	assert_true(stats_of(cache).expired > 0);
@@ -1154,6 +1123,7 @@ static void run_threads(size_t limit, unsigned int shards)
 			 stats_of(cache).evicted + stats_of(cache).expired);
 	assert_true(stats_of(cache).memory_bytes <= limit);
 	check_index(cache);
+	check_sets(cache, sets);
 	zcache_destroy(cache);
 }
 
@@ -1170,13 +1140,9 @@ static void test_threads(void **state)
 static void *ask_for_all(void *arg)
 {
 	struct worker *worker = arg;
-	unsigned int value;
 
 	for (unsigned int id = 0; id < VISITED_KEYS; id++)
-		worker->found += zcache_get(worker->cache, &id, sizeof(id),
-					    &value,
-					    sizeof(value)) == sizeof(value) &&
-				 value == id;
+		worker->found += has_id(worker->cache, id);
 	return NULL;
 }
 
@@ -1271,12 +1237,10 @@ static void *churn(void *arg)
 	char key[64], value[1000];
 
 	for (unsigned int i = 0; i < scaled(20 * CHURN_LIVE); i++) {
-		unsigned int id = worker->random + i; /* an ID of this thread
-						       * only */
-		uint32_t state = id;
+		/* An ID of this thread only. */
+		unsigned int id = worker->random + i;
 
-		for (size_t at = 0; at < sizeof(value); at++)
-			value[at] = (char)(next_random(&state) >> 7);
+		fill_random(value, sizeof(value), id);
 		worker->wrong += zcache_set(worker->cache, key,
 					    make_key(key, id), value,
 					    sizeof(value), 0) != 0;
@@ -1308,7 +1272,6 @@ static void test_deleted_first(void **state)
 struct shrinking {
 	struct zcache *cache;
 	size_t bytes; /* to evict each time */
-	_Atomic size_t smaller;
 	_Atomic unsigned int calls;
 };
 
@@ -1316,7 +1279,7 @@ static void shrink(void *arg)
 {
 	struct shrinking *s = arg;
 
-	s->smaller += zcache_shrink(s->cache, s->bytes);
+	zcache_shrink(s->cache, s->bytes);
 	s->calls++;
 }
 
@@ -1356,7 +1319,6 @@ static void test_shrinks_under_pressure(void **state)
 		assert_true(is_called(&s, call));
 	}
 	zcache_stats(s.cache, &after);
-	assert_true(s.smaller > 3 * MIB);
 	assert_true(after.memory_bytes + 3 * MIB < before.memory_bytes);
 	assert_true(after.evicted > 0);
 	assert_true(after.entries > 1000);
@@ -1428,7 +1390,6 @@ int main(void)
 		cmocka_unit_test(test_expired_goes),
 		cmocka_unit_test(test_sweep_of_growing_index),
 		cmocka_unit_test(test_expire_of_growing_index),
-		cmocka_unit_test(test_clock_is_read_once),
 		cmocka_unit_test(test_one_hash),
 		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_limit),
@@ -1436,9 +1397,8 @@ int main(void)
 		cmocka_unit_test(test_index_grows),
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_allocation_failures),
-		cmocka_unit_test(test_create_failures),
+		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_told_of_evictions),
-		cmocka_unit_test(test_told_once_at_a_time),
 		cmocka_unit_test(test_each),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_visit_beside_get),

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* zcache.c - see zcache.h. An object of the pool holds a key and its compressed value.
- * An entry names it by a zs_ref, which the pool changes when it moves the object. Each
- * shard has a lock and an index, a hash table of entries. Safe for threads by this:
- * - An object is complete before its ref is in the index, and then stays as it is.
- * - Who reads a value shares the lock with others who read.
- * - Who takes an entry out has the lock alone. So nobody reads it any more, and after
- *   the lock it can be told of and freed.
- * Nothing is compressed, freed or called back under a lock. */
+/* zcache.c - see zcache.h. An object of the pool holds a key and its compressed value;
+ * an entry of a shard's hash table names it by a zs_ref. Objects do not change. Readers
+ * share the shard's lock. Who takes an entry out has it alone; after that nobody else
+ * knows the entry. So nothing is compressed, told of or freed under a lock. */
 #define _GNU_SOURCE /* for the kind of lock */
 #include <errno.h>
 #include <lz4.h>
@@ -14,7 +10,6 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <uzsmalloc.h>
 
@@ -25,37 +20,33 @@
 #else
 #define UNLOCKED PTHREAD_RWLOCK_INITIALIZER
 #endif
-#define NEVER UINT64_MAX
 
 struct entry {
-	zs_ref object; /* key, compressed value; only zs_ref_move moves the ref */
-	struct entry *next; /* in its bucket, or of those that are not in use */
-	struct about {
-		uint64_t hash, expires_ms;
-		uint32_t key_bytes; /* 0: not in use */
-		uint32_t value_bytes, object_bytes;
+	zs_ref object; /* only zs_ref_move moves it, as the pool writes it, too */
+	struct entry *next; /* in its bucket, or of those that are free */
+	struct about { /* all 0: the entry is free */
+		uint64_t hash, expires_ms; /* 0: never */
+		uint32_t key_bytes, value_bytes, object_bytes;
 		_Atomic bool used; /* since the hand passed */
 	} is;
 };
 #define INDEX_BYTES (sizeof(struct entry) + sizeof(struct entry *))
 
 struct shard {
-	_Alignas(64) pthread_rwlock_t lock; /* guards the others */
-	struct entry *entry, **bucket; /* arrays of cache->shard_entries */
+	pthread_rwlock_t lock; /* guards the others */
+	struct entry *entry, **bucket, *free; /* two arrays; a free entry */
 	_Atomic size_t nr; /* so many of both were in use; grows only */
-	struct entry *unused; /* of these */
-	struct entry *hand, *sweep; /* which of them to look at next */
+	size_t hand, sweep; /* which entry to look at next */
 	struct zcache_stats stats; /* this shard's part */
+	char apart[64]; /* no cache line is shared with the next one's lock */
 };
 
-struct zcache { /* constant, but for the shards and turn */
+struct zcache { /* constant, but for the shards */
 	struct zs_pool *pool;
 	struct zcache_options options;
 	unsigned char secret[crypto_shorthash_KEYBYTES];
-	size_t shards, shard_entries; /* how many; the most that one may have */
-	size_t bytes; /* with the shards, and their arrays behind them */
-	_Atomic size_t turn; /* of which shard it is to evict: a hint */
-	struct shard shard[];
+	size_t shards, most; /* how many; entries that each may have */
+	struct shard shard[]; /* and behind them their arrays */
 };
 
 static uint64_t now_ms(void)
@@ -66,12 +57,17 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+static bool has_expired(const struct about *is)
+{
+	return is->expires_ms && is->expires_ms <= now_ms();
+}
+
 /* SipHash: without the secret nobody can make keys that meet in one bucket. */
 static struct shard *shard_of(struct zcache *c, const void *key,
 			      size_t key_bytes, uint64_t *hash)
 {
 	crypto_shorthash((unsigned char *)hash, key, key_bytes, c->secret);
-	return &c->shard[*hash >> 48 & (c->shards - 1)];
+	return &c->shard[*hash >> 32 & (c->shards - 1)];
 }
 
 /* Linear hashing: there may be any number of buckets. Return: the link to the entry; to
@@ -87,14 +83,14 @@ static struct entry **find(struct shard *s, uint64_t hash)
 	return link;
 }
 
-/* The index grows by one entry and one bucket, which takes its part of an old one. */
+/* By one entry and one bucket, which takes its part of an old one. */
 static void grow(struct shard *s)
 {
 	size_t old = s->nr & (SIZE_MAX >> __builtin_clzl(s->nr) >> 1);
 	struct entry *next = s->bucket[old], *e;
 
 	s->bucket[old] = NULL;
-	s->unused = &s->entry[s->nr++];
+	s->free = &s->entry[s->nr++];
 	while ((e = next)) {
 		next = e->next;
 		e->next = NULL;
@@ -105,120 +101,109 @@ static void grow(struct shard *s)
 static void take_out(struct zcache *c, struct shard *s, struct entry *e,
 		     size_t *count, struct entry *gone)
 {
+	*find(s, e->is.hash) = e->next;
+	e->next = s->free;
+	s->free = e;
 	zs_ref_move(c->pool, &gone->object, &e->object);
 	gone->is = e->is;
-	gone->is.expires_ms = NEVER; /* can still be read */
-	*find(s, e->is.hash) = e->next;
-	e->is.key_bytes = 0;
-	e->next = s->unused;
-	s->unused = e;
+	e->is = (struct about){ 0 };
 	++*count;
 	s->stats.entries--;
 	s->stats.value_bytes -= gone->is.value_bytes;
 	s->stats.stored_bytes -= gone->is.object_bytes;
 }
 
-/* Takes out one of two entries from *at on, if it has expired; at the hand the next one
- * that has, or was not used since the hand passed (CLOCK); not that with hash `keep`. */
-static void pick(struct zcache *c, struct shard *s, struct entry **at,
-		 uint64_t keep, struct entry *gone)
+/* In place of the key's old value. Return: false: the shard is full. */
+static bool put_in(struct zcache *c, struct shard *s, struct entry *new)
+{
+	struct entry old = { 0 }, *e;
+
+	pthread_rwlock_wrlock(&s->lock);
+	e = *find(s, new->is.hash);
+	if (e)
+		take_out(c, s, e, &s->stats.replaced, &old);
+	else if (!s->free && s->nr < c->most)
+		grow(s);
+	e = s->free;
+	if (e) {
+		s->free = e->next;
+		e->next = NULL;
+		*find(s, new->is.hash) = e;
+		zs_ref_move(c->pool, &e->object, &new->object);
+		e->is = new->is;
+		s->stats.entries++;
+		s->stats.value_bytes += e->is.value_bytes;
+		s->stats.stored_bytes += e->is.object_bytes;
+	}
+	pthread_rwlock_unlock(&s->lock);
+	zs_ref_free(c->pool, &old.object);
+	return e;
+}
+
+/* Return: is the value whole? Always, but in damaged memory. */
+static bool unpack(const struct about *is, const char *object, void *value)
+{
+	int bytes = is->value_bytes, stored = is->object_bytes - is->key_bytes;
+
+	object += is->key_bytes;
+	if (stored == bytes && bytes)
+		memcpy(value, object, bytes);
+	return stored == bytes ||
+	       LZ4_decompress_safe(object, value, stored, bytes) == bytes;
+}
+
+static bool tell(zcache_callback *callback, void *arg, const struct about *is,
+		 const char *object)
+{
+	void *value = malloc(is->value_bytes + 1);
+	bool whole = value && unpack(is, object, value), go_on;
+
+	go_on = callback(arg, object, is->key_bytes, whole ? value : NULL,
+			 is->value_bytes);
+	free(value);
+	return go_on;
+}
+
+/* At the hand evicts the next entry that was not used since (CLOCK), or has expired; at
+ * the sweep what has expired, of two. Not that with hash `keep`. Return: bytes of it. */
+static int evict(struct zcache *c, struct shard *s, size_t *at, uint64_t keep)
 {
 	const bool any = at == &s->hand;
-	uint64_t now = 0; /* read once, if need be */
-
-	/* Two, as the index may grow by one with each set that looks. */
-	for (size_t n = any ? 2 * s->nr : 2; n && !gone->is.key_bytes; n--) {
-		struct entry *e = *at;
-
-		*at = e + 1 < s->entry + s->nr ? e + 1 : s->entry;
-		if (!e->is.key_bytes || e->is.hash == keep)
-			continue;
-		if (!now && e->is.expires_ms != NEVER)
-			now = now_ms();
-		if (e->is.expires_ms <= now)
-			take_out(c, s, e, &s->stats.expired, gone);
-		else if (any && !e->is.used)
-			take_out(c, s, e, &s->stats.evicted, gone);
-		else if (any)
-			e->is.used = false;
-	}
-}
-
-/* Return: as zcache_get; -ESTALE: it has expired. */
-static ssize_t unpack(struct zcache *c, struct entry *e, const void *key,
-		      size_t key_bytes, void *value, size_t room_bytes)
-{
-	ssize_t got, stored;
-	const char *data;
-
-	if (!e || !key_bytes || e->is.key_bytes != key_bytes)
-		return -ENOENT;
-	if (e->is.expires_ms != NEVER && e->is.expires_ms <= now_ms())
-		return -ESTALE;
-	data = zs_ref_begin(c->pool, &e->object);
-	got = e->is.value_bytes;
-	stored = e->is.object_bytes - key_bytes;
-	if (memcmp(data, key, key_bytes) != 0)
-		got = -ENOENT;
-	else if (e->is.value_bytes > room_bytes)
-		got = -ERANGE;
-	else if (stored == got && got)
-		memcpy(value, data + key_bytes, stored);
-	else if (got && LZ4_decompress_safe(data + key_bytes, value, stored,
-					    got) != got)
-		got = -EIO;
-	zs_ref_end(c->pool, &e->object);
-	return got;
-}
-
-/* In this thread `evicted` runs, of whatever cache. What it asks for, and has expired,
- * stays: else it would be called by itself, once for each. */
-static _Thread_local unsigned int telling;
-
-/* Frees what was taken out, if anything was, and first tells of it. */
-static void finish(struct zcache *c, struct entry *gone)
-{
-	size_t key_bytes = gone->is.key_bytes, bytes = gone->is.value_bytes;
-
-	if (key_bytes && c->options.evicted) {
-		void *key = zs_ref_begin(c->pool, &gone->object);
-		void *value = malloc(bytes + 1);
-		bool whole = value &&
-			     unpack(c, gone, key, key_bytes, value, bytes) >= 0;
-
-		telling++;
-		c->options.evicted(c->options.arg, key, key_bytes,
-				   whole ? value : NULL, bytes);
-		telling--;
-		free(value);
-		zs_ref_end(c->pool, &gone->object);
-	}
-	zs_ref_free(c->pool, &gone->object);
-}
-
-/* Return: bytes of the object that went. */
-static size_t evict(struct zcache *c, struct shard *s, struct entry **at,
-		    uint64_t keep)
-{
 	struct entry gone = { 0 };
 
 	pthread_rwlock_wrlock(&s->lock);
-	pick(c, s, at, keep, &gone);
+	for (size_t n = any ? 2 * s->nr : 2; n && !gone.is.key_bytes; n--) {
+		struct entry *e = &s->entry[*at];
+
+		*at = *at + 1 < s->nr ? *at + 1 : 0;
+		if (!e->is.key_bytes || e->is.hash == keep)
+			continue;
+		if (has_expired(&e->is))
+			take_out(c, s, e, &s->stats.expired, &gone);
+		else if (any && !e->is.used)
+			take_out(c, s, e, &s->stats.evicted, &gone);
+		else if (any)
+			e->is.used = false;
+	}
 	pthread_rwlock_unlock(&s->lock);
-	finish(c, &gone);
+	if (gone.is.key_bytes && c->options.evicted) {
+		tell(c->options.evicted, c->options.arg, &gone.is,
+		     zs_ref_begin(c->pool, &gone.object));
+		zs_ref_end(c->pool, &gone.object);
+	}
+	zs_ref_free(c->pool, &gone.object);
 	return gone.is.object_bytes;
 }
 
-/* Evicts from all shards by turns, several, as one value alone rarely frees a page.
- * Return: was there anything? */
+/* From all shards by turns. Return: was there anything? */
 static bool evict_some(struct zcache *c, size_t bytes, uint64_t keep)
 {
-	size_t one, evicted = 0;
+	size_t evicted = 0, idle = 0, nr = keep;
 
-	for (size_t idle = 0; evicted < bytes && idle < c->shards;) {
-		struct shard *s = &c->shard[c->turn++ % c->shards];
+	while (evicted < bytes && idle < c->shards) {
+		struct shard *s = &c->shard[nr++ & (c->shards - 1)];
+		int one = evict(c, s, &s->hand, keep);
 
-		one = evict(c, s, &s->hand, keep);
 		evicted += one;
 		idle = one ? 0 : idle + 1;
 	}
@@ -228,89 +213,68 @@ static bool evict_some(struct zcache *c, size_t bytes, uint64_t keep)
 int zcache_set(struct zcache *c, const void *key, size_t key_bytes,
 	       const void *value, size_t value_bytes, uint64_t ttl_ms)
 {
-	/* Many in a large cache, where it takes the pool long to find that it is full. */
+	/* Many, as it takes the pool of a large cache long to find that it is full. */
 	size_t evict_bytes = 65536 + c->options.limit_bytes / 512 + value_bytes;
-	struct entry new = { 0 }, old = { 0 }, gone = { 0 }, *e;
-	uint64_t now = ttl_ms ? now_ms() : 0;
-	size_t stored, bytes;
+	struct entry new = { .is.key_bytes = key_bytes,
+			     .is.value_bytes = value_bytes };
 	struct shard *s;
 	char *object;
-	int err;
+	int stored, err;
 
 	if (!key_bytes || key_bytes > ZCACHE_ENTRY_MAX ||
 	    value_bytes > ZCACHE_ENTRY_MAX - key_bytes)
 		return -EINVAL;
+	s = shard_of(c, key, key_bytes, &new.is.hash);
+	if (ttl_ms)
+		evict(c, s, &s->sweep, new.is.hash);
 	object = malloc(key_bytes + value_bytes);
 	if (!object)
 		return -ENOMEM;
 	memcpy(object, key, key_bytes);
 	/* The room is less than the value: 0 if it gets no smaller. */
 	stored = LZ4_compress_default(value, object + key_bytes, value_bytes,
-				      value_bytes ? value_bytes - 1 : 0);
+				      (int)value_bytes - 1);
 	if (!stored && value_bytes)
 		memcpy(object + key_bytes, value, value_bytes);
-	bytes = key_bytes + (stored ? stored : value_bytes);
-	s = shard_of(c, key, key_bytes, &new.is.hash);
-	new.is.key_bytes = key_bytes;
-	new.is.value_bytes = value_bytes;
-	new.is.object_bytes = bytes;
-	new.is.expires_ms = NEVER;
-	if (ttl_ms && ttl_ms < NEVER - now)
-		new.is.expires_ms = now + ttl_ms;
+	new.is.object_bytes = key_bytes + (stored ? stored : (int)value_bytes);
+	if (ttl_ms && ttl_ms <= INT64_MAX)
+		new.is.expires_ms = now_ms() + ttl_ms;
 	do
-		err = zs_ref_store(c->pool, &new.object, object, bytes);
+		err = zs_ref_store(c->pool, &new.object, object,
+				   new.is.object_bytes);
 	while (err == -ENOMEM && evict_some(c, evict_bytes, new.is.hash));
 	free(object);
-	if (err)
-		return err;
-
-	pthread_rwlock_wrlock(&s->lock);
-	/* What has expired goes, step by step, even if there is room. */
-	pick(c, s, &s->sweep, new.is.hash, &gone);
-	e = *find(s, new.is.hash);
-	if (e)
-		take_out(c, s, e, &s->stats.replaced, &old);
-	else if (!s->unused && s->nr < c->shard_entries)
-		grow(s);
-	else if (!s->unused)
-		pick(c, s, &s->hand, new.is.hash, &gone);
-	e = s->unused;
-	s->unused = e->next;
-	e->next = NULL;
-	zs_ref_move(c->pool, &e->object, &new.object);
-	e->is = new.is;
-	*find(s, new.is.hash) = e;
-	s->stats.sets++;
-	s->stats.entries++;
-	s->stats.value_bytes += value_bytes;
-	s->stats.stored_bytes += bytes;
-	pthread_rwlock_unlock(&s->lock);
-	zs_ref_free(c->pool, &old.object);
-	finish(c, &gone);
-	return 0;
+	while (!err && !put_in(c, s, &new))
+		evict(c, s, &s->hand, 0);
+	return err;
 }
 
 ssize_t zcache_get(struct zcache *c, const void *key, size_t key_bytes,
 		   void *value, size_t room_bytes)
 {
+	ssize_t got = -ENOENT;
 	uint64_t hash;
 	struct shard *s = shard_of(c, key, key_bytes, &hash);
 	struct entry *e;
-	ssize_t got;
-	bool hit;
 
 	pthread_rwlock_rdlock(&s->lock);
 	e = *find(s, hash);
-	got = unpack(c, e, key, key_bytes, value, room_bytes);
-	hit = got != -ENOENT && got != -ESTALE;
-	if (hit && !e->is.used)
-		e->is.used = true;
-	__atomic_fetch_add(hit ? &s->stats.hits : &s->stats.misses, 1,
-			   __ATOMIC_RELAXED);
+	if (e && e->is.key_bytes == key_bytes && !has_expired(&e->is)) {
+		const char *object = zs_ref_begin(c->pool, &e->object);
+		bool same = memcmp(object, key, key_bytes) == 0;
+
+		if (same && e->is.value_bytes > room_bytes)
+			got = -ERANGE;
+		else if (same && unpack(&e->is, object, value))
+			got = e->is.value_bytes;
+		zs_ref_end(c->pool, &e->object);
+		if (!e->is.used)
+			e->is.used = true;
+	}
+	__atomic_fetch_add(got == -ENOENT ? &s->stats.misses : &s->stats.hits,
+			   1, __ATOMIC_RELAXED);
 	pthread_rwlock_unlock(&s->lock);
-	if (got == -ESTALE && !telling)
-		evict(c, s, &e, 0);
-	return got == -ESTALE ? -ENOENT : got;
+	return got;
 }
 
 bool zcache_delete(struct zcache *c, const void *key, size_t key_bytes)
@@ -318,45 +282,39 @@ bool zcache_delete(struct zcache *c, const void *key, size_t key_bytes)
 	struct entry gone = { 0 }, *e;
 	uint64_t hash;
 	struct shard *s = shard_of(c, key, key_bytes, &hash);
-	ssize_t got;
 
 	pthread_rwlock_wrlock(&s->lock);
 	e = *find(s, hash);
-	got = unpack(c, e, key, key_bytes, NULL, 0);
-	if (got != -ENOENT && got != -ESTALE)
+	if (e && !has_expired(&e->is))
 		take_out(c, s, e, &s->stats.deleted, &gone);
 	pthread_rwlock_unlock(&s->lock);
-	if (got == -ESTALE && !telling)
-		evict(c, s, &e, 0);
 	zs_ref_free(c->pool, &gone.object);
 	return gone.is.key_bytes;
 }
 
 ssize_t zcache_each(struct zcache *c, zcache_callback *visit, void *arg)
 {
-	char *key = malloc(ZCACHE_ENTRY_MAX); /* and behind it the value */
-	ssize_t got, visited = 0;
+	char *copy = malloc(ZCACHE_ENTRY_MAX);
+	ssize_t visited = 0;
 	bool go_on = true;
 
-	if (!key)
+	if (!copy)
 		return -ENOMEM;
 	for (struct shard *s = c->shard; s < c->shard + c->shards; s++)
 		for (size_t n = 0; go_on && n < s->nr; n++) {
 			struct entry *e = &s->entry[n];
-			size_t bytes;
+			struct about is;
 
-			pthread_rwlock_rdlock(&s->lock);
-			bytes = e->is.key_bytes;
-			zs_ref_load(c->pool, &e->object, key, bytes);
-			got = unpack(c, e, key, bytes, key + bytes,
-				     ZCACHE_ENTRY_MAX - bytes);
+			pthread_rwlock_wrlock(&s->lock); /* gets write `used` */
+			is = e->is;
+			zs_ref_load(c->pool, &e->object, copy, is.object_bytes);
 			pthread_rwlock_unlock(&s->lock);
-			if (got < 0)
+			if (!is.key_bytes || has_expired(&is))
 				continue;
-			go_on = visit(arg, key, bytes, key + bytes, got);
+			go_on = tell(visit, arg, &is, copy);
 			visited++;
 		}
-	free(key);
+	free(copy);
 	return visited;
 }
 
@@ -367,22 +325,11 @@ void zcache_expire(struct zcache *c)
 			evict(c, s, &s->sweep, 0);
 }
 
-size_t zcache_shrink(struct zcache *c, size_t bytes)
+void zcache_shrink(struct zcache *c, size_t bytes)
 {
-	struct zcache_stats before, after;
-
-	zcache_stats(c, &before);
-	zcache_expire(c);
-	/* No more than there is now: others may set as fast as this evicts. */
-	if (bytes > before.stored_bytes)
-		bytes = before.stored_bytes;
 	evict_some(c, bytes, 0);
 	zs_compact(c->pool);
 	zs_trim(c->pool);
-	zcache_stats(c, &after);
-	if (after.memory_bytes > before.memory_bytes)
-		return 0;
-	return before.memory_bytes - after.memory_bytes;
 }
 
 void zcache_stats(struct zcache *c, struct zcache_stats *stats)
@@ -391,13 +338,12 @@ void zcache_stats(struct zcache *c, struct zcache_stats *stats)
 	size_t *sum = (size_t *)stats;
 
 	zs_pool_info(c->pool, &info);
-	*stats = (struct zcache_stats){ 0 };
-	stats->memory_bytes = info.bytes_resident + c->bytes;
+	*stats = (struct zcache_stats){ .memory_bytes = info.bytes_resident };
 	for (struct shard *s = c->shard; s < c->shard + c->shards; s++) {
 		pthread_rwlock_wrlock(&s->lock); /* alone: gets count, too */
 		for (size_t n = 0; n < sizeof(*stats) / sizeof(*sum); n++)
 			sum[n] += ((size_t *)&s->stats)[n];
-		stats->memory_bytes -= (c->shard_entries - s->nr) * INDEX_BYTES;
+		stats->memory_bytes += sizeof(*s) + s->nr * INDEX_BYTES;
 		pthread_rwlock_unlock(&s->lock);
 	}
 }
@@ -405,57 +351,41 @@ void zcache_stats(struct zcache *c, struct zcache_stats *stats)
 struct zcache *zcache_create(const struct zcache_options *options)
 {
 	struct zs_pool_options opts = ZS_POOL_OPTIONS_INIT;
-	size_t limit = options->limit_bytes, most = options->max_entries;
+	size_t limit = options->limit_bytes, max = options->max_entries;
 	size_t nr = options->shards ? options->shards : 16;
 	size_t bytes = sizeof(struct zcache) + nr * sizeof(struct shard);
 	struct zcache *c;
 	char *at;
 
-	most = (most ? most : limit / 1024) / nr;
-	most += !most; /* of a shard */
+	max = ((max ? max : limit / 1024) - 1) / nr + 1; /* of a shard */
 	errno = EINVAL;
-	if (nr & (nr - 1) || nr > 65536 || bytes > limit ||
-	    most >= (limit - bytes) / nr / INDEX_BYTES)
+	if (nr & (nr - 1) || bytes > limit || sodium_init() < 0 ||
+	    max >= (limit - bytes) / nr / INDEX_BYTES)
 		return NULL;
-	bytes += nr * most * INDEX_BYTES;
-	errno = EIO;
-	if (sodium_init() < 0)
+	bytes += nr * max * INDEX_BYTES;
+	c = calloc(1, bytes); /* the OS gives each page once it is in use */
+	if (!c)
 		return NULL;
-	/* The OS gives the memory, page by page, once it is in use. */
-	c = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (c == MAP_FAILED)
-		return NULL;
-	c->options = *options;
-	c->shards = nr;
-	c->shard_entries = most;
-	c->bytes = bytes;
+	*c = (struct zcache){ .options = *options, .shards = nr, .most = max };
 	crypto_shorthash_keygen(c->secret);
-	at = (char *)(c->shard + nr);
-	for (size_t n = 0; n < nr; n++, at += most * INDEX_BYTES) {
-		struct shard *s = &c->shard[n];
-
-		s->lock = (pthread_rwlock_t)UNLOCKED;
-		s->entry = s->unused = (struct entry *)at;
-		s->bucket = (struct entry **)(s->entry + most);
-		s->hand = s->sweep = s->entry;
-		s->nr = 1;
+	at = (char *)&c->shard[nr];
+	for (size_t n = 0; n < nr; n++, at += max * INDEX_BYTES) {
+		c->shard[n] = (struct shard){ UNLOCKED, (void *)at, .nr = 1 };
+		c->shard[n].free = c->shard[n].entry;
+		c->shard[n].bucket = (void *)(c->shard[n].entry + max);
 	}
 	opts.profile = ZS_PROFILE_USER;
 	opts.memory_limit = limit - bytes;
-	/* Where values come and go, gaps remain: the pool closes them. */
-	opts.max_overhead_percent = 5;
+	opts.max_overhead_percent = 5; /* of gaps: the pool closes them */
 	c->pool = zs_create_pool_with("zcache", &opts);
 	if (c->pool)
 		return c;
-	munmap(c, bytes);
+	free(c);
 	return NULL;
 }
 
 void zcache_destroy(struct zcache *c)
 {
-	for (size_t n = 0; n < c->shards; n++)
-		pthread_rwlock_destroy(&c->shard[n].lock);
 	zs_destroy_pool(c->pool); /* frees all objects */
-	munmap(c, c->bytes);
+	free(c); /* its locks hold no memory */
 }
