@@ -12,11 +12,16 @@
 namespace uzs
 {
 
-static constexpr uint32_t gone = 0x80000000u; // of a slot's readers
+// Of a slot's readers: it was taken out. What is below counts them.
+static constexpr uint16_t gone = 0x8000;
+static_assert(slot::object_max == ZS_USER_MAX_SIZE, "a slot has room for it");
 static constexpr size_t evict_entries = 32, evict_bytes = 65536;
 static constexpr int most_tries = 64;
-// So often the pool is asked how much memory it has.
-static constexpr size_t tune_bytes = 131072;
+// So much of the pool's limit is kept free, so that the limit is rarely met.
+static size_t margin(size_t limit)
+{
+	return std::max(limit / 256, std::min<size_t>(limit / 128, 131072));
+}
 
 static uint64_t hash_of(std::string_view key)
 {
@@ -100,7 +105,7 @@ bool block_cache::init_seen()
 void block_cache::release(shard &sh, slot *s)
 {
 	zs_ref_free(pool_, &s->object);
-	objects_bytes_ -= s->object_bytes;
+	objects_bytes_ -= s->object_bytes();
 	s->readers.store(0, std::memory_order_relaxed);
 	sh.index.free(s);
 }
@@ -108,7 +113,7 @@ void block_cache::release(shard &sh, slot *s)
 // Locks: needs the shard's lock.
 void block_cache::take_out(shard &sh, slot *s)
 {
-	sh.value_bytes -= s->value_bytes;
+	sh.value_bytes -= s->value_bytes();
 	sh.index.take_out(s);
 	// Acquire: all readers have read.
 	if (!s->readers.fetch_or(gone, std::memory_order_acquire))
@@ -131,7 +136,15 @@ size_t block_cache::evict_some(size_t most)
 	size_t bytes = 0;
 
 	for (unsigned int i = 0; i < nr_shards_ && !bytes; i++) {
-		shard &sh = shard_[next_victims_++ & (nr_shards_ - 1)];
+		// Of two the fuller one, so that all stay about as full: what the index
+		// of one has had room for once, it keeps.
+		size_t turn = next_victims_++;
+		shard &one = shard_[turn & (nr_shards_ - 1)];
+		shard &other =
+			shard_[(turn + (nr_shards_ / 2 | 1)) & (nr_shards_ - 1)];
+		shard &sh = one.index.entries() >= other.index.entries()
+				    ? one
+				    : other;
 		std::lock_guard<std::mutex> hold(sh.lock);
 
 		for (size_t n = 0; n < evict_entries && bytes < most; n++) {
@@ -139,7 +152,7 @@ size_t block_cache::evict_some(size_t most)
 
 			if (!s)
 				break;
-			bytes += s->object_bytes;
+			bytes += s->object_bytes();
 			sh.evictions++;
 			take_out(sh, s);
 		}
@@ -166,36 +179,47 @@ size_t block_cache::beside_pool()
 	       codec_bytes_;
 }
 
-// Finds out how many bytes of objects fit into the capacity. The pool's own limit is
-// a wall: at it the pool compacts all it has before it refuses. So the cache stays a
-// little below, by what it knows of gaps and the like.
-// Locks: needs tuning_.
+// Finds out how many bytes of objects fit into the capacity, and evicts the others. The
+// pool's own limit is a wall: at it the pool compacts all it has before it refuses. So
+// the cache stays a little below, by what it knows of gaps and the like.
+// Locks: needs tuning_; takes shards' locks.
 void block_cache::retune()
 {
 	struct zs_pool_info info = ZS_POOL_INFO_INIT;
-	size_t beside, room, objects, used;
+	size_t beside, room, below, objects, used;
 
 	codec_bytes_ = std::max(codec_bytes_, codec_.memory());
 	beside = beside_pool();
 	room = capacity() > beside ? capacity() - beside : 1;
+	// Room, too, for the next growth of a shard's buckets: a seventh of its index
+	// at most.
+	below = margin(room) + index_bytes_ / nr_shards_ / 4;
 	objects = objects_bytes_.load(std::memory_order_relaxed);
 	zs_pool_info(pool_, &info);
-	// Where a pool cannot be so small the old limit stays: see set_capacity().
-	if (room != info.memory_limit_bytes)
-		zs_set_memory_limit(pool_, room);
 	// Free pages are as good as none.
 	used = info.bytes_resident -
 	       std::min(info.bytes_free, info.bytes_resident);
-	used -= std::min(objects, used);
-	room -= room / 128;
+	used = used - std::min(objects, used) + below;
 	budget_ = !off_ && room > used ? room - used : 0;
+	keep_budget();
+	// If the pool holds more than that it compacts now, as far as it must. Where a
+	// pool cannot be so small the old limit stays: see set_capacity().
+	if (room != info.memory_limit_bytes)
+		zs_set_memory_limit(pool_, room);
+}
+
+// After so many bytes of new objects the pool is asked how much memory it has, which
+// takes a few microseconds: the margin has room for what comes until then.
+size_t block_cache::tune_bytes() const
+{
+	return std::max<size_t>(margin(capacity()) / 4, 65536);
 }
 
 // Called after so many bytes were stored.
 void block_cache::tune_at_times(size_t bytes)
 {
 	if (since_tuned_.fetch_add(bytes, std::memory_order_relaxed) + bytes <
-	    tune_bytes)
+	    tune_bytes())
 		return;
 	std::unique_lock<std::mutex> hold(tuning_, std::try_to_lock);
 	if (!hold.owns_lock())
@@ -236,17 +260,15 @@ int block_cache::publish(uint64_t hash, zs_ref *object, size_t object_bytes,
 	s = sh.index.get();
 	if (sh.index.memory() != memory) {
 		index_bytes_ += sh.index.memory() - memory;
-		since_tuned_ += tune_bytes; // now: the pool may have less
+		since_tuned_ += tune_bytes(); // now: the pool may have less
 	}
 	if (!s)
 		return -ENOMEM;
 	zs_ref_move(pool_, &s->object, object);
 	// Before others can take it out, and count it down.
 	objects_bytes_ += object_bytes;
-	s->hash = hash;
-	s->object_bytes = static_cast<uint32_t>(object_bytes);
-	s->value_bytes = static_cast<uint32_t>(value_bytes);
-	sh.index.put(s);
+	s->set_bytes(object_bytes, value_bytes);
+	sh.index.put(s, hash);
 	sh.value_bytes += value_bytes;
 	sh.inserts++;
 	return 0;
@@ -353,15 +375,17 @@ bool block_cache::lookup(std::string_view key, bool take, user use, void *arg)
 		std::lock_guard<std::mutex> hold(sh.lock);
 
 		s = sh.index.find(hash);
-		if (!s) {
+		// No slot has so many readers, but if it had it would be a miss.
+		if (!s ||
+		    s->readers.load(std::memory_order_relaxed) == gone - 1) {
 			sh.misses++;
 			return false;
 		}
 		sh.hits++;
 		s->referenced = 1;
 		s->readers.fetch_add(1, std::memory_order_relaxed);
-		object_bytes = s->object_bytes;
-		value_bytes = s->value_bytes;
+		object_bytes = s->object_bytes();
+		value_bytes = s->value_bytes();
 		if (take) {
 			take_out(sh, s);
 			sh.index.remember(hash);

@@ -33,9 +33,9 @@ namespace uzs
 class block_cache
 {
 public:
-	/* A block larger than this is not kept, nor one that has more than 1 MiB
+	/* A block larger than this, 64 MiB, is not kept, nor one that has more than 1 MiB
 	 * when it is compressed. */
-	static constexpr size_t value_max = size_t{ 64 } << 20;
+	static constexpr size_t value_max = slot::value_max;
 	static constexpr size_t key_max = 255;
 
 	/* @shards: a power of two, at most 64; 0: as many as suit the capacity.
@@ -96,6 +96,7 @@ private:
 			size_t value_bytes, user use, void *arg, bool *other);
 	size_t evict_some(size_t most);
 	void keep_budget();
+	size_t tune_bytes() const;
 	void tune_at_times(size_t bytes);
 	size_t beside_pool();
 	void retune();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later
 // index.cc - see index.h.
+#include <algorithm>
 #include <cstdlib>
 
 #include "index.h"
@@ -32,10 +33,9 @@ void shard_index::free_slots()
 bool shard_index::init(size_t seen_keys)
 {
 	uint64_t *seen;
-	size_t sets = 1;
+	uint32_t sets = static_cast<uint32_t>(
+		std::min<size_t>(seen_keys / 4, UINT32_MAX - 1) + 1);
 
-	while (sets * 4 < seen_keys)
-		sets *= 2;
 	seen = static_cast<uint64_t *>(calloc(sets, sizeof(*seen)));
 	if (!seen)
 		return false;
@@ -43,7 +43,7 @@ bool shard_index::init(size_t seen_keys)
 	memory_ -= nr_seen_ * sizeof(*seen);
 	seen_ = seen;
 	nr_seen_ = sets;
-	memory_ += sets * sizeof(*seen);
+	memory_ += size_t{ sets } * sizeof(*seen);
 	return true;
 }
 
@@ -96,9 +96,9 @@ void shard_index::grow_buckets()
 	nr_buckets_ = nr;
 }
 
-slot *shard_index::find(uint64_t hash)
+slot *shard_index::find(uint64_t hash64)
 {
-	uint32_t n;
+	uint32_t hash = static_cast<uint32_t>(hash64), n;
 
 	if (!nr_buckets_)
 		return nullptr;
@@ -130,8 +130,9 @@ slot *shard_index::get()
 	return s;
 }
 
-void shard_index::put(slot *s)
+void shard_index::put(slot *s, uint64_t hash)
 {
+	s->hash = static_cast<uint32_t>(hash);
 	uint32_t *link = &bucket_[s->hash & (nr_buckets_ - 1)];
 	uint32_t n = s->next;
 
@@ -139,7 +140,7 @@ void shard_index::put(slot *s)
 	*link = n;
 	s->in_index = 1;
 	s->referenced = 0;
-	entries_++;
+	entries_.store(entries() + 1, std::memory_order_relaxed);
 }
 
 void shard_index::take_out(slot *s)
@@ -153,7 +154,7 @@ void shard_index::take_out(slot *s)
 	*link = s->next;
 	s->next = n;
 	s->in_index = 0;
-	entries_--;
+	entries_.store(entries() - 1, std::memory_order_relaxed);
 }
 
 void shard_index::free(slot *s)
@@ -167,7 +168,7 @@ void shard_index::free(slot *s)
 
 slot *shard_index::victim()
 {
-	if (!entries_)
+	if (!entries())
 		return nullptr;
 	for (;;) {
 		slot *s;
@@ -189,8 +190,8 @@ void shard_index::shrink()
 		free_slots();
 }
 
-// Which set is the low bits' matter, as which bucket is; which shard is that of the
-// highest.
+// Which set is the lower half's matter, as which bucket is; which shard is that of
+// the highest bits.
 static uint64_t mark_of(uint64_t hash)
 {
 	uint64_t mark = hash >> 40 & 0xffff;
@@ -198,16 +199,21 @@ static uint64_t mark_of(uint64_t hash)
 	return mark ? mark : 1;
 }
 
+uint64_t *shard_index::seen_set(uint64_t hash)
+{
+	return &seen_[uint64_t{ static_cast<uint32_t>(hash) } * nr_seen_ >> 32];
+}
+
 void shard_index::remember(uint64_t hash)
 {
-	uint64_t *set = &seen_[hash & (nr_seen_ - 1)];
+	uint64_t *set = seen_set(hash);
 
 	*set = *set << 16 | mark_of(hash);
 }
 
 bool shard_index::forget(uint64_t hash)
 {
-	uint64_t *set = &seen_[hash & (nr_seen_ - 1)];
+	uint64_t *set = seen_set(hash);
 
 	for (unsigned int at = 0; at < 64; at += 16) {
 		uint64_t older;

@@ -4,7 +4,7 @@
  *
  * Why not std::unordered_map, or a concurrent map: the pool writes the refs when it
  * moves objects, so a slot must stay in its place when the index grows; the index
- * counts as memory held, so each entry takes 32 bytes and a link, where a node of a
+ * counts as memory held, so each entry takes 24 bytes and a link, where a node of a
  * map takes some 70 of malloc's; and RocksDB must see no exception when memory is short.
  *
  * Locks: the caller has the shard's lock. A slot's `object` and `readers` may be
@@ -21,16 +21,37 @@
 namespace uzs
 {
 
+/* A block: 24 bytes, which are the most of the index. */
 struct slot {
+	static constexpr size_t object_max = size_t{ 1 } << 20;
+	static constexpr size_t value_max = (size_t{ 1 } << 26) - 1;
+
+	size_t object_bytes() const /* at least 1 */
+	{
+		return size_t{ object_less_1 } + 1;
+	}
+	size_t value_bytes() const /* uncompressed */
+	{
+		return size_t{ value_high } << 16 | value_low;
+	}
+	void set_bytes(size_t object, size_t value)
+	{
+		object_less_1 = static_cast<uint32_t>(object - 1);
+		value_high = static_cast<uint32_t>(value >> 16);
+		value_low = static_cast<uint16_t>(value);
+	}
+
 	zs_ref object; /* never copied: zs_ref_move moves it */
-	uint64_t hash;
+	uint32_t hash; /* half of it: enough, as keys are compared later */
 	/* Next slot in the bucket, or next free slot; of a slot that was taken
 	 * out and is still read, its own number. */
 	uint32_t next;
-	uint32_t object_bytes : 24, in_index : 1, referenced : 1;
-	uint32_t value_bytes; /* uncompressed */
-	std::atomic<uint32_t> readers;
+	uint32_t object_less_1 : 20, value_high : 10, in_index : 1,
+		referenced : 1;
+	uint16_t value_low;
+	std::atomic<uint16_t> readers;
 };
+static_assert(sizeof(slot) == 24, "as was meant");
 
 class shard_index
 {
@@ -51,17 +72,18 @@ public:
 	{
 		return memory_;
 	}
+	/* May be called without the lock, too: what it was a moment ago. */
 	size_t entries() const
 	{
-		return entries_;
+		return entries_.load(std::memory_order_relaxed);
 	}
 
 	/* Return: the block's slot, or NULL. */
 	slot *find(uint64_t hash);
 	/* Return: a slot that is in use and not in the index; NULL: no memory. */
 	slot *get();
-	/* Puts a slot of get() into the index. No slot there has its hash. */
-	void put(slot *s);
+	/* Puts a slot of get() into the index. find() finds none with this hash. */
+	void put(slot *s, uint64_t hash);
 	/* Takes a slot out of the index. It is in use until free(). */
 	void take_out(slot *s);
 	/* Frees a slot that is not in the index, and names no object. */
@@ -85,6 +107,7 @@ private:
 	{
 		return &chunk_[n / chunk_slots][n % chunk_slots];
 	}
+	uint64_t *seen_set(uint64_t hash);
 	bool add_chunk();
 	void grow_buckets();
 	void free_slots();
@@ -95,10 +118,11 @@ private:
 	uint32_t free_ = none; /* slots that were in use */
 	uint32_t fresh_ = 0; /* slots from here on never were */
 	uint32_t hand_ = 0;
-	size_t entries_ = 0, in_use_ = 0, memory_ = 0;
+	std::atomic<size_t> entries_{ 0 };
+	size_t in_use_ = 0, memory_ = 0;
 	/* Sets of four: the newest lies lowest. 0 is nothing. */
 	uint64_t *seen_ = nullptr;
-	size_t nr_seen_ = 0; /* sets, a power of two */
+	uint32_t nr_seen_ = 0; /* sets */
 };
 
 } // namespace uzs

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <new>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "block_cache.h"
@@ -185,6 +186,10 @@ static void too_large()
 
 	// What counts is the compressed size.
 	CHECK(put(*cache, "l", large) == 0 && has(*cache, "l", large));
+	CHECK(put(*cache, "h", std::string(block_cache::value_max, 'x')) == 0);
+	CHECK(stats_of(*cache).value_bytes ==
+	      large.size() + block_cache::value_max);
+	CHECK(has(*cache, "h", std::string(block_cache::value_max, 'x')));
 	CHECK(put(*cache, "l", noise) == -EFBIG);
 	CHECK(!has(*cache, "l", large)); // nothing old remains
 	CHECK(put(*cache, "h", huge) == -EFBIG);
@@ -193,6 +198,33 @@ static void too_large()
 	key += 'k';
 	CHECK(put(*cache, key, "v") == -EFBIG && !get(*cache, key, &got));
 	CHECK(stats_of(*cache).too_large == 3);
+}
+
+// The index has 32 bits of a key's hash. Two keys with the same drive each other out,
+// and neither is taken for the other.
+static void keys_with_one_hash()
+{
+	auto cache = make(8 * mib, compression::lz4, 1);
+	std::unordered_map<uint32_t, std::string> seen;
+	std::string one, two, got;
+
+	for (size_t i = 0; two.empty(); i++) {
+		std::string key = std::to_string(i);
+		auto hash = static_cast<uint32_t>(
+			std::hash<std::string_view>{}(key));
+		auto there = seen.emplace(hash, key);
+
+		if (!there.second) {
+			one = there.first->second;
+			two = key;
+		}
+	}
+	CHECK(put(*cache, one, "of one") == 0);
+	CHECK(!get(*cache, two, &got) && has(*cache, one, "of one"));
+	CHECK(put(*cache, two, "of two") == 0);
+	CHECK(!get(*cache, one, &got) && has(*cache, two, "of two"));
+	CHECK(stats_of(*cache).entries == 1);
+	CHECK(!get(*cache, one, &got, true) && !get(*cache, two, &got));
 }
 
 static void replaced_and_erased()
@@ -457,6 +489,7 @@ int main()
 	RUN(index_remembers);
 	RUN(values_of_all_sizes);
 	RUN(too_large);
+	RUN(keys_with_one_hash);
 	RUN(replaced_and_erased);
 	RUN(memory_is_bounded);
 	RUN(used_blocks_stay);
