@@ -379,8 +379,9 @@ enum zs_profile {
  *     memory behind the end of an object
  *   - two ends at the very same moment for one begin: the second may end
  *     another thread's read
- *   - a free of what a zs_ref names while another thread just begins to read
- *     it, with nothing in the program that orders the two
+ *   - a free, a store or a move of what a zs_ref names while another thread just
+ *     begins to read it, with nothing in the program that orders the two; two
+ *     frees of one zs_ref at the very same moment
  *
  * In the child of a fork, reads that began before the fork are not reported:
  * neither when the object is freed, nor when the pool is destroyed.
@@ -392,9 +393,9 @@ enum zs_profile {
  * Time, with objects in random order (uzs-bench pair, one thread): with handles
  * in ZS_PROFILE_KERNEL, reads, writes and replacing objects with zs_free take
  * 0.91 to 1.03 times as long as in other pools (20 to 80 ns more each where all
- * is in the CPU's caches). By refs in ZS_PROFILE_USER, reads take 1.3, writes and
- * replacing 1.4 times, a free 2.8 times as long: the check fetches the
- * object, which a free would not touch. zs_free_deferred looks at the handle at
+ * is in the CPU's caches). By refs in ZS_PROFILE_USER, reads take 1.1, replacing 1.2,
+ * writes 1.4 times, a free 3.4 times as long: the check fetches the object,
+ * which a free would not touch. zs_free_deferred looks at the handle at
  * once, which it does not do in other pools. Replacing objects with it takes a
  * quarter to a third longer with ZS_DEFER_ARRAY and _PERCPU, a tenth or two with
  * _REUSE.

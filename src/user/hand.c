@@ -159,7 +159,8 @@ static bool hand_over(struct zs_pool *pool, struct size_class *class, u64 *ref)
 					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return false;
 	/* No mover follows it from now on; but one may be doing so. */
-	store_head(user_word_head(pool, word), USER_ALLOCATED);
+	store_head(user_word_head(pool, word),
+		   user_owner(pool, ref_class(word), NULL));
 	if (unlikely(is_followed(pool, hand, ref)))
 		return false;
 	WRITE_ONCE(*ref, 0);

@@ -57,7 +57,7 @@ static inline u64 ref_word(const void *object, const struct size_class *class)
  * memory, not even an object's data, looks like it. In a free object:
  * the index of the next free one << 1 where the free objects form a list, else
  * anything. Anything also while a slot keeps it; in hardened pools 0 in both
- * cases. USER_ALLOCATED alone while a call has it in hand: the word that names
+ * cases. As if it named NULL while a call has it in hand: the word that names
  * it is on the call's stack; or it was handed over to be freed, and its second word
  * is a link.
  *

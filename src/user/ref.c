@@ -3,8 +3,9 @@
  * state.
  *
  * Kernel origin: none.
- * Locks: as slots.c and places.c; as relief.c when memory is short; class->lock to
- * check a ref, in hardened pools, if it cannot be named, or is to be dropped.
+ * Locks: as slots.c and places.c; as relief.c when memory is short; in hardened pools
+ * class->lock to check a ref that cannot be named, or that is to be dropped and the slot
+ * has not taken; that of the hazards to look who reads.
  * Sleeps: zs_ref_alloc and zs_ref_store do;
  * others only to wait for a mover.
  */
@@ -161,7 +162,8 @@ int zs_ref_alloc(struct zs_pool *pool, zs_ref *ref, size_t size)
  * What it leaves is looked at again, for what to tell. Return: is it freed? */
 static bool free_own(struct zs_pool *pool, zs_ref *ref, const char *call)
 {
-	if (likely(uzs_slot_try_free(pool, &ref->word)))
+	if (likely(!user_is_named(pool, &ref->word) &&
+		   uzs_slot_free_own(pool, &ref->word)))
 		return true;
 	if (!may_drop(pool, &ref->word, call))
 		return false;
@@ -403,18 +405,6 @@ static bool overwrite_own(struct zs_pool *pool, const struct size_class *class,
 	return done;
 }
 
-/* The same with an object of another class. */
-static bool store_own(struct zs_pool *pool, const struct size_class *class,
-		      zs_ref *ref, const void *data, size_t len)
-{
-	if (len > USER_STORE_LOCKED || uzs_zone_is_above(&pool->zone) ||
-	    !uzs_slot_store_own(pool, class->index, &ref->word, data, len))
-		return false;
-	uzs_kick_give_back(pool);
-	uzs_close_gaps_in_call(pool);
-	return true;
-}
-
 OWN_FRAME int zs_ref_store(struct zs_pool *pool, zs_ref *ref, const void *data,
 			   size_t len)
 {
@@ -429,10 +419,11 @@ OWN_FRAME int zs_ref_store(struct zs_pool *pool, zs_ref *ref, const void *data,
 	word = READ_ONCE(ref->word);
 	if (word) {
 		same = ref_class(word) == class->index;
-		if (unlikely(pool->hardened) && same) {
-			if (likely(overwrite_own(pool, class, ref, data, len)))
+		if (unlikely(pool->hardened)) {
+			if (same && overwrite_own(pool, class, ref, data, len))
 				return 0;
-			if (!may_drop(pool, &ref->word, __func__))
+			if ((same || user_is_named(pool, &ref->word)) &&
+			    !may_drop(pool, &ref->word, __func__))
 				return -EINVAL;
 		}
 		if (same && fits(pool, class, word, len + USER_HEAD)) {
@@ -440,15 +431,12 @@ OWN_FRAME int zs_ref_store(struct zs_pool *pool, zs_ref *ref, const void *data,
 			user_end_read(pool, &ref->word);
 			return 0;
 		}
-		if (unlikely(pool->hardened) && !same) {
-			if (store_own(pool, class, ref, data, len))
-				return 0;
-			if (!may_drop(pool, &ref->word, __func__))
-				return -EINVAL;
-		}
 		if (uzs_zone_is_above(&pool->zone) ||
 		    unlikely(!uzs_slot_replace(pool, class->index, &ref->word,
 					       len + USER_HEAD))) {
+			if (unlikely(pool->hardened) &&
+			    !may_drop(pool, &ref->word, __func__))
+				return -EINVAL;
 			err = replace_slow(pool, class, ref, data, len);
 			uzs_kick_give_back(pool);
 			uzs_close_gaps_in_call(pool);

@@ -22,8 +22,8 @@
  *  V1 object -> zspage is arithmetic.
  *  V2 a section is unmapped, or made anew, only when none of its runs is in use.
  *     Nobody reads its head then: who has an object's address keeps its run in
- *     use. In hardened pools, which unmap none, wrong refs lead there: names_own
- *     takes whatever it reads.
+ *     use. In hardened pools, which unmap none, wrong refs lead there:
+ *     uzs_names_huge takes whatever it reads.
  *  V3 warm_bytes and the heads are never less than what the OS has filled.
  *  V4 only growing needs memory.
  */

@@ -10,7 +10,7 @@
  *
  * A freed object waits on its stack without being touched: its memory is rarely
  * in the cache then. Only a replace fetches its first line: that takes 10 % off the
- * next one. Its first word still names the word that named it (in a place
+ * next one. (Hardened pools look at its first word, and write 0 there.) Its first word still names the word that named it (in a place
  * that was only free it is what it was). It still has its place in its zspage, so it
  * is given out again by writing two words.
  * Guarantees:
@@ -188,9 +188,10 @@ bool uzs_slot_alloc(struct zs_pool *pool, unsigned int index, u64 *ref,
 	return word != 0;
 }
 
-/* Can the slot take what the ref names? Return: the word that names it; 0: no. Locks:
- * needs the slot's. */
-static __always_inline u64 may_free(struct zs_pool *pool, const u64 *ref)
+/* Can the slot take what the ref names? check: also whether that is the ref's own, and
+ * not pinned. Return: the word that names it; 0: no. Locks: needs the slot's. */
+static __always_inline u64 may_free(struct zs_pool *pool, const u64 *ref,
+				    bool check)
 {
 	u64 word = READ_ONCE(*ref);
 	unsigned int index = ref_class(word);
@@ -198,8 +199,7 @@ static __always_inline u64 may_free(struct zs_pool *pool, const u64 *ref)
 	if (!is_open(pool, index) || unlikely(!pool->user->class[index].keep))
 		return 0;
 	/* What a wrong ref names must not be touched. */
-	if (unlikely(pool->hardened) &&
-	    (!user_is_own(pool, ref) || word >= REF_PIN))
+	if (check && (!user_is_own(pool, ref) || READ_ONCE(*ref) >= REF_PIN))
 		return 0;
 	/* Read again: a mover that has just gone may have moved it. */
 	word = READ_ONCE(*ref);
@@ -214,10 +214,10 @@ static __always_inline void free_now(struct zs_pool *pool,
 	WRITE_ONCE(*ref, 0);
 }
 
-static __always_inline bool try_free(struct zs_pool *pool,
-				     struct user_slot *slot, u64 *ref)
+static __always_inline bool
+try_free(struct zs_pool *pool, struct user_slot *slot, u64 *ref, bool check)
 {
-	u64 word = may_free(pool, ref);
+	u64 word = may_free(pool, ref, check);
 
 	if (unlikely(!word))
 		return false;
@@ -225,29 +225,30 @@ static __always_inline bool try_free(struct zs_pool *pool,
 	return true;
 }
 
-static __always_inline bool slot_free(struct zs_pool *pool, u64 *ref)
+static __always_inline bool slot_free(struct zs_pool *pool, u64 *ref,
+				      bool check)
 {
 	struct user_slot *slot = try_slot(pool);
 	bool freed = false;
 
 	if (likely(slot)) {
-		freed = try_free(pool, slot, ref);
+		freed = try_free(pool, slot, ref, check);
 		spin_unlock_polled(&slot->lock);
 	}
 	return freed;
 }
 
-bool uzs_slot_try_free(struct zs_pool *pool, u64 *ref)
+bool uzs_slot_free_own(struct zs_pool *pool, u64 *ref)
 {
-	/* It will be looked at behind the lock, which waits for loads. */
-	__builtin_prefetch(ref_address(READ_ONCE(*ref)), 1);
-	return !user_is_named(pool, ref) && slot_free(pool, ref);
+	/* It is looked at behind the lock, which waits for loads. */
+	__builtin_prefetch(start_of(pool, READ_ONCE(*ref)), 1);
+	return slot_free(pool, ref, true);
 }
 
 void uzs_slot_free(struct zs_pool *pool, u64 *ref)
 {
 	/* The class of an object never changes. */
-	if (unlikely(!slot_free(pool, ref)))
+	if (unlikely(!slot_free(pool, ref, false)))
 		uzs_place_free(pool,
 			       pool->size_class[ref_class(READ_ONCE(*ref))],
 			       ref);
@@ -276,7 +277,8 @@ size_t uzs_slot_free_many(struct zs_pool *pool, zs_ref *const refs[], size_t n)
 				__builtin_prefetch(refs[i + AHEAD], 1);
 			if (!names_object(refs[i]))
 				continue;
-			if (unlikely(!try_free(pool, slot, &refs[i]->word)))
+			if (unlikely(!try_free(pool, slot, &refs[i]->word,
+					       false)))
 				break;
 			freed++;
 		}
@@ -306,7 +308,7 @@ bool uzs_slot_replace(struct zs_pool *pool, unsigned int index, u64 *ref,
 	if (unlikely(!slot))
 		return false;
 	if (is_open(pool, index))
-		old = may_free(pool, ref);
+		old = may_free(pool, ref, pool->hardened);
 	if (likely(old))
 		word = pop(pool, slot, index);
 	if (likely(word)) {
@@ -315,36 +317,6 @@ bool uzs_slot_replace(struct zs_pool *pool, unsigned int index, u64 *ref,
 	}
 	spin_unlock_polled(&slot->lock);
 	return word != 0;
-}
-
-bool uzs_slot_store_own(struct zs_pool *pool, unsigned int index, u64 *ref,
-			const void *data, size_t len)
-{
-	struct user_slot *slot;
-	u64 word = 0, old = 0;
-
-	__builtin_prefetch(ref_address(READ_ONCE(*ref)), 1);
-	slot = try_slot_to_fill(pool, index, len + USER_HEAD);
-	if (unlikely(!slot))
-		return false;
-	if (likely(is_open(pool, index)) &&
-	    (likely(slot->stacks[index].nr) || may_free(pool, ref)))
-		word = pop(pool, slot, index);
-	if (likely(word)) {
-		/* Before the old object's first word is asked for: meanwhile that
-		 * comes. Nobody else has the place. */
-		memcpy(ref_address(word) + USER_HEAD, data, len);
-		if (!user_is_named(pool, ref))
-			old = may_free(pool, ref);
-		if (likely(old)) {
-			free_now(pool, slot, ref, old);
-			user_name(pool, ref, word, 0);
-		} else {
-			push(pool, slot, word);
-		}
-	}
-	spin_unlock_polled(&slot->lock);
-	return old != 0;
 }
 
 void uzs_slot_rename(struct zs_pool *pool, u64 *to, u64 *from)

@@ -13,24 +13,19 @@ void uzs_slots_init(struct zs_pool *pool, void *mem);
  * room. size: bytes that will be filled. Return: false: not done. */
 bool uzs_slot_alloc(struct zs_pool *pool, unsigned int index, u64 *ref,
 		    u64 pins, size_t size);
-/* Frees what `ref` names. _try_: Return: false: not done; in pools that look for misuse
- * also if the ref does not name its object, or that is read. Without it the caller has
- * looked whether a read names the ref. */
-bool uzs_slot_try_free(struct zs_pool *pool, u64 *ref);
+/* Frees what `ref` names. */
 void uzs_slot_free(struct zs_pool *pool, u64 *ref);
+/* The same, if the ref names its own object, and that has no pin. The caller has looked
+ * whether a read names the ref. Return: false: not done, for that or other reasons. */
+bool uzs_slot_free_own(struct zs_pool *pool, u64 *ref);
 /* The same for many; fetches early. NULL and refs that name nothing are passed
  * over. Return: how many objects were freed. */
 size_t uzs_slot_free_many(struct zs_pool *pool, zs_ref *const refs[], size_t n);
 /* Frees what `ref` names, and lets it name another object, which the CPU keeps,
- * with a pin. Return: false: not done. */
+ * with a pin. In pools that look for misuse as uzs_slot_free_own. Return: false: not
+ * done. */
 bool uzs_slot_replace(struct zs_pool *pool, unsigned int index, u64 *ref,
 		      size_t size);
-/* The same in pools that look for misuse, and stores `len` bytes, at most
- * USER_STORE_LOCKED, to the new object. Return: false: not done, perhaps as the ref does
- * not name its object, or that is read. */
-#define USER_STORE_LOCKED (UZS_POISONS_OBJECTS ? 0 : (size_t)4096)
-bool uzs_slot_store_own(struct zs_pool *pool, unsigned int index, u64 *ref,
-			const void *data, size_t len);
 /* `to` names what `from` names, without pins. */
 void uzs_slot_rename(struct zs_pool *pool, u64 *to, u64 *from);
 

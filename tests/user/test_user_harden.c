@@ -9,6 +9,7 @@
 #include <signal.h>
 
 #include "test_harden.h"
+#include "user/places.h"
 
 #define LEN 100u
 
@@ -320,18 +321,31 @@ static void test_flipped_bits_are_told(void **state)
 	assert_int_equal(zs_destroy_pool(pool), ARRAY_SIZE(sizes));
 }
 
-/* An object that contains what looks like the first word of one. */
+/* An object that contains what looks like the first word of one: in other pools, of
+ * another class, of another ref. */
 static void test_contents_are_no_objects(void **state)
 {
 	struct zs_pool *pool = make_hard();
 	zs_ref ref = ZS_REF_INIT, fake = ZS_REF_INIT;
+	unsigned int class;
 	u64 *data;
 
 	assert_int_equal(zs_ref_alloc(pool, &ref, 4000), 0);
 	data = zs_ref_begin(pool, &ref);
 	assert_non_null(data);
+	class = ref_class(ref.word);
 	for (unsigned int i = 0; i < 500; i++)
-		data[i] = (uintptr_t)&fake | USER_ALLOCATED;
+		switch (i % 3) {
+		case 0:
+			data[i] = (uintptr_t)&fake | USER_ALLOCATED;
+			break;
+		case 1: /* of which no fake is, below */
+			data[i] = user_owner(pool, class + 500, &fake.word);
+			break;
+		default:
+			data[i] = user_owner(pool, class, &ref.word);
+		}
+	assert_true(data[0] != user_owner(pool, class, &fake.word));
 	for (unsigned int i = 0; i < 500; i += 7)
 		for (size_t c = 0; c < ARRAY_SIZE(calls); c++) {
 			fake.word = (uintptr_t)&data[i] >> 3 |
@@ -346,6 +360,75 @@ static void test_contents_are_no_objects(void **state)
 		}
 	zs_ref_end(pool, &ref);
 	assert_int_equal(told.nr, 0);
+	assert_sound(pool);
+	assert_int_equal(zs_destroy_pool(pool), 1);
+}
+
+/* A store of another size is refused while the object is read, by this thread or
+ * another one, and takes nothing for itself: not from what the CPU keeps, nor what it
+ * does not keep yet. */
+static void test_store_of_what_is_read_takes_nothing(void **state)
+{
+	static const size_t sizes[] = { 50, 4095, 4096, 4097, 30000 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
+		for (unsigned int kept = 0; kept < 2; kept++) {
+			struct zs_pool *pool = make_hard();
+			zs_ref ref = ZS_REF_INIT, other = ZS_REF_INIT;
+			struct zs_pool_info before, after;
+			char data[30000];
+
+			memset(data, 7, sizeof(data));
+			assert_int_equal(ref_fill(pool, &ref, 1000, 1), 0);
+			if (kept) {
+				assert_int_equal(zs_ref_alloc(pool, &other,
+							      sizes[i]),
+						 0);
+				zs_ref_free(pool, &other);
+			}
+			assert_non_null(zs_ref_begin(pool, &ref));
+			before = info_of(pool);
+			told_reset(&told);
+			assert_int_equal(zs_ref_store(pool, &ref, data,
+						      sizes[i]),
+					 -EINVAL);
+			assert_int_equal(told.nr, 1);
+			assert_int_equal(told.last.what, ZS_MISUSE_READ);
+			assert_string_equal(told.last.call, "zs_ref_store");
+			after = info_of(pool);
+			assert_memory_equal(&before, &after, sizeof(before));
+			told_reset(&told);
+			zs_ref_end(pool, &ref);
+			assert_true(ref_ok(pool, &ref, 1000, 1));
+			/* Now it may be replaced. */
+			assert_int_equal(
+				zs_ref_store(pool, &ref, data, sizes[i]), 0);
+			assert_int_equal(zs_ref_load(pool, &ref, data, 1), 0);
+			assert_int_equal(told.nr, 0);
+			assert_sound(pool);
+			assert_int_equal(zs_destroy_pool(pool), 1);
+		}
+}
+
+/* One that is read among others: these are freed. One ref twice: once. */
+static void test_free_many_passes_over_what_is_read(void **state)
+{
+	struct zs_pool *pool = make_hard();
+	zs_ref refs[3] = { ZS_REF_INIT };
+	zs_ref *many[] = { &refs[0], &refs[1], &refs[2], &refs[0] };
+
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(ref_fill(pool, &refs[i], 100, i), 0);
+	assert_non_null(zs_ref_begin(pool, &refs[1]));
+	told_reset(&told);
+	assert_int_equal(zs_ref_free_many(pool, many, ARRAY_SIZE(many)), 2);
+	assert_int_equal(told.nr, 1);
+	assert_true(told.last.handle == (unsigned long)&refs[1]);
+	assert_int_equal(told.last.what, ZS_MISUSE_READ);
+	told_reset(&told);
+	assert_true(!refs[0].word && refs[1].word && !refs[2].word);
+	zs_ref_end(pool, &refs[1]);
+	assert_true(ref_ok(pool, &refs[1], 100, 1));
 	assert_sound(pool);
 	assert_int_equal(zs_destroy_pool(pool), 1);
 }
@@ -699,6 +782,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_garbage_is_told),
 		cmocka_unit_test(test_flipped_bits_are_told),
 		cmocka_unit_test(test_contents_are_no_objects),
+		cmocka_unit_test(test_store_of_what_is_read_takes_nothing),
+		cmocka_unit_test(test_free_many_passes_over_what_is_read),
 		cmocka_unit_test(test_record_moved_by_hand_is_told),
 		cmocka_unit_test(test_mover_leaves_foreign_memory_alone),
 		cmocka_unit_test(test_dropping_what_is_read_is_told),
