@@ -28,12 +28,14 @@
  * so no other time goes by. */
 static _Atomic int64_t realtime_step_s, monotonic_step_s;
 static _Thread_local bool stopped;
+static _Thread_local unsigned int clock_calls;
 int __real_clock_gettime(clockid_t id, struct timespec *t);
 int __wrap_clock_gettime(clockid_t id, struct timespec *t);
 int __wrap_clock_gettime(clockid_t id, struct timespec *t)
 {
 	int result = 0;
 
+	clock_calls++;
 	if (stopped && id == CLOCK_MONOTONIC)
 		*t = (struct timespec){ .tv_sec = 1000 };
 	else
@@ -447,6 +449,27 @@ static void test_ttl(void **state)
 	stopped = false;
 }
 
+/* However many entries are looked at under the lock, the clock is read few times. */
+static void test_clock_is_read_once(void **state)
+{
+	struct zcache *cache =
+		MAKE(.limit_bytes = 8 * MIB, .max_entries = 1000, .shards = 1);
+	unsigned int before, value;
+
+	(void)state;
+	set_ids(cache, 0, 1000, 60000);
+	for (unsigned int id = 0; id < 1000; id++)
+		assert_int_equal(zcache_get(cache, &id, sizeof(id), &value,
+					    sizeof(value)),
+				 sizeof(value));
+	before = clock_calls;
+	/* All were used: looks at each, and evicts one. */
+	set_ids(cache, 1000, 1, 0);
+	assert_int_equal(stats_of(cache).evicted, 1);
+	assert_in_range(clock_calls - before, 1, 20);
+	zcache_destroy(cache);
+}
+
 /* What has expired is not there, stays until it is looked for, and is told of once. */
 static void test_expired_goes(void **state)
 {
@@ -598,6 +621,7 @@ static void test_arguments(void **state)
 	static const struct zcache_options wrong[] = {
 		{ .limit_bytes = 0 },
 		{ .limit_bytes = MIB },
+		{ .limit_bytes = 1000, .shards = 1 },
 		{ .limit_bytes = 8 * MIB, .max_entries = SIZE_MAX },
 		{ .limit_bytes = 8 * MIB, .max_entries = SIZE_MAX / 64 },
 		{ .limit_bytes = 8 * MIB, .max_entries = 140000 },
@@ -651,8 +675,10 @@ static void test_arguments(void **state)
 		assert_int_equal(errno, EINVAL);
 	}
 	no_random = true;
+	errno = 0;
 	assert_null(zcache_create(
 		&(struct zcache_options){ .limit_bytes = 8 * MIB }));
+	assert_int_equal(errno, EINVAL);
 	no_random = false;
 }
 
@@ -1387,6 +1413,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_model),
 		cmocka_unit_test(test_ttl),
+		cmocka_unit_test(test_clock_is_read_once),
 		cmocka_unit_test(test_expired_goes),
 		cmocka_unit_test(test_sweep_of_growing_index),
 		cmocka_unit_test(test_expire_of_growing_index),

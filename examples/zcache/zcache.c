@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
-/* zcache.c - see zcache.h. An object of the pool holds a key and its compressed value;
- * an entry of a shard's hash table names it by a zs_ref. Objects do not change. Readers
- * share the shard's lock. Who takes an entry out has it alone; after that nobody else
- * knows the entry. So nothing is compressed, told of or freed under a lock. */
+/* zcache.c - see zcache.h. An object of the pool holds a key and its compressed value, and
+ * does not change; an entry of a hash table names it by a zs_ref. Readers share a shard's
+ * lock. Who takes an entry out has it alone. So nothing is told of or freed under it. */
 #define _GNU_SOURCE /* for the kind of lock */
 #include <errno.h>
 #include <lz4.h>
@@ -57,9 +56,10 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-static bool has_expired(const struct about *is)
+/* @now: 0: the clock is read, if it matters. */
+static bool has_expired(const struct about *is, uint64_t now)
 {
-	return is->expires_ms && is->expires_ms <= now_ms();
+	return is->expires_ms && is->expires_ms <= (now ? now : now_ms());
 }
 
 /* SipHash: without the secret nobody can make keys that meet in one bucket. */
@@ -169,6 +169,7 @@ static bool tell(zcache_callback *callback, void *arg, const struct about *is,
 static int evict(struct zcache *c, struct shard *s, size_t *at, uint64_t keep)
 {
 	const bool any = at == &s->hand;
+	const uint64_t now = now_ms(); /* once, and without the lock */
 	struct entry gone = { 0 };
 
 	pthread_rwlock_wrlock(&s->lock);
@@ -178,7 +179,7 @@ static int evict(struct zcache *c, struct shard *s, size_t *at, uint64_t keep)
 		*at = *at + 1 < s->nr ? *at + 1 : 0;
 		if (!e->is.key_bytes || e->is.hash == keep)
 			continue;
-		if (has_expired(&e->is))
+		if (has_expired(&e->is, now))
 			take_out(c, s, e, &s->stats.expired, &gone);
 		else if (any && !e->is.used)
 			take_out(c, s, e, &s->stats.evicted, &gone);
@@ -233,7 +234,7 @@ int zcache_set(struct zcache *c, const void *key, size_t key_bytes,
 	memcpy(object, key, key_bytes);
 	/* The room is less than the value: 0 if it gets no smaller. */
 	stored = LZ4_compress_default(value, object + key_bytes, value_bytes,
-				      (int)value_bytes - 1);
+				      value_bytes ? value_bytes - 1 : 0);
 	if (!stored && value_bytes)
 		memcpy(object + key_bytes, value, value_bytes);
 	new.is.object_bytes = key_bytes + (stored ? stored : (int)value_bytes);
@@ -259,7 +260,7 @@ ssize_t zcache_get(struct zcache *c, const void *key, size_t key_bytes,
 
 	pthread_rwlock_rdlock(&s->lock);
 	e = *find(s, hash);
-	if (e && e->is.key_bytes == key_bytes && !has_expired(&e->is)) {
+	if (e && e->is.key_bytes == key_bytes && !has_expired(&e->is, 0)) {
 		const char *object = zs_ref_begin(c->pool, &e->object);
 		bool same = memcmp(object, key, key_bytes) == 0;
 
@@ -285,7 +286,7 @@ bool zcache_delete(struct zcache *c, const void *key, size_t key_bytes)
 
 	pthread_rwlock_wrlock(&s->lock);
 	e = *find(s, hash);
-	if (e && !has_expired(&e->is))
+	if (e && !has_expired(&e->is, 0))
 		take_out(c, s, e, &s->stats.deleted, &gone);
 	pthread_rwlock_unlock(&s->lock);
 	zs_ref_free(c->pool, &gone.object);
@@ -305,11 +306,11 @@ ssize_t zcache_each(struct zcache *c, zcache_callback *visit, void *arg)
 			struct entry *e = &s->entry[n];
 			struct about is;
 
-			pthread_rwlock_wrlock(&s->lock); /* gets write `used` */
-			is = e->is;
+			pthread_rwlock_rdlock(&s->lock); /* gets write `used` */
+			memcpy(&is, &e->is, offsetof(struct about, used));
 			zs_ref_load(c->pool, &e->object, copy, is.object_bytes);
 			pthread_rwlock_unlock(&s->lock);
-			if (!is.key_bytes || has_expired(&is))
+			if (!is.key_bytes || has_expired(&is, 0))
 				continue;
 			go_on = tell(visit, arg, &is, copy);
 			visited++;
@@ -351,29 +352,28 @@ void zcache_stats(struct zcache *c, struct zcache_stats *stats)
 struct zcache *zcache_create(const struct zcache_options *options)
 {
 	struct zs_pool_options opts = ZS_POOL_OPTIONS_INIT;
-	size_t limit = options->limit_bytes, max = options->max_entries;
+	size_t limit = options->limit_bytes;
+	size_t max = options->max_entries ? options->max_entries : limit / 1024;
 	size_t nr = options->shards ? options->shards : 16;
 	size_t bytes = sizeof(struct zcache) + nr * sizeof(struct shard);
 	struct zcache *c;
-	char *at;
+	struct entry *e, **bucket;
 
-	max = ((max ? max : limit / 1024) - 1) / nr + 1; /* of a shard */
+	max = (max - !!max) / nr + 1; /* of a shard */
 	errno = EINVAL;
 	if (nr & (nr - 1) || bytes > limit || sodium_init() < 0 ||
 	    max >= (limit - bytes) / nr / INDEX_BYTES)
 		return NULL;
 	bytes += nr * max * INDEX_BYTES;
-	c = calloc(1, bytes); /* the OS gives each page once it is in use */
+	c = calloc(1, bytes); /* where malloc maps it, a page at a time */
 	if (!c)
 		return NULL;
 	*c = (struct zcache){ .options = *options, .shards = nr, .most = max };
 	crypto_shorthash_keygen(c->secret);
-	at = (char *)&c->shard[nr];
-	for (size_t n = 0; n < nr; n++, at += max * INDEX_BYTES) {
-		c->shard[n] = (struct shard){ UNLOCKED, (void *)at, .nr = 1 };
-		c->shard[n].free = c->shard[n].entry;
-		c->shard[n].bucket = (void *)(c->shard[n].entry + max);
-	}
+	e = (void *)&c->shard[nr];
+	bucket = (void *)(e + nr * max);
+	for (size_t n = 0; n < nr; n++, e += max, bucket += max)
+		c->shard[n] = (struct shard){ UNLOCKED, e, bucket, e, .nr = 1 };
 	opts.profile = ZS_PROFILE_USER;
 	opts.memory_limit = limit - bytes;
 	opts.max_overhead_percent = 5; /* of gaps: the pool closes them */

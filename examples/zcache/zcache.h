@@ -11,8 +11,8 @@
 #define ZCACHE_ENTRY_MAX (1 << 20) /* bytes: key and value together */
 
 struct zcache;
-/* Is called without a lock. @key, @value: until it returns; value NULL: no memory.
- * Return: false ends zcache_each, and means nothing to `evicted`. */
+/* Is called without a lock. @key, @value: until it returns; value NULL: no
+ * memory, or damaged. Return: false ends zcache_each, means nothing to `evicted`. */
 typedef bool zcache_callback(void *arg, const void *key, size_t key_bytes,
 			     const void *value, size_t value_bytes);
 
@@ -22,8 +22,8 @@ struct zcache_options {
 	size_t limit_bytes;
 	size_t max_entries; /* 0: one for each KiB of limit_bytes */
 	unsigned int shards; /* each has a lock; 2^n; 0: 16 */
-	/* Is told of each entry that was evicted or has expired, no others. May be NULL.
-	 * Must not call zcache_set, _expire, _shrink on this cache: they call it. */
+	/* Is told of what is evicted or found expired, not of what a set replaces. It must
+	 * not call zcache_set, _expire, _shrink on this cache: they call it. May be NULL. */
 	zcache_callback *evicted;
 	void *arg;
 };
@@ -35,7 +35,7 @@ struct zcache_stats { /* all are size_t */
 	size_t hits, misses, replaced, deleted, evicted, expired; /* so far */
 };
 
-/* Return: NULL with errno, EINVAL if limit_bytes is too little, or shards not 2^n. */
+/* Return: NULL, errno; EINVAL: limit too small, shards not 2^n, or no random numbers. */
 struct zcache *zcache_create(const struct zcache_options *options);
 void zcache_destroy(struct zcache *cache);
 /* @ttl_ms: how long it may stay, by a clock that nobody can set; 0: no end. Return: 0;
