@@ -86,8 +86,8 @@ block_cache::~block_cache()
 }
 
 // Remembers a key for each 4 KiB, which is about one for two blocks. With more, blocks
-// get in that come twice in a long time only, and drive out better ones. Return: false: no memory; some shards
-// may have forgotten their keys.
+// get in that come twice in a long time only, and drive out better ones.
+// Return: false: no memory; some shards may have forgotten their keys.
 bool block_cache::init_seen()
 {
 	for (unsigned int i = 0; i < nr_shards_; i++) {

@@ -33,8 +33,8 @@ namespace uzs
 class block_cache
 {
 public:
-	/* A block larger than this, 64 MiB, is not kept, nor one that has more than 1 MiB
-	 * when it is compressed. */
+	/* A block larger than this, of 64 MiB or more, is not kept, nor one that has more
+	 * than 1 MiB when it is compressed. */
 	static constexpr size_t value_max = slot::value_max;
 	static constexpr size_t key_max = 255;
 

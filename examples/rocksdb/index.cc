@@ -33,8 +33,8 @@ void shard_index::free_slots()
 bool shard_index::init(size_t seen_keys)
 {
 	uint64_t *seen;
-	uint32_t sets = static_cast<uint32_t>(
-		std::min<size_t>(seen_keys / 4, UINT32_MAX - 1) + 1);
+	uint32_t sets = static_cast<uint32_t>(std::clamp<size_t>(
+		seen_keys / 4 + (seen_keys % 4 != 0), 1, UINT32_MAX));
 
 	seen = static_cast<uint64_t *>(calloc(sets, sizeof(*seen)));
 	if (!seen)

@@ -63,7 +63,7 @@ public:
 	shard_index &operator=(const shard_index &) = delete;
 	~shard_index();
 
-	/* @seen_keys: how many keys to remember; 0: none. The first call makes
+	/* @seen_keys: how many keys to remember, at least 4. The first call makes
 	 * the index usable; a later one forgets all keys that were remembered.
 	 * Return: false: no memory, and the index is as it was. */
 	bool init(size_t seen_keys);

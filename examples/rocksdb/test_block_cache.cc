@@ -137,20 +137,35 @@ static void admission()
 	CHECK(known < 100);
 }
 
+// By the highest bits of the lower half they are in different sets, if there are any.
+static uint64_t spread_key(uint64_t nr)
+{
+	return nr << 40 | nr << 28;
+}
+
 static void index_remembers()
 {
 	uzs::shard_index index;
 
-	CHECK(index.init(4)); // one set
-	for (uint64_t i = 1; i <= 5; i++)
-		index.remember(i << 40);
-	CHECK(!index.forget(uint64_t{ 1 } << 40)); // the oldest gave way
-	CHECK(index.forget(uint64_t{ 3 } << 40));
-	CHECK(!index.forget(uint64_t{ 3 } << 40));
-	CHECK(index.forget(uint64_t{ 2 } << 40));
-	CHECK(index.forget(uint64_t{ 5 } << 40));
-	CHECK(index.forget(uint64_t{ 4 } << 40));
-	CHECK(!index.forget(uint64_t{ 4 } << 40));
+	CHECK(index.init(0) && index.memory() == 8); // one set all the same
+	CHECK(index.init(4) && index.memory() == 8);
+	for (uint64_t nr : { 1, 4, 8, 12, 15 })
+		index.remember(spread_key(nr));
+	CHECK(!index.forget(spread_key(1))); // the oldest gave way
+	CHECK(index.forget(spread_key(8)));
+	CHECK(!index.forget(spread_key(8)));
+	CHECK(index.forget(spread_key(4)));
+	CHECK(index.forget(spread_key(15)));
+	CHECK(index.forget(spread_key(12)));
+	CHECK(!index.forget(spread_key(12)));
+
+	// Two sets: 1 to 7, and 8 to 15. Each forgets its own oldest.
+	CHECK(index.init(5) && index.memory() == 16);
+	for (uint64_t nr : { 1, 8, 2, 9, 3, 10, 4, 11, 5 })
+		index.remember(spread_key(nr));
+	CHECK(!index.forget(spread_key(1)));
+	for (uint64_t nr : { 2, 3, 4, 5, 8, 9, 10, 11 })
+		CHECK(index.forget(spread_key(nr)));
 }
 
 static void values_of_all_sizes()
@@ -276,6 +291,30 @@ static void memory_is_bounded()
 			      capacity / 100 * (capacity < 8 * mib ? 50 : 75));
 		}
 	}
+}
+
+// What the index of a shard has had room for once, it keeps: if the shards did not stay
+// about equally full, each would have been larger at some time, and all of them take a
+// quarter more.
+static void index_stays_small()
+{
+	auto cache = make(12 * mib, compression::lz4, 16);
+	random_numbers random = { 16 };
+	auto s = stats_of(*cache);
+	size_t n = 0;
+
+	while (s.evictions <= scaled(30) * s.entries) {
+		for (unsigned int i = 0; i < 4096; i++) {
+			std::string key = std::to_string(n++);
+			size_t bytes = 200 + random.below(400);
+
+			CHECK(put(*cache, key, make_value(key, n, bytes, 60)) ==
+			      0);
+		}
+		s = stats_of(*cache);
+	}
+	CHECK(s.entries > 20000);
+	CHECK(s.index_bytes < 36 * s.entries);
 }
 
 // CLOCK: what is used stays, where what comes once goes by.
@@ -492,6 +531,7 @@ int main()
 	RUN(keys_with_one_hash);
 	RUN(replaced_and_erased);
 	RUN(memory_is_bounded);
+	RUN(index_stays_small);
 	RUN(used_blocks_stay);
 	RUN(capacity_changes);
 	RUN(wrong_options);
