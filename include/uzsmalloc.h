@@ -1332,7 +1332,8 @@ ZS_INLINE_ void *zs_data_(uint64_t word)
 	uint64_t address = word << (64 - ZS_REF_ADDRESS_BITS_) >>
 			   (64 - ZS_REF_ADDRESS_BITS_ - 3);
 
-	return ZS_CAST_(char *, ZS_NUMBER_(uintptr_t, address)) + ZS_REF_DATA_;
+	/* A sum of numbers: the library comes here with wrong words, too. */
+	return ZS_CAST_(void *, ZS_NUMBER_(uintptr_t, address + ZS_REF_DATA_));
 }
 
 ZS_INLINE_ unsigned int zs_class_(uint64_t word)

@@ -65,7 +65,7 @@ void *uzs_read_by_name(struct zs_pool *pool, const u64 *ref)
 	if (!smp_load_acquire(&pool->head.slow_reads)) {
 		word = smp_load_acquire(ref);
 		if (word)
-			return ref_address(word) + USER_HEAD;
+			return zs_data_(word);
 	}
 	uzs_hazard_withdraw(&pool->user->hazards, place);
 	return NULL;

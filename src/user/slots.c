@@ -69,12 +69,15 @@ static __always_inline struct user_slot *try_slot(struct zs_pool *pool)
 	return lock_or_null(uzs_this_cpu(&pool->user->slots));
 }
 
-/* Where what belongs to an object begins: in huge classes its data. */
+/* Where what belongs to an object begins: in huge classes its data. Any word may come
+ * here, so it is a sum of numbers. */
 static __always_inline const char *start_of(const struct zs_pool *pool,
 					    u64 word)
 {
-	return ref_address(word) +
-	       (pool->user->class[ref_class(word)].huge ? USER_HEAD : 0);
+	return (const char *)((uintptr_t)ref_address(word) +
+			      (pool->user->class[ref_class(word)].huge
+				       ? USER_HEAD
+				       : 0));
 }
 
 /* How much of an object is fetched early. The CPU fetches the rest by itself. */
