@@ -10,9 +10,10 @@
  *
  * A freed object waits on its stack without being touched: its memory is rarely
  * in the cache then. Only a replace fetches its first line: that takes 10 % off the
- * next one. (Hardened pools look at its first word, and write 0 there.) Its first word still names the word that named it (in a place
- * that was only free it is what it was). It still has its place in its zspage, so it
- * is given out again by writing two words.
+ * next one. Its first word still names the word that named it (in a place that was
+ * only free it is what it was). Hardened pools look at the first word, and write 0
+ * there. It still has its place in its zspage, so it is given out again by writing two
+ * words.
  * Guarantees:
  *  F1 an object is on one stack, and leaves it once.
  *  F2 while moving of the class is not 0, nothing is put on a stack of the class or
