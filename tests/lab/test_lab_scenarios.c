@@ -1,53 +1,57 @@
 /* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-or-later */
 /* test_lab_scenarios.c - every scenario of the lab with every lock scope and
- * deferral it goes with, or (argument: user) in the user profile: 2 CPUs to 2
- * preemptions, 3 CPUs to 1, to the end and without a finding. (uzs lab explore
- * --deep: one preemption more.)
+ * deferral it goes with, or (argument: user) in the user profile: 2 CPUs to 1
+ * preemption, 3 CPUs to none, to the end and without a finding. Then with one
+ * preemption more: so many orders, for time, or all where there are no more.
+ * UZS_TEST_SCALE=1000 has them all. (uzs lab explore, too; --deep: one more.)
  *
- * Where instruments make it slow (UZS_TEST_SCALE below 100), one preemption
- * less, and with that fewer schedules. The same, for time, for a queue in the user
- * profile and with `held`, which is that of class-idx, explored with it in full; and
- * for `unlocked`, whose free differs from class-idx only in how it finds the class.
- * (uzs lab explore has them in full.)
+ * The second is left out where instruments make it slow (UZS_TEST_SCALE below
+ * 100), for a queue in the user profile and with `held`, which is that of
+ * class-idx, and for `unlocked`, whose free differs from class-idx only in how it
+ * finds the class.
  */
 #include "lab_test.h"
 
-#include <stdlib.h>
+#include "test_util.h"
+
 #include <string.h>
 
 static bool of_user; /* the user profile alone; else all others */
 
-static bool is_scaled(void)
-{
-	const char *scale = getenv("UZS_TEST_SCALE");
+#define ORDERS 2000 /* of the second, at most */
 
-	return scale && atoi(scale) < 100;
-}
-
-static void explore(const struct lab_config *c)
+static void explore_to(const struct lab_config *c, unsigned int preemptions,
+		       u64 max_runs)
 {
 	struct lab_explore_options o = LAB_EXPLORE_DEFAULT;
 	struct lab_result r;
 	char schedule[LAB_SCHEDULE_TEXT];
 
-	bool in_full =
-		c->scope == ZS_SCOPE_CLASS_IDX ||
-		(c->scope != ZS_SCOPE_UNLOCKED && c->defer == ZS_DEFER_NONE);
-
-	o.preemptions = c->cpus == 2 ? 2 : 1;
-	if (is_scaled() || !in_full)
-		o.preemptions--;
+	o.preemptions = preemptions;
+	o.max_runs = max_runs;
 	lab_explore(c, &o, &r);
 	lab_print_schedule(c, &r.schedule, schedule, sizeof(schedule));
 	if (r.finding != LAB_FOUND_NOTHING)
 		fail_msg("%s: %s\nuzs lab replay %s",
 			 uzs_lab_finding_name(r.finding), r.text, schedule);
-	if (!r.complete)
+	if (!r.complete && !(max_runs && r.runs >= max_runs))
 		fail_msg("%s: not explored to the end", schedule);
 	/* Both CPUs began, and both orders were tried. */
 	assert_true(r.runs >= c->cpus);
 	/* In the user profile calls of two CPUs may touch nothing in common. */
 	assert_true(r.conflicts > 0 || of_user);
+}
+
+static void explore(const struct lab_config *c)
+{
+	unsigned int preemptions = c->cpus == 2 ? 1 : 0;
+	const int scale = uzs_test_scale(100);
+
+	explore_to(c, preemptions, 0);
+	if (scale >= 100 &&
+	    (c->scope == ZS_SCOPE_CLASS_IDX ||
+	     (c->scope != ZS_SCOPE_UNLOCKED && c->defer == ZS_DEFER_NONE)))
+		explore_to(c, preemptions + 1, scale >= 1000 ? 0 : ORDERS);
 }
 
 static void test_scenario(void **state)
