@@ -143,6 +143,22 @@ static bool is_single(const struct uzs_record *rec, uint64_t line)
 	return rec->every == 1 && line == rec->lines + 1 && !rec->user;
 }
 
+/* Does the rule say that an object of this size gets this place? */
+static bool is_by_rule(const struct uzs_record *rec, uint32_t class, uint32_t z,
+		       uint32_t place, uint32_t size)
+{
+	const struct rec_class *c = &rec->classes[class];
+	uint64_t want = (uint64_t)size + sizeof(unsigned long);
+	unsigned int g = ZS_NR_FULLNESS_GROUPS - 2;
+
+	if ((class && c[-1].size >= want) ||
+	    (class + 1 < rec->nr_classes && c->size < want))
+		return false;
+	while (g && c->head[g] == REC_NONE)
+		g--;
+	return c->head[g] == z && rec->zspages[z].free_head == place;
+}
+
 int uzs_record_alloc(struct uzs_record *rec, unsigned long handle, uint32_t id,
 		     uint32_t size, uint64_t line)
 {
@@ -178,6 +194,7 @@ int uzs_record_alloc(struct uzs_record *rec, unsigned long handle, uint32_t id,
 		z = uzs_rec_new_zspage(rec, class, place.pfns, ZS_PLACE_PAGES);
 	if (z == REC_NONE)
 		return uzs_rec_memory(rec);
+	single = single && is_by_rule(rec, class, z, place.index, size);
 	object = &rec->objects[n];
 	*object = (struct rec_object){ .handle = handle,
 				       .id = id,

@@ -11,6 +11,15 @@
  * Each record begins with its code << 1 | bit 0. `z` is a zspage, `n` an object:
  * numbers that are used again. Places in a zspage are counted from 0.
  * A fullness list gets new entries at its head.
+ *
+ * A frame of its own does what the rule says, and in a page it has only the numbers
+ * that do not follow from it: ALLOC id, size, handle, FREE n. The rule:
+ *   n       the object that was freed last; if there is none, the next number
+ *   class   the first that has room for the size and a word, or else the last
+ *   z       at the head of the fullest list of zspages with free places
+ *   place   the head of the zspage's free list: what was freed last is taken first
+ *   g       as many places are in use then
+ *   handle  the difference to what it was when n was used before, if it was
  */
 #ifndef UZS_RECORD_H
 #define UZS_RECORD_H
@@ -32,7 +41,7 @@
 	X(CLEAR, "clear", 2) /* z, place: free */                             \
 	X(GROUP, "group", 2) /* z, group: goes to the head of its list */     \
 	X(PAGE, "page", 3) /* z, which of its pages, page */                  \
-	X(CHAIN, "chain", 1) /* z: its free list; then how many, and these */ \
+	X(CHAIN, "chain", 2) /* z, how many; then these: its free list */     \
 	X(ORDER, "order", 2) /* class, how many; then z and group of each:   \
 			      * the lists of the class, from their tails */
 

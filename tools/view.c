@@ -17,46 +17,7 @@
 #include "json.h"
 #include "variants.h"
 
-/* ---- base64 of compressed numbers ------------------------------------------------- */
-
-static void put_base64(const unsigned char *bytes, size_t nr, FILE *out)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t i;
-
-	for (i = 0; i < nr; i += 3) {
-		uint32_t v = (uint32_t)bytes[i] << 16;
-
-		if (i + 1 < nr)
-			v |= (uint32_t)bytes[i + 1] << 8;
-		if (i + 2 < nr)
-			v |= bytes[i + 2];
-		putc(digits[v >> 18], out);
-		putc(digits[v >> 12 & 63], out);
-		putc(i + 1 < nr ? digits[v >> 6 & 63] : '=', out);
-		putc(i + 2 < nr ? digits[v & 63] : '=', out);
-	}
-}
-
-static int put_packed(const char *name, unsigned int nr,
-		      const unsigned char *bytes, size_t size, FILE *out)
-{
-	uLongf packed = compressBound(size);
-	unsigned char *mem = malloc(packed);
-
-	if (!mem || compress2(mem, &packed, bytes, size, 9) != Z_OK) {
-		free(mem);
-		return uzs_fail("out of memory for compressing the record");
-	}
-	fprintf(out, "<script type=\"text/plain\" id=\"%s-%u\">", name, nr);
-	put_base64(mem, packed, out);
-	fputs("</script>\n", out);
-	free(mem);
-	return 0;
-}
-
-/* ---- samples ----------------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------------------ */
 
 struct numbers {
 	unsigned char *bytes;
@@ -88,6 +49,137 @@ static void add_difference(struct numbers *numbers, uint64_t from, uint64_t to)
 
 	add(numbers, (uint64_t)(d < 0 ? -2 * d - 1 : 2 * d));
 }
+
+static void put_base64(const unsigned char *bytes, size_t nr, FILE *out)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t i;
+
+	for (i = 0; i < nr; i += 3) {
+		uint32_t v = (uint32_t)bytes[i] << 16;
+
+		if (i + 1 < nr)
+			v |= (uint32_t)bytes[i + 1] << 8;
+		if (i + 2 < nr)
+			v |= bytes[i + 2];
+		putc(digits[v >> 18], out);
+		putc(digits[v >> 12 & 63], out);
+		putc(i + 1 < nr ? digits[v >> 6 & 63] : '=', out);
+		putc(i + 2 < nr ? digits[v & 63] : '=', out);
+	}
+}
+
+/* Frees them. */
+static int put_numbers(const char *name, unsigned int nr,
+		       struct numbers *numbers, FILE *out)
+{
+	uLongf packed = compressBound(numbers->nr);
+	unsigned char *mem = malloc(packed);
+	bool done = mem && !numbers->no_memory &&
+		    compress2(mem, &packed, numbers->bytes, numbers->nr, 9) ==
+			    Z_OK;
+
+	if (done) {
+		fprintf(out, "<script type=\"text/plain\" id=\"%s-%u\">", name,
+			nr);
+		put_base64(mem, packed, out);
+		fputs("</script>\n", out);
+	}
+	free(mem);
+	free(numbers->bytes);
+	return done ? 0 : uzs_fail("out of memory for the page");
+}
+
+/* ---- the stream --------------------------------------------------------------------- */
+
+struct reader {
+	const unsigned char *at;
+};
+
+static uint64_t next(struct reader *reader)
+{
+	uint64_t value = 0;
+	unsigned int shift = 0;
+
+	do
+		value |= (uint64_t)(*reader->at & 0x7f) << shift;
+	while (shift += 7, *reader->at++ & 0x80);
+	return value;
+}
+
+/* One record: its numbers; `more` of them follow. */
+struct one {
+	enum uzs_record_code word;
+	bool alone; /* a frame of its own */
+	unsigned int nr;
+	uint64_t values[7], more;
+};
+
+static struct one read_record(struct reader *reader,
+			      const struct uzs_record *rec)
+{
+	static const unsigned char args[] = {
+#define RECORD_ARGS(word, name, nr) nr,
+		UZS_RECORDS(RECORD_ARGS)
+	};
+	uint64_t code = next(reader);
+	struct one one = { .word = (enum uzs_record_code)(code >> 1),
+			   .alone = code & 1,
+			   .nr = args[code >> 1] };
+
+	for (unsigned int i = 0; i < one.nr; i++)
+		one.values[i] = next(reader);
+	if (one.word == UZS_RECORD_NEW)
+		one.more =
+			rec->classes[rec->zspages[one.values[0]].class].pages;
+	else if (one.word == UZS_RECORD_CHAIN)
+		one.more = one.values[1];
+	else if (one.word == UZS_RECORD_ORDER)
+		one.more = 2 * one.values[1];
+	return one;
+}
+
+/* Of frames of their own, what does not follow from the rule. @handles: of each object, the
+ * last. */
+static void add_stream(struct numbers *numbers, const struct uzs_record *rec,
+		       uint32_t *handles)
+{
+	struct reader reader = { rec->stream };
+	uint32_t last = 0;
+	uint64_t objects = 0;
+
+	while (reader.at < rec->stream + rec->bytes) {
+		struct one one = read_record(&reader, rec);
+		uint64_t n = one.values[0], handle = one.values[3];
+		uint32_t before = last;
+
+		add(numbers, (uint64_t)one.word << 1 | one.alone);
+		if (one.word == UZS_RECORD_ALLOC) {
+			if (n < objects)
+				before = handles[n];
+			else
+				objects = n + 1;
+			last += (uint32_t)(handle & 1 ? -(handle / 2) - 1
+						      : handle / 2);
+			handles[n] = last;
+		}
+		if (!one.alone) {
+			for (unsigned int i = 0; i < one.nr; i++)
+				add(numbers, one.values[i]);
+			for (; one.more; one.more--)
+				add(numbers, next(&reader));
+		} else if (one.word == UZS_RECORD_ALLOC) {
+			add(numbers, one.values[1]);
+			add(numbers, one.values[2]);
+			add_difference(numbers, before, last);
+		} else {
+			add(numbers, n);
+		}
+	}
+}
+
+/* ---- samples ----------------------------------------------------------------------- */
 
 /* 0: not looked at. Else how many sections + 1; then runs: how long, and what the
  * pages are used for: enum zs_page_use, 255: the section was not there. */
@@ -248,26 +340,31 @@ static int put_meta(const struct uzs_view *view, FILE *out)
 	return 0;
 }
 
-static int put_record(const struct uzs_record *rec, unsigned int nr, FILE *out)
+static int put_stream(const struct uzs_record *rec, unsigned int nr, FILE *out)
+{
+	uint32_t *handles = calloc(rec->nr_objects + 1, sizeof(*handles));
+	struct numbers numbers = { .no_memory = !handles };
+	int status;
+
+	if (handles)
+		add_stream(&numbers, rec, handles);
+	free(handles);
+	status = put_numbers("stream", nr, &numbers, out);
+	return status;
+}
+
+static int put_samples(const struct uzs_record *rec, unsigned int nr, FILE *out)
 {
 	struct numbers numbers = { 0 };
-	int status;
 	size_t i;
 
-	status = put_packed("stream", nr, rec->stream, rec->bytes, out);
 	add(&numbers, rec->nr_zspages);
 	for (i = 0; i < rec->nr_zspages; i++)
 		add(&numbers, rec->zspages[i].class);
 	add(&numbers, rec->nr_samples);
 	for (i = 0; i < rec->nr_samples; i++)
 		add_sample(&numbers, rec, i);
-	if (numbers.no_memory)
-		status = uzs_fail("out of memory for the page");
-	if (!status)
-		status = put_packed("samples", nr, numbers.bytes, numbers.nr,
-				    out);
-	free(numbers.bytes);
-	return status;
+	return put_numbers("samples", nr, &numbers, out);
 }
 
 static int put_html(const void *arg, FILE *out)
@@ -285,8 +382,11 @@ static int put_html(const void *arg, FILE *out)
 	fputs("</style></head><body>\n", out);
 	fputs(uzs_asset_view_html, out);
 	status = put_meta(view, out);
-	for (unsigned int i = 0; i < view->nr && !status; i++)
-		status = put_record(view->records[i], i, out);
+	for (unsigned int i = 0; i < view->nr && !status; i++) {
+		status = put_stream(view->records[i], i, out);
+		if (!status)
+			status = put_samples(view->records[i], i, out);
+	}
 	fputs("<script>\n'use strict';\n", out);
 	fputs(uzs_asset_page_js, out);
 	fputs(uzs_asset_state_js, out);
@@ -303,21 +403,6 @@ static int put_html(const void *arg, FILE *out)
 
 /* ---- JSON: the same, each number with its name -------------------------------------- */
 
-struct reader {
-	const unsigned char *at;
-};
-
-static uint64_t next(struct reader *reader)
-{
-	uint64_t value = 0;
-	unsigned int shift = 0;
-
-	do
-		value |= (uint64_t)(*reader->at & 0x7f) << shift;
-	while (shift += 7, *reader->at++ & 0x80);
-	return value;
-}
-
 /* An array: the record's name, then its numbers as in the stream. */
 static void json_record(struct uzs_json *json, struct reader *reader,
 			const struct uzs_record *rec)
@@ -326,32 +411,16 @@ static void json_record(struct uzs_json *json, struct reader *reader,
 #define RECORD_NAME(word, name, args) name,
 		UZS_RECORDS(RECORD_NAME)
 	};
-	static const unsigned char args[] = {
-#define RECORD_ARGS(word, name, nr) nr,
-		UZS_RECORDS(RECORD_ARGS)
-	};
-	uint64_t code = next(reader), z = 0, more = 0;
-	enum uzs_record_code word = (enum uzs_record_code)(code >> 1);
+	struct one one = read_record(reader, rec);
 
 	fputs(json->follows ? ",\n    " : "\n    ", json->out);
 	json->follows = true;
-	fprintf(json->out, "[\"%s\"", names[word]);
-	for (unsigned int i = 0; i < args[word]; i++) {
-		uint64_t value = next(reader);
-
-		if (!i)
-			z = value;
-		else if (word == UZS_RECORD_ORDER)
-			more = 2 * value;
-		fprintf(json->out, ",%" PRIu64, value);
-	}
-	if (word == UZS_RECORD_NEW)
-		more = rec->classes[rec->zspages[z].class].pages;
-	if (word == UZS_RECORD_CHAIN)
-		more = next(reader);
-	for (; more; more--)
+	fprintf(json->out, "[\"%s\"", names[one.word]);
+	for (unsigned int i = 0; i < one.nr; i++)
+		fprintf(json->out, ",%" PRIu64, one.values[i]);
+	for (; one.more; one.more--)
 		fprintf(json->out, ",%" PRIu64, next(reader));
-	fputs(code & 1 ? ",\"alone\"]" : "]", json->out);
+	fputs(one.alone ? ",\"alone\"]" : "]", json->out);
 }
 
 static void json_samples(struct uzs_json *json, const struct uzs_record *rec)

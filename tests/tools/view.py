@@ -55,8 +55,8 @@ class Model:
         self.pages = {}     # live zspages: their pages
         self.lists = {}     # (class, group): zspages from the head
         self.group = {}
-        self.last_id = 0
-        self.single = False
+        self.handle = {}
+        self.last_id = self.last_handle = 0
 
     def unlist(self, z):
         if z in self.group:
@@ -94,8 +94,10 @@ class Model:
                 self.ops += 1
                 yield name[0]
 
-    def do_alloc(self, n, ident, size, _handle, z, place, group):
+    def do_alloc(self, n, ident, size, handle, z, place, group):
         self.last_id += -(ident + 1) // 2 if ident % 2 else ident // 2
+        self.last_handle += -(handle + 1) // 2 if handle % 2 else handle // 2
+        self.handle[n] = self.last_handle
         assert n not in self.where
         self.set(z, place, n)
         self.where[n], self.size[n], self.id[n] = (z, place), size, self.last_id
@@ -218,6 +220,10 @@ class Record(unittest.TestCase):
             names = [r[0] for r in record["stream"]]
             if not user:
                 self.assertEqual(names.count("move"), moved)
+                # All but the first of a zspage are short: as the rule says.
+                short = sum(r[0] == "alloc" and r[-1] == "alone"
+                            for r in record["stream"])
+                self.assertEqual(short, names.count("alloc") - names.count("new"))
             self.assertEqual(record["ops"], record["samples"][-1]["ops"])
 
     def test_several_operations_in_a_step(self):
@@ -516,21 +522,27 @@ class Viewer(unittest.TestCase):
                     "lists": [[model.zclass[z], g, z]
                               for (c, g), l in sorted(model.lists.items())
                               for z in l],
-                    "where": sorted([n, *w] for n, w in model.where.items())}
+                    "in_pages": sorted(model.pages.items()),
+                    "where": sorted([n, *w, model.id[n], model.size[n], model.handle[n]]
+                                    for n, w in model.where.items())}
         random.shuffle(stops)
         for ops in stops:
             self.say(f"go({ops})")
             found = self.say("""(() => {
-                const p = lead(), s = p.s, lists = [], where = [];
+                const p = lead(), s = p.s, lists = [], where = [], in_pages = [];
                 for (let i = 0; i < s.head.length; i++)
                     for (let z = s.head[i]; z >= 0; z = s.znext[z])
                         if (z !== p.ghost)
                             lists.push([Math.floor(i / 12), i % 12, z]);
-                s.oz.forEach((z, n) => z >= 0 && where.push([n, z, s.oplace[n]]));
+                s.oz.forEach((z, n) => z >= 0 && where.push([n, z, s.oplace[n], s.oid[n],
+                    s.osize[n], s.ohandle[n]]));
+                s.zlive.forEach((live, z) => live && in_pages.push([z,
+                    [...s.page.subarray(p.zpage[z], p.zpage[z + 1])]]));
                 return {pages: p.parts().all / 4096, objs: p.objs, live: p.live, lists,
-                    where};
+                    in_pages, where};
             })()""")
             found["where"].sort()
+            found["in_pages"] = [tuple(z) for z in found["in_pages"]]
             self.assertEqual(found, wanted[ops], ops)
 
     def test_an_object_is_followed_through_a_compaction(self):

@@ -144,8 +144,8 @@ const HEAT_ROWS = 28, HEAT_ROW = 15;
 function drawHeat(canvas, pool) {
 	const meta = pool.meta, all = Math.max(meta.ops, 1);
 	const free = (s, c) => s.classes[2 * c] * meta.classes[c].objs - s.classes[2 * c + 1];
-	const most = meta.classes.map((cl, c) => [Math.max(...pool.samples.map(s =>
-		free(s, c) * cl.size)), c]).filter(m => m[0] > 0);
+	const most = meta.classes.map((cl, c) => [cl.size * pool.samples.reduce((all, s) =>
+		Math.max(all, free(s, c)), 0), c]).filter(m => m[0] > 0);
 	const used = most.sort((a, b) => b[0] - a[0]).slice(0, HEAT_ROWS).map(m => m[1])
 		.sort((a, b) => a - b);
 	const pen = new CanvasPen(canvas), ratio = devicePixelRatio || 1;
@@ -155,26 +155,29 @@ function drawHeat(canvas, pool) {
 	canvas.width = width * ratio;
 	canvas.height = used.length * HEAT_ROW * ratio;
 	pen.g.setTransform(ratio, 0, 0, ratio, 0, 0);
+	/* Whole pixels, so that there are no seams. */
+	const at = pool.samples.map(s => x0 + s.ops / all * w);
+	const from = at.map(Math.floor);
+	const to = from.map((x, i) => Math.max(x + 1, Math.ceil(at[i + 1] ?? x0 + w)));
 	used.forEach((c, r) => {
 		const cl = meta.classes[c], y = r * HEAT_ROW;
+		/* Some objects are seen, however few. */
+		const high = pool.samples.map(s => !s.classes[2 * c] ? -1 : Math.ceil(
+			s.classes[2 * c + 1] / (s.classes[2 * c] * cl.objs) * (HEAT_ROW - 2)));
 
 		pen.text(num(cl.size), x0 - 6, y + 10, { align: 'right', size: 11, colour: 'dim' });
-		pool.samples.forEach((s, i) => {
-			const places = s.classes[2 * c] * cl.objs, next = pool.samples[i + 1];
-			/* Whole pixels, so that there are no seams. */
-			const x = Math.floor(x0 + s.ops / all * w);
-			const x1 = Math.ceil(x0 + (next ? next.ops : all) / all * w);
+		for (let i = 0, end; i < high.length; i = end) {
+			const x = from[i], h = high[i];
 
-			if (!places)
-				return;
-			/* Some objects are seen, however few. */
-			const h = Math.ceil((1 - free(s, c) / places) * (HEAT_ROW - 2));
-
+			for (end = i + 1; high[end] === h;)
+				end++;
+			if (h < 0)
+				continue;
 			pen.g.fillStyle = pen.colour(LOOKS.heatFree.fill);
-			pen.g.fillRect(x, y, Math.max(x1 - x, 1), HEAT_ROW - 2);
+			pen.g.fillRect(x, y, to[end - 1] - x, HEAT_ROW - 2);
 			pen.g.fillStyle = pen.colour(LOOKS.heatUse.fill);
-			pen.g.fillRect(x, y + HEAT_ROW - 2 - h, Math.max(x1 - x, 1), h);
-		});
+			pen.g.fillRect(x, y + HEAT_ROW - 2 - h, to[end - 1] - x, h);
+		}
 	});
 	return {
 		shown: used.length, classes: most.length,

@@ -11,10 +11,7 @@ function groupText(g) {
 
 /* Does zspage z hold what the name of its list says? Not in the middle of a compaction. */
 function isAsListed(pool, z) {
-	const inuse = pool.s.zinuse[z], { objs } = pool.class(z);
-
-	return pool.s.zgroup[z] === (!inuse ? 0 : inuse === objs ? 11 :
-		Math.floor(10 * inuse / objs) + 1);
+	return pool.s.zgroup[z] === groupOf(pool.s.zinuse[z], pool.class(z).objs);
 }
 
 /* What things look like: fill, stroke, and a pattern, which tells them apart without

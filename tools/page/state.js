@@ -8,21 +8,25 @@ const FRAME = 0, END = 1, ALLOC = 2, FREE = 3, NEW = 4, GONE = 5, MOVE = 6, KEEP
 	CLEAR = 8, GROUP = 9, PAGE = 10, CHAIN = 11, ORDER = 12;
 const GROUPS = 12;
 const SLOT_FREE = 0, SLOT_KEPT = 1, SLOT_OBJECT = 2;
+/* What is not 0 where there has been no object, zspage, list yet. */
+const NOTHING = { oz: -1, zgroup: -1, znext: -1, zprev: -1, zfree: -1, head: -1 };
 /* Operations from a copy that is made on the way to the state that is wanted. */
 const NEAR = 1500;
 /* Bytes that all copies may take. */
 const COPIES = 128 << 20;
 
-async function unpack(id) {
-	const text = $(id).textContent, raw = atob(text);
-	const bytes = new Uint8Array(raw.length);
+/* Not in browsers from before 2025. */
+const fromBase64 = text => Uint8Array.fromBase64 ? Uint8Array.fromBase64(text) :
+	Uint8Array.from(atob(text), c => c.charCodeAt(0));
 
-	for (let i = 0; i < raw.length; i++)
-		bytes[i] = raw.charCodeAt(i);
+async function unpack(id) {
+	const bytes = fromBase64($(id).textContent);
+
 	$(id).remove();
-	const stream = new Blob([bytes]).stream()
-		.pipeThrough(new DecompressionStream('deflate'));
-	return new Uint8Array(await new Response(stream).arrayBuffer());
+	const inflate = new DecompressionStream('deflate'), writer = inflate.writable.getWriter();
+	writer.write(bytes);
+	writer.close();
+	return new Uint8Array(await new Response(inflate.readable).arrayBuffer());
 }
 
 /* Numbers of 7 bits in a byte, the low ones first. */
@@ -32,25 +36,29 @@ class Numbers {
 		this.pos = 0;
 	}
 	next() {
-		let b = this.bytes[this.pos++], value = b & 0x7f, scale = 128;
+		let b = this.bytes[this.pos++];
 
-		while (b & 0x80) {
+		if (b < 0x80)
+			return b;
+		let value = b & 0x7f, scale = 128;
+		do {
 			b = this.bytes[this.pos++];
 			value += (b & 0x7f) * scale;
 			scale *= 128;
-		}
+		} while (b & 0x80);
 		return value;
 	}
 	signed() {
 		const v = this.next();
 
-		return v % 2 ? -(v + 1) / 2 : v / 2;
+		/* Nearly all are whole numbers of 31 bits, which are faster. */
+		return v < 1 << 30 ? v >> 1 ^ -(v & 1) : v % 2 ? -(v + 1) / 2 : v / 2;
 	}
 }
 
 /* The samples: what curves and bars are drawn from. */
 function readSamples(numbers, meta) {
-	const samples = [], classes = new Array(2 * meta.classes.length).fill(0);
+	const samples = [], classes = new Uint32Array(2 * meta.classes.length);
 	const perSection = meta.section_bytes / meta.page_size;
 
 	for (let nr = numbers.next(); nr; nr--) {
@@ -61,7 +69,7 @@ function readSamples(numbers, meta) {
 
 		for (let i = 0; i < classes.length; i++)
 			classes[i] += numbers.signed();
-		s.classes = Uint32Array.from(classes);
+		s.classes = classes.slice();
 		const sections = numbers.next();
 		if (sections) {
 			s.use = new Uint8Array((sections - 1) * perSection);
@@ -82,45 +90,55 @@ class Pool {
 		const numbers = new Numbers(other);
 
 		this.meta = meta;
-		this.stream = stream;
+		this.input = new Numbers(stream);
 		this.zclass = new Uint16Array(numbers.next());
 		for (let z = 0; z < this.zclass.length; z++)
 			this.zclass[z] = numbers.next();
 		this.samples = readSamples(numbers, meta);
-		this.zbase = new Int32Array(this.zclass.length);
-		this.zpage = new Int32Array(this.zclass.length);
+		/* One more: what is behind the last. */
+		this.zbase = new Int32Array(this.zclass.length + 1);
+		this.zpage = new Int32Array(this.zclass.length + 1);
+		this.csize = Uint32Array.from(meta.classes, c => c.size);
+		this.cobjs = Uint32Array.from(meta.classes, c => c.objs);
 		let places = 0, pages = 0;
 		for (let z = 0; z < this.zclass.length; z++) {
 			const c = meta.classes[this.zclass[z]];
 
-			this.zbase[z] = places;
-			this.zpage[z] = pages;
-			places += c.objs;
-			pages += c.pages;
+			this.zbase[z + 1] = places += c.objs;
+			this.zpage[z + 1] = pages += c.pages;
 		}
 		const nz = this.zclass.length, no = meta.objects, nc = meta.classes.length;
 		/* What changes; all typed arrays are copied. */
 		this.s = {
-			oz: new Int32Array(no).fill(-1), oplace: new Uint32Array(no),
+			oz: new Int32Array(no), oplace: new Uint32Array(no),
 			oid: new Uint32Array(no), osize: new Uint32Array(no),
 			ohandle: new Uint32Array(no), oborn: new Uint32Array(no),
-			zlive: new Uint8Array(nz), zgroup: new Int8Array(nz).fill(-1),
-			zinuse: new Uint32Array(nz), znext: new Int32Array(nz).fill(-1),
-			zprev: new Int32Array(nz).fill(-1), zfree: new Int32Array(nz).fill(-1),
+			zlive: new Uint8Array(nz), zgroup: new Int8Array(nz),
+			zinuse: new Uint32Array(nz), znext: new Int32Array(nz),
+			zprev: new Int32Array(nz), zfree: new Int32Array(nz),
 			slot: new Int32Array(places), link: new Int32Array(places),
-			page: new Uint32Array(pages), head: new Int32Array(nc * GROUPS).fill(-1),
+			page: new Uint32Array(pages), head: new Int32Array(nc * GROUPS),
 			czspages: new Uint32Array(nc), cinuse: new Uint32Array(nc),
 			/* pos, ops, line, lastId, lastHandle, objs, live, used, last frame:
 			 * its operations, kind, start, the object, its ID, its size, where a
-			 * freed one was: zspage, place */
-			n: new Float64Array(16),
+			 * freed one was: zspage, place; the object freed last, plus 1; how
+			 * many objects there have been at a time, and zspages. Of an object
+			 * that is not live oplace is the one freed before, plus 1. */
+			n: new Float64Array(19),
 		};
+		for (const k in NOTHING)
+			this.s[k].fill(NOTHING[k]);
 		const bytes = Object.values(this.s).reduce((sum, a) => sum + a.byteLength, 0);
 		const most = Math.max(4, Math.min(64, Math.floor(COPIES / bytes)));
 		this.apart = Math.max(500, Math.ceil(meta.ops / most));
 		this.copies = [this.copy()];
 		this.near = null;
 		this.partial = false;
+		/* By the size that was asked for: the class, by the rule (record.h). */
+		this.classOf = new Uint16Array(meta.classes.at(-1).size + 1).fill(nc - 1);
+		for (let c = nc - 1; c >= 0; c--)
+			this.classOf.fill(c, 0, Math.max(0, meta.classes[c].size -
+				meta.word_bits / 8 + 1));
 		/* What the last frame moved, in order: {at, n, z, place, fromZ, fromPlace}, {at,
 		 * gone: z}, or {at, page: z, which, to}. `at`: how many of its records are done
 		 * then. */
@@ -144,28 +162,38 @@ class Pool {
 	get frameKind() { return String.fromCharCode(this.s.n[9]); }
 	get frameStart() { return this.s.n[10]; }
 
+	/* Of arrays by object, zspage, place and page: as far as there have been any. */
+	extent(k) {
+		const [objects, zspages] = this.s.n.subarray(17);
+
+		return k[0] === 'o' ? objects : k[0] === 'z' ? zspages :
+			k === 'page' ? this.zpage[zspages] :
+			k === 'slot' || k === 'link' ? this.zbase[zspages] : this.s[k].length;
+	}
+
 	copy() {
 		const c = {};
 
 		for (const k in this.s)
-			c[k] = this.s[k].slice();
+			c[k] = this.s[k].slice(0, this.extent(k));
 		return c;
 	}
 
 	restore(copy) {
-		for (const k in copy)
+		for (const k in copy) {
 			this.s[k].set(copy[k]);
+			this.s[k].fill(NOTHING[k] || 0, copy[k].length);
+		}
 	}
 
 	/* How many operations the frame at pos has; NaN: there is none. */
 	peek() {
-		const numbers = new Numbers(this.stream);
+		const { input } = this;
 
-		numbers.pos = this.pos;
-		if (numbers.pos >= this.stream.length)
+		input.pos = this.pos;
+		if (input.pos >= input.bytes.length)
 			return NaN;
-		const code = numbers.next();
-		return code & 1 ? 1 : numbers.next();
+		return input.next() & 1 ? 1 : input.next();
 	}
 
 	/* To the state after `ops` operations, or after the last frame before that. What the
@@ -268,42 +296,105 @@ class Pool {
 	}
 
 	forget(n) {
-		const { oz, osize, n: numbers } = this.s;
+		const { oz, oplace, osize, n: numbers } = this.s;
 
 		numbers[5]--;
 		numbers[6] -= osize[n];
-		numbers[7] -= this.meta.classes[this.zclass[oz[n]]].size;
+		numbers[7] -= this.csize[this.zclass[oz[n]]];
 		oz[n] = -1;
+		oplace[n] = numbers[16];
+		numbers[16] = n + 1;
+	}
+
+	/* An allocated object. */
+	add(n, id, size, handle, z, place, start) {
+		const { s } = this, numbers = s.n;
+
+		if (numbers[16] === n + 1)
+			numbers[16] = s.oplace[n];
+		if (numbers[17] <= n)
+			numbers[17] = n + 1;
+		s.oid[n] = numbers[3] = id;
+		s.osize[n] = size;
+		s.ohandle[n] = numbers[4] = handle;
+		s.oz[n] = z;
+		s.oplace[n] = place;
+		s.oborn[n] = start + 1;
+		numbers[5]++;
+		numbers[6] += size;
+		numbers[7] += this.csize[this.zclass[z]];
+		numbers[11] = n;
+		numbers[12] = id;
+		numbers[13] = size;
+		this.take(z, place, n + SLOT_OBJECT);
+	}
+
+	/* Return: the zspage where it was. */
+	free(n) {
+		const { s } = this, numbers = s.n, z = s.oz[n];
+
+		numbers[11] = n;
+		numbers[12] = s.oid[n];
+		numbers[13] = s.osize[n];
+		numbers[14] = z;
+		numbers[15] = s.oplace[n];
+		this.clear(z, s.oplace[n]);
+		return z;
+	}
+
+	/* A frame that is one record: what is not in it follows from the rule (record.h). */
+	applyAlone() {
+		const { s, input } = this, numbers = s.n, start = numbers[1];
+		let z;
+
+		input.pos = numbers[0];
+		if (input.next() >> 1 === FREE) {
+			z = this.free(input.next());
+			numbers[9] = 102;
+		} else {
+			const id = numbers[3] + input.signed(), size = input.next();
+			const n = numbers[16] ? numbers[16] - 1 : numbers[17];
+			const handle = (n < numbers[17] ? s.ohandle[n] : numbers[4]) +
+				input.signed();
+			const at = this.classOf[size] * GROUPS;
+			let g = GROUPS - 2;
+
+			while (s.head[at + g] < 0)
+				g--;
+			z = s.head[at + g];
+			this.add(n, id, size, handle, z, s.zfree[z], start);
+			numbers[9] = 97;
+		}
+		const group = groupOf(s.zinuse[z], this.cobjs[this.zclass[z]]);
+		if (group !== s.zgroup[z])
+			this.list(z, group);
+		numbers[0] = input.pos;
+		numbers[1]++;
+		numbers[2]++;
+		numbers[8] = 1;
+		numbers[10] = start;
+		if (this.steps.length)
+			this.steps = [];
+		this.made = -1;
 	}
 
 	/* Applies one frame; or, of its records, the first `sub`. Return: all of them? */
 	apply(sub) {
-		const { s, meta } = this, bytes = this.stream;
-		let pos = s.n[0], single = 0, count = 0, kind = 97, ops = 1, lines = 1;
+		const { s, meta, input } = this;
+		let count = 0, kind = 97, ops = 1, lines = 1;
 		const start = s.n[1];
 		let made = -1;
 		const steps = sub === undefined ? [] : null;
-		const next = () => {
-			let b = bytes[pos++];
-			if (b < 0x80)
-				return b;
-			let value = b & 0x7f, scale = 128;
-			do {
-				b = bytes[pos++];
-				value += (b & 0x7f) * scale;
-				scale *= 128;
-			} while (b & 0x80);
-			return value;
-		};
-		const signed = () => {
-			const v = next();
-			return v % 2 ? -(v + 1) / 2 : v / 2;
-		};
+		const next = () => input.next();
 
+		input.pos = s.n[0];
+		if (input.bytes[input.pos] & 1) {
+			this.applyAlone();
+			return true;
+		}
 		for (;;) {
-			const code = next(), word = code >> 1;
+			const word = next() >> 1;
 
-			single = code & 1;
 			if (word === END)
 				break;
 			if (word === FRAME) {
@@ -316,36 +407,19 @@ class Pool {
 				return this.partially(start, ops, kind);
 			switch (word) {
 			case ALLOC: {
-				const n = next();
+				const n = next(), id = s.n[3] + input.signed(), size = next();
+				const handle = s.n[4] + input.signed(), z = next(), place = next();
+				const group = next();
 
-				s.oid[n] = s.n[3] += signed();
-				s.osize[n] = next();
-				s.ohandle[n] = s.n[4] += signed();
-				const z = next(), place = next(), group = next();
-				s.oz[n] = z;
-				s.oplace[n] = place;
-				s.oborn[n] = start + 1;
-				s.n[11] = n;
-				s.n[12] = s.oid[n];
-				s.n[13] = s.osize[n];
-				s.n[5]++;
-				s.n[6] += s.osize[n];
-				s.n[7] += meta.classes[this.zclass[z]].size;
-				this.take(z, place, n + SLOT_OBJECT);
+				this.add(n, id, size, handle, z, place, start);
 				if (group)
 					this.list(z, group - 1);
 				break;
 			}
 			case FREE: {
-				const n = next(), group = next(), z = s.oz[n];
+				const z = this.free(next()), group = next();
 
 				kind = kind === 97 ? 102 : kind;
-				s.n[11] = n;
-				s.n[12] = s.oid[n];
-				s.n[13] = s.osize[n];
-				s.n[14] = z;
-				s.n[15] = s.oplace[n];
-				this.clear(z, s.oplace[n]);
 				if (group)
 					this.list(z, group - 1);
 				break;
@@ -354,6 +428,7 @@ class Pool {
 				const z = next(), c = this.zclass[z], objs = meta.classes[c].objs;
 
 				made = z;
+				s.n[18] = Math.max(s.n[18], z + 1);
 				s.zlive[z] = 1;
 				s.zinuse[z] = 0;
 				s.zfree[z] = 0;
@@ -447,12 +522,10 @@ class Pool {
 				break;
 			}
 			default:
-				throw new Error('the record cannot be read at byte ' + pos);
+				throw new Error('the record cannot be read at byte ' + input.pos);
 			}
-			if (single)
-				break;
 		}
-		s.n[0] = pos;
+		s.n[0] = input.pos;
 		s.n[1] += ops;
 		s.n[2] += lines;
 		if (ops) {
@@ -492,6 +565,10 @@ class Pool {
 			freeableOf(c, this.s.czspages[i], this.s.cinuse[i]), 0);
 	}
 }
+
+/* The fullness group of a zspage. */
+const groupOf = (inuse, objs) => !inuse ? 0 : inuse === objs ? 11 :
+	Math.floor(10 * inuse / objs) + 1;
 
 function freeableOf(c, zspages, inuse) {
 	return Math.floor((zspages * c.objs - inuse) / c.objs) * c.pages;

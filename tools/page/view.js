@@ -325,13 +325,14 @@ function redraw() {
 
 /* ---- the beginning ---------------------------------------------------------------------- */
 
-/* An object that the next compaction moves, in the class that it frees most pages of. */
+/* An object that the next compaction moves, in the class that it frees most pages of.
+ * Return: is there one? It is drawn then. */
 function followFirst() {
-	const pool = lead(), event = pool.meta.events.find(e => e.ops_before === pool.ops);
+	const pool = lead(), event = pool.meta.events.find(e => e.ops_before === view.ops);
 
 	if (!event || event.kind !== 'c')
-		return;
-	pool.seek(pool.ops + 1);
+		return false;
+	pool.seek(view.ops + 1);
 	const steps = pool.steps, freed = new Map();
 	for (const step of steps)
 		if (step.n === undefined) {
@@ -345,6 +346,7 @@ function followFirst() {
 	const move = moves.find(s => gain(s) === most);
 	if (move)
 		followObject(pool, move.n);
+	return !!move;
 }
 
 /* What the address may ask for behind '#': op, sub, follow (an ID), by, step (times). */
@@ -413,15 +415,14 @@ async function begin() {
 		'what is shown is the pool.' : '';
 	bind();
 	view.ops = firstOps(meta.records[0]);
-	draw();
+	if (location.hash || !followFirst())
+		draw();
 	document.body.dataset.first = Math.round(performance.now() - started);
 	setTimeout(() => {
 		for (const p of view.pools) {
 			p.drawCharts();
 			p.cursor(p.pool.ops);
 		}
-		if (!location.hash)
-			followFirst();
 		asked();
 		document.body.dataset.ready = 'yes';
 	});
