@@ -2,8 +2,8 @@
 /* view.c - writes records as one HTML file, which needs no network, and as JSON.
  * Owns no state.
  *
- * In the file: what is small as JSON; the stream of each record, and its samples, as
- * numbers like those of the stream, compressed by zlib, in base64. The page's scripts
+ * In the file: what is small as JSON; the samples of each record, as numbers like those of
+ * the stream, and the stream (record.h), compressed by zlib, in base64. The page's scripts
  * (page/) draw everything.
  */
 #include "record_state.h"
@@ -70,6 +70,9 @@ static void put_base64(const unsigned char *bytes, size_t nr, FILE *out)
 	}
 }
 
+/* Bytes that the page takes at once. */
+#define PART_BYTES (3u << 18)
+
 /* Frees them. */
 static int put_numbers(const char *name, unsigned int nr,
 		       struct numbers *numbers, FILE *out)
@@ -80,12 +83,16 @@ static int put_numbers(const char *name, unsigned int nr,
 		    compress2(mem, &packed, numbers->bytes, numbers->nr, 9) ==
 			    Z_OK;
 
-	if (done) {
-		fprintf(out, "<script type=\"text/plain\" id=\"%s-%u\">", name,
-			nr);
-		put_base64(mem, packed, out);
-		fputs("</script>\n", out);
+	for (uLongf at = 0; done && at < packed; at += PART_BYTES) {
+		fputs("<script type=\"text/plain\">", out);
+		put_base64(mem + at,
+			   packed - at < PART_BYTES ? packed - at : PART_BYTES,
+			   out);
+		fprintf(out, "</script><script>takePart('%s-%u')</script>\n",
+			name, nr);
 	}
+	if (done)
+		fprintf(out, "<script>takeEnd('%s-%u')</script>\n", name, nr);
 	free(mem);
 	free(numbers->bytes);
 	return done ? 0 : uzs_fail("out of memory for the page");
@@ -382,10 +389,13 @@ static int put_html(const void *arg, FILE *out)
 	fputs("</style></head><body>\n", out);
 	fputs(uzs_asset_view_html, out);
 	status = put_meta(view, out);
+	fputs("<script>\n'use strict';\n", out);
+	fputs(uzs_asset_unpack_js, out);
+	fputs("</script>\n", out);
 	for (unsigned int i = 0; i < view->nr && !status; i++) {
-		status = put_stream(view->records[i], i, out);
+		status = put_samples(view->records[i], i, out);
 		if (!status)
-			status = put_samples(view->records[i], i, out);
+			status = put_stream(view->records[i], i, out);
 	}
 	fputs("<script>\n'use strict';\n", out);
 	fputs(uzs_asset_page_js, out);

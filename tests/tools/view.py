@@ -545,6 +545,35 @@ class Viewer(unittest.TestCase):
             found["in_pages"] = [tuple(z) for z in found["in_pages"]]
             self.assertEqual(found, wanted[ops], ops)
 
+    def changed(self, name, old, new):
+        """The page with something else in it."""
+        with open(at("s3.html"), encoding="utf-8") as file:
+            text = file.read()
+        self.assertEqual(text.count(old), 1)
+        with open(at(name), "w", encoding="utf-8") as file:
+            file.write(text.replace(old, new))
+        return browser.Page(at(name), 1340, 1200)
+
+    def test_where_there_is_no_worker(self):
+        """None at all, in an old browser, or the page's place forbids it."""
+        state = "go(5000); JSON.stringify(Object.values(lead().s))"
+        wanted = self.say(state)
+        for what in ("<script>window.Worker = Uint8Array.fromBase64 = undefined</script>",
+                     "<meta http-equiv=\"Content-Security-Policy\" "
+                     "content=\"worker-src 'none'\">"):
+            with self.changed("none.html", "<head>", "<head>" + what) as page:
+                self.assertEqual(page.run("document.body.dataset.ready"), "yes")
+                self.assertEqual(page.run(state), wanted)
+
+    def test_a_page_that_is_damaged(self):
+        """It says so, be it bytes that are others, or a sign that is none."""
+        with self.changed("damaged.html", "</script><script>takePart('stream-0')",
+                          "AAAA</script><script>takePart('stream-0')") as page:
+            self.assertEqual(page.run("document.body.dataset.ready"), "no")
+            self.assertIn("This page cannot be shown", page.run("$('now').textContent"))
+        self.assertIn("Error", self.say("new Promise(done => unpacker("
+                                        "(name, buffer, error) => done(error))('x', '@'))"))
+
     def test_an_object_is_followed_through_a_compaction(self):
         event = next(e for e in self.record["events"] if e["objs_moved"])
         self.say(f"go({event['ops_before'] + 1})")

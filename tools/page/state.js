@@ -15,82 +15,13 @@ const NEAR = 1500;
 /* Bytes that all copies may take. */
 const COPIES = 128 << 20;
 
-/* Not in browsers from before 2025. */
-const fromBase64 = text => Uint8Array.fromBase64 ? Uint8Array.fromBase64(text) :
-	Uint8Array.from(atob(text), c => c.charCodeAt(0));
-
-async function unpack(id) {
-	const bytes = fromBase64($(id).textContent);
-
-	$(id).remove();
-	const inflate = new DecompressionStream('deflate'), writer = inflate.writable.getWriter();
-	writer.write(bytes);
-	writer.close();
-	return new Uint8Array(await new Response(inflate.readable).arrayBuffer());
-}
-
-/* Numbers of 7 bits in a byte, the low ones first. */
-class Numbers {
-	constructor(bytes) {
-		this.bytes = bytes;
-		this.pos = 0;
-	}
-	next() {
-		let b = this.bytes[this.pos++];
-
-		if (b < 0x80)
-			return b;
-		let value = b & 0x7f, scale = 128;
-		do {
-			b = this.bytes[this.pos++];
-			value += (b & 0x7f) * scale;
-			scale *= 128;
-		} while (b & 0x80);
-		return value;
-	}
-	signed() {
-		const v = this.next();
-
-		/* Nearly all are whole numbers of 31 bits, which are faster. */
-		return v < 1 << 30 ? v >> 1 ^ -(v & 1) : v % 2 ? -(v + 1) / 2 : v / 2;
-	}
-}
-
-/* The samples: what curves and bars are drawn from. */
-function readSamples(numbers, meta) {
-	const samples = [], classes = new Uint32Array(2 * meta.classes.length);
-	const perSection = meta.section_bytes / meta.page_size;
-
-	for (let nr = numbers.next(); nr; nr--) {
-		const s = { ops: numbers.next(), event: numbers.next(), live: numbers.next(),
-			used: numbers.next(), objs: numbers.next(), pages: numbers.next(),
-			freeable: numbers.next(), slabs: numbers.next(),
-			resident: numbers.next(), free: numbers.next() };
-
-		for (let i = 0; i < classes.length; i++)
-			classes[i] += numbers.signed();
-		s.classes = classes.slice();
-		const sections = numbers.next();
-		if (sections) {
-			s.use = new Uint8Array((sections - 1) * perSection);
-			for (let at = 0; at < s.use.length;) {
-				const run = numbers.next(), use = numbers.next();
-
-				s.use.fill(use, at, at + run);
-				at += run;
-			}
-		}
-		samples.push(s);
-	}
-	return samples;
-}
-
 class Pool {
-	constructor(meta, stream, other) {
+	constructor(meta, other) {
 		const numbers = new Numbers(other);
 
 		this.meta = meta;
-		this.input = new Numbers(stream);
+		/* The stream, as soon as it is there. */
+		this.input = null;
 		this.zclass = new Uint16Array(numbers.next());
 		for (let z = 0; z < this.zclass.length; z++)
 			this.zclass[z] = numbers.next();
@@ -215,6 +146,8 @@ class Pool {
 		this.ghost = -1;
 		/* A copy not far before, as steps back come one after the other. */
 		const near = ops - this.ops > 4 * NEAR ? ops - NEAR : Infinity;
+		const last = sub === undefined ? ops : ops - 1;
+		let due = this.copies.at(-1).n[1] + this.apart;
 		for (let next = this.peek(); this.ops + next <= ops; next = this.peek()) {
 			if (sub !== undefined && this.ops + next === ops && next) {
 				this.partial = !this.apply(sub);
@@ -225,9 +158,11 @@ class Pool {
 			if (this.ops <= near && this.ops + next > near)
 				this.near = this.copy();
 			this.apply();
-			const last = this.copies[this.copies.length - 1].n[1];
-			if (this.ops >= last + this.apart)
+			this.applyRun(Math.min(last, due, this.ops < near ? near : last));
+			if (this.ops >= due) {
 				this.copies.push(this.copy());
+				due = this.ops + this.apart;
+			}
 		}
 		if (sub !== undefined) {
 			this.steps = steps;
@@ -376,6 +311,14 @@ class Pool {
 		if (this.steps.length)
 			this.steps = [];
 		this.made = -1;
+	}
+
+	/* Frames of one record that follow one another, until `ops`. */
+	applyRun(ops) {
+		const { n } = this.s, { bytes } = this.input;
+
+		while (n[1] < ops && bytes[n[0]] & 1)
+			this.applyAlone();
 	}
 
 	/* Applies one frame; or, of its records, the first `sub`. Return: all of them? */

@@ -398,8 +398,7 @@ async function begin() {
 	$('pools').classList.toggle('two', view.two);
 	const pools = [];
 	for (let i = 0; i < meta.records.length; i++)
-		pools.push(new Pool(meta.records[i], await unpack('stream-' + i),
-			await unpack('samples-' + i)));
+		pools.push(new Pool(meta.records[i], await unpacked('samples-' + i).bytes));
 	view.all = Math.max(...meta.records.map(r => r.ops));
 	view.most = Math.max(1, ...pools.map(p => Math.max(...p.samples.map(s =>
 		Math.max(s.resident, s.pages * p.meta.page_size)))));
@@ -414,6 +413,9 @@ async function begin() {
 		`There the pool was other than the operations made it ${plural(corrected, 'time')}; ` +
 		'what is shown is the pool.' : '';
 	bind();
+	for (let i = 0; i < pools.length; i++)
+		pools[i].input = new Numbers(await unpacked('stream-' + i).bytes);
+	unpacking.parts.length = 0;
 	view.ops = firstOps(meta.records[0]);
 	if (location.hash || !followFirst())
 		draw();
