@@ -65,6 +65,22 @@ const char *lab_defer_name(enum zs_defer_mode defer)
 		       : NULL;
 }
 
+/* Of a pool that looks for misuse. */
+static void on_misuse(const struct zs_misuse *misuse, void *arg)
+{
+	struct lab_world *w = arg;
+	unsigned int id = uzs_lab_current ? uzs_lab_current->id : LAB_MAX_CPUS;
+	struct lab_misuse *wrong =
+		&w->misuse[min(id, (unsigned int)LAB_MAX_CPUS)];
+
+	if (wrong->ref != (const void *)misuse->handle || wrong->told ||
+	    wrong->what != misuse->what)
+		uzs_lab_found(LAB_FOUND_LOST_HANDLE, "%s is told: %s%s",
+			      misuse->call, misuse->text,
+			      wrong->told ? ", again" : "");
+	wrong->told = true;
+}
+
 bool lab_pool_make(struct lab_world *w, const struct lab_config *c)
 {
 	struct zs_pool_options o = ZS_POOL_OPTIONS_INIT;
@@ -77,6 +93,11 @@ bool lab_pool_make(struct lab_world *w, const struct lab_config *c)
 	o.defer = c->defer;
 	if (c->scenario->flags & LAB_NO_WORKER)
 		o.flags = ZS_POOL_NO_WORKER;
+	if (c->scenario->flags & LAB_HARDENED) {
+		o.flags |= ZS_POOL_HARDENED;
+		o.misuse = on_misuse;
+		o.misuse_arg = w;
+	}
 	w->pool = zs_create_pool_with("lab", &o);
 	return w->pool != NULL;
 }
@@ -307,7 +328,8 @@ static void check_runs(struct zs_pool *pool)
 		uzs_lab_found(LAB_FOUND_LEAK,
 			      "%lu runs are in use, for %lu zspages", used,
 			      zspages);
-	charged = pool->zone.charged - uzs_deferred_bytes(pool);
+	charged = pool->zone.charged - uzs_deferred_bytes(pool) -
+		  pool->zone.keep_bytes;
 	if (runs->warm_bytes != warm || charged != warm + runs->head_bytes)
 		uzs_lab_found(
 			LAB_FOUND_LEAK,

@@ -27,6 +27,13 @@ struct lab_object {
 	bool freed; /* or queued to be freed */
 };
 
+/* A call that is wrong, in a pool that looks for misuse (LAB_HARDENED). */
+struct lab_misuse {
+	const void *ref; /* that it is given; NULL: no call is wrong now */
+	unsigned int what; /* enum zs_misuse_kind, as it has to be told */
+	bool told;
+};
+
 /* What a scenario's functions get. */
 struct lab_world {
 	struct zs_pool *pool; /* NULL: the pool of a kernel's file */
@@ -38,6 +45,7 @@ struct lab_world {
 	struct work_struct work;
 	spinlock_t lock[2];
 	struct mutex mutex[2];
+	struct lab_misuse misuse[LAB_MAX_CPUS + 1]; /* one for each CPU */
 	u8 buffer[LAB_MAX_CPUS + 1][8192]; /* one for each CPU */
 };
 
@@ -70,6 +78,9 @@ struct lab_scenario {
 #define LAB_USER 16u
 /* It touches words alone: its own check is all there is at the end. */
 #define LAB_BARE 32u
+/* Its pool looks for misuse. What is told of another call than the one that
+ * lab_world.misuse has is a finding. */
+#define LAB_HARDENED 64u
 #define LAB_DEFER(mode) (1u << (mode))
 
 /* Ends with NULL. */

@@ -40,6 +40,9 @@
 	X(ref_big_trim) X(ref_big_unmap) X(ref_big_check) \
 	X(ref_limit_kept) X(ref_limit_compact) X(ref_limit_trim) \
 	X(ref_destroy) X(ref_fork) X(ref_fork_free) X(ref_fork_child)
+#define LAB_HARD_SCENARIOS(X) \
+	X(hard_read_compact) X(hard_free_compact) X(hard_drop_compact) \
+	X(hard_store_compact)
 #define LAB_SETTLE_SCENARIOS(X) \
 	X(settle_read) X(settle_write) X(settle_free) X(settle_empty) \
 	X(settle_store) X(settle_over) X(settle_move) X(settle_compact) \
@@ -56,6 +59,7 @@ LAB_DEFER_SCENARIOS(LAB_DECLARE)
 LAB_REUSE_SCENARIOS(LAB_DECLARE)
 LAB_LIMIT_SCENARIOS(LAB_DECLARE)
 LAB_REF_SCENARIOS(LAB_DECLARE)
+LAB_HARD_SCENARIOS(LAB_DECLARE)
 LAB_SETTLE_SCENARIOS(LAB_DECLARE)
 
 /* ---- scenarios_defer.c, for ours ---------------------------------------------- */

@@ -6,11 +6,7 @@
 #include "scenarios_ref.h"
 
 #include "profile.h"
-#include "user/hazard.h"
 
-/* Two objects, or four, in a zspage of one page. */
-#define HALF 2040
-#define QUARTER 1016
 /* More than 64 in a zspage: their free places form a list. */
 #define TINY 40
 /* A zspage of its own, of three pages. Slots do not keep it. */
@@ -145,22 +141,6 @@ static void two_kept(struct lab_world *w)
 	store(w, 3);
 	free_ref(w, 2);
 	free_ref(w, 3);
-}
-
-/* CPUs 0 and 1 have read before: their threads have rows, so they read by the
- * usual way, without a call. CPU 2 has not. */
-static void give_rows(struct lab_world *w)
-{
-	for (unsigned int cpu = 0; cpu < 2; cpu++) {
-		uintptr_t id = uzs_lab_thread_id_of(cpu);
-
-#if UINTPTR_MAX > UINT32_MAX /* else there is no user profile */
-		uzs_hazard_give_row(&w->pool->user->hazards, id);
-#else
-		(void)w;
-		(void)id;
-#endif
-	}
 }
 
 static void gaps(struct lab_world *w)

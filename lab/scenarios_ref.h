@@ -11,9 +11,14 @@
 #include "order.h"
 #include "scenarios.h"
 
+#include "user/hazard.h"
 #include "user/layout.h"
 
 #define ONLY_REFS LAB_DEFER(ZS_DEFER_NONE)
+
+/* Two objects, or four, in a zspage of one page. */
+#define HALF 2040
+#define QUARTER 1016
 
 static inline u8 *buffer(struct lab_world *w)
 {
@@ -135,6 +140,22 @@ static inline void move_ref(struct lab_world *w, unsigned int to,
 	w->object[from].handle = 0;
 	zs_ref_move(w->pool, &w->ref[to], &w->ref[from]);
 	drop_record(w, from);
+}
+
+/* CPUs 0 and 1 have read before: their threads have rows, so they read by the
+ * usual way, without a call. CPU 2 has not. */
+static inline void give_rows(struct lab_world *w)
+{
+	for (unsigned int cpu = 0; cpu < 2; cpu++) {
+		uintptr_t id = uzs_lab_thread_id_of(cpu);
+
+#if UINTPTR_MAX > UINT32_MAX /* else there is no user profile */
+		uzs_hazard_give_row(&w->pool->user->hazards, id);
+#else
+		(void)w;
+		(void)id;
+#endif
+	}
 }
 
 static inline void nothing(struct lab_world *w)

@@ -463,8 +463,8 @@ void uzs_lab_point(enum uzs_lab_op op, enum uzs_lab_access access,
 	step_here(me);
 }
 
-void uzs_lab_access(enum uzs_lab_op op, const volatile void *obj, int order,
-		    const struct uzs_lab_place *place)
+static void access_step(enum uzs_lab_op op, const volatile void *obj, int order,
+			const struct uzs_lab_place *place)
 {
 	static const enum uzs_lab_access accesses[] = {
 		[LAB_LOAD] = LAB_LOOKS,
@@ -474,7 +474,6 @@ void uzs_lab_access(enum uzs_lab_op op, const volatile void *obj, int order,
 	};
 	struct uzs_lab_fiber *me = uzs_lab_current;
 
-	uzs_lab_check_memory(obj, 1, &place->at);
 	me->step = (struct uzs_lab_step){
 		.op = op,
 		/* Which of two additions came first can be read. */
@@ -491,8 +490,20 @@ void uzs_lab_access(enum uzs_lab_op op, const volatile void *obj, int order,
 		.place = &place->at,
 	};
 	step_here(me);
+}
+
+void uzs_lab_access(enum uzs_lab_op op, const volatile void *obj, int order,
+		    const struct uzs_lab_place *place)
+{
+	uzs_lab_check_memory(obj, 1, &place->at);
+	access_step(op, obj, order, place);
 	/* Others may have freed it before this fiber was chosen. */
 	uzs_lab_check_memory(obj, 1, &place->at);
+}
+
+void uzs_lab_peek(const volatile void *obj, const struct uzs_lab_place *place)
+{
+	access_step(LAB_LOAD, obj, __ATOMIC_ACQUIRE, place);
 }
 
 void uzs_lab_note(enum uzs_lab_op op, const void *obj, u64 n)

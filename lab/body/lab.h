@@ -332,6 +332,8 @@ extern const struct uzs_lab_memory *uzs_lab_memory;
 /* The step before an atomic access. */
 void uzs_lab_access(enum uzs_lab_op op, const volatile void *obj, int order,
 		    const struct uzs_lab_place *place);
+/* The same before a load of what may be free: that is no finding. */
+void uzs_lab_peek(const volatile void *obj, const struct uzs_lab_place *place);
 /* Any other step. */
 void uzs_lab_point(enum uzs_lab_op op, enum uzs_lab_access access,
 		   const void *obj, const char *what,

@@ -24,6 +24,23 @@ __attribute__((no_sanitize("thread"), noinline)) __maybe_unused static
 	return *(const volatile unsigned long *)addr;
 }
 
+/* A step, but one that does not report poison. */
+__maybe_unused static unsigned long
+uzs_lab_peek_head(const void *addr, const struct uzs_lab_place *place)
+{
+	unsigned long word;
+
+	if (!uzs_lab_current)
+		return uzs_peek_word(addr);
+	uzs_lab_peek(addr, place);
+	word = uzs_peek_word(addr);
+	if (unlikely(uzs_lab_memory))
+		uzs_lab_memory->load(addr, &word, sizeof(word),
+				     __ATOMIC_ACQUIRE);
+	return word;
+}
+#define uzs_peek_head(addr) uzs_lab_peek_head((addr), UZS_LAB_PLACE(#addr))
+
 static inline uintptr_t uzs_lab_thread_id_of(unsigned int fiber)
 {
 	return fiber + 2ul; /* 1: outside of fibers */

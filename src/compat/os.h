@@ -84,8 +84,8 @@ bool uzs_os_barrier(void) __must_check;
 #endif
 
 #ifdef UZS_BODY_OS_H
-/* A body from outside has poison and uzs_peek_word() of its own, in the header
- * that its build names. */
+/* A body from outside has poison, uzs_peek_word() and uzs_peek_head() of its own, in
+ * the header that its build names. */
 #include UZS_BODY_OS_H
 #else
 #ifdef UZS_ASAN
@@ -108,6 +108,8 @@ static inline
 {
 	return smp_load_acquire((const unsigned long *)addr);
 }
+/* The same where a thread goes on as the word says. */
+#define uzs_peek_head(addr) uzs_peek_word(addr)
 #endif
 
 #endif

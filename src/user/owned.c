@@ -33,6 +33,6 @@ __attribute__((noinline)) bool uzs_names_huge(const struct zs_pool *pool,
 	index = uzs_divide(inside, class->reciprocal);
 	return zspage_class_index(&section->zspages[run]) == class->index &&
 	       inside == (u64)index * class->size &&
-	       uzs_peek_word(run_head(&section->zspages[run], index)) ==
+	       uzs_peek_head(run_head(&section->zspages[run], index)) ==
 		       user_owner(pool, class->index, ref);
 }

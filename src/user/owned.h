@@ -26,7 +26,7 @@ static __always_inline bool user_names_own(const struct zs_pool *pool,
 		return false;
 	if (unlikely(pool->user->class[index].huge))
 		return uzs_names_huge(pool, ref, word);
-	return likely(uzs_peek_word(object) == user_owner(pool, index, ref));
+	return likely(uzs_peek_head(object) == user_owner(pool, index, ref));
 }
 
 /* Does the ref name its object? The answer is sure if that cannot move: see
