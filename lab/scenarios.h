@@ -42,7 +42,7 @@
 	X(ref_destroy) X(ref_fork) X(ref_fork_free) X(ref_fork_child)
 #define LAB_HARD_SCENARIOS(X) \
 	X(hard_read_compact) X(hard_free_compact) X(hard_drop_compact) \
-	X(hard_store_compact)
+	X(hard_store_compact) X(hard_hand_over)
 #define LAB_SETTLE_SCENARIOS(X) \
 	X(settle_read) X(settle_write) X(settle_free) X(settle_empty) \
 	X(settle_store) X(settle_over) X(settle_move) X(settle_compact) \

@@ -245,3 +245,37 @@ const struct lab_scenario lab_scenario_hard_store_compact = {
 	.defers = ONLY_REFS,
 	.flags = LAB_USER | LAB_HARDENED,
 };
+
+/* Begins a read that another thread ends. Then a mover comes, so that the thread's
+ * next read pins, though it has named the ref already. */
+static void hand_over_0(struct lab_world *w)
+{
+	struct compaction c = { .pool = w->pool };
+
+	begin(w, 0);
+	c.class = w->pool->size_class[ref_class(w->ref[0].word)];
+	w->pool->profile->compact_begin(&c);
+	smp_store_release(&w->word[0], 1ul);
+	load(w, 0);
+	w->pool->profile->compact_end(&c);
+}
+
+static void take_over_0(struct lab_world *w)
+{
+	if (!smp_load_acquire(&w->word[0]))
+		return;
+	w->word[0] = 0;
+	zs_ref_end(w->pool, &w->ref[0]);
+}
+
+const struct lab_scenario lab_scenario_hard_hand_over = {
+	.name = "hard-hand-over",
+	.summary = "a hardened pool: a read is handed over to another thread, "
+		   "which ends it",
+	.setup = gaps,
+	.cpu = { hand_over_0, take_over_0, lab_compact },
+	.after = take_over_0,
+	.check = check_copy,
+	.defers = ONLY_REFS,
+	.flags = LAB_USER | LAB_HARDENED,
+};

@@ -102,9 +102,10 @@ bool uzs_read_end(struct zs_pool *pool, u64 *ref)
 			return true;
 		if (!READ_ONCE(*ref)) /* so nobody reads what it names */
 			return false;
-		/* It was begun by another thread, or not at all. */
-		if (pool->hardened && !uzs_hazards_has(t, ref))
-			return false;
+		/* It was begun by another thread, or not at all. Which of the two is
+		 * known when all reads pin: until then a read's name may go while
+		 * its thread's pin stays, just behind who looks for a pin, then for
+		 * names. */
 		share_reads(pool);
 	}
 	/* Pins first: a thread that has not seen the change may be just emptying
