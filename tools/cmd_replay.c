@@ -535,7 +535,7 @@ static int run(struct command *command)
 			continue;
 		uzs_pool_label(options->profile, &options->geometry, label[i]);
 		replay[i].record = records[i] = uzs_record_open(
-			replay[i].pool, label[i], command->every);
+			replay[i].pool, label[i], command->every, pools);
 		if (!records[i])
 			status = UZS_FAILED;
 	}

@@ -398,7 +398,7 @@ static bool init_classes(struct uzs_record *rec)
 }
 
 struct uzs_record *uzs_record_open(struct zs_pool *pool, const char *label,
-				   uint64_t every)
+				   uint64_t every, unsigned int sharers)
 {
 	struct uzs_record *rec = calloc(1, sizeof(*rec));
 	unsigned int size;
@@ -410,6 +410,7 @@ struct uzs_record *uzs_record_open(struct zs_pool *pool, const char *label,
 	rec->pool = pool;
 	rec->label = label;
 	rec->every = rec->first_every = every;
+	rec->sharers = sharers;
 	rec->user = zs_profile(pool) == ZS_PROFILE_USER;
 	rec->info = (struct zs_pool_info)ZS_POOL_INFO_INIT;
 	zs_pool_info(pool, &rec->info);
@@ -442,6 +443,7 @@ void uzs_record_close(struct uzs_record *rec)
 	free(rec->samples);
 	free(rec->events);
 	free(rec->stream);
+	free(rec->packed_to.handles);
 	free(rec->sections);
 	free(rec->touched);
 	free(rec->page);

@@ -14,12 +14,13 @@
  *
  * A frame of its own does what the rule says, and in a page it has only the numbers
  * that do not follow from it: ALLOC id, size, handle, FREE n. The rule:
- *   n       the object that was freed last; if there is none, the next number
+ *   n       of the numbers that are free, the one freed last; else the next new one
  *   class   the first that has room for the size and a word, or else the last
  *   z       at the head of the fullest list of zspages with free places
  *   place   the head of the zspage's free list: what was freed last is taken first
- *   g       as many places are in use then
- *   handle  the difference to what it was when n was used before, if it was
+ *   g       the group of as many places as are in use then; the zspage goes to the
+ *           head of that list, if it is in another
+ *   handle  the difference to the last one of this n; if n is new, to the last of all
  */
 #ifndef UZS_RECORD_H
 #define UZS_RECORD_H
@@ -55,9 +56,10 @@ struct uzs_record;
 
 /* Records `pool`, which must be empty, and must have no worker. @label: of this pool;
  * must live as long as the record. @every: operations in a frame, at least 1.
+ * @sharers: records that go in one page, this one included.
  * Return: NULL after a line on stderr. */
 struct uzs_record *uzs_record_open(struct zs_pool *pool, const char *label,
-				   uint64_t every);
+				   uint64_t every, unsigned int sharers);
 void uzs_record_close(struct uzs_record *rec);
 
 /* The pool has allocated an object, or is just going to free it. @line: of the

@@ -10,6 +10,7 @@
 
 #include "objtable.h"
 #include "record.h"
+#include "record_page.h"
 
 #define REC_SECTION_SHIFT 22
 #define REC_SECTIONS (1u << (32 - (REC_SECTION_SHIFT - 2)))
@@ -129,8 +130,9 @@ struct uzs_record {
 	size_t bytes, room;
 	uint64_t ops, frames, lines, frame_lines, frame_ops;
 	uint32_t last_id, last_handle;
-	size_t checked; /* bytes of it when its size was looked at last */
-	uint64_t packed; /* what these take compressed */
+	unsigned int sharers; /* records in the page, this one included */
+	struct uzs_shortened packed_to; /* when its size was looked at last */
+	uint64_t packed; /* what a page has of it until there, compressed */
 
 	struct rec_sample *samples;
 	size_t nr_samples, samples_room;

@@ -11,8 +11,8 @@
 #ifndef REC_CHECK_BYTES
 #define REC_CHECK_BYTES (1u << 20)
 #endif
-/* Bytes of the stream, compressed as far as is known: the file stays below 20 MiB. A
- * test sets less. */
+/* Bytes of what a page has of the streams in it, compressed: with base64, and what else
+ * is in the page, it stays below 20 MiB. A test sets less. */
 #ifndef REC_STREAM_BYTES
 #define REC_STREAM_BYTES (14u << 20)
 #endif
@@ -121,36 +121,37 @@ void uzs_rec_put_frame(struct uzs_record *rec, uint64_t ops, char kind)
 
 /* ---- its size ------------------------------------------------------------------ */
 
-/* The stream must not outgrow the file: from a quarter of what is left on, sixteen times
- * as many operations make a frame. */
+/* The page must not outgrow its size: from a quarter of what is left on, sixteen times as
+ * many operations make a frame. */
 int uzs_rec_check_size(struct uzs_record *rec)
 {
-	uint64_t left;
-	uLongf packed = compressBound(REC_CHECK_BYTES);
-	unsigned char *out;
+	uint64_t most = REC_STREAM_BYTES / rec->sharers, left;
+	struct uzs_numbers numbers = { 0 };
+	unsigned char *out = NULL;
+	uLongf packed;
 
-	if (rec->bytes - rec->checked < REC_CHECK_BYTES)
+	if (rec->bytes - rec->packed_to.bytes < REC_CHECK_BYTES)
 		return 0;
-	/* How well what is new is compressed, judged by its last part. */
-	out = malloc(packed);
-	if (!out)
-		return uzs_fail("out of memory for the record");
-	if (compress2(out, &packed, rec->stream + rec->bytes - REC_CHECK_BYTES,
-		      REC_CHECK_BYTES, 6) != Z_OK)
-		packed = REC_CHECK_BYTES;
+	uzs_add_stream(&numbers, &rec->packed_to, rec);
+	packed = compressBound(numbers.nr);
+	if (!numbers.no_memory)
+		out = malloc(packed);
+	if (out && compress2(out, &packed, numbers.bytes, numbers.nr, 6) == Z_OK)
+		rec->packed += packed;
+	else
+		rec->no_memory = true;
 	free(out);
-	rec->packed += (uint64_t)((double)(rec->bytes - rec->checked) *
-				  (double)packed / REC_CHECK_BYTES);
-	rec->checked = rec->bytes;
-	if (rec->packed >= REC_STREAM_BYTES) {
+	free(numbers.bytes);
+	if (rec->no_memory)
+		return uzs_rec_memory(rec);
+	if (rec->packed >= most) {
 		/* What is there stays; the page says where it ends. */
 		uzs_rec_flush(rec);
 		rec->full = true;
 		return uzs_rec_sample(rec, true);
 	}
-	left = REC_STREAM_BYTES - rec->packed;
-	while (left < REC_STREAM_BYTES / 4 >> rec->thinnings &&
-	       rec->thinnings < 8) {
+	left = most - rec->packed;
+	while (left < most / 4 >> rec->thinnings && rec->thinnings < 8) {
 		if (!rec->thinned_from)
 			rec->thinned_from = rec->ops + 1;
 		rec->every *= 16;

@@ -15,40 +15,10 @@
 
 #include "assets.h"
 #include "json.h"
+#include "record_page.h"
 #include "variants.h"
 
-/* ---- numbers ------------------------------------------------------------------------ */
-
-struct numbers {
-	unsigned char *bytes;
-	size_t nr, room;
-	bool no_memory;
-};
-
-static void add(struct numbers *numbers, uint64_t value)
-{
-	if (numbers->nr + 10 > numbers->room) {
-		size_t room = numbers->room ? 2 * numbers->room : 65536;
-		void *mem = realloc(numbers->bytes, room);
-
-		if (!mem) {
-			numbers->no_memory = true;
-			return;
-		}
-		numbers->bytes = mem;
-		numbers->room = room;
-	}
-	for (; value > 0x7f; value >>= 7)
-		numbers->bytes[numbers->nr++] = (unsigned char)(value | 0x80);
-	numbers->bytes[numbers->nr++] = (unsigned char)value;
-}
-
-static void add_difference(struct numbers *numbers, uint64_t from, uint64_t to)
-{
-	int64_t d = (int64_t)(to - from);
-
-	add(numbers, (uint64_t)(d < 0 ? -2 * d - 1 : 2 * d));
-}
+/* ---- numbers in the page -------------------------------------------------------------- */
 
 static void put_base64(const unsigned char *bytes, size_t nr, FILE *out)
 {
@@ -75,7 +45,7 @@ static void put_base64(const unsigned char *bytes, size_t nr, FILE *out)
 
 /* Frees them. */
 static int put_numbers(const char *name, unsigned int nr,
-		       struct numbers *numbers, FILE *out)
+		       struct uzs_numbers *numbers, FILE *out)
 {
 	uLongf packed = compressBound(numbers->nr);
 	unsigned char *mem = malloc(packed);
@@ -98,99 +68,11 @@ static int put_numbers(const char *name, unsigned int nr,
 	return done ? 0 : uzs_fail("out of memory for the page");
 }
 
-/* ---- the stream --------------------------------------------------------------------- */
-
-struct reader {
-	const unsigned char *at;
-};
-
-static uint64_t next(struct reader *reader)
-{
-	uint64_t value = 0;
-	unsigned int shift = 0;
-
-	do
-		value |= (uint64_t)(*reader->at & 0x7f) << shift;
-	while (shift += 7, *reader->at++ & 0x80);
-	return value;
-}
-
-/* One record: its numbers; `more` of them follow. */
-struct one {
-	enum uzs_record_code word;
-	bool alone; /* a frame of its own */
-	unsigned int nr;
-	uint64_t values[7], more;
-};
-
-static struct one read_record(struct reader *reader,
-			      const struct uzs_record *rec)
-{
-	static const unsigned char args[] = {
-#define RECORD_ARGS(word, name, nr) nr,
-		UZS_RECORDS(RECORD_ARGS)
-	};
-	uint64_t code = next(reader);
-	struct one one = { .word = (enum uzs_record_code)(code >> 1),
-			   .alone = code & 1,
-			   .nr = args[code >> 1] };
-
-	for (unsigned int i = 0; i < one.nr; i++)
-		one.values[i] = next(reader);
-	if (one.word == UZS_RECORD_NEW)
-		one.more =
-			rec->classes[rec->zspages[one.values[0]].class].pages;
-	else if (one.word == UZS_RECORD_CHAIN)
-		one.more = one.values[1];
-	else if (one.word == UZS_RECORD_ORDER)
-		one.more = 2 * one.values[1];
-	return one;
-}
-
-/* Of frames of their own, what does not follow from the rule. @handles: of each object, the
- * last. */
-static void add_stream(struct numbers *numbers, const struct uzs_record *rec,
-		       uint32_t *handles)
-{
-	struct reader reader = { rec->stream };
-	uint32_t last = 0;
-	uint64_t objects = 0;
-
-	while (reader.at < rec->stream + rec->bytes) {
-		struct one one = read_record(&reader, rec);
-		uint64_t n = one.values[0], handle = one.values[3];
-		uint32_t before = last;
-
-		add(numbers, (uint64_t)one.word << 1 | one.alone);
-		if (one.word == UZS_RECORD_ALLOC) {
-			if (n < objects)
-				before = handles[n];
-			else
-				objects = n + 1;
-			last += (uint32_t)(handle & 1 ? -(handle / 2) - 1
-						      : handle / 2);
-			handles[n] = last;
-		}
-		if (!one.alone) {
-			for (unsigned int i = 0; i < one.nr; i++)
-				add(numbers, one.values[i]);
-			for (; one.more; one.more--)
-				add(numbers, next(&reader));
-		} else if (one.word == UZS_RECORD_ALLOC) {
-			add(numbers, one.values[1]);
-			add(numbers, one.values[2]);
-			add_difference(numbers, before, last);
-		} else {
-			add(numbers, n);
-		}
-	}
-}
-
 /* ---- samples ----------------------------------------------------------------------- */
 
 /* 0: not looked at. Else how many sections + 1; then runs: how long, and what the
  * pages are used for: enum zs_page_use, 255: the section was not there. */
-static void add_use(struct numbers *numbers, const struct uzs_record *rec,
+static void add_use(struct uzs_numbers *numbers, const struct uzs_record *rec,
 		    const struct rec_sample *sample)
 {
 	size_t nr = (size_t)sample->sections
@@ -198,37 +80,37 @@ static void add_use(struct numbers *numbers, const struct uzs_record *rec,
 	size_t i, run;
 
 	if (!sample->use) {
-		add(numbers, 0);
+		uzs_add(numbers, 0);
 		return;
 	}
-	add(numbers, sample->sections + 1);
+	uzs_add(numbers, sample->sections + 1);
 	for (i = 0; i < nr; i += run) {
 		for (run = 1;
 		     i + run < nr && sample->use[i + run] == sample->use[i];)
 			run++;
-		add(numbers, run);
-		add(numbers, sample->use[i]);
+		uzs_add(numbers, run);
+		uzs_add(numbers, sample->use[i]);
 	}
 }
 
-static void add_sample(struct numbers *numbers, const struct uzs_record *rec,
+static void add_sample(struct uzs_numbers *numbers, const struct uzs_record *rec,
 		       size_t at)
 {
 	const struct rec_sample *s = &rec->samples[at];
 	const struct rec_sample *last = at ? s - 1 : NULL;
 
-	add(numbers, s->ops);
-	add(numbers, s->event);
-	add(numbers, s->live_bytes);
-	add(numbers, s->used_bytes);
-	add(numbers, s->objs);
-	add(numbers, s->pages);
-	add(numbers, s->freeable);
-	add(numbers, s->slab_pages);
-	add(numbers, s->resident);
-	add(numbers, s->free_bytes);
+	uzs_add(numbers, s->ops);
+	uzs_add(numbers, s->event);
+	uzs_add(numbers, s->live_bytes);
+	uzs_add(numbers, s->used_bytes);
+	uzs_add(numbers, s->objs);
+	uzs_add(numbers, s->pages);
+	uzs_add(numbers, s->freeable);
+	uzs_add(numbers, s->slab_pages);
+	uzs_add(numbers, s->resident);
+	uzs_add(numbers, s->free_bytes);
 	for (unsigned int i = 0; i < 2 * rec->nr_classes; i++)
-		add_difference(numbers, last ? last->classes[i] : 0,
+		uzs_add_difference(numbers, last ? last->classes[i] : 0,
 			       s->classes[i]);
 	add_use(numbers, rec, s);
 }
@@ -349,26 +231,23 @@ static int put_meta(const struct uzs_view *view, FILE *out)
 
 static int put_stream(const struct uzs_record *rec, unsigned int nr, FILE *out)
 {
-	uint32_t *handles = calloc(rec->nr_objects + 1, sizeof(*handles));
-	struct numbers numbers = { .no_memory = !handles };
-	int status;
+	struct uzs_shortened shortened = { 0 };
+	struct uzs_numbers numbers = { 0 };
 
-	if (handles)
-		add_stream(&numbers, rec, handles);
-	free(handles);
-	status = put_numbers("stream", nr, &numbers, out);
-	return status;
+	uzs_add_stream(&numbers, &shortened, rec);
+	free(shortened.handles);
+	return put_numbers("stream", nr, &numbers, out);
 }
 
 static int put_samples(const struct uzs_record *rec, unsigned int nr, FILE *out)
 {
-	struct numbers numbers = { 0 };
+	struct uzs_numbers numbers = { 0 };
 	size_t i;
 
-	add(&numbers, rec->nr_zspages);
+	uzs_add(&numbers, rec->nr_zspages);
 	for (i = 0; i < rec->nr_zspages; i++)
-		add(&numbers, rec->zspages[i].class);
-	add(&numbers, rec->nr_samples);
+		uzs_add(&numbers, rec->zspages[i].class);
+	uzs_add(&numbers, rec->nr_samples);
 	for (i = 0; i < rec->nr_samples; i++)
 		add_sample(&numbers, rec, i);
 	return put_numbers("samples", nr, &numbers, out);
@@ -414,14 +293,14 @@ static int put_html(const void *arg, FILE *out)
 /* ---- JSON: the same, each number with its name -------------------------------------- */
 
 /* An array: the record's name, then its numbers as in the stream. */
-static void json_record(struct uzs_json *json, struct reader *reader,
+static void json_record(struct uzs_json *json, struct uzs_reader *reader,
 			const struct uzs_record *rec)
 {
 	static const char *const names[] = {
 #define RECORD_NAME(word, name, args) name,
 		UZS_RECORDS(RECORD_NAME)
 	};
-	struct one one = read_record(reader, rec);
+	struct uzs_read one = uzs_read_record(reader, rec);
 
 	fputs(json->follows ? ",\n    " : "\n    ", json->out);
 	json->follows = true;
@@ -429,7 +308,7 @@ static void json_record(struct uzs_json *json, struct reader *reader,
 	for (unsigned int i = 0; i < one.nr; i++)
 		fprintf(json->out, ",%" PRIu64, one.values[i]);
 	for (; one.more; one.more--)
-		fprintf(json->out, ",%" PRIu64, next(reader));
+		fprintf(json->out, ",%" PRIu64, uzs_next(reader));
 	fputs(one.alone ? ",\"alone\"]" : "]", json->out);
 }
 
@@ -465,7 +344,7 @@ static int put_json(const void *arg, FILE *out)
 	uzs_json_open(&json, "records", '[');
 	for (unsigned int i = 0; i < view->nr; i++) {
 		const struct uzs_record *rec = view->records[i];
-		struct reader reader = { rec->stream };
+		struct uzs_reader reader = { rec->stream };
 
 		uzs_json_open(&json, NULL, '{');
 		json_head(&json, rec);

@@ -91,6 +91,7 @@ class PoolView {
 		if (this.pool.meta.events.some(e => e.kind === 't'))
 			keyItem(this.sectionKey, 'moved', 'moved in this step of a trim');
 		this.zspageKey = key;
+		this.rects = [];
 		this.box = html('div', { 'class': 'map', tabindex: 0, role: 'group',
 			'aria-labelledby': head.id }, left);
 		this.space = html('div', { 'class': 'space' }, this.box);

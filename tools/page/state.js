@@ -135,6 +135,10 @@ class Pool {
 		const { steps, made } = this;
 		let best = this.copies[0];
 
+		/* It stood in its list for one look. (What is partial is not gone on from.) */
+		if (this.ghost >= 0 && !this.partial)
+			this.unlist(this.ghost);
+		this.ghost = -1;
 		if (sub === undefined && !this.partial && this.ops === ops && ops)
 			return;
 		for (const copy of all)
@@ -143,7 +147,6 @@ class Pool {
 		if (this.partial || this.ops >= ops || this.ops < best.n[1])
 			this.restore(best);
 		this.partial = false;
-		this.ghost = -1;
 		/* A copy not far before, as steps back come one after the other. */
 		const near = ops - this.ops > 4 * NEAR ? ops - NEAR : Infinity;
 		const last = sub === undefined ? ops : ops - 1;

@@ -15,25 +15,28 @@ function unpacker(reply) {
 	const ignore = () => {};
 
 	return (name, text) => {
-		if (!inputs[name]) {
-			const inflate = new DecompressionStream('deflate');
-
-			inputs[name] = inflate.writable.getWriter();
-			new Response(inflate.readable).arrayBuffer().then(
-				buffer => reply(name, buffer), e => reply(name, null, String(e)));
-		}
 		try {
+			if (!inputs[name]) {
+				const inflate = new DecompressionStream('deflate');
+
+				inputs[name] = inflate.writable.getWriter();
+				new Response(inflate.readable).arrayBuffer().then(
+					buffer => reply(name, buffer), e => reply(name, null, String(e)));
+			}
 			if (text)
 				inputs[name].write(fromBase64(text)).catch(ignore);
 			else
 				inputs[name].close().catch(ignore);
 		} catch (e) {
-			inputs[name].abort(e).catch(ignore);
+			if (inputs[name])
+				inputs[name].abort(e).catch(ignore);
+			else
+				reply(name, null, String(e));
 		}
 	};
 }
 
-const unpacking = { parts: [], waiting: {}, send: null };
+const unpacking = { parts: [], waiting: {}, send: null, worker: null };
 
 /* A promise of the bytes with this name, and how it is kept. */
 function unpacked(name) {
@@ -60,6 +63,7 @@ function startUnpacking() {
 			onmessage = e => take(...e.data);`;
 		const worker = new Worker(URL.createObjectURL(new Blob([text])));
 
+		unpacking.worker = worker;
 		worker.onmessage = e => reply(...e.data);
 		/* Where the page has come from may forbid it. */
 		worker.onerror = () => {
@@ -86,6 +90,13 @@ function takePart(name) {
 
 function takeEnd(name) {
 	unpacking.send(name);
+}
+
+/* All is there. */
+function endUnpacking() {
+	unpacking.parts.length = 0;
+	if (unpacking.worker)
+		unpacking.worker.terminate();
 }
 
 startUnpacking();

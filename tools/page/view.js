@@ -412,10 +412,10 @@ async function begin() {
 	$('corrected').textContent = corrected ?
 		`There the pool was other than the operations made it ${plural(corrected, 'time')}; ` +
 		'what is shown is the pool.' : '';
-	bind();
 	for (let i = 0; i < pools.length; i++)
 		pools[i].input = new Numbers(await unpacked('stream-' + i).bytes);
-	unpacking.parts.length = 0;
+	endUnpacking();
+	bind();
 	view.ops = firstOps(meta.records[0]);
 	if (location.hash || !followFirst())
 		draw();
