@@ -318,7 +318,8 @@ static int prepare(struct store *store)
 	pages->pool = store->pool;
 	if (store->html) {
 		uzs_pool_label(store->report.profile, geometry, store->label);
-		pages->record = uzs_record_open(store->pool, store->label, 1, 1);
+		pages->record =
+			uzs_record_open(store->pool, store->label, 1, 1);
 		if (!pages->record)
 			return UZS_FAILED;
 	}

@@ -85,8 +85,8 @@ static uint32_t take_handle(struct uzs_shortened *done, size_t n,
 		before = done->handles[n];
 	else if (n >= done->room) {
 		size_t room = n < 512 ? 1024 : 2 * n;
-		void *mem = realloc(done->handles,
-				    room * sizeof(*done->handles));
+		void *mem =
+			realloc(done->handles, room * sizeof(*done->handles));
 
 		if (!mem) {
 			*no_memory = true;

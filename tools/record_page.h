@@ -14,7 +14,8 @@ struct uzs_numbers {
 	bool no_memory;
 };
 void uzs_add(struct uzs_numbers *numbers, uint64_t value);
-void uzs_add_difference(struct uzs_numbers *numbers, uint64_t from, uint64_t to);
+void uzs_add_difference(struct uzs_numbers *numbers, uint64_t from,
+			uint64_t to);
 
 struct uzs_reader {
 	const unsigned char *at;

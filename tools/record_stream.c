@@ -136,7 +136,8 @@ int uzs_rec_check_size(struct uzs_record *rec)
 	packed = compressBound(numbers.nr);
 	if (!numbers.no_memory)
 		out = malloc(packed);
-	if (out && compress2(out, &packed, numbers.bytes, numbers.nr, 6) == Z_OK)
+	if (out &&
+	    compress2(out, &packed, numbers.bytes, numbers.nr, 6) == Z_OK)
 		rec->packed += packed;
 	else
 		rec->no_memory = true;

@@ -93,8 +93,8 @@ static void add_use(struct uzs_numbers *numbers, const struct uzs_record *rec,
 	}
 }
 
-static void add_sample(struct uzs_numbers *numbers, const struct uzs_record *rec,
-		       size_t at)
+static void add_sample(struct uzs_numbers *numbers,
+		       const struct uzs_record *rec, size_t at)
 {
 	const struct rec_sample *s = &rec->samples[at];
 	const struct rec_sample *last = at ? s - 1 : NULL;
@@ -111,7 +111,7 @@ static void add_sample(struct uzs_numbers *numbers, const struct uzs_record *rec
 	uzs_add(numbers, s->free_bytes);
 	for (unsigned int i = 0; i < 2 * rec->nr_classes; i++)
 		uzs_add_difference(numbers, last ? last->classes[i] : 0,
-			       s->classes[i]);
+				   s->classes[i]);
 	add_use(numbers, rec, s);
 }
 
