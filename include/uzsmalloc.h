@@ -395,7 +395,8 @@ enum zs_profile {
  * 0.91 to 1.03 times as long as in other pools (20 to 80 ns more each where all
  * is in the CPU's caches). By refs in ZS_PROFILE_USER, reads take 1.1, replacing 1.2,
  * writes 1.4 times, a free 3.4 times as long: the check fetches the object,
- * which a free would not touch. zs_free_deferred looks at the handle at
+ * which a free would not touch. (Reads take longer from when a thread has ended the
+ * read of another, or one that was not begun: zs_ref_end.) zs_free_deferred looks at the handle at
  * once, which it does not do in other pools. Replacing objects with it takes a
  * quarter to a third longer with ZS_DEFER_ARRAY and _PERCPU, a tenth or two with
  * _REUSE.
@@ -721,8 +722,9 @@ ZS_API int zs_ref_load(struct zs_pool *pool, const zs_ref *ref, void *buf,
 ZS_API void *zs_ref_begin(struct zs_pool *pool, zs_ref *ref);
 
 /* Ends what zs_ref_begin began. May be called by another thread; from the first time
- * on, reads in this pool are slower: they pin by two locked instructions. An end
- * without a begin is ignored if nobody else reads the object, and may cost the same. */
+ * on, reads in this pool are slower: they pin by two locked instructions, and with
+ * ZS_POOL_HARDENED take a lock of the object's class twice. An end without a begin is
+ * ignored if nobody else reads the object, and may cost the same. */
 ZS_API void zs_ref_end(struct zs_pool *pool, zs_ref *ref);
 
 /* The program moves a record: `to` names what `from` named, and `from` nothing.

@@ -10,8 +10,10 @@
 
 #include "profile.h"
 
-/* A ref that the program has copied by hand from ref 0. No object names it. */
+/* A ref that the program has copied by hand from ref 0. No object names it. KEPT: what
+ * was copied. */
 #define COPY 20
+#define KEPT 21
 
 /* ---- wrong calls --------------------------------------------------------------- */
 
@@ -89,7 +91,7 @@ static void gaps(struct lab_world *w)
 	free_ref(w, 2);
 	free_ref(w, 3);
 	w->pool->profile->free_kept(w->pool);
-	w->ref[COPY].word = w->ref[0].word;
+	w->ref[COPY].word = w->ref[KEPT].word = w->ref[0].word;
 }
 
 /* The same; and a place for a QUARTER is kept, beside two in use. */
@@ -109,7 +111,7 @@ static void check_copy(struct lab_world *w)
 		uzs_lab_found(LAB_FOUND_LEAK,
 			      "a ref that was refused is named");
 #endif
-	if (w->ref[COPY].word >= REF_MOVING)
+	if (w->ref[COPY].word != w->ref[KEPT].word)
 		uzs_lab_found(LAB_FOUND_LEAK, "a ref that was refused is %#lx",
 			      (unsigned long)w->ref[COPY].word);
 }

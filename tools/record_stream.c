@@ -130,6 +130,9 @@ int uzs_rec_check_size(struct uzs_record *rec)
 	unsigned char *out = NULL;
 	uLongf packed;
 
+	/* A number may be missing then. */
+	if (rec->no_memory)
+		return uzs_rec_memory(rec);
 	if (rec->bytes - rec->packed_to.bytes < REC_CHECK_BYTES)
 		return 0;
 	uzs_add_stream(&numbers, &rec->packed_to, rec);

@@ -3,7 +3,8 @@
  * deferral it goes with, or (argument: user) in the user profile: 2 CPUs to 1
  * preemption, 3 CPUs to none, to the end and without a finding. Then with one
  * preemption more: so many orders, for time, or all where there are no more.
- * UZS_TEST_SCALE=1000 has them all. (uzs lab explore, too; --deep: one more.)
+ * UZS_TEST_SCALE=1000 has all of these. (uzs lab explore has all rows so; --deep: one
+ * preemption more.)
  *
  * The second is left out where instruments make it slow (UZS_TEST_SCALE below
  * 100), for a queue in the user profile and with `held`, which is that of

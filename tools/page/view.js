@@ -10,6 +10,7 @@ const view = {
 	sub: null,
 	missing: null, /* the ID that was asked for, when it was not live: {id, ops} */
 	most: 1, mostPages: 1, /* bytes, of the curves and of the bars */
+	isReady: false, /* are all numbers there? */
 };
 
 /* ---- steps --------------------------------------------------------------------------------- */
@@ -120,7 +121,8 @@ function draw() {
 
 function choose(change) {
 	Object.assign(view, change);
-	draw();
+	if (view.isReady)
+		draw();
 }
 
 function go(ops, sub = null) {
@@ -415,6 +417,7 @@ async function begin() {
 	for (let i = 0; i < pools.length; i++)
 		pools[i].input = new Numbers(await unpacked('stream-' + i).bytes);
 	endUnpacking();
+	view.isReady = true;
 	bind();
 	view.ops = firstOps(meta.records[0]);
 	if (location.hash || !followFirst())
@@ -431,6 +434,7 @@ async function begin() {
 }
 
 begin().catch(e => {
+	endUnpacking();
 	$('now').textContent = 'This page cannot be shown: ' + e;
 	document.body.dataset.ready = 'no';
 });
