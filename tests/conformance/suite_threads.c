@@ -350,8 +350,8 @@ static void test_everything(void **state)
 	for (int worker = 0; worker < 2; worker++) {
 		start_stress(&s, most, worker);
 		run_threads(&s, 6000);
-		/* In a hundred calls no zspage of large pages becomes free. */
-		if (uzs_test_scale(6000) >= 600)
+		/* In some hundred calls hardly a zspage of large pages becomes free. */
+		if (uzs_test_scale(6000) >= 3000)
 			assert_true(s.compacted > 0);
 		if (suite.s->move_pages)
 			assert_true(s.moved > 0);

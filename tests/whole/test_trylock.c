@@ -276,20 +276,22 @@ static long attempt(const struct operation *op, long nth)
 	return tries;
 }
 
-/* Each of the first so many. Of those behind them, which only trim and malloc
- * have, each in class-idx, fewer in the other scopes, and as the scale says. */
+/* Each of the first so many (half of them with a scale of 10). Of those behind them,
+ * which only trim and malloc have, each in class-idx, fewer in the other scopes, and as
+ * the scale says. */
 #define ALWAYS 100
 
 static void sweep(const struct operation *op)
 {
 	long step = 100 / min(uzs_test_scale(100), 100) *
 		    (test_scope == ZS_SCOPE_CLASS_IDX ? 1 : 8);
+	const long always = min(uzs_test_scale(5 * ALWAYS), ALWAYS);
 	long nth = 1, tries = attempt(op, 0);
 
 	/* There is something to fail. */
 	assert_true(tries > 0);
 	while (attempt(op, nth) >= nth)
-		nth += nth < ALWAYS ? 1 : step;
+		nth += nth < always ? 1 : step;
 	assert_true(nth > tries / 2);
 	print_message("%s: tries up to number %ld failed\n", op->name, nth - 1);
 }
