@@ -396,10 +396,10 @@ enum zs_profile {
  * is in the CPU's caches). By refs in ZS_PROFILE_USER, reads take 1.1, replacing 1.2,
  * writes 1.4 times, a free 3.4 times as long: the check fetches the object,
  * which a free would not touch. (Reads take longer from when a thread has ended the
- * read of another, or one that was not begun: zs_ref_end.) zs_free_deferred looks at the handle at
- * once, which it does not do in other pools. Replacing objects with it takes a
- * quarter to a third longer with ZS_DEFER_ARRAY and _PERCPU, a tenth or two with
- * _REUSE.
+ * read of another, or one that was not begun: zs_ref_end.) zs_free_deferred looks at
+ * the handle at once, which it does not do in other pools. Replacing objects with it
+ * takes a quarter to a third longer with ZS_DEFER_ARRAY and _PERCPU, a tenth or two
+ * with _REUSE.
  *
  * A library that is compiled with AddressSanitizer poisons the memory of
  * objects, with or without this flag. Only the mem_len bytes of an object

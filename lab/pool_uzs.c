@@ -69,9 +69,7 @@ const char *lab_defer_name(enum zs_defer_mode defer)
 static void on_misuse(const struct zs_misuse *misuse, void *arg)
 {
 	struct lab_world *w = arg;
-	unsigned int id = uzs_lab_current ? uzs_lab_current->id : LAB_MAX_CPUS;
-	struct lab_misuse *wrong =
-		&w->misuse[min(id, (unsigned int)LAB_MAX_CPUS)];
+	struct lab_misuse *wrong = &w->misuse[lab_cpu_entry()];
 
 	if (wrong->ref != (const void *)misuse->handle || wrong->told ||
 	    wrong->what != misuse->what)

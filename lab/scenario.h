@@ -45,8 +45,9 @@ struct lab_world {
 	struct work_struct work;
 	spinlock_t lock[2];
 	struct mutex mutex[2];
-	struct lab_misuse misuse[LAB_MAX_CPUS + 1]; /* one for each CPU */
-	u8 buffer[LAB_MAX_CPUS + 1][8192]; /* one for each CPU */
+	/* One for each CPU: lab_cpu_entry(). */
+	struct lab_misuse misuse[LAB_MAX_CPUS + 1];
+	u8 buffer[LAB_MAX_CPUS + 1][8192];
 };
 
 struct lab_scenario {
@@ -101,6 +102,9 @@ void lab_free_later(struct lab_world *w, unsigned int slot);
  * object. */
 void lab_write(struct lab_world *w, unsigned int slot, u8 fill);
 void lab_read(struct lab_world *w, unsigned int slot);
+/* Which entry of `misuse` and `buffer` is that of who calls: the CPU's, or LAB_MAX_CPUS,
+ * where no CPU of the scenario runs. */
+unsigned int lab_cpu_entry(void);
 /* The first byte of an object that is not what was written last; o->size: none. */
 static inline u32 lab_wrong_byte(const struct lab_object *o, const u8 *data)
 {

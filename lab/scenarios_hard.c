@@ -19,9 +19,7 @@
 
 static struct lab_misuse *misuse(struct lab_world *w)
 {
-	unsigned int id = uzs_lab_current ? uzs_lab_current->id : LAB_MAX_CPUS;
-
-	return &w->misuse[min(id, (unsigned int)LAB_MAX_CPUS)];
+	return &w->misuse[lab_cpu_entry()];
 }
 
 /* The CPU's next call is wrong: it is given that ref. */

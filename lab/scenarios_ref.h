@@ -22,9 +22,7 @@
 
 static inline u8 *buffer(struct lab_world *w)
 {
-	unsigned int id = uzs_lab_current ? uzs_lab_current->id : LAB_MAX_CPUS;
-
-	return w->buffer[min(id, (unsigned int)LAB_MAX_CPUS)];
+	return w->buffer[lab_cpu_entry()];
 }
 
 static inline void compare(const struct lab_object *o, const u8 *data,

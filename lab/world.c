@@ -72,11 +72,16 @@ bool lab_config_fits(const struct lab_config *c)
 
 /* ---- objects -------------------------------------------------------------------- */
 
-static u8 *buffer(struct lab_world *w)
+unsigned int lab_cpu_entry(void)
 {
 	unsigned int id = uzs_lab_current ? uzs_lab_current->id : LAB_MAX_CPUS;
 
-	return w->buffer[min(id, (unsigned int)LAB_MAX_CPUS)];
+	return min(id, (unsigned int)LAB_MAX_CPUS);
+}
+
+static u8 *buffer(struct lab_world *w)
+{
+	return w->buffer[lab_cpu_entry()];
 }
 
 void lab_alloc(struct lab_world *w, unsigned int slot, size_t size)

@@ -442,7 +442,7 @@ void uzs_record_close(struct uzs_record *rec)
 	uzs_objtable_destroy(&rec->by_pfn);
 	free(rec->samples);
 	free(rec->events);
-	free(rec->stream);
+	free(rec->stream.bytes);
 	free(rec->packed_to.handles);
 	free(rec->sections);
 	free(rec->touched);

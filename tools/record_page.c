@@ -106,9 +106,10 @@ static uint32_t take_handle(struct uzs_shortened *done, size_t n,
 void uzs_add_stream(struct uzs_numbers *numbers, struct uzs_shortened *done,
 		    const struct uzs_record *rec)
 {
-	struct uzs_reader reader = { rec->stream + done->bytes };
+	struct uzs_reader reader = { rec->stream.bytes + done->bytes };
 
-	while (reader.at < rec->stream + rec->bytes && !numbers->no_memory) {
+	while (reader.at < rec->stream.bytes + rec->stream.nr &&
+	       !numbers->no_memory) {
 		struct uzs_read one = uzs_read_record(&reader, rec);
 		uint32_t before = 0;
 
@@ -129,5 +130,5 @@ void uzs_add_stream(struct uzs_numbers *numbers, struct uzs_shortened *done,
 			uzs_add(numbers, one.values[0]);
 		}
 	}
-	done->bytes = rec->bytes;
+	done->bytes = rec->stream.nr;
 }

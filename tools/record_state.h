@@ -126,8 +126,7 @@ struct uzs_record {
 				  * in which they were seen */
 	size_t nr_sections, sections_room;
 
-	unsigned char *stream;
-	size_t bytes, room;
+	struct uzs_numbers stream;
 	uint64_t ops, frames, lines, frame_lines, frame_ops;
 	uint32_t last_id, last_handle;
 	unsigned int sharers; /* records in the page, this one included */

@@ -47,11 +47,8 @@ void *uzs_rec_room(struct uzs_record *rec, void *array, size_t *room,
 
 void uzs_rec_put(struct uzs_record *rec, uint64_t value)
 {
-	if (!REC_ROOM(rec, rec->stream, rec->room, rec->bytes + 10))
-		return;
-	for (; value > 0x7f; value >>= 7)
-		rec->stream[rec->bytes++] = (unsigned char)(value | 0x80);
-	rec->stream[rec->bytes++] = (unsigned char)value;
+	uzs_add(&rec->stream, value);
+	rec->no_memory |= rec->stream.no_memory;
 }
 
 void uzs_rec_code(struct uzs_record *rec, enum uzs_record_code code)
@@ -62,9 +59,8 @@ void uzs_rec_code(struct uzs_record *rec, enum uzs_record_code code)
 static void put_difference(struct uzs_record *rec, uint32_t *last,
 			   uint32_t value)
 {
-	int64_t d = (int64_t)value - *last;
-
-	uzs_rec_put(rec, (uint64_t)(d < 0 ? -2 * d - 1 : 2 * d));
+	uzs_add_difference(&rec->stream, *last, value);
+	rec->no_memory |= rec->stream.no_memory;
 	*last = value;
 }
 
@@ -133,7 +129,7 @@ int uzs_rec_check_size(struct uzs_record *rec)
 	/* A number may be missing then. */
 	if (rec->no_memory)
 		return uzs_rec_memory(rec);
-	if (rec->bytes - rec->packed_to.bytes < REC_CHECK_BYTES)
+	if (rec->stream.nr - rec->packed_to.bytes < REC_CHECK_BYTES)
 		return 0;
 	uzs_add_stream(&numbers, &rec->packed_to, rec);
 	packed = compressBound(numbers.nr);

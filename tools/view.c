@@ -344,7 +344,7 @@ static int put_json(const void *arg, FILE *out)
 	uzs_json_open(&json, "records", '[');
 	for (unsigned int i = 0; i < view->nr; i++) {
 		const struct uzs_record *rec = view->records[i];
-		struct uzs_reader reader = { rec->stream };
+		struct uzs_reader reader = { rec->stream.bytes };
 
 		uzs_json_open(&json, NULL, '{');
 		json_head(&json, rec);
@@ -354,7 +354,7 @@ static int put_json(const void *arg, FILE *out)
 		uzs_json_close(&json, ']');
 		json_samples(&json, rec);
 		uzs_json_open(&json, "stream", '[');
-		while (reader.at < rec->stream + rec->bytes)
+		while (reader.at < rec->stream.bytes + rec->stream.nr)
 			json_record(&json, &reader, rec);
 		uzs_json_close(&json, ']');
 		uzs_json_close(&json, '}');
