@@ -392,10 +392,10 @@ enum zs_profile {
  * sections of objects (4 to 48 KiB), too.
  * Time, with objects in random order (uzs-bench pair, one thread): with handles
  * in ZS_PROFILE_KERNEL, reads, writes and replacing objects with zs_free take
- * 0.91 to 1.03 times as long as in other pools (20 to 80 ns more each where all
- * is in the CPU's caches). By refs in ZS_PROFILE_USER, reads take 1.1, replacing 1.2,
- * writes 1.4 times, a free 3.4 times as long: the check fetches the object,
- * which a free would not touch. (Reads take longer from when a thread has ended the
+ * 0.91 to 1.06 times as long as in other pools (20 to 80 ns more each where all
+ * is in the CPU's caches). By refs in ZS_PROFILE_USER, reads take 1.1 to 1.25,
+ * replacing 1.1 to 1.2, writes 1.1 to 1.4, a begin with its end 2.9, a free 2.2 to
+ * 3.4 times as long: the check fetches the object, which a free would not touch. (Reads take longer from when a thread has ended the
  * read of another, or one that was not begun: zs_ref_end.) zs_free_deferred looks at
  * the handle at once, which it does not do in other pools. Replacing objects with it
  * takes a quarter to a third longer with ZS_DEFER_ARRAY and _PERCPU, a tenth or two
